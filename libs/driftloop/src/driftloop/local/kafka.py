@@ -1,0 +1,142 @@
+"""A real Kafka broker for one machine: KRaft, one node, on loopback."""
+
+import secrets
+import socket
+import struct
+import subprocess
+from dataclasses import dataclass
+from pathlib import Path
+
+from driftloop.local.errors import LocalStackError
+from driftloop.local.jars import ensure_jars
+from driftloop.local.java import aot_cache_path, java_command
+from driftloop.local.process import ProcessSpec
+
+NAME = "kafka"
+FORMAT_TIMEOUT_SECONDS = 60
+MAX_MESSAGE_BYTES = 16 * 1024 * 1024  # quarantine takes 8 MiB and its batch has overhead
+
+_CONFIG = """\
+node.id=1
+process.roles=broker,controller
+controller.quorum.voters=1@127.0.0.1:{controller_port}
+controller.listener.names=CONTROLLER
+listeners=BROKER://127.0.0.1:{port},CONTROLLER://127.0.0.1:{controller_port}
+advertised.listeners=BROKER://127.0.0.1:{port}
+listener.security.protocol.map=BROKER:PLAINTEXT,CONTROLLER:PLAINTEXT
+inter.broker.listener.name=BROKER
+log.dirs={data}
+auto.create.topics.enable=false
+num.partitions=4
+default.replication.factor=1
+min.insync.replicas=1
+offsets.topic.replication.factor=1
+offsets.topic.num.partitions=4
+transaction.state.log.replication.factor=1
+transaction.state.log.min.isr=1
+transaction.state.log.num.partitions=1
+share.coordinator.state.topic.replication.factor=1
+share.coordinator.state.topic.min.isr=1
+group.initial.rebalance.delay.ms=0
+message.max.bytes={max_message_bytes}
+replica.fetch.max.bytes={max_message_bytes}
+socket.request.max.bytes={max_request_bytes}
+log.cleaner.dedupe.buffer.size=8388608
+log.segment.bytes=134217728
+num.network.threads=2
+num.io.threads=4
+background.threads=2
+num.recovery.threads.per.data.dir=1
+controlled.shutdown.enable=false
+"""
+
+
+@dataclass(frozen=True)
+class KafkaServer:
+    """Writes the configuration, formats the log directory, and says how to run the broker. Its data is under `<home>/kafka`."""
+
+    home: Path
+    cache: Path
+    port: int
+    controller_port: int
+
+    @property
+    def bootstrap(self) -> str:
+        return f"127.0.0.1:{self.port}"
+
+    @property
+    def config_file(self) -> Path:
+        return self.home / "kafka" / "server.properties"
+
+    @property
+    def data(self) -> Path:
+        return self.home / "kafka" / "data"
+
+    def prepare(self) -> None:
+        """Fetch the jars, write the configuration, format the log directory on the first run."""
+        jars = ensure_jars(self.cache)
+        self.data.mkdir(parents=True, exist_ok=True)
+        self.config_file.write_text(
+            _CONFIG.format(
+                port=self.port,
+                controller_port=self.controller_port,
+                data=self.data,
+                max_message_bytes=MAX_MESSAGE_BYTES,
+                max_request_bytes=4 * MAX_MESSAGE_BYTES,
+            )
+        )
+        if not (self.data / "meta.properties").exists():
+            self._format(jars)
+
+    def spec(self, *jvm_flags: str) -> ProcessSpec:
+        """The process to supervise; ready when the broker answers and is part of its cluster."""
+        jars = ensure_jars(self.cache)
+        aot = aot_cache_path(self.cache, jars)
+        if aot.exists() and not jvm_flags:
+            jvm_flags = (f"-XX:AOTCache={aot}",)
+        return ProcessSpec(
+            name=NAME,
+            argv=java_command(jars, "kafka.Kafka", [str(self.config_file)], jvm_flags),
+            env={},
+            log_path=self.home / "logs" / "kafka.log",
+            ready=lambda: answers(self.port),
+        )
+
+    def _format(self, jars: list[Path]) -> None:
+        jvm_flags = ("-XX:TieredStopAtLevel=1",)
+        cluster_id = secrets.token_urlsafe(16)
+        arguments = ["format", "--cluster-id", cluster_id, "--config", str(self.config_file)]
+        command = java_command(jars, "kafka.tools.StorageTool", arguments, jvm_flags)
+        done = subprocess.run(command, capture_output=True, text=True, timeout=FORMAT_TIMEOUT_SECONDS, check=False)
+        if done.returncode != 0:
+            reason = (done.stderr or done.stdout).strip().splitlines()
+            raise LocalStackError(f"cannot format Kafka's log directory {self.data}: {reason[-1] if reason else 'no output'}")
+
+
+def answers(port: int, timeout_seconds: float = 2.0) -> bool:
+    """Whether the broker answers a metadata request and names a live broker.
+
+    A hand-made request: an open port alone does not mean that topics can be created.
+    """
+    no_topics = struct.pack(">i", 0)
+    header = struct.pack(">hhih", 3, 1, 7, -1)  # Metadata, version 1, correlation id, no client id
+    request = header + no_topics
+    try:
+        with socket.create_connection(("127.0.0.1", port), timeout_seconds) as connection:
+            connection.sendall(struct.pack(">i", len(request)) + request)
+            (size,) = struct.unpack(">i", _read(connection, 4))
+            body = _read(connection, size)
+    except OSError:
+        return False
+    correlation_id, brokers = struct.unpack_from(">ii", body)
+    return correlation_id == 7 and brokers > 0
+
+
+def _read(connection: socket.socket, size: int) -> bytes:
+    data = b""
+    while len(data) < size:
+        chunk = connection.recv(size - len(data))
+        if not chunk:
+            raise ConnectionError("closed")
+        data += chunk
+    return data
