@@ -1,0 +1,58 @@
+"""Commands on ``registry-log``. The fold in ``driftloop.loop.registry`` accepts or refuses each, the same everywhere."""
+
+from typing import ClassVar
+
+from driftloop.contracts.events import Event
+from driftloop.contracts.names import Digest, Name
+from driftloop.contracts.parts import GateMeasurements, ModelName, PromotionRules, StreamName, Time, TrainingPins
+
+
+class Command(Event, frozen=True, kw_only=True):
+    """Base of all commands. A command id that the log already holds gets the first outcome again."""
+
+    command_id: str
+    at: Time  # wall time of the caller
+    actor: str
+    reason: str
+
+
+class RegisterProject(Command, frozen=True, kw_only=True):
+    """Make an archived project the current one of its model; services take schema and code from its archive."""
+
+    TYPE: ClassVar[str] = "driftloop.register-project.v1"
+    project: Name
+    stream: StreamName
+    model: ModelName
+    archive: Digest
+    schema_fingerprint: Digest
+    promotion: PromotionRules
+
+
+class RegisterVersion(Command, frozen=True, kw_only=True):
+    """Give a stored manifest the model's next version number; one version per training request."""
+
+    TYPE: ClassVar[str] = "driftloop.register-version.v1"
+    model: ModelName
+    request_id: str
+    manifest: Digest
+    pins: TrainingPins
+
+
+class PromoteVersion(Command, frozen=True, kw_only=True):
+    """Make the version of a request champion if the gate agrees and the champion's epoch is still the expected one."""
+
+    TYPE: ClassVar[str] = "driftloop.promote-version.v1"
+    model: ModelName
+    request_id: str
+    expected_epoch: int
+    measurements: GateMeasurements | None
+
+
+class MoveAlias(Command, frozen=True, kw_only=True):
+    """Point an alias at a version by a person's decision; also the way back (a rollback is a new record)."""
+
+    TYPE: ClassVar[str] = "driftloop.move-alias.v1"
+    model: ModelName
+    alias: Name
+    version: int
+    expected_epoch: int

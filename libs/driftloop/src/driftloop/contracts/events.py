@@ -1,0 +1,158 @@
+"""The facts on the control plane, one frozen type each, past tense. Golden examples in ``examples/`` decode for ever."""
+
+from typing import Any, ClassVar, Literal
+
+import msgspec
+
+from driftloop.contracts.names import Digest
+from driftloop.contracts.parts import (
+    CandidateResult,
+    FeatureDrift,
+    GateMeasurements,
+    Interval,
+    ModelName,
+    OffsetRange,
+    PartitionSketch,
+    StreamName,
+    Time,
+    TrainingPins,
+    Window,
+)
+
+Table = Literal["inferences", "labels"]
+RetrainReason = Literal["bootstrap", "window", "drift", "performance", "schedule", "new-data", "code-change", "manual"]
+
+
+class Event(msgspec.Struct, frozen=True, kw_only=True):
+    """Base of all facts. ``TYPE`` is the CloudEvents type: it never changes; a new shape is a new type."""
+
+    TYPE: ClassVar[str]
+
+
+class LakeCommitted(Event, frozen=True, kw_only=True):
+    """Rows of one stream's table became part of the lake."""
+
+    TYPE: ClassVar[str] = "driftloop.lake-committed.v1"
+    stream: StreamName
+    table: Table
+    version: int  # of the Delta table
+    rows: int
+    ranges: tuple[OffsetRange, ...]
+    event_time_min: Time | None  # null when the commit only moved cursors or watermarks
+    event_time_max: Time | None
+    watermarks: dict[str, Time] = {}  # by partition, as known after this commit
+
+
+class WindowSketched(Event, frozen=True, kw_only=True):
+    """One partition's counts of one closed window. A later one for the same window and partition replaces it."""
+
+    TYPE: ClassVar[str] = "driftloop.window-sketched.v1"
+    stream: StreamName
+    window: Window
+    partition: int
+    partitions: int  # of the topic, so that the reader knows when all are there
+    closing_offset: int  # rows of `inferences` below it are counted
+    rows: int  # all rows of the window, scored or not
+    late_rows: int
+    sketches: tuple[PartitionSketch, ...]
+
+
+class DriftReported(Event, frozen=True, kw_only=True):
+    """A closed window was compared with the profile of the version that scored it; also when calm."""
+
+    TYPE: ClassVar[str] = "driftloop.drift-reported.v1"
+    model: ModelName
+    stream: StreamName
+    version: int | None  # null: the window was not scored, so there is no reference
+    profile: Digest | None
+    window: Window
+    revision: int  # 0 first, then one more for each correction
+    rows: int
+    late_rows: int
+    closing_offsets: dict[str, int]  # by partition
+    features: dict[str, FeatureDrift]
+    score: FeatureDrift | None
+    drifted: bool
+    thresholds: dict[str, float]
+
+
+class PerformanceReported(Event, frozen=True, kw_only=True):
+    """A window's predictions were measured against the labels known by then."""
+
+    TYPE: ClassVar[str] = "driftloop.performance-reported.v1"
+    model: ModelName
+    stream: StreamName
+    version: int | None  # null: all versions of the window together
+    window: Window
+    revision: int
+    metric: str
+    measured: Interval | None  # null: too few labels
+    rows: int
+    labelled: int
+    coverage: float
+    median_label_delay_seconds: float | None
+    inferences_version: int  # Delta versions that were read
+    labels_version: int
+
+
+class DecisionMade(Event, frozen=True, kw_only=True):
+    """Somebody's rule said yes or no, with its evidence."""
+
+    TYPE: ClassVar[str] = "driftloop.decision-made.v1"
+    model: ModelName
+    kind: Literal["retrain", "promote"]
+    accepted: bool
+    reason: str
+    window: Window | None
+    rule: Digest  # of the rule's parameters
+    evidence: dict[str, Any]
+    request_id: str | None = None  # the retrain request that follows, or that is judged
+
+
+class RetrainRequested(Event, frozen=True, kw_only=True):
+    """A model should be trained again on what is known now. The request's id is the event's id."""
+
+    TYPE: ClassVar[str] = "driftloop.retrain-requested.v1"
+    model: ModelName
+    reason: RetrainReason
+    detail: str
+    window: Window | None = None  # judge on this window; null: the newest labelled one
+    requested_by: str
+    evidence: dict[str, Any] = {}
+
+
+class TrainingStarted(Event, frozen=True, kw_only=True):
+    """A run pinned what it will be trained from. The first one of a request stands."""
+
+    TYPE: ClassVar[str] = "driftloop.training-started.v1"
+    model: ModelName
+    request_id: str
+    answers: tuple[str, ...]  # all request ids that this run answers, request_id first
+    pins: TrainingPins
+
+
+class TrainingCompleted(Event, frozen=True, kw_only=True):
+    """A run stored an artifact, its profile, card and lineage under the digest of their manifest."""
+
+    TYPE: ClassVar[str] = "driftloop.training-completed.v1"
+    model: ModelName
+    request_id: str
+    answers: tuple[str, ...]
+    manifest: Digest
+    pins: TrainingPins
+    recipe: str
+    candidates: tuple[CandidateResult, ...]
+    measurements: GateMeasurements | None  # null: there was no champion to compare with
+    rows: int
+    seconds: float
+
+
+class TrainingFailed(Event, frozen=True, kw_only=True):
+    """A run ended without a model, for a reason that a person understands."""
+
+    TYPE: ClassVar[str] = "driftloop.training-failed.v1"
+    model: ModelName
+    request_id: str
+    answers: tuple[str, ...]
+    reason: str
+    detail: str = ""

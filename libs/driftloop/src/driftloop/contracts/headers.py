@@ -1,0 +1,81 @@
+"""Header names and content types on the data plane, and what the header of an inferences message says."""
+
+from datetime import UTC, datetime
+
+import msgspec
+
+from driftloop.contracts.parts import Part
+from driftloop.errors import InvalidMessage
+
+JSON = "application/json"
+ARROW = "application/vnd.apache.arrow.stream"
+
+CONTENT_TYPE = "content-type"
+WATERMARK = "driftloop-watermark"  # RFC 3339: the partition has no earlier rows after this message
+REQUEST_RANGE = "driftloop-request-range"
+
+Headers = tuple[tuple[str, bytes], ...]
+
+
+class RequestRange(Part, frozen=True, kw_only=True):
+    """The contiguous request offsets ``[start, end)`` that one inferences message accounts for."""
+
+    topic_id: str
+    partition: int
+    start: int
+    end: int
+    quarantined: tuple[int, ...] = ()
+
+
+def header(headers: Headers, name: str) -> bytes | None:
+    """The last value under ``name``, as Kafka clients understand repeated headers."""
+    for key, value in reversed(headers):
+        if key == name:
+            return value
+    return None
+
+
+def format_time(time: datetime) -> str:
+    """RFC 3339 in UTC with microseconds."""
+    return time.astimezone(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
+
+
+def parse_time(text: str) -> datetime:
+    """RFC 3339 with an offset, to UTC. Raises InvalidMessage for anything else."""
+    try:
+        time = datetime.fromisoformat(text)
+    except ValueError as exc:
+        raise InvalidMessage(f"{text!r} is not an RFC 3339 time") from exc
+    if time.tzinfo is None:
+        raise InvalidMessage(f"{text!r} has no UTC offset")
+    return time.astimezone(UTC)
+
+
+def watermark(headers: Headers) -> datetime | None:
+    """The watermark that a message carries, if any. Raises InvalidMessage when it cannot be read."""
+    value = header(headers, WATERMARK)
+    if value is None:
+        return None
+    try:
+        return parse_time(value.decode())
+    except UnicodeDecodeError as exc:
+        raise InvalidMessage(f"header {WATERMARK} is not UTF-8") from exc
+
+
+def watermark_header(time: datetime) -> tuple[str, bytes]:
+    return WATERMARK, format_time(time).encode()
+
+
+def range_header(value: RequestRange) -> tuple[str, bytes]:
+    return REQUEST_RANGE, msgspec.json.encode(value)
+
+
+def request_range(headers: Headers) -> RequestRange | None:
+    """The range of an inferences message; None for rows that came by HTTP."""
+    value = header(headers, REQUEST_RANGE)
+    if value is None:
+        return None
+    try:
+        return msgspec.json.decode(value, type=RequestRange)
+    except msgspec.MsgspecError as exc:
+        raise InvalidMessage(f"header {REQUEST_RANGE}: {exc}") from exc

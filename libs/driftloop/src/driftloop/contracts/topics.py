@@ -1,0 +1,198 @@
+"""The table of topics. Creation, checks at start, docs and the AsyncAPI file come from it."""
+
+from typing import Literal
+
+from driftloop.contracts.parts import Part
+
+MIB = 1024 * 1024
+DAY_MS = 86_400_000
+FOREVER = -1
+
+DATASET_VERSIONS = "dataset-versions"
+WINDOW_SKETCHES = "window-sketches"
+DRIFT_REPORTS = "drift-reports"
+PERFORMANCE_REPORTS = "performance-reports"
+DECISIONS = "decisions"
+RETRAIN_REQUESTS = "retrain-requests"
+TRAINING_RUNS = "training-runs"
+REGISTRY_LOG = "registry-log"
+
+
+class Topic(Part, frozen=True, kw_only=True):
+    """One topic: its settings, its key, what it carries and between whom."""
+
+    name: str
+    partitions: int
+    key: str
+    carries: str
+    written_by: tuple[str, ...]
+    read_by: tuple[str, ...]
+    plane: Literal["data", "control"]
+    retention_ms: int = 30 * DAY_MS
+    max_message_bytes: int = MIB
+    events: tuple[str, ...] = ()  # CloudEvents types, on the control plane
+
+    @property
+    def config(self) -> dict[str, str]:
+        """The settings that the broker must show; a contradiction stops a service at start."""
+        return {
+            "cleanup.policy": "delete",
+            "retention.ms": str(self.retention_ms),
+            "max.message.bytes": str(self.max_message_bytes),
+        }
+
+
+def requests(stream: str) -> str:
+    return f"{stream}.requests"
+
+
+def inferences(stream: str) -> str:
+    return f"{stream}.inferences"
+
+
+def labels(stream: str) -> str:
+    return f"{stream}.labels"
+
+
+def quarantine(stream: str) -> str:
+    return f"{stream}.quarantine"
+
+
+def stream_topics(stream: str, partitions: int = 4) -> tuple[Topic, ...]:
+    """The four topics of one stream."""
+    return (
+        Topic(
+            name=requests(stream),
+            partitions=partitions,
+            key="entity",
+            carries="feature rows as JSON or Arrow; watermarks",
+            written_by=("applications",),
+            read_by=("predictor",),
+            plane="data",
+            max_message_bytes=4 * MIB,
+        ),
+        Topic(
+            name=inferences(stream),
+            partitions=partitions,
+            key="none: same partition as its requests",
+            carries="Arrow: features, prediction, score, model version, request partition and offset; watermarks",
+            written_by=("predictor",),
+            read_by=("ingest", "monitor"),
+            plane="data",
+            max_message_bytes=8 * MIB,
+        ),
+        Topic(
+            name=labels(stream),
+            partitions=partitions,
+            key="event id",
+            carries="ground truth with the event's id and time; late, possibly corrected; watermarks",
+            written_by=("applications",),
+            read_by=("ingest",),
+            plane="data",
+            max_message_bytes=4 * MIB,
+        ),
+        Topic(
+            name=quarantine(stream),
+            partitions=partitions,
+            key="the rejected message's",
+            carries="original bytes, key and headers with reason and origin",
+            written_by=("predictor", "ingest", "monitor"),
+            read_by=("people",),
+            plane="data",
+            max_message_bytes=8 * MIB,
+        ),
+    )
+
+
+CONTROL_TOPICS: tuple[Topic, ...] = (
+    Topic(
+        name=DATASET_VERSIONS,
+        partitions=4,
+        key="stream",
+        carries="a commit of the lake",
+        written_by=("ingest",),
+        read_by=("monitor", "console"),
+        plane="control",
+        events=("driftloop.lake-committed.v1",),
+    ),
+    Topic(
+        name=WINDOW_SKETCHES,
+        partitions=4,
+        key="stream",
+        carries="one partition's counts of one closed window, all model versions",
+        written_by=("monitor",),
+        read_by=("monitor",),
+        plane="control",
+        max_message_bytes=8 * MIB,
+        events=("driftloop.window-sketched.v1",),
+    ),
+    Topic(
+        name=DRIFT_REPORTS,
+        partitions=4,
+        key="model",
+        carries="a closed window's distances, also when calm; corrected as late rows land",
+        written_by=("monitor",),
+        read_by=("console",),
+        plane="control",
+        events=("driftloop.drift-reported.v1",),
+    ),
+    Topic(
+        name=PERFORMANCE_REPORTS,
+        partitions=4,
+        key="model",
+        carries="a window's metric, label coverage and delay; corrected as labels land",
+        written_by=("monitor",),
+        read_by=("console",),
+        plane="control",
+        events=("driftloop.performance-reported.v1",),
+    ),
+    Topic(
+        name=DECISIONS,
+        partitions=4,
+        key="model",
+        carries="every decision with its evidence: retrain or not, promote or not",
+        written_by=("monitor", "registry"),
+        read_by=("console", "CLI"),
+        plane="control",
+        retention_ms=FOREVER,
+        events=("driftloop.decision-made.v1",),
+    ),
+    Topic(
+        name=RETRAIN_REQUESTS,
+        partitions=4,
+        key="model",
+        carries="reason, evidence, cause",
+        written_by=("monitor", "CLI", "CI", "schedule"),
+        read_by=("trainer",),
+        plane="control",
+        retention_ms=FOREVER,
+        events=("driftloop.retrain-requested.v1",),
+    ),
+    Topic(
+        name=TRAINING_RUNS,
+        partitions=4,
+        key="model",
+        carries="started with its pins, completed, failed",
+        written_by=("trainer",),
+        read_by=("registry", "monitor", "trainer"),
+        plane="control",
+        retention_ms=FOREVER,
+        events=("driftloop.training-started.v1", "driftloop.training-completed.v1", "driftloop.training-failed.v1"),
+    ),
+    Topic(
+        name=REGISTRY_LOG,
+        partitions=1,  # the registry must see all commands in one order
+        key="none",
+        carries="commands: register project, register version, promote, move alias",
+        written_by=("registry",),
+        read_by=("registry", "predictor", "trainer", "monitor", "console"),
+        plane="control",
+        retention_ms=FOREVER,
+        events=(
+            "driftloop.register-project.v1",
+            "driftloop.register-version.v1",
+            "driftloop.promote-version.v1",
+            "driftloop.move-alias.v1",
+        ),
+    ),
+)

@@ -1,0 +1,33 @@
+"""Errors sorted by what to do about them; adapters turn foreign errors into these, once."""
+
+
+class InvalidMessage(ValueError):
+    """The bytes can never be handled: quarantine them, do not retry."""
+
+
+class TransientError(Exception):
+    """The world was not ready: leave the offset, try again."""
+
+
+class ConfigurationError(Exception):
+    """No message can succeed: stop the service and say which setting."""
+
+
+class ObjectNotFound(LookupError):
+    """The store answered, and it holds nothing under that key."""
+
+
+class IntegrityError(Exception):
+    """Stored bytes are not the bytes that were named: never use them."""
+
+
+class Fenced(Exception):
+    """Someone else has moved a cursor that this process held: drop the buffer, give up the partition."""
+
+
+class GapError(Exception):
+    """Offsets that must follow one another do not: rows would be lost, so stop loudly."""
+
+
+class UserError(Exception):
+    """Something the person at the keyboard can put right; shown as one line, never as a traceback."""

@@ -1,0 +1,118 @@
+"""Settings of a service, read from the environment under one prefix and checked at start."""
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+
+import msgspec
+
+from driftloop.errors import ConfigurationError
+
+
+class S3Settings(msgspec.Struct, frozen=True, kw_only=True):
+    """Where objects live. ``endpoint`` is a URL; keys are read from files."""
+
+    endpoint: str
+    bucket: str
+    region: str
+    access_key: str
+    secret_key: str
+
+    @property
+    def delta_options(self) -> dict[str, str]:
+        """Storage options for delta-rs: commits are conditional puts."""
+        return {
+            "AWS_ENDPOINT_URL": self.endpoint,
+            "AWS_REGION": self.region,
+            "AWS_ACCESS_KEY_ID": self.access_key,
+            "AWS_SECRET_ACCESS_KEY": self.secret_key,
+            "AWS_ALLOW_HTTP": "true" if self.endpoint.startswith("http://") else "false",
+            "aws_conditional_put": "etag",
+        }
+
+    def table_uri(self, stream: str, table: str) -> str:
+        return f"s3://{self.bucket}/lake/{stream}/{table}"
+
+
+class ServiceSettings(msgspec.Struct, frozen=True, kw_only=True):
+    """What every service needs to know about its surroundings."""
+
+    service: str
+    instance: str
+    kafka_bootstrap: str
+    s3: S3Settings
+    http_host: str
+    http_port: int
+    state_dir: Path
+    registry_url: str
+
+
+class Environment:
+    """The variables of one service, ``DRIFTLOOP_<SERVICE>_<NAME>``."""
+
+    def __init__(self, service: str, variables: Mapping[str, str] | None = None) -> None:
+        self.prefix = f"DRIFTLOOP_{service.upper()}_"
+        self._variables = os.environ if variables is None else variables
+
+    def text(self, name: str, default: str | None = None) -> str:
+        value = self._variables.get(self.prefix + name, default)
+        if value is None or value == "":
+            raise ConfigurationError(f"{self.prefix}{name} is not set")
+        return value
+
+    def integer(self, name: str, default: int | None = None, *, minimum: int = 0, maximum: int = 2**31) -> int:
+        text = self.text(name, None if default is None else str(default))
+        try:
+            value = int(text)
+        except ValueError:
+            raise ConfigurationError(f"{self.prefix}{name}={text!r} is not a whole number") from None
+        if not minimum <= value <= maximum:
+            raise ConfigurationError(f"{self.prefix}{name}={value} is not between {minimum} and {maximum}")
+        return value
+
+    def number(self, name: str, default: float) -> float:
+        text = self.text(name, str(default))
+        try:
+            return float(text)
+        except ValueError:
+            raise ConfigurationError(f"{self.prefix}{name}={text!r} is not a number") from None
+
+    def secret(self, name: str) -> str:
+        """The contents of the file that ``<NAME>_FILE`` names."""
+        path = self.text(f"{name}_FILE")
+        try:
+            value = Path(path).read_text(encoding="utf-8").strip()
+        except (OSError, UnicodeDecodeError) as exc:
+            raise ConfigurationError(f"{self.prefix}{name}_FILE: cannot read {path}: {exc}") from exc
+        if not value:
+            raise ConfigurationError(f"{self.prefix}{name}_FILE: {path} is empty")
+        return value
+
+
+def service_settings(service: str, variables: Mapping[str, str] | None = None) -> ServiceSettings:
+    """Raises ConfigurationError naming the first setting that is missing or wrong."""
+    env = Environment(service, variables)
+    endpoint = env.text("S3_ENDPOINT")
+    if not endpoint.startswith(("http://", "https://")):
+        raise ConfigurationError(f"{env.prefix}S3_ENDPOINT={endpoint!r} must start with http:// or https://")
+    bootstrap = env.text("KAFKA_BOOTSTRAP")
+    for server in bootstrap.split(","):
+        host, _, port = server.rpartition(":")
+        if not host or not port.isdigit():
+            raise ConfigurationError(f"{env.prefix}KAFKA_BOOTSTRAP={bootstrap!r} must be host:port[,host:port]")
+    return ServiceSettings(
+        service=service,
+        instance=env.text("INSTANCE", f"{service}-0"),
+        kafka_bootstrap=bootstrap,
+        s3=S3Settings(
+            endpoint=endpoint.rstrip("/"),
+            bucket=env.text("S3_BUCKET", "driftloop"),
+            region=env.text("S3_REGION", "us-east-1"),
+            access_key=env.secret("S3_ACCESS_KEY"),
+            secret_key=env.secret("S3_SECRET_KEY"),
+        ),
+        http_host=env.text("HTTP_HOST", "127.0.0.1"),
+        http_port=env.integer("HTTP_PORT", minimum=1, maximum=65535),
+        state_dir=Path(env.text("STATE_DIR")),
+        registry_url=env.text("REGISTRY_URL", "http://127.0.0.1:29010").rstrip("/"),
+    )
