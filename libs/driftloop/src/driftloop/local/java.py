@@ -13,7 +13,8 @@ JVM_FLAGS = (
     "-Xmx512m",
     "-XX:TieredStopAtLevel=4",
     "-Djava.awt.headless=true",
-    "-Dcom.sun.management.jmxremote=false",
+    "-Xlog:disable",
+    "-Xlog:all=error:stderr",  # the cache warns of every adapter that it has to make again
 )
 
 

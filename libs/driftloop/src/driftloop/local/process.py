@@ -10,6 +10,11 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import httpx
+
+from driftloop.local.errors import LocalStackError
+
+POLL_SECONDS = 0.05
 _PR_SET_PDEATHSIG = 1
 _LIBC = ctypes.CDLL(None) if os.name == "posix" else None
 
@@ -31,6 +36,8 @@ class ProcessSpec:
     restart: bool = True
     ready: Callable[[], bool] | None = field(default=None, compare=False)
     """Ready when this returns true; for servers without an HTTP probe."""
+    stop_seconds: float = 8.0
+    """How long it may take to end after SIGTERM."""
 
 
 def spawn(spec: ProcessSpec) -> subprocess.Popen[bytes]:
@@ -39,20 +46,47 @@ def spawn(spec: ProcessSpec) -> subprocess.Popen[bytes]:
     return _SPAWNER.submit(_spawn, spec, os.getpid()).result()
 
 
-def stop_all(processes: Sequence[subprocess.Popen[bytes]], deadline_seconds: float) -> None:
-    """SIGTERM to each process, then SIGKILL to the group of what is left at the deadline."""
-    for process in processes:
-        if process.poll() is None:
-            process.send_signal(signal.SIGCONT)  # a paused process cannot act on SIGTERM
-            process.terminate()
+def stop(process: subprocess.Popen[bytes], deadline_seconds: float) -> None:
+    """SIGTERM, then SIGKILL at the deadline; then also to what the process left behind in its group."""
+    ask_to_stop(process)
+    try:
+        process.wait(deadline_seconds)
+    except subprocess.TimeoutExpired:
+        process.kill()
+    kill_group(process.pid)
+    process.wait()
+
+
+def ask_to_stop(process: subprocess.Popen[bytes]) -> None:
+    """Send SIGTERM, and wake a paused process so that it can act on it."""
+    if process.poll() is None:
+        process.terminate()
+        process.send_signal(signal.SIGCONT)
+
+
+def wait_ready(process: subprocess.Popen[bytes], spec: ProcessSpec, deadline_seconds: float) -> None:
+    """Return once the process answers; an early end or the deadline is an error that shows its log's tail."""
     deadline = time.monotonic() + deadline_seconds
-    for process in processes:
-        try:
-            process.wait(max(0.0, deadline - time.monotonic()))
-        except subprocess.TimeoutExpired:
-            process.kill()
-        kill_group(process.pid)
-        process.wait()
+    while not is_ready(spec):
+        if process.poll() is not None:
+            raise LocalStackError(f"{spec.name} ended with code {process.returncode}; the end of {spec.log_path}:\n{log_tail(spec.log_path)}")
+        if time.monotonic() > deadline:
+            raise LocalStackError(
+                f"{spec.name} was not ready after {deadline_seconds:.0f} s; the end of {spec.log_path}:\n{log_tail(spec.log_path)}"
+            )
+        time.sleep(POLL_SECONDS)
+
+
+def is_ready(spec: ProcessSpec) -> bool:
+    """Whether the process answers its probe; one without a probe is ready at once."""
+    if spec.ready is not None:
+        return spec.ready()
+    if spec.ready_url is None:
+        return True
+    try:
+        return httpx.get(spec.ready_url, timeout=2).status_code == httpx.codes.OK
+    except httpx.HTTPError:
+        return False
 
 
 def kill_group(group: int) -> None:

@@ -1,0 +1,79 @@
+"""Which component gets which port, and whether all of them are free."""
+
+import socket
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from driftloop.local.errors import LocalStackError
+from driftloop.local.s3 import S3Ports
+
+DEFAULT_PORT_BASE = 29000
+MAX_INSTANCES = 10  # of one service: each service has ten ports
+_SERVICE_OFFSETS = {"registry": 10, "predictor": 20, "ingest": 30, "monitor": 40, "trainer": 50, "console": 60}
+SPAN = 70  # ports from the base on
+
+
+@dataclass(frozen=True)
+class StackPorts:
+    """The ports of a stack, all counted from one base."""
+
+    base: int
+
+    def __post_init__(self) -> None:
+        if not 1024 <= self.base <= 65_535 - SPAN:
+            raise LocalStackError(f"port base {self.base} is out of range: choose --port-base between 1024 and {65_535 - SPAN}")
+
+    @property
+    def kafka(self) -> int:
+        return self.base
+
+    @property
+    def kafka_controller(self) -> int:
+        return self.base + 1
+
+    @property
+    def s3(self) -> S3Ports:
+        return S3Ports(*range(self.base + 2, self.base + 10))
+
+    def service(self, name: str, instance: int = 0) -> int:
+        """HTTP port of one instance of a service."""
+        return self.base + _SERVICE_OFFSETS[name] + instance
+
+    def wanted(self, services: Mapping[str, int]) -> dict[int, str]:
+        """Every port that a stack with these instance counts opens, and what for."""
+        wanted = {self.kafka: "kafka", self.kafka_controller: "kafka's controller", self.s3.s3: "the S3 server"}
+        wanted |= {port: f"the S3 server's {role}" for role, port in vars(self.s3).items() if role != "s3"}
+        for name, count in services.items():
+            wanted |= {self.service(name, i): f"{name}-{i}" for i in range(count)}
+        return wanted
+
+
+def check_free(wanted: Mapping[int, str]) -> None:
+    """Fail if something listens on one of the ports; nothing is done to what holds it."""
+    taken = {port: component for port, component in wanted.items() if not is_free(port)}
+    if taken:
+        named = ", ".join(f"{port} (for {component})" for port, component in sorted(taken.items()))
+        raise LocalStackError(f"port taken: {named}; stop what uses it or choose another range with --port-base")
+
+
+def is_free(port: int) -> bool:
+    """Whether a server could listen on this loopback port now."""
+    with socket.socket() as probe:
+        # as servers do: a port whose old connections linger is free, one that is listened on is not
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError:
+            return False
+    return True
+
+
+def free_port_base(start: int = 20_000, stop: int = 28_000) -> int:
+    """A base whose whole span is free now; for tests."""
+    import random
+
+    for _ in range(200):
+        base = random.randrange(start, stop, 100)
+        if all(is_free(base + offset) for offset in range(SPAN)):
+            return base
+    raise LocalStackError(f"no {SPAN} free ports in a row between {start} and {stop}")

@@ -1,0 +1,63 @@
+"""Real servers for tests: one Kafka and one S3 server for a test session, or those of a stack that already runs."""
+
+import json
+import os
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from driftloop.local.aot import ensure_aot_cache
+from driftloop.local.kafka import KafkaServer
+from driftloop.local.ports import StackPorts, free_port_base
+from driftloop.local.process import ProcessSpec, spawn, stop, wait_ready
+from driftloop.local.s3 import S3Access, S3Server, create_bucket
+
+REPOSITORY = Path(__file__).parents[2]
+READY_SECONDS = 90
+
+
+def shared_cache() -> Path:
+    """The jar cache of the repository, so that a test run downloads nothing twice."""
+    return Path(os.environ.get("DRIFTLOOP_CACHE", REPOSITORY / ".driftloop" / "cache"))
+
+
+def running_stack() -> dict[str, str] | None:
+    """The stack.json of a stack that a developer keeps running, named by DRIFTLOOP_TEST_STACK."""
+    path = os.environ.get("DRIFTLOOP_TEST_STACK")
+    return json.loads(Path(path).read_text()) if path else None
+
+
+@contextmanager
+def kafka_server() -> Iterator[str]:
+    """Bootstrap address of a broker that ends with the block."""
+    ports = StackPorts(free_port_base())
+    ensure_aot_cache(shared_cache())
+    with tempfile.TemporaryDirectory(prefix="driftloop-") as home:
+        server = KafkaServer(Path(home), shared_cache(), ports.kafka, ports.kafka_controller)
+        server.prepare()
+        with running(server.spec()):
+            yield server.bootstrap
+
+
+@contextmanager
+def s3_server() -> Iterator[S3Access]:
+    """Address, credentials and an empty bucket of a store that ends with the block."""
+    ports = StackPorts(free_port_base())
+    with tempfile.TemporaryDirectory(prefix="driftloop-") as home:
+        server = S3Server(Path(home), ports.s3)
+        server.prepare()
+        with running(server.spec()):
+            create_bucket(server.access())
+            yield server.access()
+
+
+@contextmanager
+def running(spec: ProcessSpec) -> Iterator[None]:
+    """Run a process until it is ready, and end it after the block."""
+    process = spawn(spec)
+    try:
+        wait_ready(process, spec, READY_SECONDS)
+        yield
+    finally:
+        stop(process, spec.stop_seconds)
