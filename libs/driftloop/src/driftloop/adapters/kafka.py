@@ -1,0 +1,17 @@
+"""Kafka, as the ports promise it."""
+
+from driftloop.adapters.kafka_admin import check_topics, create_topics, partitions_of, read_topic, topic_id
+from driftloop.adapters.kafka_consumer import AssignedConsumer, GroupConsumer
+from driftloop.adapters.kafka_producer import Producer, Publisher
+
+__all__ = [
+    "AssignedConsumer",
+    "GroupConsumer",
+    "Producer",
+    "Publisher",
+    "check_topics",
+    "create_topics",
+    "partitions_of",
+    "read_topic",
+    "topic_id",
+]

@@ -1,0 +1,152 @@
+"""Reading from Kafka, as a member of a group or of partitions told."""
+
+import contextlib
+from collections.abc import Mapping, Sequence
+
+from kafka import ConsumerRebalanceListener, KafkaConsumer
+from kafka import TopicPartition as KafkaPartition
+from kafka.errors import CommitFailedError, IllegalStateError, RebalanceInProgressError
+from kafka.structs import OffsetAndMetadata
+
+from driftloop.adapters.kafka_errors import translated
+from driftloop.ports import RebalanceListener, Record, TopicPartition
+
+FETCH_BYTES = 16 * 1024 * 1024
+
+
+class _Consumer:
+    """What both kinds share; keeps ``ports.MessageConsumer``."""
+
+    _inner: KafkaConsumer
+
+    def poll(self, timeout_seconds: float, max_records: int = 1000) -> Mapping[TopicPartition, Sequence[Record]]:
+        with translated("reading from Kafka"):
+            polled = self._inner.poll(timeout_ms=int(timeout_seconds * 1000), max_records=max_records)
+        return {
+            TopicPartition(tp.topic, tp.partition): [
+                Record(r.topic, r.partition, r.offset, r.timestamp, r.key, r.value, tuple(r.headers or ())) for r in records
+            ]
+            for tp, records in polled.items()
+        }
+
+    def assignment(self) -> frozenset[TopicPartition]:
+        return frozenset(TopicPartition(tp.topic, tp.partition) for tp in self._inner.assignment())
+
+    def seek(self, tp: TopicPartition, offset: int) -> None:
+        self._inner.seek(KafkaPartition(*tp), offset)
+
+    def position(self, tp: TopicPartition) -> int:
+        with translated(f"asking for the position in {tp}"):
+            return int(self._inner.position(KafkaPartition(*tp)))
+
+    def pause(self, tps: Sequence[TopicPartition]) -> None:
+        # A partition may have been revoked since the caller looked; there is nothing left to pause then.
+        with contextlib.suppress(IllegalStateError):
+            self._inner.pause(*(KafkaPartition(*tp) for tp in tps))
+
+    def resume(self, tps: Sequence[TopicPartition]) -> None:
+        with contextlib.suppress(IllegalStateError):
+            self._inner.resume(*(KafkaPartition(*tp) for tp in tps))
+
+    def commit(self, offsets: Mapping[TopicPartition, int]) -> None:
+        if not offsets:
+            return
+        with translated("committing offsets"), contextlib.suppress(CommitFailedError, RebalanceInProgressError):
+            self._inner.commit({KafkaPartition(*tp): OffsetAndMetadata(offset, "", -1) for tp, offset in offsets.items()})
+
+    def committed(self, tp: TopicPartition) -> int | None:
+        with translated(f"asking for the committed offset of {tp}"):
+            offset = self._inner.committed(KafkaPartition(*tp))
+        return None if offset is None else int(offset)
+
+    def beginning_offsets(self, tps: Sequence[TopicPartition]) -> dict[TopicPartition, int]:
+        with translated("asking for beginning offsets"):
+            found = self._inner.beginning_offsets([KafkaPartition(*tp) for tp in tps])
+        return {TopicPartition(tp.topic, tp.partition): int(offset) for tp, offset in found.items()}
+
+    def end_offsets(self, tps: Sequence[TopicPartition]) -> dict[TopicPartition, int]:
+        with translated("asking for end offsets"):
+            found = self._inner.end_offsets([KafkaPartition(*tp) for tp in tps])
+        return {TopicPartition(tp.topic, tp.partition): int(offset) for tp, offset in found.items()}
+
+    def close(self) -> None:
+        with translated("closing a consumer"):
+            self._inner.close(autocommit=False)
+
+
+class _Listener(ConsumerRebalanceListener):  # type: ignore[misc]
+    def __init__(self, listener: RebalanceListener | None, consumer: "GroupConsumer") -> None:
+        self._listener, self._consumer = listener, consumer
+
+    def on_partitions_assigned(self, assigned: Sequence[KafkaPartition]) -> None:
+        tps = frozenset(TopicPartition(tp.topic, tp.partition) for tp in assigned)
+        if self._listener is None:
+            self._consumer.seek_to_committed(tps)
+        else:
+            self._listener.on_assigned(tps)
+
+    def on_partitions_revoked(self, revoked: Sequence[KafkaPartition]) -> None:
+        if self._listener is not None:
+            self._listener.on_revoked(frozenset(TopicPartition(tp.topic, tp.partition) for tp in revoked))
+
+
+class GroupConsumer(_Consumer):
+    """A member of ``group``. The listener must seek every partition it is assigned; without a listener the consumer goes
+    on from the committed offsets, or from the beginning of a partition that has none."""
+
+    def __init__(
+        self,
+        bootstrap: str,
+        *,
+        group: str,
+        topics: Sequence[str],
+        listener: RebalanceListener | None = None,
+        client_id: str,
+        max_poll_interval_seconds: float = 300,
+        session_timeout_seconds: float = 10,
+    ) -> None:
+        with translated("connecting to Kafka"):
+            self._inner = KafkaConsumer(
+                **_common(bootstrap, client_id),
+                group_id=group,
+                session_timeout_ms=int(session_timeout_seconds * 1000),
+                heartbeat_interval_ms=int(session_timeout_seconds * 1000 / 4),
+                max_poll_interval_ms=int(max_poll_interval_seconds * 1000),
+            )
+            self._inner.subscribe(list(topics), listener=_Listener(listener, self))
+
+    def seek_to_committed(self, tps: frozenset[TopicPartition]) -> None:
+        """Go on from the committed offsets; from the beginning where there is none."""
+        fresh = []
+        for tp in tps:
+            offset = self.committed(tp)
+            if offset is None:
+                fresh.append(tp)
+            else:
+                self.seek(tp, offset)
+        for tp, offset in (self.beginning_offsets(fresh) if fresh else {}).items():
+            self.seek(tp, offset)
+
+
+class AssignedConsumer(_Consumer):
+    """Reads the partitions it is told, in no group; the caller seeks each of them before the first poll."""
+
+    def __init__(self, bootstrap: str, partitions: Sequence[TopicPartition], *, client_id: str) -> None:
+        with translated("connecting to Kafka"):
+            self._inner = KafkaConsumer(**_common(bootstrap, client_id))
+            self._inner.assign([KafkaPartition(*tp) for tp in partitions])
+
+
+def _common(bootstrap: str, client_id: str) -> dict[str, object]:
+    return {
+        "bootstrap_servers": bootstrap.split(","),
+        "client_id": client_id,
+        "enable_auto_commit": False,
+        "auto_offset_reset": "none",  # unread data that expired is a loud gap, never a silent one
+        "isolation_level": "read_committed",
+        "allow_auto_create_topics": False,
+        "max_partition_fetch_bytes": FETCH_BYTES,
+        "fetch_max_wait_ms": 50,
+        "metadata_max_age_ms": 30_000,
+        "reconnect_backoff_max_ms": 2_000,
+    }

@@ -1,0 +1,92 @@
+"""Writing to Kafka."""
+
+import threading
+from datetime import datetime
+
+from kafka import KafkaProducer
+from kafka.errors import KafkaError
+
+from driftloop.adapters.kafka_errors import translated
+from driftloop.contracts.codec import encode_event, envelope
+from driftloop.contracts.events import Event
+from driftloop.contracts.headers import Headers
+from driftloop.errors import TransientError
+from driftloop.ports import MessageProducer
+
+MIB = 1024 * 1024
+
+
+class Producer:
+    """Keeps ``ports.MessageProducer``: acks from all replicas, idempotent, in order per partition.
+
+    kafka-python drops a batch after its delivery timeout and goes on with later ones, so one failure is remembered for
+    good: every later ``send`` and ``flush`` raises, and the owner must end the process.
+    """
+
+    def __init__(self, bootstrap: str, *, client_id: str, max_message_bytes: int = 8 * MIB, delivery_timeout_seconds: float = 60) -> None:
+        self._failure: BaseException | None = None
+        self._lock = threading.Lock()
+        with translated("connecting to Kafka"):
+            self._inner = KafkaProducer(
+                bootstrap_servers=bootstrap.split(","),
+                client_id=client_id,
+                acks="all",
+                enable_idempotence=True,
+                linger_ms=5,
+                batch_size=256 * 1024,
+                max_request_size=max_message_bytes + 64 * 1024,
+                delivery_timeout_ms=int(delivery_timeout_seconds * 1000),
+                request_timeout_ms=min(30_000, int(delivery_timeout_seconds * 1000) - 1000),
+                max_block_ms=int(delivery_timeout_seconds * 1000),
+                allow_auto_create_topics=False,
+                reconnect_backoff_max_ms=2_000,
+            )
+
+    def send(
+        self,
+        topic: str,
+        value: bytes | None,
+        *,
+        key: bytes | None = None,
+        partition: int | None = None,
+        headers: Headers = (),
+        timestamp_ms: int | None = None,
+    ) -> None:
+        self._raise_failure()
+        with translated(f"sending to {topic}"):
+            future = self._inner.send(topic, value=value, key=key, partition=partition, headers=list(headers), timestamp_ms=timestamp_ms)
+        future.add_errback(self._remember)
+
+    def flush(self) -> None:
+        with translated("flushing to Kafka"):
+            self._inner.flush()
+        self._raise_failure()
+
+    def close(self) -> None:
+        with translated("closing a producer"):
+            self._inner.close(timeout=5)
+
+    @property
+    def failed(self) -> bool:
+        return self._failure is not None
+
+    def _remember(self, failure: BaseException) -> None:
+        with self._lock:
+            self._failure = self._failure or failure
+
+    def _raise_failure(self) -> None:
+        if self._failure is not None:
+            reason = self._failure if isinstance(self._failure, KafkaError) else repr(self._failure)
+            raise TransientError(f"a message was not delivered: {reason}")
+
+
+class Publisher:
+    """Keeps ``ports.EventPublisher``."""
+
+    def __init__(self, producer: MessageProducer, *, source: str) -> None:
+        self._producer, self._source = producer, source
+
+    def publish(self, topic: str, event: Event, *, key: str, id: str, time: datetime | None = None) -> None:
+        value, headers = encode_event(event, envelope(event, id=id, source=self._source, subject=key, time=time))
+        self._producer.send(topic, value, key=key.encode(), headers=headers)
+        self._producer.flush()

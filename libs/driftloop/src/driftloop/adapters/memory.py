@@ -1,0 +1,245 @@
+"""The ports in memory: for tests and for trying things out, held to the same suites as the real adapters."""
+
+import itertools
+import threading
+import time as wall
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import UTC, datetime
+
+from driftloop.contracts.headers import Headers
+from driftloop.errors import ConfigurationError, GapError, ObjectNotFound
+from driftloop.ports import ObjectStat, RebalanceListener, Record, TopicPartition
+
+
+class FixedClock:
+    """Keeps ``ports.Clock``; stands still until it is moved."""
+
+    def __init__(self, now: datetime) -> None:
+        self.time = now
+
+    def now(self) -> datetime:
+        return self.time
+
+
+class SystemClock:
+    """Keeps ``ports.Clock``."""
+
+    def now(self) -> datetime:
+        return datetime.now(UTC)
+
+
+class MemoryStore:
+    """Keeps ``ports.ObjectStore``."""
+
+    def __init__(self) -> None:
+        self._objects: dict[str, tuple[bytes, datetime]] = {}
+        self._lock = threading.Lock()
+
+    def put(self, key: str, data: bytes) -> None:
+        with self._lock:
+            self._objects[key] = (bytes(data), datetime.now(UTC))
+
+    def get(self, key: str) -> bytes:
+        with self._lock:
+            if key not in self._objects:
+                raise ObjectNotFound(key)
+            return self._objects[key][0]
+
+    def stat(self, key: str) -> ObjectStat:
+        with self._lock:
+            if key not in self._objects:
+                raise ObjectNotFound(key)
+            data, modified = self._objects[key]
+            return ObjectStat(key, len(data), modified)
+
+    def list(self, prefix: str) -> Iterator[ObjectStat]:
+        with self._lock:
+            keys = sorted(key for key in self._objects if key.startswith(prefix))
+        return (self.stat(key) for key in keys)
+
+    def delete(self, key: str) -> None:
+        with self._lock:
+            self._objects.pop(key, None)
+
+
+class MemoryBroker:
+    """Topics with partitions, committed offsets of groups, and eager rebalances, in one process."""
+
+    def __init__(self) -> None:
+        self._logs: dict[str, list[list[Record]]] = {}
+        self._start: dict[TopicPartition, int] = {}
+        self.committed: dict[tuple[str, TopicPartition], int] = {}
+        self._members: dict[str, list[MemoryConsumer]] = {}
+        self.lock = threading.RLock()
+
+    def create_topic(self, topic: str, partitions: int = 1) -> None:
+        with self.lock:
+            self._logs.setdefault(topic, [[] for _ in range(partitions)])
+
+    def partitions(self, topic: str) -> list[TopicPartition]:
+        return [TopicPartition(topic, p) for p in range(len(self._log_of(topic)))]
+
+    def records(self, topic: str) -> list[Record]:
+        """All records of a topic, partition after partition."""
+        with self.lock:
+            return list(itertools.chain.from_iterable(self._log_of(topic)))
+
+    def expire(self, tp: TopicPartition, before: int) -> None:
+        """As if retention had removed everything below ``before``."""
+        self._start[tp] = before
+
+    def producer(self) -> "MemoryProducer":
+        return MemoryProducer(self)
+
+    def consumer(
+        self, *, group: str | None = None, topics: Sequence[str] = (), listener: RebalanceListener | None = None
+    ) -> "MemoryConsumer":
+        consumer = MemoryConsumer(self, group, topics, listener)
+        with self.lock:
+            self._members.setdefault(group or "", []).append(consumer)
+            self.rebalance(group or "")
+        return consumer
+
+    def assigned(self, tps: Sequence[TopicPartition]) -> "MemoryConsumer":
+        consumer = MemoryConsumer(self, None, (), None)
+        consumer.owned = frozenset(tps)
+        return consumer
+
+    def rebalance(self, group: str) -> None:
+        members = self._members.get(group, [])
+        for n, member in enumerate(members):
+            all_tps = [tp for topic in member.topics for tp in self.partitions(topic)]
+            member.pending = frozenset(all_tps[n :: len(members)])
+
+    def leave(self, group: str, member: "MemoryConsumer") -> None:
+        with self.lock:
+            if member in self._members.get(group, []):
+                self._members[group].remove(member)
+                self.rebalance(group)
+
+    def append(self, topic: str, partition: int, key: bytes | None, value: bytes | None, headers: Headers, timestamp_ms: int) -> None:
+        with self.lock:
+            log = self._log_of(topic)[partition]
+            log.append(Record(topic, partition, len(log), timestamp_ms, key, value, tuple(headers)))
+
+    def bounds(self, tp: TopicPartition) -> tuple[int, int]:
+        return self._start.get(tp, 0), len(self._log_of(tp.topic)[tp.partition])
+
+    def read(self, tp: TopicPartition, offset: int, most: int) -> list[Record]:
+        start, _ = self.bounds(tp)
+        if offset < start:
+            raise GapError(f"messages that were not read yet are gone from {tp}: wanted {offset}, first is {start}")
+        return self._log_of(tp.topic)[tp.partition][offset : offset + most]
+
+    def _log_of(self, topic: str) -> list[list[Record]]:
+        if topic not in self._logs:
+            raise ConfigurationError(f"topic {topic} does not exist")
+        return self._logs[topic]
+
+
+class MemoryProducer:
+    """Keeps ``ports.MessageProducer``."""
+
+    def __init__(self, broker: MemoryBroker) -> None:
+        self._broker = broker
+        self._next = itertools.count()
+
+    def send(
+        self,
+        topic: str,
+        value: bytes | None,
+        *,
+        key: bytes | None = None,
+        partition: int | None = None,
+        headers: Headers = (),
+        timestamp_ms: int | None = None,
+    ) -> None:
+        n = len(self._broker.partitions(topic))
+        if partition is None:
+            partition = (sum(key) if key is not None else next(self._next)) % n
+        self._broker.append(topic, partition, key, value, headers, int(wall.time() * 1000) if timestamp_ms is None else timestamp_ms)
+
+    def flush(self) -> None:
+        """Everything is in the broker as soon as it is sent."""
+
+    def close(self) -> None:
+        """Holds nothing."""
+
+
+class MemoryConsumer:
+    """Keeps ``ports.MessageConsumer``."""
+
+    def __init__(self, broker: MemoryBroker, group: str | None, topics: Sequence[str], listener: RebalanceListener | None) -> None:
+        self._broker, self._group, self.topics, self._listener = broker, group, topics, listener
+        self.owned: frozenset[TopicPartition] = frozenset()
+        self.pending: frozenset[TopicPartition] | None = None
+        self._positions: dict[TopicPartition, int] = {}
+        self._paused: set[TopicPartition] = set()
+
+    def poll(self, timeout_seconds: float, max_records: int = 1000) -> Mapping[TopicPartition, Sequence[Record]]:
+        deadline = wall.monotonic() + timeout_seconds
+        while True:
+            self._take_assignment()
+            with self._broker.lock:
+                found = self._fetch(max_records)
+            if found or wall.monotonic() >= deadline:
+                return found
+            wall.sleep(0.001)
+
+    def assignment(self) -> frozenset[TopicPartition]:
+        return self.owned
+
+    def seek(self, tp: TopicPartition, offset: int) -> None:
+        self._positions[tp] = offset
+
+    def position(self, tp: TopicPartition) -> int:
+        return self._positions[tp]
+
+    def pause(self, tps: Sequence[TopicPartition]) -> None:
+        self._paused |= set(tps)
+
+    def resume(self, tps: Sequence[TopicPartition]) -> None:
+        self._paused -= set(tps)
+
+    def commit(self, offsets: Mapping[TopicPartition, int]) -> None:
+        for tp, offset in offsets.items():
+            if tp in self.owned:
+                self._broker.committed[(self._group or "", tp)] = offset
+
+    def committed(self, tp: TopicPartition) -> int | None:
+        return self._broker.committed.get((self._group or "", tp))
+
+    def beginning_offsets(self, tps: Sequence[TopicPartition]) -> dict[TopicPartition, int]:
+        return {tp: self._broker.bounds(tp)[0] for tp in tps}
+
+    def end_offsets(self, tps: Sequence[TopicPartition]) -> dict[TopicPartition, int]:
+        return {tp: self._broker.bounds(tp)[1] for tp in tps}
+
+    def close(self) -> None:
+        self._broker.leave(self._group or "", self)
+        self.owned = frozenset()
+
+    def _take_assignment(self) -> None:
+        if self.pending is None:
+            return
+        new, self.pending = self.pending, None
+        gone, came = self.owned - new, new - self.owned
+        self.owned = new
+        for tp in gone:
+            self._positions.pop(tp, None)
+            self._paused.discard(tp)
+        if gone and self._listener is not None:
+            self._listener.on_revoked(gone)
+        for tp in came:
+            self._positions[tp] = self.committed(tp) or self._broker.bounds(tp)[0]
+        if came and self._listener is not None:
+            self._listener.on_assigned(came)
+
+    def _fetch(self, max_records: int) -> dict[TopicPartition, list[Record]]:
+        found: dict[TopicPartition, list[Record]] = {}
+        for tp in sorted(self.owned - self._paused):
+            records = self._broker.read(tp, self._positions[tp], max_records - sum(map(len, found.values())))
+            if records:
+                found[tp] = records
+                self._positions[tp] = records[-1].offset + 1
+        return found

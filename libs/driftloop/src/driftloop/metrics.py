@@ -1,0 +1,19 @@
+"""Every metric that a service exports, each with its meaning. Names are Prometheus names; times are seconds."""
+
+from prometheus_client import Counter, Gauge, Histogram
+
+MESSAGES = Counter("driftloop_messages", "Messages read from a topic", ["topic"])
+ROWS = Counter("driftloop_rows", "Rows that a service took up from a topic", ["topic"])
+QUARANTINED = Counter("driftloop_quarantined", "Messages sent to quarantine", ["topic"])
+UNKNOWN_FIELDS = Counter("driftloop_unknown_fields", "JSON fields that the schema does not know and that were ignored", ["stream"])
+RETRIES = Counter("driftloop_retries", "Times that a step was repeated because the world was not ready", ["step"])
+DURABLE_OFFSET = Gauge("driftloop_durable_offset", "Offset that the durable state of a partition goes on from", ["topic", "partition"])
+END_OFFSET = Gauge("driftloop_end_offset", "Offset at the end of a partition, as last seen", ["topic", "partition"])
+PAUSED = Gauge("driftloop_paused", "1 while reading is paused under back-pressure")
+HANDLING_SECONDS = Histogram("driftloop_handling_seconds", "Time to handle one control event", ["type"])
+COMMIT_SECONDS = Histogram("driftloop_lake_commit_seconds", "Time to store and commit one flush to the lake", ["table"])
+MODEL_VERSION = Gauge("driftloop_model_version", "Version that this predictor scores with; 0 without a model", ["model"])
+ALIAS_EPOCH = Gauge("driftloop_alias_epoch", "Epoch of the champion alias that this process has taken up", ["model"])
+SCORING_SECONDS = Histogram("driftloop_scoring_seconds", "Time to score one batch", ["via"])
+HTTP_DROPPED = Counter("driftloop_http_rows_dropped", "Rows scored by HTTP that the full buffer could not record")
+TRAININGS = Counter("driftloop_trainings", "Training runs by outcome", ["model", "outcome"])
