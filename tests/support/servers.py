@@ -22,8 +22,22 @@ def shared_cache() -> Path:
     return Path(os.environ.get("DRIFTLOOP_CACHE", REPOSITORY / ".driftloop" / "cache"))
 
 
-def running_stack() -> dict[str, str] | None:
-    """The stack.json of a stack that a developer keeps running, named by DRIFTLOOP_TEST_STACK."""
+def running_kafka() -> str | None:
+    """Broker of a stack that a developer keeps running, named by DRIFTLOOP_TEST_STACK."""
+    stack = _running_stack()
+    return None if stack is None else stack["kafka_bootstrap"]
+
+
+def running_s3() -> S3Access | None:
+    """Store of that stack. Its file gives the keys themselves or, as `driftloop up` writes it, the files that hold them."""
+    stack = _running_stack()
+    if stack is None:
+        return None
+    access_key, secret_key = (stack.get(f"s3_{key}") or Path(stack[f"s3_{key}_file"]).read_text() for key in ("access_key", "secret_key"))
+    return S3Access(stack["s3_endpoint"], access_key, secret_key, stack["s3_region"], stack["s3_bucket"])
+
+
+def _running_stack() -> dict[str, str] | None:
     path = os.environ.get("DRIFTLOOP_TEST_STACK")
     return json.loads(Path(path).read_text()) if path else None
 

@@ -38,8 +38,10 @@ def _train(cache: Path, target: Path) -> None:
         process = spawn(spec)
         try:
             wait_ready(process, spec, READY_SECONDS)
-        finally:
             stop(process, WRITE_SECONDS)
+        except BaseException:
+            stop(process, 0)
+            raise
         if partial.exists():  # without one, starts are slow but work
             os.replace(partial, target)
 

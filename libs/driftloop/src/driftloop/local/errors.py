@@ -1,5 +1,7 @@
 """What the local stack tells a person who has to act."""
 
+from driftloop.errors import UserError
 
-class LocalStackError(Exception):
-    """The stack cannot go on: one line that says what to do, never a traceback."""
+
+class LocalStackError(UserError):
+    """The stack cannot go on: a sentence that says what to do, never a traceback."""

@@ -41,8 +41,7 @@ def pinned_jars() -> list[Jar]:
     The whole closure is listed because jgo's own resolution picks a wrong kafka-clients.
     """
     lines = files("driftloop.local").joinpath("kafka_jars.txt").read_text().splitlines()
-    entries = (line.split() for line in lines if line and not line.startswith("#"))
-    return [Jar(*coordinate.split(":"), sha256=sha256) for coordinate, sha256 in entries]
+    return [_parse(line) for line in lines if line and not line.startswith("#")]
 
 
 def ensure_jars(cache: Path) -> list[Path]:
@@ -67,6 +66,12 @@ def locked(path: Path) -> Iterator[None]:
     with path.open("w") as handle:
         fcntl.flock(handle, fcntl.LOCK_EX)
         yield
+
+
+def _parse(line: str) -> Jar:
+    coordinate, sha256 = line.split()
+    group, artifact, version = coordinate.split(":")
+    return Jar(group, artifact, version, sha256)
 
 
 def _fetch(jar: Jar, folder: Path, scratch: Path) -> None:

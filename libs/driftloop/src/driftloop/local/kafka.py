@@ -128,8 +128,8 @@ def answers(port: int, timeout_seconds: float = 2.0) -> bool:
             body = _read(connection, size)
     except OSError:
         return False
-    correlation_id, brokers = struct.unpack_from(">ii", body)
-    return correlation_id == 7 and brokers > 0
+    brokers: int = struct.unpack_from(">ii", body)[1]  # after the correlation id
+    return brokers > 0
 
 
 def _read(connection: socket.socket, size: int) -> bytes:

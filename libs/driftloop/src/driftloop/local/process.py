@@ -69,7 +69,9 @@ def wait_ready(process: subprocess.Popen[bytes], spec: ProcessSpec, deadline_sec
     deadline = time.monotonic() + deadline_seconds
     while not is_ready(spec):
         if process.poll() is not None:
-            raise LocalStackError(f"{spec.name} ended with code {process.returncode}; the end of {spec.log_path}:\n{log_tail(spec.log_path)}")
+            raise LocalStackError(
+                f"{spec.name} ended with code {process.returncode}; the end of {spec.log_path}:\n{log_tail(spec.log_path)}"
+            )
         if time.monotonic() > deadline:
             raise LocalStackError(
                 f"{spec.name} was not ready after {deadline_seconds:.0f} s; the end of {spec.log_path}:\n{log_tail(spec.log_path)}"

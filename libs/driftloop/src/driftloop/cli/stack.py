@@ -1,0 +1,83 @@
+"""`driftloop up` and `driftloop down`: a local stack in the background."""
+
+import functools
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import ParamSpec
+
+import click
+
+from driftloop.errors import UserError
+from driftloop.local.addresses import StackAddresses
+from driftloop.local.background import end_in_background, running_stack, start_in_background
+from driftloop.local.paths import default_home
+from driftloop.local.ports import DEFAULT_PORT_BASE
+from driftloop.local.scale import services_from
+
+P = ParamSpec("P")
+
+
+def one_line_errors(command: Callable[P, None]) -> Callable[P, None]:
+    """Show what a person can put right as a line on stderr, with exit code 2."""
+
+    @functools.wraps(command)
+    def wrapped(*args: P.args, **kwargs: P.kwargs) -> None:
+        try:
+            command(*args, **kwargs)
+        except UserError as exc:
+            click.echo(f"error: {exc}", err=True)
+            raise click.exceptions.Exit(2) from exc
+
+    return wrapped
+
+
+@click.command()
+@click.option("--project", type=click.Path(path_type=Path), help="Folder with a driftloop.toml to register once the stack is up.")
+@click.option("--port-base", type=int, help=f"First of the stack's ports (default {DEFAULT_PORT_BASE}).")
+@click.option("--scale", multiple=True, metavar="SERVICE=N", help="How many instances of a service to run; may be repeated.")
+@click.option("--json", "as_json", is_flag=True, help="Print the addresses as JSON.")
+@one_line_errors
+def up(project: Path | None, port_base: int | None, scale: tuple[str, ...], as_json: bool) -> None:
+    """Start Kafka, S3 and the services, and leave them running."""
+    services = services_from(scale)
+    if project is not None and not (project / "driftloop.toml").is_file():
+        raise UserError(f"{project} is not a project: it has no driftloop.toml")
+    home = default_home()
+    addresses = running_stack(home)
+    if addresses is None:
+        addresses = start_in_background(home, DEFAULT_PORT_BASE if port_base is None else port_base, services)
+    elif scale or port_base not in (None, addresses.port_base):
+        raise UserError("a stack already runs here with other settings: end it with `driftloop down`, then start again")
+    if project is not None:
+        from driftloop.cli.projects import register_project
+
+        register_project(project, addresses)
+    click.echo(json.dumps(_summary(addresses)) if as_json else _text(addresses))
+
+
+@click.command()
+@click.option("--json", "as_json", is_flag=True, help="Print what was done as JSON.")
+@one_line_errors
+def down(as_json: bool) -> None:
+    """End the stack that `up` started here; its data stays."""
+    stopped = end_in_background(default_home())
+    text = "stack stopped" if stopped else "no stack runs here"
+    click.echo(json.dumps({"stopped": stopped}) if as_json else text)
+
+
+def _summary(addresses: StackAddresses) -> dict[str, object]:
+    return {
+        "home": addresses.home,
+        "port_base": addresses.port_base,
+        "kafka_bootstrap": addresses.kafka_bootstrap,
+        "s3_endpoint": addresses.s3_endpoint,
+        "registry_url": addresses.registry_url,
+        "services": addresses.services,
+    }
+
+
+def _text(addresses: StackAddresses) -> str:
+    rows = {"kafka": addresses.kafka_bootstrap, "s3": addresses.s3_endpoint, **addresses.services}
+    lines = [f"  {name:<14}{address}" for name, address in rows.items()]
+    return "\n".join(["stack is up; end it with `driftloop down`", *lines, f"  {'logs':<14}{addresses.home}/logs"])

@@ -1,0 +1,71 @@
+"""`python -m driftloop.local`: run one stack until SIGTERM. `driftloop up` starts it in the background."""
+
+import argparse
+import logging
+import os
+import signal
+import sys
+import threading
+from pathlib import Path
+from types import FrameType
+
+from driftloop.local.errors import LocalStackError
+from driftloop.local.ports import DEFAULT_PORT_BASE
+from driftloop.local.prepare import prepare_bucket, prepare_stack
+from driftloop.local.scale import services_from
+from driftloop.local.stack import LocalStack
+
+REPORT_PERIOD_SECONDS = 1.0  # a restarted process has a new pid; stack.json follows it
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(prog="python -m driftloop.local")
+    parser.add_argument("--home", type=Path, required=True)
+    parser.add_argument("--port-base", type=int, default=DEFAULT_PORT_BASE)
+    parser.add_argument("--scale", action="append", default=[], metavar="SERVICE=N")
+    parser.add_argument("--infrastructure-only", action="store_true", help="Kafka and S3 with a bucket, no services")
+    parser.add_argument("--status-fd", type=int, help="where to say that the stack is ready, or why it is not")
+    arguments = parser.parse_args()
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
+    status = _Status(arguments.status_fd)
+    ended = threading.Event()
+    signal.signal(signal.SIGTERM, _exit)
+    signal.signal(signal.SIGINT, _exit)
+    try:
+        services = {} if arguments.infrastructure_only else services_from(arguments.scale)
+        prepare = prepare_bucket if arguments.infrastructure_only else prepare_stack
+        with LocalStack(arguments.home, arguments.port_base, services, prepare) as stack:
+            status.say("ready")
+            while not ended.wait(REPORT_PERIOD_SECONDS):
+                stack.refresh()
+    except LocalStackError as exc:
+        logging.error("%s", exc)
+        status.say(f"error: {exc}")
+        return 1
+    return 0
+
+
+def _exit(signal_number: int, frame: FrameType | None) -> None:
+    signal.signal(signal_number, signal.SIG_IGN)  # the stop that now begins is not to be interrupted
+    sys.exit(0)
+
+
+class _Status:
+    """The one message to whoever started this process: sent once, then the pipe is closed."""
+
+    def __init__(self, descriptor: int | None) -> None:
+        self._descriptor = descriptor
+
+    def say(self, text: str) -> None:
+        if self._descriptor is None:
+            return
+        try:
+            os.write(self._descriptor, text.encode())
+        except BrokenPipeError:
+            logging.info("nobody waits for: %s", text)
+        os.close(self._descriptor)
+        self._descriptor = None
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,103 @@
+"""A stack that outlives the command which started it."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from driftloop.local.addresses import StackAddresses, addresses_path, read_addresses
+from driftloop.local.errors import LocalStackError
+from driftloop.local.identity import identity
+from driftloop.local.process import POLL_SECONDS
+
+DOWN_SECONDS = 10.0
+
+
+@dataclass(frozen=True)
+class Supervising:
+    """A supervisor process, told apart from a later process with its pid."""
+
+    pid: int
+    identity: str
+
+    def alive(self) -> bool:
+        return identity(self.pid) == self.identity
+
+    def end(self) -> None:
+        """SIGTERM, then SIGKILL after 10 s; its children end with it either way."""
+        for signal_number in (signal.SIGTERM, signal.SIGKILL):
+            if not self.alive():
+                return
+            os.kill(self.pid, signal_number)
+            deadline = time.monotonic() + DOWN_SECONDS
+            while self.alive() and time.monotonic() < deadline:
+                time.sleep(POLL_SECONDS)
+
+
+def running_stack(home: Path) -> StackAddresses | None:
+    """The stack that runs in this home; None if there is none or only the file of one that was killed."""
+    if not addresses_path(home).exists():
+        return None
+    addresses = read_addresses(home)
+    return addresses if supervisor_of(addresses).alive() else None
+
+
+def supervisor_of(addresses: StackAddresses) -> Supervising:
+    return Supervising(addresses.pids["supervisor"], addresses.supervisor_identity)
+
+
+def start_in_background(home: Path, port_base: int, services: Mapping[str, int]) -> StackAddresses:
+    """Start a detached supervisor and return once the stack is ready. What it cannot start, it also ends."""
+    log_path = home / "logs" / "supervisor.log"
+    log_path.parent.mkdir(parents=True, exist_ok=True)
+    reader, writer = os.pipe()
+    scale = [f"--scale={name}={count}" for name, count in services.items()]
+    with log_path.open("ab") as log:
+        process = subprocess.Popen(
+            [
+                sys.executable,
+                "-m",
+                "driftloop.local",
+                "--home",
+                str(home),
+                "--port-base",
+                str(port_base),
+                "--status-fd",
+                str(writer),
+                *scale,
+            ],
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+            pass_fds=[writer],
+        )
+    os.close(writer)
+    try:
+        with os.fdopen(reader, "rb") as pipe:
+            answer = pipe.read().decode()  # until the supervisor closes its end, also by dying
+    except KeyboardInterrupt:
+        process.terminate()
+        process.wait(DOWN_SECONDS)
+        raise
+    if answer != "ready":
+        raise LocalStackError(answer.removeprefix("error: ") or f"the supervisor ended; see {log_path}")
+    return read_addresses(home)
+
+
+def end_in_background(home: Path) -> bool:
+    """End the stack of this home within 10 s; False if none ran.
+
+    Touches only the process that stack.json names, and only while that pid is still that process.
+    """
+    addresses = running_stack(home)
+    if addresses is None:
+        addresses_path(home).unlink(missing_ok=True)
+        return False
+    supervisor_of(addresses).end()
+    addresses_path(home).unlink(missing_ok=True)
+    return True

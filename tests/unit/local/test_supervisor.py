@@ -1,0 +1,120 @@
+"""The supervisor keeps alive what can live, and leaves nothing behind."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+from tests.support import stub_service
+from tests.support.waiting import wait_until
+
+from driftloop.local.errors import LocalStackError
+from driftloop.local.identity import identity
+from driftloop.local.ports import free_port_base
+from driftloop.local.process import ProcessSpec
+from driftloop.local.supervisor import MAX_QUICK_DEATHS, Supervisor
+
+STUB = [sys.executable, stub_service.__file__]
+
+
+def service(folder: Path, name: str = "stub") -> ProcessSpec:
+    port = free_port_base()
+    return ProcessSpec(name, [*STUB, str(port)], {}, folder / f"{name}.log", f"http://127.0.0.1:{port}/readyz")
+
+
+def ending(folder: Path, code: int, words: str) -> ProcessSpec:
+    return ProcessSpec("stub", [*STUB, "exit", str(code), words], {}, folder / "stub.log", "http://127.0.0.1:9/readyz")
+
+
+@contextmanager
+def supervised(*specs: ProcessSpec) -> Iterator[Supervisor]:
+    supervisor = Supervisor(specs)
+    supervisor.start()
+    try:
+        yield supervisor
+    finally:
+        supervisor.stop()
+
+
+def test_a_killed_child_is_started_again(tmp_path: Path) -> None:
+    with supervised(service(tmp_path)) as supervisor:
+        supervisor.wait_ready(15)
+        first = supervisor.pid("stub")
+
+        supervisor.kill("stub", signal.SIGKILL)
+
+        wait_until(lambda: supervisor.restarts("stub") == 1, "the restart")
+        supervisor.wait_ready(15)
+        assert supervisor.pid("stub") != first
+
+
+def test_a_child_killed_while_restarts_are_paused_comes_back_afterwards(tmp_path: Path) -> None:
+    with supervised(service(tmp_path)) as supervisor:
+        with supervisor.pause_restarts():
+            supervisor.kill("stub")
+            time.sleep(0.6)  # three times the first back-off
+            assert supervisor.restarts("stub") == 0
+
+        wait_until(lambda: supervisor.restarts("stub") == 1, "the restart")
+
+
+def test_a_child_with_a_wrong_configuration_is_not_started_again(tmp_path: Path) -> None:
+    with supervised(ending(tmp_path, 78, "KAFKA_BOOTSTRAP is not set")) as supervisor:
+        with pytest.raises(LocalStackError, match="stub is not configured: KAFKA_BOOTSTRAP is not set"):
+            supervisor.wait_ready(15)
+
+        assert supervisor.restarts("stub") == 0
+
+
+def test_a_child_that_cannot_live_is_given_up_on_with_the_end_of_its_log(tmp_path: Path) -> None:
+    with supervised(ending(tmp_path, 1, "out of luck")) as supervisor:
+        with pytest.raises(LocalStackError, match=r"(?s)died 5 times in a row.*out of luck"):
+            supervisor.wait_ready(30)
+
+        assert supervisor.restarts("stub") == MAX_QUICK_DEATHS - 1
+
+
+def test_waiting_in_vain_names_the_child(tmp_path: Path) -> None:
+    never = ProcessSpec("slow", [sys.executable, "-c", "import time; time.sleep(60)"], {}, tmp_path / "slow.log", "http://127.0.0.1:9/")
+    with supervised(never) as supervisor, pytest.raises(LocalStackError, match="slow was not ready after 0 s"):
+        supervisor.wait_ready(0.3)
+
+
+def test_stopping_leaves_no_process_not_even_a_paused_or_stubborn_one(tmp_path: Path) -> None:
+    deaf = "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); time.sleep(60)"
+    stubborn = ProcessSpec("stubborn", [sys.executable, "-c", deaf], {}, tmp_path / "s.log", stop_seconds=0.5)
+    with supervised(service(tmp_path, "paused"), stubborn) as supervisor:
+        pids = [supervisor.pid("paused"), supervisor.pid("stubborn")]
+        supervisor.kill("paused", signal.SIGSTOP)
+        began = time.monotonic()
+
+        supervisor.stop()
+
+        assert time.monotonic() - began < 10
+        assert [identity(pid) for pid in pids] == [None, None]
+
+
+def test_children_die_with_a_supervisor_that_is_killed(tmp_path: Path) -> None:
+    program = (
+        "import sys, time; from pathlib import Path\n"
+        "from driftloop.local.process import ProcessSpec\n"
+        "from driftloop.local.supervisor import Supervisor\n"
+        "sleeper = [sys.executable, '-c', 'import time; time.sleep(60)']\n"
+        "supervisor = Supervisor([ProcessSpec('child', sleeper, {}, Path(sys.argv[1]))])\n"
+        "supervisor.start(); print(supervisor.pid('child'), flush=True); time.sleep(60)\n"
+    )
+    parent = subprocess.Popen([sys.executable, "-c", program, str(tmp_path / "child.log")], stdout=subprocess.PIPE, text=True)
+    assert parent.stdout is not None
+    with parent.stdout as output:
+        child = int(output.readline())
+    assert identity(child) is not None
+
+    os.kill(parent.pid, signal.SIGKILL)
+    parent.wait(10)
+
+    wait_until(lambda: identity(child) is None, "the child to die", 5)
