@@ -33,7 +33,7 @@ class RegistryReader(Protocol):
         """The newest state folded here; it may lag behind the log. Cheap, from any thread."""
 
     def wait_for(self, offset: int, timeout_seconds: float) -> RegistryState:
-        """The state once all records below ``offset`` are folded. Raises TransientError when that takes too long."""
+        """The state once the record at ``offset`` is folded. Raises TransientError when that takes too long."""
 
 
 class _Change(NamedTuple):
@@ -49,11 +49,12 @@ def fold(state: RegistryState, command: Command, offset: int) -> tuple[RegistryS
     """The state after the record at ``offset``, and the outcome of its command.
 
     A command id that was folded before gets its first outcome and changes nothing else. A record below
-    ``state.next_offset`` was folded before: the state stays as it is. Offsets may skip (unreadable records: see ``skip``).
+    ``state.next_offset`` was folded before: the state stays as it is. Records that hold no readable command are passed over
+    with ``RegistryState.skip``.
     """
     known = state.entries.get(command.command_id)
     if known is not None:
-        return skip(state, offset), known.outcome
+        return state.skip(offset), known.outcome
     if offset < state.next_offset:
         raise ValueError(f"offset {offset} was folded before, but not as command {command.command_id!r}")
     change = _decide(state, command)
@@ -76,13 +77,6 @@ def fold(state: RegistryState, command: Command, offset: int) -> tuple[RegistryS
         model = msgspec.structs.replace(model, history=model.history.added(entry.command_id, entry))
         models = {**models, name: model}
     return RegistryState(models=models, next_offset=offset + 1, entries=state.entries.added(entry.command_id, entry)), change.outcome
-
-
-def skip(state: RegistryState, offset: int) -> RegistryState:
-    """The state after a record that holds no readable command: only the offset moves."""
-    if offset < state.next_offset:
-        return state
-    return msgspec.structs.replace(state, next_offset=offset + 1)
 
 
 def _decide(state: RegistryState, command: Command) -> _Change:
@@ -215,5 +209,4 @@ __all__ = [
     "RegistryReader",
     "RegistryState",
     "fold",
-    "skip",
 ]

@@ -1,6 +1,7 @@
 """What the registry knows: values that the fold in ``registry`` makes, and nobody changes."""
 
 import hashlib
+from collections.abc import Iterable
 from datetime import datetime
 
 import msgspec
@@ -122,10 +123,36 @@ class RegistryState(msgspec.Struct, frozen=True, kw_only=True):
         entry = self.entries.get(command_id)
         return entry.outcome if entry else None
 
+    def skip(self, offset: int) -> "RegistryState":
+        """The state after a record that holds no readable command, or one that was folded before."""
+        return self if offset < self.next_offset else msgspec.structs.replace(self, next_offset=offset + 1)
+
     def digest(self) -> str:
-        """sha256 of the canonical JSON of everything above, hex."""
-        models = {
-            model.model: {"project": model.project, "versions": model.versions, "aliases": model.aliases} for model in self.models.values()
-        }
-        content = {"models": models, "next_offset": self.next_offset, "entries": list(self.entries.values())}
-        return hashlib.sha256(msgspec.json.encode(content, order="deterministic")).hexdigest()
+        """sha256 of all content, hex. Equal states have equal digests, whatever they were made from."""
+        models = self.models.values()
+        return content_digest(
+            projects=[model.project for model in models if model.project is not None],
+            versions=[version for model in models for version in model.versions],
+            aliases=[(model.model, alias) for model in models for alias in model.aliases.values()],
+            entries=self.entries.values(),
+            next_offset=self.next_offset,
+        )
+
+
+def content_digest(
+    *,
+    projects: Iterable[ProjectRef],
+    versions: Iterable[ModelVersion],
+    aliases: Iterable[tuple[str, Alias]],
+    entries: Iterable[LogEntry],
+    next_offset: int,
+) -> str:
+    """The digest of a state in parts, in any order: ``RegistryState.digest`` and the view on disk give the same."""
+    content = {
+        "projects": {project.model: project for project in projects},
+        "versions": {f"{version.model}/{version.version}": version for version in versions},
+        "aliases": {f"{model}/{alias.name}": alias for model, alias in aliases},
+        "entries": {str(entry.offset): entry for entry in entries},
+        "next_offset": next_offset,
+    }
+    return hashlib.sha256(msgspec.json.encode(content, order="deterministic")).hexdigest()
