@@ -66,7 +66,10 @@ class MessageProducer(Protocol):
         headers: Headers = (),
         timestamp_ms: int | None = None,
     ) -> None:
-        """Hand over for sending; not durable before ``flush``. Raises TransientError if an earlier one has failed."""
+        """Hand over for sending; not durable before ``flush``. A key or a value must be there.
+
+        Raises TransientError if an earlier one has failed.
+        """
 
     def flush(self) -> None:
         """Return once the broker holds everything that was sent. Raises TransientError if anything was not delivered:
@@ -107,7 +110,7 @@ class MessageConsumer(Protocol):
 
 
 class RebalanceListener(Protocol):
-    """Told inside ``poll`` what this member owns."""
+    """Told inside ``poll`` what this member owns; may seek and pause, but ask the broker nothing (it would block itself)."""
 
     def on_assigned(self, tps: frozenset[TopicPartition]) -> None: ...
 

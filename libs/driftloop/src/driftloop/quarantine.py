@@ -10,6 +10,7 @@ REASON = PREFIX + "reason"
 ORIGIN_TOPIC = PREFIX + "topic"
 ORIGIN_PARTITION = PREFIX + "partition"
 ORIGIN_OFFSET = PREFIX + "offset"
+NULL_VALUE = PREFIX + "null-value"
 MAX_REASON_CHARACTERS = 1000
 
 
@@ -36,7 +37,10 @@ def quarantine_headers(record: Record, reason: str) -> Headers:
 
 def send_to_quarantine(producer: MessageProducer, topic: str, record: Record, reason: str) -> None:
     """Hand over for sending; the caller flushes before the offset may count as done."""
-    producer.send(topic, record.value, key=record.key, headers=quarantine_headers(record, reason))
+    headers, value = quarantine_headers(record, reason), record.value
+    if value is None and record.key is None:  # the client cannot send a message with neither
+        headers, value = (*headers, (NULL_VALUE, b"1")), b""
+    producer.send(topic, value, key=record.key, headers=headers)
 
 
 def read_quarantined(record: Record) -> Quarantined:
@@ -46,6 +50,8 @@ def read_quarantined(record: Record) -> Quarantined:
         return (header(record.headers, name) or b"").decode("utf-8", "replace")
 
     original = record._replace(headers=tuple((k, v) for k, v in record.headers if not k.startswith(PREFIX)))
+    if header(record.headers, NULL_VALUE) is not None:
+        original = original._replace(value=None)
     partition, offset = text(ORIGIN_PARTITION), text(ORIGIN_OFFSET)
     return Quarantined(
         record=original,

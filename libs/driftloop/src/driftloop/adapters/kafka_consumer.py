@@ -81,7 +81,7 @@ class _Listener(ConsumerRebalanceListener):  # type: ignore[misc]
     def on_partitions_assigned(self, assigned: Sequence[KafkaPartition]) -> None:
         tps = frozenset(TopicPartition(tp.topic, tp.partition) for tp in assigned)
         if self._listener is None:
-            self._consumer.seek_to_committed(tps)
+            self._consumer.begin_later(tps)
         else:
             self._listener.on_assigned(tps)
 
@@ -105,6 +105,7 @@ class GroupConsumer(_Consumer):
         max_poll_interval_seconds: float = 300,
         session_timeout_seconds: float = 10,
     ) -> None:
+        self._unplaced: frozenset[TopicPartition] = frozenset()
         with translated("connecting to Kafka"):
             self._inner = KafkaConsumer(
                 **_common(bootstrap, client_id),
@@ -115,17 +116,27 @@ class GroupConsumer(_Consumer):
             )
             self._inner.subscribe(list(topics), listener=_Listener(listener, self))
 
-    def seek_to_committed(self, tps: frozenset[TopicPartition]) -> None:
-        """Go on from the committed offsets; from the beginning where there is none."""
-        fresh = []
+    def poll(self, timeout_seconds: float, max_records: int = 1000) -> Mapping[TopicPartition, Sequence[Record]]:
+        polled = super().poll(timeout_seconds, max_records)
+        if self._unplaced:
+            self._seek_to_committed()
+        return polled
+
+    def begin_later(self, tps: frozenset[TopicPartition]) -> None:
+        """Called inside the rebalance, where asking the broker is not possible: hold the partitions until after the poll."""
+        self._unplaced |= tps
+        for tp in tps:
+            self.seek(tp, 0)  # a place to stand; paused, so nothing is read from there
+        self.pause(list(tps))
+
+    def _seek_to_committed(self) -> None:
+        tps = list(self._unplaced & self.assignment())
+        beginnings = self.beginning_offsets(tps) if tps else {}
         for tp in tps:
             offset = self.committed(tp)
-            if offset is None:
-                fresh.append(tp)
-            else:
-                self.seek(tp, offset)
-        for tp, offset in (self.beginning_offsets(fresh) if fresh else {}).items():
-            self.seek(tp, offset)
+            self.seek(tp, beginnings[tp] if offset is None else offset)
+        self.resume(tps)
+        self._unplaced = frozenset()
 
 
 class AssignedConsumer(_Consumer):

@@ -1,0 +1,183 @@
+"""What every broker keeps towards producers and consumers, the shipped fake and the real server alike."""
+
+from collections.abc import Callable, Iterator, Sequence
+
+import pytest
+from tests.support.waiting import wait_until
+
+from driftloop.adapters import kafka
+from driftloop.adapters.memory import MemoryBroker
+from driftloop.contracts.topics import Topic
+from driftloop.errors import ConfigurationError, TransientError
+from driftloop.ports import MessageConsumer, MessageProducer, RebalanceListener, Record, TopicPartition
+
+Member = Callable[..., MessageConsumer]
+
+
+class Seeking:
+    """A listener that starts every partition from an offset of its own, as the services do."""
+
+    def __init__(self, offset: int) -> None:
+        self.offset, self.consumer, self.revoked = offset, None, frozenset()
+
+    def on_assigned(self, tps: frozenset[TopicPartition]) -> None:
+        for tp in tps:
+            self.consumer.seek(tp, self.offset)
+
+    def on_revoked(self, tps: frozenset[TopicPartition]) -> None:
+        self.revoked |= tps
+
+
+def read(consumer: MessageConsumer, n: int) -> list[Record]:
+    records: list[Record] = []
+
+    def enough() -> bool:
+        for batch in consumer.poll(0.2).values():
+            records.extend(batch)
+        return len(records) >= n
+
+    wait_until(enough, f"{n} records", seconds=30)
+    return records
+
+
+class BrokerContract:
+    def test_records_of_a_partition_come_in_order_with_key_value_and_headers(self, topic, producer: MessageProducer, member: Member):
+        for n in range(50):
+            producer.send(topic, b"%d" % n, key=b"k", partition=1, headers=(("h", b"1"), ("h", b"2")), timestamp_ms=1000 + n)
+        producer.flush()
+        records = read(member(), 50)
+        assert [r.value for r in records] == [b"%d" % n for n in range(50)]
+        assert [r.offset for r in records] == list(range(50))
+        assert records[3] == Record(topic, 1, 3, 1003, b"k", b"3", (("h", b"1"), ("h", b"2")))
+
+    def test_a_null_value_arrives_as_null(self, topic, producer: MessageProducer, member: Member):
+        producer.send(topic, None, key=b"k", partition=0)
+        producer.flush()
+        assert read(member(), 1)[0].value is None
+
+    def test_a_new_member_goes_on_from_the_committed_offset(self, topic, producer: MessageProducer, member: Member):
+        for n in range(10):
+            producer.send(topic, b"%d" % n, partition=0)
+        producer.flush()
+        first = member()
+        read(first, 10)
+        first.commit({TopicPartition(topic, 0): 7})
+        assert first.committed(TopicPartition(topic, 0)) == 7
+        first.close()
+        assert [r.offset for r in read(member(), 3)] == [7, 8, 9]
+
+    def test_a_listener_decides_where_a_partition_starts(self, topic, producer: MessageProducer, member: Member):
+        for n in range(10):
+            producer.send(topic, b"%d" % n, partition=0)
+            producer.send(topic, b"%d" % n, partition=1)
+        producer.flush()
+        listener = Seeking(8)
+        listener.consumer = member(listener)
+        assert sorted(r.offset for r in read(listener.consumer, 4)) == [8, 8, 9, 9]
+
+    def test_a_paused_partition_gives_nothing_until_it_is_resumed(self, topic, producer: MessageProducer, member: Member):
+        consumer = member()
+        wait_until(lambda: consumer.poll(0.1) is not None and len(consumer.assignment()) == 2, "both partitions")
+        consumer.pause([TopicPartition(topic, 0)])
+        producer.send(topic, b"held", partition=0)
+        producer.send(topic, b"free", partition=1)
+        producer.flush()
+        assert [r.value for r in read(consumer, 1)] == [b"free"]
+        assert not consumer.poll(0.3)
+        consumer.resume([TopicPartition(topic, 0)])
+        assert [r.value for r in read(consumer, 1)] == [b"held"]
+
+    def test_a_second_member_takes_over_a_part_and_the_first_is_told(self, topic, producer: MessageProducer, member: Member):
+        listener = Seeking(0)
+        listener.consumer = first = member(listener)
+        wait_until(lambda: first.poll(0.1) is not None and len(first.assignment()) == 2, "both partitions")
+        second = member()
+
+        def shared() -> bool:
+            first.poll(0.1)
+            second.poll(0.1)
+            return len(first.assignment()) == 1 == len(second.assignment())
+
+        wait_until(shared, "one partition each", seconds=30)
+        assert second.assignment() <= listener.revoked
+
+    def test_offsets_of_beginning_and_end_are_told(self, topic, producer: MessageProducer, member: Member):
+        for _ in range(3):
+            producer.send(topic, b"x", partition=0)
+        producer.flush()
+        tps = [TopicPartition(topic, 0), TopicPartition(topic, 1)]
+        consumer = member()
+        assert consumer.beginning_offsets(tps) == {tps[0]: 0, tps[1]: 0}
+        assert consumer.end_offsets(tps) == {tps[0]: 3, tps[1]: 0}
+
+    def test_sending_to_a_topic_that_is_not_there_fails(self, producer: MessageProducer, unique: str):
+        with pytest.raises((ConfigurationError, TransientError)):
+            producer.send(f"none-{unique}", b"x")
+            producer.flush()
+
+
+class TestMemoryBroker(BrokerContract):
+    @pytest.fixture
+    def broker(self) -> MemoryBroker:
+        return MemoryBroker()
+
+    @pytest.fixture
+    def topic(self, broker: MemoryBroker) -> str:
+        broker.create_topic("t", 2)
+        return "t"
+
+    @pytest.fixture
+    def producer(self, broker: MemoryBroker) -> MessageProducer:
+        return broker.producer()
+
+    @pytest.fixture
+    def member(self, broker: MemoryBroker, topic: str) -> Member:
+        return lambda listener=None: broker.consumer(group="g", topics=[topic], listener=listener)
+
+
+class TestKafka(BrokerContract):
+    @pytest.fixture
+    def topic(self, kafka_bootstrap: str, unique: str) -> str:
+        spec = Topic(name=f"t-{unique}", partitions=2, key="", carries="", written_by=(), read_by=(), plane="data")
+        kafka.create_topics(kafka_bootstrap, [spec])
+        kafka.check_topics(kafka_bootstrap, [spec])
+        return spec.name
+
+    @pytest.fixture
+    def producer(self, kafka_bootstrap: str) -> Iterator[MessageProducer]:
+        producer = kafka.Producer(kafka_bootstrap, client_id="test", delivery_timeout_seconds=3)
+        yield producer
+        producer.close()
+
+    @pytest.fixture
+    def member(self, kafka_bootstrap: str, topic: str, unique: str) -> Iterator[Member]:
+        members: list[MessageConsumer] = []
+
+        def join(listener: RebalanceListener | None = None, topics: Sequence[str] = (topic,)) -> MessageConsumer:
+            members.append(kafka.GroupConsumer(kafka_bootstrap, group=f"g-{unique}", topics=topics, listener=listener, client_id="test"))
+            return members[-1]
+
+        yield join
+        for consumer in members:
+            consumer.close()
+
+    def test_a_topic_with_other_settings_is_named_with_the_setting(self, kafka_bootstrap: str, unique: str) -> None:
+        spec = Topic(name=f"t-{unique}", partitions=1, key="", carries="", written_by=(), read_by=(), plane="data")
+        kafka.create_topics(kafka_bootstrap, [spec])
+        other = Topic(name=f"t-{unique}", partitions=1, key="", carries="", written_by=(), read_by=(), plane="data", retention_ms=1000)
+        with pytest.raises(ConfigurationError, match="retention.ms is 2592000000, needs 1000"):
+            kafka.check_topics(kafka_bootstrap, [other])
+
+    def test_a_missing_topic_is_named_with_the_remedy(self, kafka_bootstrap: str, unique: str) -> None:
+        spec = Topic(name=f"none-{unique}", partitions=1, key="", carries="", written_by=(), read_by=(), plane="data")
+        with pytest.raises(ConfigurationError, match=f"none-{unique} does not exist; create it"):
+            kafka.check_topics(kafka_bootstrap, [spec])
+        with pytest.raises(ConfigurationError, match="does not exist"):
+            kafka.topic_id(kafka_bootstrap, spec.name)
+
+    def test_a_topic_is_read_to_its_end(self, kafka_bootstrap: str, topic: str, producer: MessageProducer) -> None:
+        for n in range(20):
+            producer.send(topic, b"%d" % n, partition=n % 2)
+        producer.flush()
+        assert len(kafka.read_topic(kafka_bootstrap, topic)) == 20
+        assert len(kafka.read_topic(kafka_bootstrap, topic, start={0: 5, 1: 10})) == 5

@@ -1,0 +1,66 @@
+"""What every object store keeps, the shipped fake and the real server alike."""
+
+import pytest
+
+from driftloop.adapters.memory import MemoryStore
+from driftloop.adapters.s3 import MinioObjectStore, ensure_bucket
+from driftloop.errors import ConfigurationError, ObjectNotFound, TransientError
+from driftloop.ports import ObjectStore
+from driftloop.settings import S3Settings
+
+
+class ObjectStoreContract:
+    def test_what_was_put_is_what_is_read(self, store: ObjectStore, unique: str) -> None:
+        store.put(f"t-{unique}/a", b"bytes")
+        assert store.get(f"t-{unique}/a") == b"bytes"
+        assert store.stat(f"t-{unique}/a").size == 5
+
+    def test_get_and_stat_of_a_missing_key_raise_object_not_found(self, store: ObjectStore, unique: str) -> None:
+        with pytest.raises(ObjectNotFound):
+            store.get(f"t-{unique}/none")
+        with pytest.raises(ObjectNotFound):
+            store.stat(f"t-{unique}/none")
+
+    def test_list_gives_the_keys_below_a_prefix_in_order(self, store: ObjectStore, unique: str) -> None:
+        for key in ("b/2", "a", "b/1"):
+            store.put(f"t-{unique}/{key}", b"")
+        assert [s.key.removeprefix(f"t-{unique}/") for s in store.list(f"t-{unique}/")] == ["a", "b/1", "b/2"]
+        assert [s.key.removeprefix(f"t-{unique}/") for s in store.list(f"t-{unique}/b")] == ["b/1", "b/2"]
+
+    def test_delete_removes_and_deleting_nothing_is_no_error(self, store: ObjectStore, unique: str) -> None:
+        store.put(f"t-{unique}/a", b"x")
+        store.delete(f"t-{unique}/a")
+        store.delete(f"t-{unique}/a")
+        with pytest.raises(ObjectNotFound):
+            store.get(f"t-{unique}/a")
+
+
+class TestMemoryStore(ObjectStoreContract):
+    @pytest.fixture
+    def store(self) -> ObjectStore:
+        return MemoryStore()
+
+
+@pytest.fixture(scope="module")
+def s3_settings(s3) -> S3Settings:
+    settings = S3Settings(endpoint=s3.endpoint, bucket=s3.bucket, region=s3.region, access_key=s3.access_key, secret_key=s3.secret_key)
+    ensure_bucket(settings)
+    return settings
+
+
+class TestMinioObjectStore(ObjectStoreContract):
+    @pytest.fixture
+    def store(self, s3_settings: S3Settings) -> ObjectStore:
+        return MinioObjectStore(s3_settings)
+
+    def test_an_unreachable_server_is_a_transient_error(self) -> None:
+        nobody = S3Settings(endpoint="http://127.0.0.1:9", bucket="bucket", region="us-east-1", access_key="k", secret_key="s")
+        with pytest.raises(TransientError):
+            MinioObjectStore(nobody).get("a")
+
+    def test_wrong_keys_are_a_configuration_error(self, s3_settings: S3Settings) -> None:
+        wrong = S3Settings(
+            endpoint=s3_settings.endpoint, bucket=s3_settings.bucket, region="us-east-1", access_key="nobody", secret_key="wrong"
+        )
+        with pytest.raises(ConfigurationError, match="access key"):
+            MinioObjectStore(wrong).get("a")
