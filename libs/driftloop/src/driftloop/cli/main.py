@@ -1,0 +1,63 @@
+"""`driftloop`: the commands, loaded when they are called so that each starts fast."""
+
+import importlib
+import sys
+
+import click
+
+# command → (module, attribute, help shown in the list)
+COMMANDS: dict[str, tuple[str, str, str]] = {
+    "up": ("driftloop.cli.stack", "up", "Start a local stack and leave it running."),
+    "down": ("driftloop.cli.stack", "down", "End the local stack; its data stays."),
+    "status": ("driftloop.cli.status", "status", "Services, lag per topic, champion."),
+    "demo": ("driftloop.cli.demo", "demo", "Run the closed loop on a year of real flights."),
+    "retrain": ("driftloop.cli.retrain", "retrain", "Ask for a new version now."),
+    "models": ("driftloop.cli.models", "models", "Model versions, aliases and their history."),
+    "registry": ("driftloop.cli.models", "registry", "Rebuild the registry's state from its log."),
+    "datasets": ("driftloop.cli.datasets", "datasets", "Versions of the data in the lake."),
+    "decisions": ("driftloop.cli.decisions", "decisions", "Every decision with its evidence."),
+    "quarantine": ("driftloop.cli.quarantine", "quarantine", "Rejected messages, with their bytes and reasons."),
+}
+
+
+class Commands(click.Group):
+    """A group whose commands are imported on demand."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in COMMANDS:
+            return None
+        module, attribute, _ = COMMANDS[cmd_name]
+        command: click.Command = getattr(importlib.import_module(module), attribute)
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, text) for name, (_, _, text) in COMMANDS.items()])
+
+
+@click.command(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="driftloop")
+def cli() -> None:
+    """Closed-loop MLOps on Apache Kafka: production traffic goes in, better models come out, every step is on the record."""
+
+
+def main() -> None:
+    """The console script. Wrong use is one line on stderr and exit code 2."""
+    try:
+        cli.main(standalone_mode=False)
+    except click.exceptions.Exit as exc:
+        sys.exit(exc.exit_code)
+    except click.UsageError as exc:
+        where = f"{exc.ctx.command_path}: " if exc.ctx else ""
+        hint = f" (see `{exc.ctx.command_path} --help`)" if exc.ctx else ""
+        click.echo(f"error: {where}{exc.format_message()}{hint}", err=True)
+        sys.exit(2)
+    except click.ClickException as exc:
+        click.echo(f"error: {exc.format_message()}", err=True)
+        sys.exit(exc.exit_code)
+    except click.Abort:
+        click.echo("stopped", err=True)
+        sys.exit(130)

@@ -1,0 +1,28 @@
+"""What commands print: a table for people, JSON for programs."""
+
+import json
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any
+
+import click
+import msgspec
+from rich.console import Console
+from rich.table import Table
+
+
+def emit(data: object, as_json: bool, render: Callable[[Console], None]) -> None:
+    """Print ``data`` as one JSON document, or let ``render`` show it to a person."""
+    if as_json:
+        click.echo(json.dumps(msgspec.to_builtins(data), indent=2))
+    else:
+        render(Console())
+
+
+def table(title: str, columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> Table:
+    """A plain table; None is shown as a dash."""
+    made = Table(title=title, title_justify="left", header_style="bold")
+    for column in columns:
+        made.add_column(column)
+    for row in rows:
+        made.add_row(*("–" if cell is None else str(cell) for cell in row))
+    return made
