@@ -1,13 +1,24 @@
 """A stack as a person meets it: one command up, one command down, nothing left behind."""
 
+import json
+import os
 import signal
+import socket
+import subprocess
+import sys
+import time
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from tests.support.servers import shared_cache
+from click import Command
+from click.testing import CliRunner, Result
+from tests.support.clients import get, publish, put, read_all
+from tests.support.servers import REPOSITORY, shared_cache
 from tests.support.waiting import wait_until
 
+from driftloop.cli.stack import down, up
 from driftloop.local.addresses import read_addresses
 from driftloop.local.background import end_in_background
 from driftloop.local.errors import LocalStackError
@@ -16,7 +27,10 @@ from driftloop.local.kafka import answers
 from driftloop.local.ports import free_port_base
 from driftloop.local.prepare import prepare_bucket
 from driftloop.local.s3 import answers as store_answers
-from driftloop.local.stack import LocalStack
+from driftloop.local.stack import SERVICES, LocalStack
+from driftloop.settings import service_settings
+
+NO_SERVICES = [f"--scale={name}=0" for name in SERVICES]
 
 
 @pytest.fixture
@@ -50,19 +64,129 @@ def test_secrets_are_readable_by_their_owner_only(home: Path) -> None:
     assert modes == {"s3-access-key": 0o600, "s3-secret-key": 0o600, "s3.json": 0o600}
 
 
-def test_what_was_stored_before_a_hard_end_is_there_after_it(home: Path) -> None:
+def test_what_was_acknowledged_before_a_hard_end_is_there_after_it(home: Path) -> None:
     stack = bare_stack(home)
     with stack:
         assert stack.infrastructure is not None
-        stack.infrastructure.kill("s3", signal.SIGKILL)
-        stack.infrastructure.kill("kafka", signal.SIGKILL)
-        wait_until(lambda: stack.infrastructure.restarts("s3") and stack.infrastructure.restarts("kafka"), "both restarts")
-        stack.infrastructure.wait_ready(60)
-        stack.refresh()
+        infrastructure, access, bootstrap = stack.infrastructure, stack.addresses().s3, stack.addresses().kafka_bootstrap
+        put(access, "kept", b"object")
+        publish(bootstrap, "kept", b"record")
 
-        assert read_addresses(home).pids["kafka"] == stack.infrastructure.pid("kafka")
+        infrastructure.kill("s3", signal.SIGKILL)
+        infrastructure.kill("kafka", signal.SIGKILL)
+        wait_until(lambda: infrastructure.restarts("s3") and infrastructure.restarts("kafka"), "both restarts")
+        infrastructure.wait_ready(60)
+
+        assert get(access, "kept") == b"object"
+        assert read_all(bootstrap, "kept", 1) == [b"record"]
+        stack.refresh()
+        assert read_addresses(home).pids["kafka"] == infrastructure.pid("kafka")
 
 
 def test_a_second_stack_in_the_same_home_is_refused(home: Path) -> None:
     with bare_stack(home), pytest.raises(LocalStackError, match="already runs"):
         bare_stack(home).start_infrastructure()
+
+
+def run(command: Command, *arguments: str) -> Result:
+    return CliRunner().invoke(command, list(arguments))
+
+
+def test_up_leaves_a_stack_running_and_down_ends_it_within_ten_seconds(home: Path) -> None:
+    base = free_port_base()
+    started = run(up, "--json", f"--port-base={base}", *NO_SERVICES)
+    assert started.exit_code == 0, started.output
+    assert json.loads(started.stdout)["kafka_bootstrap"] == f"127.0.0.1:{base}"
+    pids = read_addresses(home).pids
+    began = time.monotonic()
+
+    stopped = run(down, "--json")
+
+    assert json.loads(stopped.stdout) == {"stopped": True}
+    assert time.monotonic() - began < 10
+    assert {name: identity(pid) for name, pid in pids.items()} == dict.fromkeys(pids)
+
+
+def test_nothing_survives_a_background_supervisor_that_is_killed(home: Path) -> None:
+    assert run(up, f"--port-base={free_port_base()}", *NO_SERVICES).exit_code == 0
+    pids = read_addresses(home).pids
+
+    os.kill(pids["supervisor"], signal.SIGKILL)
+
+    wait_until(lambda: not any(identity(pid) for pid in pids.values()), "Kafka and S3 to die")
+    assert json.loads(run(down, "--json").stdout) == {"stopped": False}
+
+
+def test_down_leaves_alone_a_process_that_only_has_the_recorded_pid(home: Path) -> None:
+    stranger = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"])
+    with bare_stack(home):
+        stale = replace(read_addresses(home), pids={"supervisor": stranger.pid})
+    stale.write()
+
+    run(down)
+
+    assert stranger.poll() is None
+    stranger.kill()
+    stranger.wait()
+
+
+def test_up_on_a_taken_port_says_so_in_one_line(home: Path) -> None:
+    base = free_port_base()
+    with socket.create_server(("127.0.0.1", base + 2)):
+        refused = run(up, f"--port-base={base}", *NO_SERVICES)
+
+    assert refused.exit_code == 2
+    assert refused.stderr.splitlines() == [
+        f"error: port taken: {base + 2} (for the S3 server); stop what uses it or choose another range with --port-base"
+    ]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "complaint"),
+    [
+        (["--scale", "predictor"], "write SERVICE=N"),
+        (["--scale", "oracle=2"], "there is no service 'oracle'"),
+        (["--scale", "predictor=11"], "0 to 10 instances"),
+        (["--project", "nowhere"], "nowhere is not a project"),
+        (["--port-base", "70000"], "--port-base between"),
+    ],
+)
+def test_a_mistake_in_up_gets_one_line_and_exit_code_two(home: Path, arguments: list[str], complaint: str) -> None:
+    refused = run(up, *arguments)
+
+    assert refused.exit_code == 2
+    assert len(refused.stderr.splitlines()) == 1
+    assert complaint in refused.stderr
+
+
+STUB_SERVICE = """\
+import json, os, sys
+from http.server import HTTPServer
+from pathlib import Path
+from tests.support.stub_service import ReadyHandler
+mine = {name: value for name, value in os.environ.items() if name.startswith("DRIFTLOOP_REGISTRY_")}
+Path(mine["DRIFTLOOP_REGISTRY_STATE_DIR"], "settings.json").write_text(json.dumps(mine))
+HTTPServer((mine["DRIFTLOOP_REGISTRY_HTTP_HOST"], int(mine["DRIFTLOOP_REGISTRY_HTTP_PORT"])), ReadyHandler).serve_forever()
+"""
+
+
+def test_a_service_reads_its_settings_comes_back_when_killed_and_ends_with_the_stack(
+    home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stand_in = tmp_path / "modules" / "driftloop_registry"
+    stand_in.mkdir(parents=True)
+    (stand_in / "__init__.py").touch()
+    (stand_in / "__main__.py").write_text(STUB_SERVICE)
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(stand_in.parent), str(REPOSITORY), os.environ.get("PYTHONPATH", "")]))
+
+    with LocalStack(home, free_port_base(), {"registry": 1}, prepare_bucket) as stack:
+        settings = service_settings("registry", json.loads((home / "state" / "registry-0" / "settings.json").read_text()))
+        assert settings.kafka_bootstrap == stack.addresses().kafka_bootstrap
+        assert settings.s3.secret_key == stack.addresses().s3.secret_key
+        assert stack.services is not None
+        stack.services.kill("registry-0", signal.SIGKILL)
+        wait_until(lambda: stack.services is not None and stack.services.restarts("registry-0"), "the restart")
+        stack.services.wait_ready(15)
+        pid = stack.services.pid("registry-0")
+
+    assert identity(pid) is None

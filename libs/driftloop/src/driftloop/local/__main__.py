@@ -5,7 +5,7 @@ import logging
 import os
 import signal
 import sys
-import threading
+import time
 from pathlib import Path
 from types import FrameType
 
@@ -28,7 +28,6 @@ def main() -> int:
     arguments = parser.parse_args()
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
     status = _Status(arguments.status_fd)
-    ended = threading.Event()
     signal.signal(signal.SIGTERM, _exit)
     signal.signal(signal.SIGINT, _exit)
     try:
@@ -36,7 +35,8 @@ def main() -> int:
         prepare = prepare_bucket if arguments.infrastructure_only else prepare_stack
         with LocalStack(arguments.home, arguments.port_base, services, prepare) as stack:
             status.say("ready")
-            while not ended.wait(REPORT_PERIOD_SECONDS):
+            while True:
+                time.sleep(REPORT_PERIOD_SECONDS)
                 stack.refresh()
     except LocalStackError as exc:
         logging.error("%s", exc)

@@ -2,10 +2,9 @@
 
 import os
 import signal
-import subprocess
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,6 +12,7 @@ from driftloop.local.addresses import StackAddresses, addresses_path, read_addre
 from driftloop.local.errors import LocalStackError
 from driftloop.local.identity import identity
 from driftloop.local.process import POLL_SECONDS
+from driftloop.local.stack import SERVICES
 
 DOWN_SECONDS = 10.0
 
@@ -55,38 +55,37 @@ def start_in_background(home: Path, port_base: int, services: Mapping[str, int])
     log_path = home / "logs" / "supervisor.log"
     log_path.parent.mkdir(parents=True, exist_ok=True)
     reader, writer = os.pipe()
-    scale = [f"--scale={name}={count}" for name, count in services.items()]
-    with log_path.open("ab") as log:
-        process = subprocess.Popen(
-            [
-                sys.executable,
-                "-m",
-                "driftloop.local",
-                "--home",
-                str(home),
-                "--port-base",
-                str(port_base),
-                "--status-fd",
-                str(writer),
-                *scale,
-            ],
-            stdin=subprocess.DEVNULL,
-            stdout=log,
-            stderr=subprocess.STDOUT,
-            start_new_session=True,
-            pass_fds=[writer],
-        )
+    os.set_inheritable(writer, True)
+    counts = [f"--scale={name}={services.get(name, 0)}" for name in SERVICES] if any(services.values()) else ["--infrastructure-only"]
+    pid = _spawn_detached(["--home", str(home), "--port-base", str(port_base), "--status-fd", str(writer), *counts], log_path)
     os.close(writer)
     try:
         with os.fdopen(reader, "rb") as pipe:
             answer = pipe.read().decode()  # until the supervisor closes its end, also by dying
     except KeyboardInterrupt:
-        process.terminate()
-        process.wait(DOWN_SECONDS)
+        os.kill(pid, signal.SIGTERM)
+        os.waitpid(pid, 0)
         raise
     if answer != "ready":
+        os.waitpid(pid, 0)
         raise LocalStackError(answer.removeprefix("error: ") or f"the supervisor ended; see {log_path}")
     return read_addresses(home)
+
+
+def _spawn_detached(arguments: Sequence[str], log_path: Path) -> int:
+    # not subprocess.Popen: that object complains when it is dropped while its process runs
+    append = os.O_WRONLY | os.O_CREAT | os.O_APPEND
+    return os.posix_spawn(
+        sys.executable,
+        [sys.executable, "-m", "driftloop.local", *arguments],
+        os.environ,
+        file_actions=[
+            (os.POSIX_SPAWN_OPEN, 0, os.devnull, os.O_RDONLY, 0),
+            (os.POSIX_SPAWN_OPEN, 1, str(log_path), append, 0o644),
+            (os.POSIX_SPAWN_DUP2, 1, 2),
+        ],
+        setsid=True,
+    )
 
 
 def end_in_background(home: Path) -> bool:

@@ -16,6 +16,7 @@ NAME = "kafka"
 FORMAT_TIMEOUT_SECONDS = 60
 MAX_MESSAGE_BYTES = 16 * 1024 * 1024  # quarantine takes 8 MiB and its batch has overhead
 
+# The session timeout is how long a killed broker's successor waits for its own old registration to lapse.
 _CONFIG = """\
 node.id=1
 process.roles=broker,controller
@@ -37,6 +38,8 @@ transaction.state.log.min.isr=1
 transaction.state.log.num.partitions=1
 share.coordinator.state.topic.replication.factor=1
 share.coordinator.state.topic.min.isr=1
+broker.heartbeat.interval.ms=1000
+broker.session.timeout.ms=4000
 group.initial.rebalance.delay.ms=0
 message.max.bytes={max_message_bytes}
 replica.fetch.max.bytes={max_message_bytes}

@@ -1,0 +1,50 @@
+# Everything a person runs. `make demo` and `make test` do their own set-up, from a fresh clone with an empty home.
+
+PYTHON ?= python3
+ARGS ?=
+VENV := .venv
+BIN := $(VENV)/bin
+SERVICES := registry ingest predictor monitor trainer
+PROJECTS := libs/driftloop $(addprefix services/,$(SERVICES))
+INSTALLED := $(VENV)/.installed
+PIP := $(BIN)/python -m pip --disable-pip-version-check
+
+.DEFAULT_GOAL := help
+.PHONY: help setup demo test bench lock clean
+
+help: ## what there is
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+setup: $(INSTALLED) ## virtual environment, Kafka's jars and its start cache
+	@$(BIN)/python -m driftloop.local.prefetch
+
+# only what decides about the installation: a changed source file needs no new one
+$(INSTALLED): requirements-dev.txt pyproject.toml $(addsuffix /pyproject.toml,$(PROJECTS))
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || \
+		{ echo "driftloop needs Python 3.11 or newer; $(PYTHON) is $$($(PYTHON) --version 2>&1): name another with make PYTHON=..." >&2; exit 1; }
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(PIP) install --quiet --require-hashes -r requirements-dev.txt
+	$(PIP) install --quiet --no-deps --no-build-isolation $(addprefix -e ,$(PROJECTS))
+	@touch $@
+
+demo: setup ## the whole loop on a year of flights (ARGS="--fraction 0.1 --keep")
+	$(BIN)/driftloop demo $(ARGS)
+
+test: setup ## style, types, import contracts, tests (ARGS="-k name" goes to pytest)
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/python -m pytest $(ARGS)
+
+bench: setup ## measure; reports, asserts nothing
+	$(BIN)/python -m bench $(ARGS)
+
+lock: ## resolve requirements*.in again (needs uv)
+	@command -v uv >/dev/null || { echo "make lock needs uv on the PATH" >&2; exit 1; }
+	uv pip compile requirements.in --universal --generate-hashes --no-header --python-version 3.11 -o requirements.txt
+	uv pip compile requirements-dev.in --universal --generate-hashes --no-header --python-version 3.11 -c requirements.txt -o requirements-dev.txt
+
+clean: ## end this folder's stack and remove all that the other targets made
+	@if [ -x $(BIN)/driftloop ]; then $(BIN)/driftloop down || true; fi
+	rm -rf $(VENV) .driftloop .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis
