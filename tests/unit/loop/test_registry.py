@@ -68,6 +68,7 @@ def test_hostile_alias_name_is_refused():
 def test_one_request_gives_one_version_however_often_it_is_registered():
     state, outcomes = folded(register_project(), register_version("r1"), register_version("r1", command_id="another"))
 
+    assert all(outcome.accepted for outcome in outcomes)
     assert [outcome.version for outcome in outcomes] == [None, 1, 1]
     assert len(state.model(MODEL).versions) == 1
 
