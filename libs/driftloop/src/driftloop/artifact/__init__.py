@@ -1,0 +1,1 @@
+"""The model as stored bytes and as something that scores rows."""

@@ -1,0 +1,116 @@
+"""A version's folder in the store: ``models/<model>/<digest of its manifest>/``, written once, verified on every read."""
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import msgspec
+
+from driftloop.artifact import skops_file
+from driftloop.artifact.scoring import Scorer
+from driftloop.contracts.names import Digest, is_digest, is_name
+from driftloop.contracts.parts import GateMeasurements, ModelName, Part, TrainingPins
+from driftloop.contracts.rows import StreamSchema
+from driftloop.errors import IntegrityError, ObjectNotFound
+from driftloop.ports import ObjectStore
+
+MANIFEST, MODEL, PROFILE, CARD, LINEAGE = "manifest.json", "model.skops", "profile.json", "card.md", "lineage.json"
+FILES = (MODEL, PROFILE, CARD, LINEAGE)
+MAX_MANIFEST_BYTES = 1024 * 1024
+
+
+class StoredFile(Part, frozen=True, kw_only=True):
+    sha256: Digest
+    size: int
+
+
+class Manifest(Part, frozen=True, kw_only=True):
+    """What a model version is made of and how it came about. Its digest names the version, so it holds no wall time."""
+
+    model: ModelName
+    request_id: str
+    schema_fingerprint: Digest
+    recipe: str
+    rows: int
+    pins: TrainingPins
+    measurements: GateMeasurements | None
+    environment: dict[str, Any]
+    files: dict[str, StoredFile]
+
+    def encode(self) -> bytes:
+        """Canonical JSON: keys sorted, no spaces."""
+        return msgspec.json.encode(self, order="deterministic")
+
+
+class LoadedModel:
+    """A verified version, ready to score."""
+
+    def __init__(self, scorer: Scorer, manifest: Manifest, digest: str, profile_bytes: bytes) -> None:
+        self.scorer = scorer
+        self.manifest = manifest
+        self.digest = digest
+        self.profile_bytes = profile_bytes
+        self.profile_digest = manifest.files[PROFILE].sha256
+
+
+def model_key(model: str, manifest: str, file: str) -> str:
+    """Key of one file of a version. Names and digests only: a path cannot be smuggled in."""
+    if not is_name(model) or not is_digest(manifest) or file not in (*FILES, MANIFEST):
+        raise ValueError(f"no file of a model version: {model!r} {manifest!r} {file!r}")
+    return f"models/{model}/{manifest}/{file}"
+
+
+def stored_files(contents: Mapping[str, bytes]) -> dict[str, StoredFile]:
+    """Digest and size of each file, for the manifest."""
+    return {name: StoredFile(sha256=hashlib.sha256(data).hexdigest(), size=len(data)) for name, data in contents.items()}
+
+
+def store_model(store: ObjectStore, manifest: Manifest, contents: Mapping[str, bytes]) -> str:
+    """Store a version's files, the manifest last, so that a manifest never names what is not there. Returns its digest."""
+    if set(contents) != set(FILES) or stored_files(contents) != manifest.files:
+        raise ValueError("the manifest does not describe these files")
+    data = manifest.encode()
+    digest = hashlib.sha256(data).hexdigest()
+    for name in FILES:
+        store.put(model_key(manifest.model, digest, name), contents[name])
+    store.put(model_key(manifest.model, digest, MANIFEST), data)
+    return digest
+
+
+def load_manifest(store: ObjectStore, model: str, digest: str) -> Manifest:
+    """Raises ObjectNotFound, IntegrityError, TransientError."""
+    data = store.get(model_key(model, digest, MANIFEST))
+    if len(data) > MAX_MANIFEST_BYTES or hashlib.sha256(data).hexdigest() != digest:
+        raise IntegrityError(f"models/{model}/{digest}: the manifest's bytes are not the ones that were named")
+    try:
+        manifest = msgspec.json.decode(data, type=Manifest)
+    except msgspec.MsgspecError as exc:
+        raise IntegrityError(f"models/{model}/{digest}: unreadable manifest: {exc}") from exc
+    if manifest.model != model or set(manifest.files) != set(FILES):
+        raise IntegrityError(f"models/{model}/{digest}: the manifest is of another model")
+    return manifest
+
+
+def load_file(store: ObjectStore, manifest: Manifest, digest: str, name: str) -> bytes:
+    """One file of a version, verified."""
+    try:
+        data = store.get(model_key(manifest.model, digest, name))
+    except ObjectNotFound as exc:
+        raise IntegrityError(f"models/{manifest.model}/{digest}/{name} is missing") from exc
+    expected = manifest.files[name]
+    if len(data) != expected.size or hashlib.sha256(data).hexdigest() != expected.sha256:
+        raise IntegrityError(f"models/{manifest.model}/{digest}/{name}: the bytes are not the ones that were named")
+    return data
+
+
+def load_model(store: ObjectStore, model: str, manifest: str, schema: StreamSchema, trusted: Sequence[str]) -> LoadedModel:
+    """Fetch, verify and load a version; nothing is parsed before its digest matches.
+
+    Raises ObjectNotFound when there is no such version, IntegrityError when its bytes are not the ones that were named, it
+    holds types that are not trusted, or it was trained for another schema; TransientError when the store is away.
+    """
+    about = load_manifest(store, model, manifest)
+    if about.schema_fingerprint != schema.fingerprint():
+        raise IntegrityError(f"models/{model}/{manifest} was trained for another schema of the stream {schema.stream}")
+    pipeline = skops_file.load(load_file(store, about, manifest, MODEL), trusted)
+    return LoadedModel(Scorer(pipeline, schema), about, manifest, load_file(store, about, manifest, PROFILE))

@@ -1,0 +1,108 @@
+"""Rows to predictions: one conversion for training and scoring, and a scorer that keeps the stream's types."""
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
+import sklearn
+
+from driftloop.contracts.rows import ARROW_TYPES, StreamSchema
+
+Floats = npt.NDArray[np.float64]
+MAX_FAILED_CALLS = 64  # of one batch, while looking for the rows that a pipeline cannot score
+
+
+def to_frame(table: pa.Table | pa.RecordBatch, schema: StreamSchema) -> pd.DataFrame:
+    """The features of ``table`` in the schema's order, as every pipeline sees them, in training and in production.
+
+    Numbers, integers and booleans (0 and 1) are float64 and NaN where missing, so that a column's type never depends on
+    which rows are in a batch. Categories are pandas categoricals of strings, NaN where missing; their categories are those
+    of the batch, so encode them with OrdinalEncoder or OneHotEncoder (``handle_unknown``), which see plain strings.
+    """
+    columns = {
+        feature.name: _categorical(table.column(feature.name)) if feature.type == "category" else _floats(table.column(feature.name))
+        for feature in schema.features
+    }
+    return pd.DataFrame(columns, copy=False)
+
+
+def target_values(label: pa.ChunkedArray, schema: StreamSchema) -> "npt.NDArray[Any]":
+    """Labels as a pipeline is fitted on them: bool, str or float64."""
+    if schema.target.type == "number":
+        return _floats(label)
+    values: npt.NDArray[Any] = label.to_numpy()
+    return values.astype(bool) if schema.target.type == "boolean" else values.astype(str)
+
+
+def _floats(column: pa.ChunkedArray | pa.Array) -> "npt.NDArray[Any]":
+    if column.type != pa.float64():
+        column = pc.cast(column, pa.float64(), safe=False)
+    if isinstance(column, pa.ChunkedArray):
+        return column.to_numpy()  # type: ignore[no-any-return]
+    return column.to_numpy(zero_copy_only=False)  # type: ignore[no-any-return]
+
+
+def _categorical(column: pa.ChunkedArray | pa.Array) -> "pd.Categorical[Any]":
+    if isinstance(column, pa.ChunkedArray):
+        column = column.combine_chunks()
+    encoded = column if pa.types.is_dictionary(column.type) else column.dictionary_encode()
+    codes = encoded.indices.fill_null(-1).to_numpy(zero_copy_only=False)
+    categories = pd.Index(encoded.dictionary.to_numpy(zero_copy_only=False), dtype=object)
+    return pd.Categorical.from_codes(codes, dtype=pd.CategoricalDtype(categories), validate=False)
+
+
+class Scorer:
+    """A fitted pipeline that answers in the stream's types. Safe to use from several threads."""
+
+    def __init__(self, pipeline: Any, schema: StreamSchema) -> None:
+        self.pipeline = pipeline
+        self.schema = schema
+
+    def score(self, table: pa.Table | pa.RecordBatch) -> tuple[pa.Array, pa.Array]:
+        """Prediction in the target's type and score as float64, one each per row.
+
+        The score is P(true) for binary, P(predicted class) for multiclass, the prediction for regression. Both are null for
+        a row that the pipeline cannot score (it raises, or the score is not finite); such rows do not hinder others.
+        """
+        frame = to_frame(table, self.schema)
+        predictions, scores = self._score(frame, [MAX_FAILED_CALLS])
+        bad = ~np.isfinite(scores)
+        mask = bad if bad.any() else None
+        return pa.array(predictions, ARROW_TYPES[self.schema.target.type], mask=mask), pa.array(scores, pa.float64(), mask=mask)
+
+    def raw(self, frame: pd.DataFrame) -> "tuple[npt.NDArray[Any], Floats]":
+        """Prediction and score as numpy arrays; raises what the pipeline raises."""
+        with sklearn.config_context(assume_finite=True, skip_parameter_validation=True):
+            if self.schema.target.task == "regression":
+                values = np.asarray(self.pipeline.predict(frame), dtype=np.float64)
+                return values, values
+            probabilities = np.asarray(self.pipeline.predict_proba(frame), dtype=np.float64)
+        classes = self.pipeline.classes_
+        if self.schema.target.task == "binary":
+            scores = probabilities[:, int(np.flatnonzero(classes == True)[0])]  # noqa: E712  classes are numpy booleans
+            return scores >= 0.5, scores
+        best = probabilities.argmax(axis=1)
+        return np.asarray(classes)[best].astype(object), probabilities[np.arange(len(best)), best]
+
+    def _score(self, frame: pd.DataFrame, failures_left: list[int]) -> "tuple[npt.NDArray[Any], Floats]":
+        if frame.empty:
+            return self._nothing(0)
+        if failures_left[0] <= 0:
+            return self._nothing(len(frame))
+        try:
+            return self.raw(frame)
+        except Exception:  # noqa: BLE001  a stranger's pipeline raises anything: halve until the rows at fault are alone
+            failures_left[0] -= 1
+        if len(frame) == 1:
+            return self._nothing(1)
+        middle = len(frame) // 2
+        halves = [self._score(part, failures_left) for part in (frame.iloc[:middle], frame.iloc[middle:])]
+        return np.concatenate([h[0] for h in halves]), np.concatenate([h[1] for h in halves])
+
+    def _nothing(self, n: int) -> "tuple[npt.NDArray[Any], Floats]":
+        empty: dict[str, Any] = {"number": np.nan, "boolean": False, "category": ""}
+        dtype = {"number": np.float64, "boolean": np.bool_, "category": object}[self.schema.target.type]
+        return np.full(n, empty[self.schema.target.type], dtype=dtype), np.full(n, np.nan)
