@@ -1,0 +1,111 @@
+"""Data files: one partition's rows of one flush as Parquet, named by their first offset and the sha256 of their bytes."""
+
+import hashlib
+import io
+import json
+import math
+import re
+import time
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from datetime import datetime
+from typing import Any, TypeVar
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+from deltalake.transaction import AddAction
+
+from driftloop.contracts.headers import format_time
+from driftloop.contracts.parts import Part
+from driftloop.errors import ObjectNotFound
+from driftloop.ports import ObjectStore
+
+T = TypeVar("T")
+R = TypeVar("R")
+_CONNECTIONS = 8
+_NAME = re.compile(r"(?P<partition>\d+)/(?P<offset>\d+)-(?P<sha256>[0-9a-f]{64})\.parquet")
+
+
+class DataFile(Part, frozen=True, kw_only=True):
+    """A file and its bytes, kept until the commit that names it is known to have landed."""
+
+    path: str  # below the table's root
+    sha256: str
+    rows: int
+    stats: str  # JSON, as the Delta protocol has it
+    data: bytes
+    event_time_min: datetime
+    event_time_max: datetime
+
+    def add_action(self) -> AddAction:
+        return AddAction(self.path, len(self.data), {}, int(time.time() * 1000), True, self.stats)
+
+
+def encode_file(rows: pa.Table, partition: int, first_offset: int) -> DataFile:
+    """The same rows give the same bytes, hence the same name. ``rows`` holds at least one."""
+    strings = [f.name for f in rows.schema if pa.types.is_string(f.type)]
+    sink = io.BytesIO()
+    pq.write_table(rows, sink, compression="zstd", compression_level=1, use_dictionary=strings)
+    data = sink.getvalue()
+    sha256 = hashlib.sha256(data).hexdigest()
+    span = pc.min_max(rows.column("event_time")).as_py()
+    return DataFile(
+        path=f"{partition}/{first_offset}-{sha256}.parquet",
+        sha256=sha256,
+        rows=rows.num_rows,
+        stats=json.dumps(_stats(rows), separators=(",", ":"), allow_nan=False),
+        data=data,
+        event_time_min=span["min"],
+        event_time_max=span["max"],
+    )
+
+
+def put_files(store: ObjectStore, root: str, files: Sequence[DataFile]) -> None:
+    """Store files under the table's root key, side by side. Safe to repeat. Raises TransientError."""
+    in_parallel(lambda file: store.put(f"{root}/{file.path}", file.data), files)
+
+
+def intact_files(store: ObjectStore, root: str, files: Sequence[DataFile]) -> list[bool]:
+    """Whether the store shows each file in its full size. Raises TransientError."""
+
+    def intact(file: DataFile) -> bool:
+        try:
+            return store.stat(f"{root}/{file.path}").size == len(file.data)
+        except ObjectNotFound:
+            return False
+
+    return in_parallel(intact, files)
+
+
+def in_parallel(work: Callable[[T], R], items: Sequence[T]) -> list[R]:
+    """Results in the items' order; the store answers several calls in the time of one."""
+    if len(items) < 2:
+        return [work(item) for item in items]
+    with ThreadPoolExecutor(min(len(items), _CONNECTIONS)) as pool:
+        return list(pool.map(work, items))
+
+
+def sha256_in_name(path: str) -> str | None:
+    """The digest that a file's name promises; None for files that others wrote, such as a compaction."""
+    match = _NAME.fullmatch(path)
+    return match["sha256"] if match else None
+
+
+def _stats(rows: pa.Table) -> dict[str, Any]:
+    """Of all columns: delta-rs reads a column without bounds as ``>= null``, and a filter on it then finds no rows."""
+    lower, upper, nulls = {}, {}, {}
+    for name, column in zip(rows.column_names, rows.columns, strict=True):
+        nulls[name] = column.null_count
+        if column.null_count < len(column):
+            span = pc.min_max(column).as_py()
+            lower[name], upper[name] = _bound(span["min"]), _bound(span["max"])
+    return {"numRecords": rows.num_rows, "minValues": lower, "maxValues": upper, "nullCount": nulls}
+
+
+def _bound(value: Any) -> Any:
+    if isinstance(value, datetime):
+        return format_time(value)
+    if isinstance(value, float) and math.isinf(value):
+        return math.copysign(1.7976931348623157e308, value)  # JSON has no infinity
+    return value

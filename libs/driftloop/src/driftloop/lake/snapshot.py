@@ -1,0 +1,176 @@
+"""A snapshot: the version of data that something was trained on, named by what it contains and read from its own files.
+
+Two clocks: event time says what happened, offsets say what was known. The digest covers both, the schema and the split
+rule, but not the file list: a compaction rewrites files and not content.
+"""
+
+import hashlib
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Literal
+
+import msgspec
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from driftloop.contracts.names import Digest
+from driftloop.contracts.parts import OffsetRange, Part, StreamName, Time
+from driftloop.contracts.rows import StreamSchema, lake_schema
+from driftloop.errors import IntegrityError, ObjectNotFound
+from driftloop.lake.join import join
+from driftloop.lake.parquet import in_parallel, sha256_in_name
+from driftloop.lake.split import SplitRule
+from driftloop.lake.table import FileEntry, LakeTable, in_window
+from driftloop.ports import ObjectStore
+from driftloop.project import Project
+
+
+class PinnedRange(OffsetRange, frozen=True, kw_only=True):
+    """Everything that a table had taken up of one partition."""
+
+    table: Literal["inferences", "labels"]
+    cursor: str
+
+
+class Content(Part, frozen=True, kw_only=True):
+    """What the digest covers."""
+
+    stream: StreamName
+    start: Time | None  # event time; null: from the beginning
+    end: Time
+    ranges: tuple[PinnedRange, ...]  # by table and cursor
+    schema_fingerprint: Digest
+    split: SplitRule
+
+    def digest(self) -> str:
+        """sha256 of the canonical JSON, hex."""
+        return hashlib.sha256(msgspec.json.encode(self, order="deterministic")).hexdigest()
+
+
+class PinnedFile(Part, frozen=True, kw_only=True):
+    """A data file that held part of the content when it was pinned."""
+
+    table: Literal["inferences", "labels"]
+    path: str  # below the table's root
+    sha256: Digest
+    size: int
+    rows: int
+
+
+class Snapshot(Part, frozen=True, kw_only=True):
+    """The manifest. The versions are those of the Delta tables, for people who read them with other tools."""
+
+    content: Content
+    files: tuple[PinnedFile, ...]
+    inferences_version: int
+    labels_version: int
+
+    @property
+    def digest(self) -> str:
+        return self.content.digest()
+
+    @property
+    def rows(self) -> dict[str, int]:
+        """Rows in the pinned files, by table; those outside of the event-time window included."""
+        return {t: sum(f.rows for f in self.files if f.table == t) for t in ("inferences", "labels")}
+
+
+def snapshot_key(stream: str, digest: str) -> str:
+    return f"snapshots/{stream}/{digest}.json"
+
+
+def pin(
+    store: ObjectStore, project: Project, inferences: LakeTable, labels: LakeTable, *, start: datetime | None, end: datetime
+) -> tuple[str, Snapshot]:
+    """Pin what the tables hold at their handles' versions, store the manifest and return its digest.
+
+    The first manifest of a digest stands: a later one would differ in its files only. Raises TransientError.
+    """
+    content = Content(
+        stream=project.stream,
+        start=start,
+        end=end,
+        ranges=tuple(sorted((*_ranges(inferences), *_ranges(labels)), key=lambda r: (r.table, r.cursor))),
+        schema_fingerprint=project.schema.fingerprint(),
+        split=SplitRule(key=project.split_key, salt=project.split_salt),
+    )
+    digest = content.digest()
+    try:
+        return digest, load_snapshot(store, project.stream, digest)
+    except ObjectNotFound:
+        pass  # the usual case: nobody has pinned this yet
+    snapshot = Snapshot(
+        content=content,
+        files=tuple(_pinned(store, table, entry) for table in (inferences, labels) for entry in table.files(start, end)),
+        inferences_version=inferences.version,
+        labels_version=labels.version,
+    )
+    store.put(snapshot_key(project.stream, digest), msgspec.json.encode(snapshot, order="deterministic"))
+    return digest, snapshot
+
+
+def load_snapshot(store: ObjectStore, stream: str, digest: str) -> Snapshot:
+    """Raises ObjectNotFound, TransientError, and IntegrityError when the stored manifest is not the one that was named."""
+    key = snapshot_key(stream, digest)
+    try:
+        snapshot = msgspec.json.decode(store.get(key), type=Snapshot)
+    except (msgspec.MsgspecError, UnicodeDecodeError) as exc:
+        raise IntegrityError(f"{key}: {exc}") from exc
+    if snapshot.digest != digest:
+        raise IntegrityError(f"{key} holds the manifest {snapshot.digest}")
+    return snapshot
+
+
+def read_snapshot(
+    store: ObjectStore,
+    snapshot: Snapshot,
+    schema: StreamSchema,
+    *,
+    columns: Sequence[str] | None = None,
+    keep_unlabelled: bool = False,
+) -> pa.Table:
+    """The snapshot's joined rows (see ``lake.join``), from exactly the pinned bytes: each file is checked before it is read.
+
+    Raises IntegrityError when a file is gone or changed, or the schema is another one; TransientError.
+    """
+    content = snapshot.content
+    if schema.fingerprint() != content.schema_fingerprint:
+        raise IntegrityError(f"snapshot {snapshot.digest} was pinned under the schema {content.schema_fingerprint}")
+    inferences = _table(store, snapshot, "inferences", lake_schema(schema, "inferences"))
+    labels = _table(store, snapshot, "labels", lake_schema(schema, "labels"))
+    return join(inferences, labels, columns=columns, keep_unlabelled=keep_unlabelled)
+
+
+def _table(store: ObjectStore, snapshot: Snapshot, name: str, wanted: pa.Schema) -> pa.Table:
+    files = [f for f in snapshot.files if f.table == name]
+    parts = in_parallel(lambda file: _rows(store, snapshot.content, file, wanted), files)
+    return pa.concat_tables([wanted.empty_table(), *parts])
+
+
+def _ranges(table: LakeTable) -> list[PinnedRange]:
+    name: Literal["inferences", "labels"] = "inferences" if table.table == "inferences" else "labels"
+    return [
+        PinnedRange(table=name, cursor=cursor, topic=c.topic, topic_id=c.topic_id, partition=c.partition, start=c.start, end=c.end)
+        for cursor, c in table.positions().items()
+    ]
+
+
+def _pinned(store: ObjectStore, table: LakeTable, entry: FileEntry) -> PinnedFile:
+    sha256 = sha256_in_name(entry.path) or hashlib.sha256(store.get(f"{table.root}/{entry.path}")).hexdigest()
+    name: Literal["inferences", "labels"] = "inferences" if table.table == "inferences" else "labels"
+    return PinnedFile(table=name, path=entry.path, sha256=sha256, size=entry.size, rows=entry.rows)
+
+
+def _rows(store: ObjectStore, content: Content, file: PinnedFile, wanted: pa.Schema) -> pa.Table:
+    key = f"lake/{content.stream}/{file.table}/{file.path}"
+    try:
+        data = store.get(key)
+    except ObjectNotFound as exc:
+        raise IntegrityError(f"{key} was pinned and is gone") from exc
+    if hashlib.sha256(data).hexdigest() != file.sha256:
+        raise IntegrityError(f"{key} is not the file that was pinned")
+    found = pq.read_table(pa.BufferReader(data), use_threads=False)
+    columns = [found.column(f.name).cast(f.type) if f.name in found.column_names else pa.nulls(found.num_rows, f.type) for f in wanted]
+    rows = pa.Table.from_arrays(columns, schema=wanted)
+    window = in_window(content.start, content.end)
+    return rows if window is None else rows.filter(window)

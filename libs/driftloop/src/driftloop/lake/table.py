@@ -1,0 +1,215 @@
+"""A table of the lake: a Delta table whose commits also say how far its topics have been read."""
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from datetime import datetime
+from typing import Any, NamedTuple
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.dataset as ds
+import pyarrow.fs as pa_fs
+from deltalake import DeltaTable, Field
+from deltalake.exceptions import CommitFailedError, DeltaError, DeltaProtocolError, TableNotFoundError
+from deltalake.fs import DeltaStorageHandler
+
+from driftloop.contracts.rows import TIME
+from driftloop.errors import ConfigurationError, ObjectNotFound, TransientError
+from driftloop.lake.cursors import CommitNote, Cursor, TableState, app_id, decode_note, request_app_id
+from driftloop.settings import S3Settings
+
+__all__ = ["FileEntry", "LakeTable", "app_id", "request_app_id"]
+
+CONFIGURATION = {"delta.enableExpiredLogCleanup": "false"}  # the notes, and with them the offset ranges, live in the log
+# A store that does not answer is the caller's business, soon: delta-rs would insist for three minutes.
+_PATIENCE = {"timeout": "10s", "connect_timeout": "2s", "max_retries": "2", "retry_timeout": "15s"}
+
+
+class FileEntry(NamedTuple):
+    """One live data file; times from its statistics."""
+
+    path: str
+    size: int
+    rows: int
+    event_time_min: datetime
+    event_time_max: datetime
+
+
+@contextmanager
+def store_errors(uri: str) -> Iterator[None]:
+    """Turn delta-rs's errors into ours. CommitFailedError passes: only the fence understands it."""
+    try:
+        yield
+    except CommitFailedError:
+        raise
+    except TableNotFoundError as exc:
+        raise ObjectNotFound(uri) from exc
+    except DeltaProtocolError as exc:
+        raise ConfigurationError(f"{uri}: {exc}") from exc
+    except (DeltaError, OSError) as exc:
+        raise TransientError(f"{uri}: {exc}") from exc
+
+
+class LakeTable:
+    """A handle on one table at one version. ``refresh`` moves it to the newest; a commit is made by ``lake.commit``."""
+
+    def __init__(self, s3: S3Settings, stream: str, table: str, delta: DeltaTable) -> None:
+        self.stream, self.table = stream, table
+        self.root = f"lake/{stream}/{table}"  # key of the table in the bucket
+        self.uri = s3.table_uri(stream, table)
+        self.delta = delta
+        self._options = {**s3.delta_options, **_PATIENCE}
+        self._state: TableState | None = None
+
+    @classmethod
+    def open(cls, s3: S3Settings, stream: str, table: str, schema: pa.Schema | None = None, version: int | None = None) -> "LakeTable":
+        """Open at ``version``, by default the newest. With ``schema`` the table is created if it is missing, and gains the
+        columns that it lacks; without, a missing table raises ObjectNotFound. Raises TransientError, and
+        ConfigurationError when a column's type is another one."""
+        uri, options = s3.table_uri(stream, table), {**s3.delta_options, **_PATIENCE}
+        try:
+            with store_errors(uri):
+                delta = DeltaTable(uri, version=version, storage_options=options)
+        except ObjectNotFound:
+            if schema is None:
+                raise
+            with store_errors(uri):
+                with suppress(CommitFailedError):  # another writer was faster; its table is opened next
+                    DeltaTable.create(uri, schema, mode="ignore", configuration=CONFIGURATION, storage_options=options)
+                delta = DeltaTable(uri, storage_options=options)
+        opened = cls(s3, stream, table, delta)
+        if schema is not None:
+            opened._evolve(schema)
+        return opened
+
+    @property
+    def version(self) -> int:
+        return int(self.delta.version())
+
+    @property
+    def schema(self) -> pa.Schema:
+        return pa.schema(self.delta.schema().to_arrow())
+
+    @property
+    def filesystem(self) -> pa_fs.FileSystem:
+        """The table's files, by path below its root."""
+        return pa_fs.PyFileSystem(DeltaStorageHandler(self.uri, self._options))
+
+    def refresh(self) -> None:
+        """Go to the newest version. Raises TransientError."""
+        before = self.version
+        with store_errors(self.uri):
+            self.delta.update_incremental()
+        if self.version != before:
+            self._state = None
+
+    def advance(self, note: CommitNote) -> None:
+        """Take up a commit that this handle has just made. Raises TransientError after the commit has landed."""
+        self.refresh()
+        if self.version == note.version:
+            self._state = TableState(cursors=note.cursors, watermarks=note.watermarks)
+
+    def state(self) -> TableState:
+        """Cursors and watermarks at this version; reads the newest commit once per version."""
+        if self._state is None:
+            self._state = TableState()
+            for version in range(self.version, 0, -1):  # others' commits, such as a compaction, carry no note
+                note = self.note(version)
+                if note is not None:
+                    self._state = TableState(cursors=note.cursors, watermarks=note.watermarks)
+                    break
+        return self._state
+
+    def note(self, version: int) -> CommitNote | None:
+        """What the commit that made ``version`` says; None if others made it. Raises ObjectNotFound, TransientError."""
+        path = f"_delta_log/{version:020d}.json"
+        try:
+            with store_errors(self.uri), self.filesystem.open_input_file(path) as file:
+                lines = file.read().splitlines()
+        except TransientError as exc:
+            if isinstance(exc.__cause__, FileNotFoundError):
+                raise ObjectNotFound(f"{self.root}/{path}") from exc
+            raise
+        for line in lines:
+            action: dict[str, Any] = json.loads(line)
+            if "commitInfo" in action:
+                return decode_note(action["commitInfo"])
+        return None
+
+    def cursor(self, app_id: str) -> int | None:
+        """The offset to go on from, at this version."""
+        found = self.delta.transaction_version(app_id)
+        return None if found is None else int(found)
+
+    def cursors(self) -> dict[str, int]:
+        """All cursors by app id, at this version."""
+        return {name: cursor.end for name, cursor in self.state().cursors.items()}
+
+    def positions(self) -> Mapping[str, Cursor]:
+        """All cursors by app id, with the topic, first offset and last commit of each."""
+        return self.state().cursors
+
+    def watermarks(self) -> dict[int, datetime]:
+        """By partition: event time for inferences, label time for labels. A partition that promised nothing is absent."""
+        return {int(partition): mark for partition, mark in self.state().watermarks.items()}
+
+    def files(self, start: datetime | None = None, end: datetime | None = None) -> list[FileEntry]:
+        """Live data files with rows in event time ``[start, end)``, judged by their statistics; in path order."""
+        with store_errors(self.uri):
+            actions = pa.table(self.delta.get_add_actions(flatten=True))
+        if not actions.num_rows:
+            return []
+        columns = [actions.column(n).to_pylist() for n in ("path", "size_bytes", "num_records", "min.event_time", "max.event_time")]
+        entries = [FileEntry(*row) for row in zip(*columns, strict=True)]
+        return sorted(e for e in entries if (end is None or e.event_time_min < end) and (start is None or e.event_time_max >= start))
+
+    def read(
+        self,
+        columns: Sequence[str] | None = None,
+        start: datetime | None = None,
+        end: datetime | None = None,
+        version: int | None = None,
+    ) -> pa.Table:
+        """Rows with event time in ``[start, end)``, in no particular order."""
+        if version is not None and version != self.version:
+            with store_errors(self.uri):
+                delta = DeltaTable(self.uri, version=version, storage_options=self._options)
+            return self._at(delta).read(columns, start, end)
+        paths = [entry.path for entry in self.files(start, end)]
+        with store_errors(self.uri):
+            rows = ds.dataset(paths, schema=self.schema, format="parquet", filesystem=self.filesystem)
+            return rows.to_table(columns=None if columns is None else list(columns), filter=in_window(start, end))
+
+    def _at(self, delta: DeltaTable) -> "LakeTable":
+        other = object.__new__(LakeTable)
+        other.__dict__.update(self.__dict__, delta=delta, _state=None)
+        return other
+
+    def _evolve(self, wanted: pa.Schema) -> None:
+        """A table has one schema: it may gain columns, and an old file's rows have nulls there. No column changes its type."""
+        have = self.schema
+        for field in wanted:
+            if field.name in have.names and have.field(field.name).type != field.type:
+                raise ConfigurationError(
+                    f"lake table {self.root}: column {field.name!r} is {have.field(field.name).type} there and {field.type} in the "
+                    f"project; give the feature another name, or the stream"
+                )
+        new = [f for f in wanted if f.name not in have.names]
+        if new:
+            with store_errors(self.uri):
+                try:
+                    self.delta.alter.add_columns([Field.from_arrow(f.with_nullable(True)) for f in new])
+                except CommitFailedError as exc:
+                    raise TransientError(f"{self.root}: another writer changed the table") from exc
+            self.refresh()
+
+
+def in_window(start: datetime | None, end: datetime | None) -> pc.Expression | None:
+    """Filter on event time in ``[start, end)``; None when there is no bound."""
+    bounds = []
+    if start is not None:
+        bounds.append(pc.field("event_time") >= pa.scalar(start, TIME))
+    if end is not None:
+        bounds.append(pc.field("event_time") < pa.scalar(end, TIME))
+    return None if not bounds else bounds[0] if len(bounds) == 1 else bounds[0] & bounds[1]
