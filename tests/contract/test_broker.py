@@ -165,7 +165,7 @@ class TestKafka(BrokerContract):
         spec = Topic(name=f"t-{unique}", partitions=1, key="", carries="", written_by=(), read_by=(), plane="data")
         kafka.create_topics(kafka_bootstrap, [spec])
         other = Topic(name=f"t-{unique}", partitions=1, key="", carries="", written_by=(), read_by=(), plane="data", retention_ms=1000)
-        with pytest.raises(ConfigurationError, match="retention.ms is 2592000000, needs 1000"):
+        with pytest.raises(ConfigurationError, match=r"retention\.ms is 2592000000, needs 1000"):
             kafka.check_topics(kafka_bootstrap, [other])
 
     def test_a_missing_topic_is_named_with_the_remedy(self, kafka_bootstrap: str, unique: str) -> None:

@@ -5,7 +5,7 @@ import re
 
 def line_of(text: str, key: str) -> int:
     """1-based line of a dotted key: its assignment, else its table's header, else the first line."""
-    parts = key.split(".") if key else []
+    parts = re.sub(r"\[[^\]]*\]", "", key).split(".") if key else []  # cuts[0] stands on the line of cuts
     table: list[str] = []
     best = 1
     for number, line in enumerate(text.splitlines(), start=1):

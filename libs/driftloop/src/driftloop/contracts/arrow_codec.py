@@ -42,7 +42,9 @@ def decode_table(data: bytes | None, schema: pa.Schema, *, optional: frozenset[s
                 batch.validate(full=True)
                 batches.append(batch)
             table = pa.Table.from_batches(batches, reader.schema)
-    except (pa.ArrowInvalid, pa.ArrowNotImplementedError, pa.ArrowTypeError, OSError, EOFError) as exc:
+    except InvalidMessage:
+        raise
+    except (pa.ArrowException, OSError, EOFError, ValueError, KeyError) as exc:  # all that a damaged stream has been seen to raise
         raise InvalidMessage(f"not a readable Arrow stream: {exc}") from exc
     columns = [table.column(f.name) if f.name in table.column_names else pa.nulls(table.num_rows, f.type) for f in schema]
     for field, column in zip(schema, columns, strict=True):

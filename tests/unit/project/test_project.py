@@ -1,0 +1,105 @@
+"""A project folder is read whole, or refused with file, line and remedy."""
+
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from driftloop.errors import UserError
+from driftloop.project import open_archive, read_project
+
+TOML = """\
+[project]
+name = "taxi"
+model = "taxi-fare"
+
+[stream]
+name = "taxi"
+split_key = "entity"
+
+[features]
+distance = "number"
+zone = { type = "category", required = false }
+
+[target]
+name = "fare"
+type = "number"
+metric = "r2"
+
+[windows]
+every = "7d"
+
+[policy]
+cooldown = "1d"
+"""
+PIPELINE = "def build():\n    raise NotImplementedError\n"
+
+
+def write(folder: Path, toml: str = TOML, pipeline: str = PIPELINE) -> Path:
+    (folder / "driftloop.toml").write_text(toml)
+    (folder / "pipeline.py").write_text(pipeline)
+    return folder
+
+
+def test_a_project_is_read(tmp_path: Path) -> None:
+    project = read_project(write(tmp_path))
+    assert (project.name, project.model, project.stream, project.metric) == ("taxi", "taxi-fare", "taxi", "r2")
+    assert [(f.name, f.type, f.required) for f in project.schema.features] == [("distance", "number", True), ("zone", "category", False)]
+    assert project.windows.every == timedelta(days=7)
+
+
+def test_an_archive_depends_on_contents_only_and_opens_to_the_same_project(tmp_path: Path) -> None:
+    project = read_project(write(tmp_path))
+    (tmp_path / "driftloop.toml").touch()
+    assert read_project(tmp_path).digest() == project.digest()
+    assert open_archive(project.archive()) == project
+    write(tmp_path, pipeline=PIPELINE + "# another\n")
+    assert read_project(tmp_path).digest() != project.digest()
+
+
+@pytest.mark.parametrize(
+    ("change", "line", "words"),
+    [
+        (('name = "taxi"\nmodel', 'name = "Taxi!"\nmodel'), 2, "name"),
+        (('distance = "number"', 'distance = "float"'), 10, "distance"),
+        (('distance = "number"', 'event_id = "number"'), 10, "cannot be a feature's name"),
+        (('distance = "number"', 'fare = "number"'), 10, "the model would see the answer"),
+        (('metric = "r2"', 'metric = "roc_auc"'), 16, "does not measure a number target; use r2"),
+        (('every = "7d"', 'every = "a week"'), 19, "not a duration such as"),
+        (('every = "7d"', "cuts = [2026-01-01]"), 19, ""),
+        (('cooldown = "1d"', 'cooldwon = "1d"'), 22, "unknown setting 'cooldwon'"),
+        (('split_key = "entity"', 'split_key = "plate"'), 7, "neither entity, event_id nor a feature"),
+        (("[target]", "[target"), None, "line 13"),
+    ],
+)
+def test_a_mistake_is_named_with_its_line(tmp_path: Path, change: tuple[str, str], line: int | None, words: str) -> None:
+    write(tmp_path, TOML.replace(*change, 1))
+    with pytest.raises(UserError) as info:
+        read_project(tmp_path)
+    assert words in str(info.value)
+    if line is not None:
+        assert f"driftloop.toml:{line}:" in str(info.value)
+
+
+def test_a_missing_file_is_named_with_what_a_project_holds(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match=r"a project folder holds driftloop\.toml and pipeline\.py"):
+        read_project(tmp_path)
+
+
+def test_a_syntax_error_in_the_pipeline_is_named_with_its_line(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match=r"pipeline\.py:2:"):
+        read_project(write(tmp_path, pipeline="def build():\n  return (\n"))
+
+
+def test_cut_windows_hold_their_start_and_not_their_end(tmp_path: Path) -> None:
+    write(tmp_path, TOML.replace('every = "7d"', "cuts = [2026-01-01T00:00:00Z, 2026-01-08T00:00:00Z, 2026-01-20T00:00:00Z]"))
+    plan = read_project(tmp_path).windows
+    at = lambda day: datetime(2026, 1, day, tzinfo=UTC)  # noqa: E731
+    first = plan.window_of(at(1))
+    assert first is not None
+    assert (first.start, first.end) == (at(1), at(8))
+    assert plan.window_of(at(8)) != first
+    assert plan.window_of(at(20)) is None
+    assert plan.last(1, at(20)) == at(8)
+    assert plan.last(9, at(20)) == at(1)
+    assert plan.last(1, at(12)) == at(1)
