@@ -15,6 +15,7 @@ from driftloop.contracts.names import NAME_PATTERN, Name, is_name
 from driftloop.contracts.parts import Part, PromotionRules, Window
 from driftloop.contracts.rows import RESERVED, Feature, FeatureType, StreamSchema, Target
 from driftloop.errors import UserError
+from driftloop.loop.rules import Monitoring, Policy
 from driftloop.loop.windows import WindowPlan, parse_duration
 from driftloop.toml_lines import line_of
 
@@ -22,28 +23,6 @@ CONFIG_FILE = "driftloop.toml"
 PIPELINE_FILE = "pipeline.py"
 Metric = Literal["roc_auc", "accuracy", "r2"]
 METRICS: dict[str, tuple[Metric, ...]] = {"binary": ("roc_auc", "accuracy"), "multiclass": ("accuracy",), "regression": ("r2",)}
-
-
-class Monitoring(Part, frozen=True, kw_only=True):
-    """Constant thresholds on effect sizes, until they are calibrated per model; ``bins`` per numeric feature."""
-
-    bins: Annotated[int, msgspec.Meta(ge=2, le=64)] = 64
-    psi: float = 0.25
-    ks: float = 0.2
-    missing: float = 0.1  # rise of the missing share over the profile's
-    unseen: float = 0.05
-
-
-class Policy(Part, frozen=True, kw_only=True):
-    """When to retrain. Cooldown and period are event time."""
-
-    triggers: tuple[Literal["window", "drift", "performance"], ...] = ("window",)
-    min_new_labels: Annotated[int, msgspec.Meta(ge=1)] = 200
-    drift_k: int = 2  # k of the last n closed windows drifted
-    drift_n: int = 3
-    cooldown: str = "0s"
-    budget: Annotated[int, msgspec.Meta(ge=1)] = 50  # runs per budget_period
-    budget_period: str = "365d"
 
 
 class Training(Part, frozen=True, kw_only=True):
