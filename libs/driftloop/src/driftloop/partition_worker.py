@@ -44,8 +44,10 @@ class PartitionHandler(Protocol):
 class PartitionWorker:
     """Runs a PartitionHandler over a consumer; ``PartitionWorker.listener`` is the consumer's rebalance listener."""
 
-    def __init__(self, handler: PartitionHandler, *, stop: Stop, max_records: int = 5000, commit_every_polls: int = 10) -> None:
-        self._handler, self._stop = handler, stop
+    def __init__(
+        self, handler: PartitionHandler, *, stop: Stop, max_records: int = 5000, commit_every_polls: int = 10, poll_seconds: float = 0.1
+    ) -> None:
+        self._handler, self._stop, self._poll_seconds = handler, stop, poll_seconds
         self._max_records, self._commit_every = max_records, commit_every_polls
         self._consumer: MessageConsumer | None = None
         self._to_seek: frozenset[TopicPartition] = frozenset()
@@ -71,7 +73,7 @@ class PartitionWorker:
         self._consumer = consumer
         polls = 0
         while not self._stop.requested():
-            polled = self._poll(0.0 if self._handler.full() else 0.1)
+            polled = self._poll(0.0 if self._handler.full() else self._poll_seconds)
             self._seek_assigned()
             for tp, records in polled.items():
                 if tp in consumer.assignment() and tp not in self._to_seek:

@@ -1,0 +1,149 @@
+"""HTTP: ``/invocations`` and ``/ping`` as MLflow and SageMaker clients call them, health, status and metrics; one port."""
+
+import asyncio
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import Any
+
+import msgspec
+import pyarrow as pa
+from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from driftloop import metrics
+from driftloop.contracts.rows import StreamSchema, inference_schema
+from driftloop.errors import InvalidMessage
+from driftloop.json_rows import RowDecoder
+from driftloop_predictor.batches import Serving, scored
+from driftloop_predictor.invocations import TooManyRows, read_rows
+from driftloop_predictor.recorder import BufferFull, Recorder
+
+DURABLE_SECONDS = 10.0
+
+_encode = msgspec.json.Encoder().encode
+
+
+class Edge:
+    """What HTTP answers from. It is up before the project is known, so that health can be asked from the start."""
+
+    def __init__(self, *, max_body_bytes: int, status: Callable[[], dict[str, Any]], ready: Callable[[], tuple[bool, str]]) -> None:
+        self.max_body_bytes, self.status, self.ready = max_body_bytes, status, ready
+        self._serving: Callable[[], Serving | None] = lambda: None
+        self.decoder: RowDecoder | None = None
+        self.recorder: Recorder | None = None
+        self.schema: pa.Schema | None = None
+
+    def open(self, schema: StreamSchema, *, new_id: Callable[[], str], serving: Callable[[], Serving | None], recorder: Recorder) -> None:
+        self.schema, self.recorder, self._serving = inference_schema(schema), recorder, serving
+        self.decoder = RowDecoder(schema, generated=new_id)
+
+    def serving(self) -> Serving | None:
+        return self._serving()
+
+
+class Refusal(Exception):
+    """An answer that says no, and why."""
+
+    def __init__(self, code: int, reason: str) -> None:
+        super().__init__(reason)
+        self.code, self.reason = code, reason
+
+
+def build_app(edge: Edge) -> Starlette:
+    async def invocations(request: Request) -> Response:
+        try:
+            return _json(await _invoke(edge, request))
+        except Refusal as refusal:
+            return _json({"error": refusal.reason}, refusal.code)
+
+    async def ping(_request: Request) -> Response:
+        can_answer = edge.serving() is not None
+        return _json({"can_answer": can_answer}, 200 if can_answer else 503)
+
+    async def healthz(_request: Request) -> Response:
+        return _json({"alive": True})
+
+    async def readyz(_request: Request) -> Response:
+        ready, reason = edge.ready()
+        return _json({"ready": ready, "reason": reason}, 200 if ready else 503)
+
+    async def status(_request: Request) -> Response:
+        return _json(edge.status())
+
+    async def measurements(_request: Request) -> Response:
+        return Response(generate_latest(), media_type=CONTENT_TYPE_LATEST)
+
+    return Starlette(
+        routes=[
+            Route("/invocations", invocations, methods=["POST"]),
+            Route("/ping", ping),
+            Route("/healthz", healthz),
+            Route("/readyz", readyz),
+            Route("/status", status),
+            Route("/metrics", measurements),
+        ]
+    )
+
+
+async def _invoke(edge: Edge, request: Request) -> dict[str, Any]:
+    content_type = request.headers.get("content-type", "application/json").partition(";")[0].strip().lower()
+    if content_type not in ("application/json", ""):
+        raise Refusal(415, f"content-type {content_type!r}: send application/json")
+    body = await _read(request, edge.max_body_bytes)
+    serving = edge.serving()
+    if serving is None or edge.decoder is None or edge.recorder is None:
+        raise Refusal(503, "no model is loaded yet")
+    try:
+        rows = read_rows(body, edge.decoder)
+    except TooManyRows as exc:
+        raise Refusal(413, str(exc)) from exc
+    except InvalidMessage as exc:
+        raise Refusal(400, str(exc)) from exc
+    with metrics.SCORING_SECONDS.labels("http").time():
+        inferences = scored(rows, edge.schema, serving, datetime.now(UTC), None)
+    await _record(edge.recorder, inferences, durable=request.query_params.get("durable") == "1")
+    return {
+        "predictions": inferences.column("prediction").to_pylist(),
+        "scores": inferences.column("score").to_pylist(),
+        "model": serving.model,
+        "version": serving.version,
+        "digest": serving.digest,
+        "event_ids": inferences.column("event_id").to_pylist(),
+    }
+
+
+async def _record(recorder: Recorder, rows: pa.Table, *, durable: bool) -> None:
+    try:
+        held = recorder.record(rows)
+    except BufferFull as exc:
+        if durable:
+            raise Refusal(503, f"not recorded: {exc}") from exc
+        return  # counted; an answer is worth more than its record
+    if not durable:
+        return
+    try:
+        await asyncio.wait_for(asyncio.wrap_future(held), DURABLE_SECONDS)
+    except TimeoutError as exc:
+        reason = (
+            f"the broker has not confirmed within {DURABLE_SECONDS:g} s; the rows may still be recorded, so repeat with the same event ids"
+        )
+        raise Refusal(503, reason) from exc
+
+
+async def _read(request: Request, limit: int) -> bytes:
+    declared = request.headers.get("content-length", "")
+    if declared.isdigit() and int(declared) > limit:
+        raise Refusal(413, f"the body has {declared} bytes; at most {limit}")
+    body = bytearray()
+    async for chunk in request.stream():
+        body += chunk
+        if len(body) > limit:
+            raise Refusal(413, f"the body has more than {limit} bytes")
+    return bytes(body)
+
+
+def _json(content: Any, code: int = 200) -> Response:
+    return Response(_encode(content), code, media_type="application/json")

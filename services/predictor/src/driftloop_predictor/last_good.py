@@ -1,0 +1,104 @@
+"""The last project and model that worked, on this machine's disk: enough to answer when nothing else can be reached."""
+
+import contextlib
+import hashlib
+import os
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Generic, TypeVar
+
+import msgspec
+
+from driftloop.contracts.names import Digest, Name
+from driftloop.contracts.parts import Part
+from driftloop.errors import ObjectNotFound
+from driftloop.ports import ObjectStore
+from driftloop.telemetry import get_logger
+
+POINTER = "last-good.json"
+
+Pointer = TypeVar("Pointer", bound=msgspec.Struct)
+
+log = get_logger(__name__)
+
+
+class Reads:
+    """The reading half of a store; remembers what was read, so that it can be kept."""
+
+    def __init__(self, store: ObjectStore) -> None:
+        self._store = store
+        self.objects: dict[str, bytes] = {}
+
+    def get(self, key: str) -> bytes:
+        self.objects[key] = self._store.get(key)
+        return self.objects[key]
+
+
+class KeptProject(Part, frozen=True, kw_only=True):
+    """Which archive the service worked with last."""
+
+    project: Name
+    archive: Digest
+
+
+class KeptModel(Part, frozen=True, kw_only=True):
+    """Which version was champion when its files were kept, and under which epoch."""
+
+    model: Name
+    version: int
+    epoch: int
+    manifest: Digest
+
+
+class LastGood(Generic[Pointer]):
+    """Objects and a pointer to them, replaced together: whoever reads finds the old set or the new one."""
+
+    def __init__(self, folder: Path, pointer_type: type[Pointer]) -> None:
+        self._folder, self._type = folder, pointer_type
+
+    def keep(self, pointer: Pointer, objects: Mapping[str, bytes]) -> None:
+        """Raises OSError."""
+        self._folder.mkdir(parents=True, exist_ok=True)
+        for key, data in objects.items():
+            _write(self._path(key), data)
+        _write(self._folder / POINTER, msgspec.json.encode(pointer))
+        current = {self._path(key) for key in objects} | {self._folder / POINTER}
+        for path in set(self._folder.iterdir()) - current:
+            with contextlib.suppress(FileNotFoundError):
+                path.unlink()
+
+    def pointer(self) -> Pointer | None:
+        """None when nothing usable was kept."""
+        path = self._folder / POINTER
+        try:
+            return msgspec.json.decode(path.read_bytes(), type=self._type)
+        except FileNotFoundError:
+            return None
+        except (OSError, msgspec.MsgspecError) as exc:
+            log.warning("last-good-unreadable", path=str(path), reason=str(exc))
+            return None
+
+    def get(self, key: str) -> bytes:
+        """Raises ObjectNotFound. The reader checks digests here as for any other store."""
+        try:
+            return self._path(key).read_bytes()
+        except OSError as exc:
+            raise ObjectNotFound(f"{key}, kept in {self._folder}: {exc}") from exc
+
+    def _path(self, key: str) -> Path:
+        return self._folder / hashlib.sha256(key.encode()).hexdigest()
+
+
+def _write(path: Path, data: bytes) -> None:
+    """All of it or nothing, also after a power cut."""
+    handle, temporary = tempfile.mkstemp(dir=path.parent)
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        Path(temporary).replace(path)
+    except BaseException:
+        Path(temporary).unlink(missing_ok=True)
+        raise

@@ -1,0 +1,155 @@
+"""The champion in this process: followed in the registry log, loaded in the background, swapped in between two batches."""
+
+import threading
+import time
+from collections import OrderedDict
+from collections.abc import Mapping
+from typing import NamedTuple, cast
+
+import pyarrow as pa
+
+from driftloop import metrics
+from driftloop.artifact.model_files import load_model
+from driftloop.artifact.scoring import Scorer
+from driftloop.contracts.rows import request_schema
+from driftloop.errors import ConfigurationError, IntegrityError, ObjectNotFound, TransientError
+from driftloop.loop.registry import RegistryReader, RegistryState
+from driftloop.ports import ObjectStore
+from driftloop.project import Project
+from driftloop.telemetry import get_logger
+from driftloop_predictor.batches import Serving
+from driftloop_predictor.last_good import KeptModel, LastGood, Reads
+
+RETRY_SECONDS = 0.5  # doubled with every attempt, up to a minute
+RETRY_AT_MOST_SECONDS = 60.0
+KEEP_LOADED = 3  # models in memory, so that moving an alias back is instant
+
+log = get_logger(__name__)
+
+
+class ModelFollower:
+    """``serving`` is the newest champion that loaded. It is only ever replaced by one of a higher alias epoch."""
+
+    def __init__(self, project: Project, *, reader: RegistryReader, store: ObjectStore, last_good: LastGood[KeptModel]) -> None:
+        self._project, self._reader, self._store, self._last_good = project, reader, store, last_good
+        self.serving: Serving | None = None
+        self.last_error: str | None = None
+        self.bad_models = 0
+        self._loaded: OrderedDict[str, _Loaded] = OrderedDict()
+        self._refused: dict[str, float] = {}  # manifest: when to try again
+        self._wake = threading.Event()
+        self._stopping = False
+        self._failures = 0
+        self._thread = threading.Thread(target=self._run, name="model-follower", daemon=True)
+
+    def start(self) -> "ModelFollower":
+        """Return with the model kept on disk, if there is one, in service; then follow the log in the background."""
+        self._take_kept()
+        self._thread.start()
+        return self
+
+    def stop(self) -> None:
+        self._stopping = True
+        self._wake.set()
+        self._thread.join(timeout=5)
+
+    def on_state(self, _state: RegistryState) -> None:
+        """Subscribe this to the follower of the log."""
+        self._wake.set()
+
+    @property
+    def up_to_date(self) -> bool:
+        """Whether the champion of the registry, as known here, is the one that scores (or there is none)."""
+        model = self._reader.state().model(self._project.model)
+        epoch = model.champion_epoch if model else 0
+        return epoch <= (self.serving.epoch if self.serving else 0)
+
+    def _run(self) -> None:
+        while not self._stopping:
+            self._wake.clear()
+            try:
+                self.catch_up()
+                self._failures = 0
+                self._wake.wait(RETRY_AT_MOST_SECONDS)
+            except (TransientError, ConfigurationError) as exc:
+                self._failed("model-not-reached", exc)
+                self._wake.wait(self._backoff())
+            except (IntegrityError, ObjectNotFound) as exc:
+                self.bad_models += 1
+                self._failed("model-refused", exc)
+
+    def catch_up(self) -> None:
+        """Take up the registry's champion. Raises what loading raises; what serves then goes on serving."""
+        model = self._reader.state().model(self._project.model)
+        champion = model.champion if model else None
+        if model is None or champion is None:
+            return
+        epoch, current = model.champion_epoch, self.serving
+        if current is not None and epoch <= current.epoch:
+            if epoch < current.epoch or champion.manifest != current.digest:
+                self.last_error = f"the log's champion is of epoch {epoch}, this process already serves epoch {current.epoch}"
+            return
+        if self._refused.get(champion.manifest, 0.0) > time.monotonic():
+            return
+        self._refused[champion.manifest] = time.monotonic() + RETRY_AT_MOST_SECONDS  # someone may repair the object
+        loaded = self._loaded.get(champion.manifest) or self._load(self._store, champion.manifest)
+        del self._refused[champion.manifest]
+        serving = Serving(self._project.model, champion.version, epoch, champion.manifest, loaded.scorer)
+        self._serve(serving, loaded)
+        self.last_error = None
+        self._keep(serving, loaded.objects)
+
+    def _take_kept(self) -> None:
+        kept = self._last_good.pointer()
+        if kept is None or kept.model != self._project.model:
+            return
+        try:
+            loaded = self._load(cast(ObjectStore, self._last_good), kept.manifest)
+        except (IntegrityError, ObjectNotFound) as exc:
+            self._failed("kept-model-refused", exc)
+            return
+        self._serve(Serving(kept.model, kept.version, kept.epoch, kept.manifest, loaded.scorer), loaded)
+
+    def _load(self, store: ObjectStore, manifest: str) -> "_Loaded":
+        started, project, reads = time.monotonic(), self._project, Reads(store)
+        model = load_model(cast(ObjectStore, reads), project.model, manifest, project.schema, project.training.trusted_types)
+        model.scorer.score(_one_row(project))  # what is built at the first call is built here
+        log.info("model-loaded", model=project.model, manifest=manifest, seconds=round(time.monotonic() - started, 3))
+        return _Loaded(model.scorer, reads.objects)
+
+    def _serve(self, serving: Serving, loaded: "_Loaded") -> None:
+        self._loaded[serving.digest] = loaded
+        self._loaded.move_to_end(serving.digest)
+        while len(self._loaded) > KEEP_LOADED:
+            self._loaded.popitem(last=False)
+        self.serving = serving
+        metrics.MODEL_VERSION.labels(serving.model).set(serving.version)
+        metrics.ALIAS_EPOCH.labels(serving.model).set(serving.epoch)
+        log.info("model-swapped", model=serving.model, version=serving.version, epoch=serving.epoch, manifest=serving.digest)
+
+    def _keep(self, serving: Serving, objects: Mapping[str, bytes]) -> None:
+        try:
+            kept = KeptModel(model=serving.model, version=serving.version, epoch=serving.epoch, manifest=serving.digest)
+            self._last_good.keep(kept, objects)
+        except OSError as exc:  # a full disk stops nobody from scoring: it costs the next start its head start
+            self._failed("model-not-kept", exc)
+
+    def _failed(self, event: str, exc: Exception) -> None:
+        self.last_error = f"{event}: {exc}"
+        log.warning(event, model=self._project.model, reason=str(exc))
+
+    def _backoff(self) -> float:
+        self._failures += 1
+        return min(RETRY_AT_MOST_SECONDS, RETRY_SECONDS * 2.0 ** min(self._failures, 10))
+
+
+class _Loaded(NamedTuple):
+    """A model in memory, and the bytes that it was made from."""
+
+    scorer: Scorer
+    objects: Mapping[str, bytes]
+
+
+def _one_row(project: Project) -> pa.Table:
+    row = {"event_id": "warm-up", "event_time": 0, "entity": "warm-up"}
+    return pa.Table.from_pylist([row], schema=request_schema(project.schema))

@@ -1,0 +1,71 @@
+"""The project to serve: as registered, or as kept on disk when the registry log cannot be read."""
+
+import hashlib
+
+from driftloop.adapters.follower import RegistryFollower
+from driftloop.errors import ConfigurationError, IntegrityError, ObjectNotFound, TransientError
+from driftloop.loop.registry import ProjectRef
+from driftloop.ports import ObjectStore
+from driftloop.process import Stop
+from driftloop.project import Project, archive_key, open_archive
+from driftloop.registered import load_project, project_refs
+from driftloop.telemetry import get_logger
+from driftloop_predictor.last_good import KeptProject, LastGood
+
+log = get_logger(__name__)
+
+
+def find_project(
+    follower: RegistryFollower, store: ObjectStore, kept: LastGood[KeptProject], name: str | None, stop: Stop
+) -> Project | None:
+    """Waits for the project ``name``, or the only one registered; None when the stop came first.
+
+    While the log has not been read, what is on disk counts; once it has, the registered archive does, from disk or store.
+    """
+    said = False
+    while not stop.requested():
+        if follower.caught_up:
+            refs = project_refs(follower.state())
+            ref = refs.get(name) if name else next(iter(refs.values())) if len(refs) == 1 else None
+            if ref is not None:
+                project = _registered(store, kept, ref)
+                if project is not None:
+                    return project
+            elif not said:
+                said = True
+                log.info("waiting-for-project", project=name, registered=sorted(refs))
+        else:
+            project = _kept(kept, name, None)
+            if project is not None:
+                log.warning("project-from-disk", project=project.name, reason="the registry log cannot be read")
+                return project
+        stop.wait(0.5)
+    return None
+
+
+def _registered(store: ObjectStore, kept: LastGood[KeptProject], ref: ProjectRef) -> Project | None:
+    project = _kept(kept, ref.project, ref.archive)
+    if project is not None:
+        return project
+    try:
+        project = load_project(store, ref)
+    except (TransientError, ConfigurationError, ObjectNotFound, IntegrityError) as exc:
+        log.warning("project-not-loaded", project=ref.project, reason=str(exc))
+        return None
+    try:
+        kept.keep(KeptProject(project=ref.project, archive=ref.archive), {archive_key(ref.project, ref.archive): project.archive()})
+    except OSError as exc:  # a full disk: the next start needs the store
+        log.warning("project-not-kept", project=ref.project, reason=str(exc))
+    return project
+
+
+def _kept(kept: LastGood[KeptProject], name: str | None, archive: str | None) -> Project | None:
+    pointer = kept.pointer()
+    if pointer is None or (name is not None and pointer.project != name) or (archive is not None and pointer.archive != archive):
+        return None
+    try:
+        data = kept.get(archive_key(pointer.project, pointer.archive))
+    except ObjectNotFound as exc:
+        log.warning("project-not-kept", project=pointer.project, reason=str(exc))
+        return None
+    return open_archive(data) if hashlib.sha256(data).hexdigest() == pointer.archive else None
