@@ -1,0 +1,138 @@
+"""Conservation (I1): every row that was acknowledged is in the lake exactly once, or in quarantine with its bytes."""
+
+from collections.abc import Callable, Iterable
+from typing import Literal
+
+import msgspec
+import pandas as pd
+import pyarrow as pa
+
+from driftloop.contracts import topics
+from driftloop.contracts.headers import ARROW, CONTENT_TYPE, WATERMARK, header
+from driftloop.contracts.parts import Part
+from driftloop.ports import Record, TopicPartition
+from driftloop.quarantine import read_quarantined
+
+MAX_NAMED = 5  # of the rows in each kind of violation
+KEY = ["partition", "offset", "event_id"]
+Kind = Literal["missing", "duplicated", "never sent", "in lake and quarantine", "not in topic"]
+Rejected = frozenset[tuple[TopicPartition, int]]
+
+
+class Violation(Part, frozen=True, kw_only=True):
+    """Rows of one topic that are not where they belong, the first few by ``partition/offset event id``."""
+
+    topic: str
+    kind: Kind
+    rows: int
+    examples: tuple[str, ...]
+
+    def __str__(self) -> str:
+        named = ", ".join(self.examples) + (", …" if self.rows > len(self.examples) > 0 else "")
+        return f"{self.topic}: {self.rows:,} {self.kind}" + (f" ({named})" if named else "")
+
+
+class Conservation(Part, frozen=True, kw_only=True):
+    """``sent`` rows were acknowledged, ``lake`` rows are in the lake, ``quarantined`` messages were rejected."""
+
+    sent: int
+    lake: int
+    quarantined: int
+    violations: tuple[Violation, ...] = ()
+
+    @property
+    def ok(self) -> bool:
+        return not self.violations and self.sent == self.lake + self.quarantined
+
+    def __add__(self, other: "Conservation") -> "Conservation":
+        return Conservation(
+            sent=self.sent + other.sent,
+            lake=self.lake + other.lake,
+            quarantined=self.quarantined + other.quarantined,
+            violations=(*self.violations, *other.violations),
+        )
+
+
+class _EventId(msgspec.Struct):
+    event_id: str
+
+
+def conservation(
+    stream: str,
+    *,
+    requests: Iterable[Record],
+    labels: Iterable[Record],
+    quarantine: Iterable[Record],
+    inferences_table: pa.Table,
+    labels_table: pa.Table,
+    acknowledged: tuple[int, int],
+) -> Conservation:
+    """Compare topics and lake. The tables need ``partition``, ``event_id`` and ``request_offset`` or ``offset``;
+    ``acknowledged``: how many rows of requests and labels the sender knows to be stored."""
+    rejected = rejected_messages(quarantine)
+    by_topic = inferences_table.filter(inferences_table.column("request_offset").is_valid())  # the others came by HTTP
+    stored_requests = by_topic.select(["partition", "request_offset", "event_id"]).rename_columns(KEY)
+    return _account(topics.requests(stream), requests, stored_requests, rejected, acknowledged[0]) + _account(
+        topics.labels(stream), labels, labels_table.select(KEY), rejected, acknowledged[1]
+    )
+
+
+def rejected_messages(quarantine: Iterable[Record]) -> Rejected:
+    """Where the quarantined messages came from; a message that was rejected twice counts once."""
+    found = map(read_quarantined, quarantine)
+    return frozenset((TopicPartition(q.topic, q.partition), q.offset) for q in found)
+
+
+def _account(topic: str, records: Iterable[Record], lake: pa.Table, rejected: Rejected, acknowledged: int) -> Conservation:
+    sent, n_rejected = _sent_rows(records, rejected)
+    stored = pd.DataFrame({name: lake.column(name).to_pandas() for name in KEY})
+    counts = pd.merge(_counted(sent, "sent"), _counted(stored, "stored"), on=KEY, how="outer").fillna({"sent": 0, "stored": 0})
+    strange = counts[counts.sent == 0]
+    in_both = strange.apply(lambda row: (TopicPartition(topic, row.partition), row.offset) in rejected, axis=1).astype(bool)
+    found: tuple[tuple[Kind, pd.DataFrame], ...] = (
+        ("missing", counts[counts.stored < counts.sent]),
+        ("duplicated", counts[(counts.stored > counts.sent) & (counts.sent > 0)]),
+        ("in lake and quarantine", strange[in_both]),
+        ("never sent", strange[~in_both]),
+    )
+    violations = [_violation(topic, kind, rows) for kind, rows in found if len(rows)]
+    if (lost := acknowledged - len(sent) - n_rejected) > 0:
+        violations.append(Violation(topic=topic, kind="not in topic", rows=lost, examples=()))
+    return Conservation(sent=len(sent) + n_rejected, lake=len(stored), quarantined=n_rejected, violations=tuple(violations))
+
+
+def _sent_rows(records: Iterable[Record], rejected: Rejected) -> tuple[pd.DataFrame, int]:
+    """The rows that must be in the lake, and how many messages of the topic are in quarantine instead.
+
+    What cannot be read and was not rejected is a row without an event id: it will be missing.
+    """
+    decode = msgspec.json.Decoder(_EventId).decode
+    rows: list[tuple[int, int, str]] = []
+    n_rejected = 0
+    for record in records:
+        if (TopicPartition(record.topic, record.partition), record.offset) in rejected:
+            n_rejected += 1
+        elif header(record.headers, CONTENT_TYPE) == ARROW.encode():
+            with pa.ipc.open_stream(record.value) as reader:
+                rows += ((record.partition, record.offset, i) for i in reader.read_all().column("event_id").to_pylist())
+        elif record.value is not None or header(record.headers, WATERMARK) is None:
+            rows.append((record.partition, record.offset, _event_id(decode, record.value)))
+    return pd.DataFrame(rows, columns=KEY), n_rejected
+
+
+def _event_id(decode: Callable[[bytes], _EventId], value: bytes | None) -> str:
+    try:
+        return decode(value or b"").event_id
+    except (msgspec.MsgspecError, UnicodeDecodeError):
+        return ""
+
+
+def _counted(rows: pd.DataFrame, name: str) -> pd.DataFrame:
+    typed = rows.astype({"partition": "int64", "offset": "int64", "event_id": "str"})
+    return typed.groupby(KEY, sort=False).size().rename(name).reset_index()
+
+
+def _violation(topic: str, kind: Kind, rows: pd.DataFrame) -> Violation:
+    first = rows.sort_values(KEY).head(MAX_NAMED)
+    examples = tuple(f"{p}/{o} {i}" for p, o, i in zip(first["partition"], first["offset"], first["event_id"], strict=True))
+    return Violation(topic=topic, kind=kind, rows=len(rows), examples=examples)
