@@ -1,83 +1,23 @@
 """A project: the folder a user owns, ``driftloop.toml`` and ``pipeline.py``, read, checked and archived by digest."""
 
-import hashlib
 import io
 import itertools
 import tomllib
 import zipfile
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Any, Literal
 
 import msgspec
 
 from driftloop.contracts.names import NAME_PATTERN, Name, is_name
-from driftloop.contracts.parts import Part, PromotionRules, Window
+from driftloop.contracts.parts import Window
 from driftloop.contracts.rows import RESERVED, Feature, FeatureType, StreamSchema, Target
 from driftloop.errors import UserError
 from driftloop.loop.rules import Monitoring, Policy
 from driftloop.loop.windows import WindowPlan, parse_duration
+from driftloop.project_spec import CONFIG_FILE, METRICS, PIPELINE_FILE, Metric, Project, Promotion, Training, archive_key
 from driftloop.toml_lines import line_of
-
-CONFIG_FILE = "driftloop.toml"
-PIPELINE_FILE = "pipeline.py"
-Metric = Literal["roc_auc", "accuracy", "r2"]
-METRICS: dict[str, tuple[Metric, ...]] = {"binary": ("roc_auc", "accuracy"), "multiclass": ("accuracy",), "regression": ("r2",)}
-
-
-class Training(Part, frozen=True, kw_only=True):
-    """Which recipes compete, and what makes a run repeatable."""
-
-    candidates: tuple[str, ...] = ("all", "last:5", "last:2")
-    margin: float = 0.01  # of the metric, by which another recipe must beat `all`
-    seed: int = 0
-    threads: Annotated[int, msgspec.Meta(ge=1)] = 2
-    timeout: str = "1h"
-    trusted_types: tuple[str, ...] = ()  # custom classes that skops may load
-
-
-class Promotion(PromotionRules, frozen=True, kw_only=True):
-    """The registry's rules plus the confidence the trainer measures with."""
-
-    confidence: float = 0.8
-
-
-class Project(Part, frozen=True, kw_only=True):
-    """A checked project. ``files`` are what its archive holds, by relative name."""
-
-    name: Name
-    model: Name
-    schema: StreamSchema
-    metric: Metric
-    split_key: str
-    split_salt: str
-    allowed_lateness: timedelta
-    windows: WindowPlan
-    monitoring: Monitoring
-    policy: Policy
-    training: Training
-    promotion: Promotion
-    files: dict[str, bytes]
-
-    @property
-    def stream(self) -> str:
-        return self.schema.stream
-
-    def archive(self) -> bytes:
-        """A zip whose bytes depend on the files' names and contents only."""
-        out = io.BytesIO()
-        with zipfile.ZipFile(out, "w", zipfile.ZIP_STORED) as archive:
-            for name in sorted(self.files):
-                archive.writestr(zipfile.ZipInfo(name, (1980, 1, 1, 0, 0, 0)), self.files[name])
-        return out.getvalue()
-
-    def digest(self) -> str:
-        """sha256 of the archive, hex."""
-        return hashlib.sha256(self.archive()).hexdigest()
-
-
-def archive_key(project: str, digest: str) -> str:
-    return f"projects/{project}/{digest}.zip"
 
 
 # The file as written: tables of driftloop.toml.
