@@ -1,6 +1,8 @@
 """The S3 server of the local stack keeps what delta-rs relies on."""
 
+import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 
 import pyarrow as pa
 import pytest
@@ -10,16 +12,39 @@ from deltalake.transaction import AddAction, Transaction
 
 from driftloop.local.s3 import S3Access, answers
 
+WRITERS = 6
+COMMITS_EACH = 4
 
-def test_of_two_commits_to_one_table_version_one_is_refused(s3: S3Access, unique: str) -> None:
+
+def test_no_commit_is_lost_when_writers_race_for_the_same_versions(s3: S3Access, unique: str) -> None:
+    uri = f"s3://{s3.bucket}/tests/{unique}"
+    write_deltalake(uri, pa.table({"a": [1]}), storage_options=s3.delta_options)
+    start = threading.Barrier(WRITERS)
+
+    def write(writer: int) -> None:
+        table = DeltaTable(uri, storage_options=s3.delta_options)
+        for number in range(COMMITS_EACH):
+            start.wait()  # all of them try for the next version at once
+            _append(table, f"{writer}-{number}.parquet", app_id=f"writer-{writer}", cursor=number)
+            table.update_incremental()
+
+    with ThreadPoolExecutor(WRITERS) as pool:
+        list(pool.map(write, range(WRITERS)))
+
+    table = DeltaTable(uri, storage_options=s3.delta_options)
+    assert table.version() == WRITERS * COMMITS_EACH
+    assert len(table.file_uris()) == 1 + WRITERS * COMMITS_EACH
+
+
+def test_of_two_commits_of_one_application_at_one_version_one_is_refused(s3: S3Access, unique: str) -> None:
     uri = f"s3://{s3.bucket}/tests/{unique}"
     write_deltalake(uri, pa.table({"a": [1]}), storage_options=s3.delta_options)
     first = DeltaTable(uri, storage_options=s3.delta_options)
     second = DeltaTable(uri, storage_options=s3.delta_options)
-    _append(first, "part-1.parquet")
+    _append(first, "part-1.parquet", app_id="ingest", cursor=1)
 
     with pytest.raises(CommitFailedError):
-        _append(second, "part-2.parquet")
+        _append(second, "part-2.parquet", app_id="ingest", cursor=1)
 
     assert DeltaTable(uri, storage_options=s3.delta_options).version() == 1
 
@@ -28,12 +53,11 @@ def test_a_wrong_secret_is_refused(s3: S3Access) -> None:
     assert not answers(S3Access(s3.endpoint, s3.access_key, "wrong", s3.region, s3.bucket))
 
 
-def _append(table: DeltaTable, path: str) -> None:
+def _append(table: DeltaTable, path: str, *, app_id: str, cursor: int) -> None:
     action = AddAction(path, 1, {}, int(time.time() * 1000), True, "{}")
     table.create_write_transaction(
         [action],
         mode="append",
         schema=table.schema(),
-        # as ingest commits: one app id, so that a second writer is a conflict and not a retry
-        commit_properties=CommitProperties(app_transactions=[Transaction("ingest", 1)]),
+        commit_properties=CommitProperties(app_transactions=[Transaction(app_id, cursor)], max_commit_retries=100),
     )

@@ -85,18 +85,32 @@ def test_waiting_in_vain_names_the_child(tmp_path: Path) -> None:
         supervisor.wait_ready(0.3)
 
 
-def test_stopping_leaves_no_process_not_even_a_paused_or_stubborn_one(tmp_path: Path) -> None:
-    deaf = "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); time.sleep(60)"
-    stubborn = ProcessSpec("stubborn", [sys.executable, "-c", deaf], {}, tmp_path / "s.log", stop_seconds=0.5)
-    with supervised(service(tmp_path, "paused"), stubborn) as supervisor:
-        pids = [supervisor.pid("paused"), supervisor.pid("stubborn")]
-        supervisor.kill("paused", signal.SIGSTOP)
+def test_a_paused_child_still_ends_in_order(tmp_path: Path) -> None:
+    with supervised(service(tmp_path)) as supervisor:
+        supervisor.wait_ready(15)
+        supervisor.kill("stub", signal.SIGSTOP)
         began = time.monotonic()
 
         supervisor.stop()
 
-        assert time.monotonic() - began < 10
-        assert [identity(pid) for pid in pids] == [None, None]
+    assert time.monotonic() - began < 2  # far below the deadline at which it would be killed
+
+
+def test_a_child_that_ignores_sigterm_is_killed_with_its_own_children(tmp_path: Path) -> None:
+    deaf = (
+        "import signal, subprocess, sys, time\n"
+        "signal.signal(signal.SIGTERM, signal.SIG_IGN)\n"
+        "grandchild = subprocess.Popen(['sleep', '60'])\n"
+        "print(grandchild.pid, flush=True); time.sleep(60)\n"
+    )
+    log_path = tmp_path / "deaf.log"
+    with supervised(ProcessSpec("deaf", [sys.executable, "-c", deaf], {}, log_path, stop_seconds=0.5)) as supervisor:
+        wait_until(lambda: log_path.exists() and log_path.read_text().endswith("\n"), "the grandchild")
+        pids = [supervisor.pid("deaf"), int(log_path.read_text())]
+
+        supervisor.stop()
+
+    wait_until(lambda: [identity(pid) for pid in pids] == [None, None], "both to be gone", 5)
 
 
 def test_children_die_with_a_supervisor_that_is_killed(tmp_path: Path) -> None:

@@ -1,35 +1,17 @@
 """`driftloop up` and `driftloop down`: a local stack in the background."""
 
-import functools
 import json
-from collections.abc import Callable
 from pathlib import Path
-from typing import ParamSpec
 
 import click
 
+from driftloop.cli.errors import one_line_errors
 from driftloop.errors import UserError
 from driftloop.local.addresses import StackAddresses
 from driftloop.local.background import end_in_background, running_stack, start_in_background
 from driftloop.local.paths import default_home
 from driftloop.local.ports import DEFAULT_PORT_BASE
 from driftloop.local.scale import services_from
-
-P = ParamSpec("P")
-
-
-def one_line_errors(command: Callable[P, None]) -> Callable[P, None]:
-    """Show what a person can put right as a line on stderr, with exit code 2."""
-
-    @functools.wraps(command)
-    def wrapped(*args: P.args, **kwargs: P.kwargs) -> None:
-        try:
-            command(*args, **kwargs)
-        except UserError as exc:
-            click.echo(f"error: {exc}", err=True)
-            raise click.exceptions.Exit(2) from exc
-
-    return wrapped
 
 
 @click.command()

@@ -9,6 +9,7 @@ import time
 from pathlib import Path
 from types import FrameType
 
+from driftloop.errors import ConfigurationError, TransientError
 from driftloop.local.errors import LocalStackError
 from driftloop.local.ports import DEFAULT_PORT_BASE
 from driftloop.local.prepare import prepare_bucket, prepare_stack
@@ -38,7 +39,7 @@ def main() -> int:
             while True:
                 time.sleep(REPORT_PERIOD_SECONDS)
                 stack.refresh()
-    except LocalStackError as exc:
+    except (LocalStackError, TransientError, ConfigurationError) as exc:
         logging.error("%s", exc)
         status.say(f"error: {exc}")
         return 1

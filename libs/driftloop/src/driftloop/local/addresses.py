@@ -27,6 +27,8 @@ class StackAddresses:
     log_files: dict[str, str] = field(default_factory=dict)
     pids: dict[str, int] = field(default_factory=dict)
     """At the time of writing; a restart changes one. `supervisor` is the process that owns them all."""
+    failures: dict[str, str] = field(default_factory=dict)
+    """Processes that the supervisor has given up on, with the reason."""
     supervisor_identity: str = ""
     """What `identity` says of the supervisor, so that a reused pid is noticed."""
 

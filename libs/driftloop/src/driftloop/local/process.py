@@ -1,5 +1,6 @@
 """One child process: its own log file and process group, and dead when its parent is."""
 
+import contextlib
 import ctypes
 import os
 import signal
@@ -49,10 +50,8 @@ def spawn(spec: ProcessSpec) -> subprocess.Popen[bytes]:
 def stop(process: subprocess.Popen[bytes], deadline_seconds: float) -> None:
     """SIGTERM, then SIGKILL at the deadline; then also to what the process left behind in its group."""
     ask_to_stop(process)
-    try:
+    with contextlib.suppress(subprocess.TimeoutExpired):
         process.wait(deadline_seconds)
-    except subprocess.TimeoutExpired:
-        process.kill()
     kill_group(process.pid)
     process.wait()
 

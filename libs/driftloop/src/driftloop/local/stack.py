@@ -112,7 +112,7 @@ class LocalStack:
         self._claim.close()
 
     def refresh(self) -> None:
-        """Write stack.json again if a restart has changed it."""
+        """Write stack.json again if a restart or a failure has changed it."""
         addresses = self.addresses()
         if addresses != self._written:
             addresses.write()
@@ -138,6 +138,7 @@ class LocalStack:
             registry_url=self._url("registry", 0),
             services={i.name: self._url(i.service, i.number) for i in self.instances},
             log_files={name: str(self._log_path(name)) for name in ("kafka", "s3", *(i.name for i in self.instances))},
+            failures=self.failures(),
             pids={"supervisor": os.getpid(), **self._pids()},
         )
         return replace(described, supervisor_identity=identity(os.getpid()) or "")
