@@ -77,6 +77,7 @@ class RegistryView:
         """Throw the file away, whatever it is, and write ``state`` into a new one. Raises ViewUnavailable."""
         with self._lock, self._translated():
             self._close()
+            self._written = RegistryState()
             for suffix in ("", "-wal", "-shm"):  # an old WAL beside a new file would be replayed into it
                 self.path.with_name(self.path.name + suffix).unlink(missing_ok=True)
             db = self._open()

@@ -1,0 +1,5 @@
+"""``python -m driftloop_registry``."""
+
+from driftloop_registry.bootstrap import main
+
+main()

@@ -1,0 +1,96 @@
+"""What the registry does for a caller: read at the log's end, or submit a command and wait for its outcome."""
+
+import asyncio
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import TypeVar
+
+from driftloop.contracts.commands import MoveAlias, RegisterProject
+from driftloop.errors import TransientError
+from driftloop.loop.registry import Outcome, RegistryReader, RegistryState
+from driftloop.ports import ObjectStore
+from driftloop_registry.answers import Refused
+from driftloop_registry.command_log import CommandLog
+from driftloop_registry.folded import Folded
+from driftloop_registry.log_end import LogEnd
+from driftloop_registry.stored_models import problem_with_archive, problem_with_model
+from driftloop_registry.view_keeper import ViewKeeper
+
+ANSWER_SECONDS = 5.0  # for a read, and for a write's outcome; then 503
+MAX_WAITING = 64  # calls in hand while broker or store are slow; more are answered 503 at once
+
+T = TypeVar("T")
+
+
+class Desk:
+    """Coroutines for the HTTP routes. Each raises TransientError when broker or store do not answer in time."""
+
+    def __init__(
+        self,
+        reader: RegistryReader,
+        ready: Callable[[], bool],
+        folded: Folded,
+        log_end: LogEnd,
+        commands: CommandLog,
+        store: ObjectStore,
+        keeper: ViewKeeper,
+    ) -> None:
+        self._reader, self._ready, self._folded, self._log_end = reader, ready, folded, log_end
+        self._commands, self._store, self._keeper = commands, store, keeper
+        self._pool = ThreadPoolExecutor(max_workers=16, thread_name_prefix="desk")
+        self._waiting = 0
+
+    def known(self) -> RegistryState:
+        """What is folded here, however old; but never half of what was known before a restart."""
+        if not self._ready():
+            raise TransientError("the log has not been folded to its end yet")
+        return self._reader.state()
+
+    async def current(self) -> RegistryState:
+        """A state that holds every command acknowledged before the call."""
+        try:
+            async with asyncio.timeout(ANSWER_SECONDS):
+                return await self._folded.reached(await self._log_end.offset())
+        except TimeoutError as exc:
+            raise TransientError(f"the log's end was not reached within {ANSWER_SECONDS:g} s; read with ?stale=ok") from exc
+
+    async def register_project(self, command: RegisterProject) -> Outcome:
+        """Raises Refused when the archive is not in the store."""
+        problem = await self._in_thread(lambda: problem_with_archive(self._store, command.project, command.archive))
+        if problem is not None:
+            raise Refused(422, problem, "archive")
+        return await self._in_thread(lambda: self._commands.append(command))
+
+    async def move_alias(self, command: MoveAlias) -> Outcome:
+        """Raises Refused when there is no such version, or its objects do not verify."""
+        known = self._reader.state().outcome(command.command_id)
+        if known is not None:
+            return known
+        model = (await self.current()).model(command.model)
+        version = model.version(command.version) if model else None
+        if version is None:
+            raise Refused(404, f"model {command.model} has no version {command.version}", "version" if model else "model")
+        problem = await self._in_thread(lambda: problem_with_model(self._store, version.model, version.request_id, version.manifest))
+        if problem is not None:
+            raise Refused(409, f"version {version.version} cannot be served: {problem}", "version")
+        return await self._in_thread(lambda: self._commands.append(command))
+
+    async def digests(self) -> tuple[int, str, str]:
+        """Offset, digest of the state, digest of the database at that offset."""
+        return await self._in_thread(self._keeper.verified_digest)
+
+    async def _in_thread(self, work: Callable[[], T]) -> T:
+        if self._waiting >= MAX_WAITING:
+            raise TransientError("too many calls wait for an answer already")
+        self._waiting += 1
+        future = asyncio.get_running_loop().run_in_executor(self._pool, work)
+        future.add_done_callback(self._done)
+        try:
+            return await asyncio.wait_for(asyncio.shield(future), 2 * ANSWER_SECONDS)
+        except TimeoutError as exc:
+            raise TransientError("no answer in time; the outcome is not known: repeat the call with its Idempotency-Key") from exc
+
+    def _done(self, future: "asyncio.Future[T]") -> None:
+        self._waiting -= 1
+        if not future.cancelled():
+            future.exception()  # taken up here when the caller has gone

@@ -1,0 +1,96 @@
+"""Keeps the SQLite view at the newest state, and makes it anew when it was deleted or damaged."""
+
+import threading
+import time
+
+from prometheus_client import Counter
+
+from driftloop.adapters.registry_view import RegistryView, ViewBroken, ViewUnavailable
+from driftloop.errors import TransientError
+from driftloop.loop.registry import RegistryReader, RegistryState
+from driftloop.telemetry import get_logger
+
+LOOK_SECONDS = 1.0  # a deleted file is noticed this soon even when nothing is written
+VERIFY_SECONDS = 30.0  # flipped bytes that SQLite cannot see are
+
+REBUILDS = Counter("driftloop_registry_view_rebuilds", "Times that the registry's database was made anew after damage")
+
+log = get_logger(__name__)
+
+
+class ViewKeeper:
+    """A thread beside the answers: the view may lag or be broken, and no caller of the registry notices."""
+
+    def __init__(self, view: RegistryView, reader: RegistryReader, *, verify_seconds: float = VERIFY_SECONDS) -> None:
+        self.rebuilds = 0
+        self._view, self._reader, self._verify_seconds = view, reader, verify_seconds
+        self._lock = threading.Lock()
+        self._made = False
+        self._news = threading.Event()
+        self._stopping = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="view-keeper", daemon=True)
+
+    def start(self) -> None:
+        self._thread.start()
+
+    def stop(self) -> None:
+        self._stopping.set()
+        self._news.set()
+        self._thread.join(timeout=5)
+        self._view.close()
+
+    def on_state(self, _state: RegistryState) -> None:
+        """Subscribe this to the follower."""
+        self._news.set()
+
+    def verified_digest(self) -> tuple[int, str, str]:
+        """Offset, the state's digest and the view's at that offset, read back from its rows after healing what was found broken.
+
+        Raises TransientError when the file cannot be written.
+        """
+        try:
+            with self._lock:
+                return self._verify()
+        except (ViewBroken, ViewUnavailable) as exc:
+            raise TransientError(f"the registry's database cannot be written now: {exc}") from exc
+
+    def _run(self) -> None:
+        verify_at = time.monotonic() + self._verify_seconds
+        while not self._stopping.is_set():
+            self._news.wait(LOOK_SECONDS)
+            self._news.clear()
+            try:
+                with self._lock:
+                    self._catch_up(self._reader.state())
+                    if time.monotonic() > verify_at:
+                        self._verify()
+                        verify_at = time.monotonic() + self._verify_seconds
+            except (ViewBroken, ViewUnavailable) as exc:  # also broken while it was being made: the next round makes it again
+                log.warning("view-not-written", reason=str(exc))
+
+    def _catch_up(self, state: RegistryState) -> None:
+        try:
+            self._view.write(state)
+        except ViewBroken as exc:
+            self._remake(state, str(exc))
+
+    def _verify(self) -> tuple[int, str, str]:
+        state = self._reader.state()
+        self._catch_up(state)
+        expected = state.digest()
+        try:
+            offset, found = self._view.digest()
+        except ViewBroken as exc:
+            offset, found = -1, str(exc)
+        if (offset, found) != (state.next_offset, expected):
+            self._remake(state, f"its digest at {offset} is {found}, not {expected}")
+            offset, found = self._view.digest()
+        return state.next_offset, expected, found
+
+    def _remake(self, state: RegistryState, reason: str) -> None:
+        self._view.recreate(state)
+        if self._made:
+            self.rebuilds += 1
+            REBUILDS.inc()
+            log.warning("view-rebuilt", reason=reason, offset=state.next_offset)
+        self._made = True
