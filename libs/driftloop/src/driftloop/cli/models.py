@@ -1,0 +1,158 @@
+"""`driftloop models` and `driftloop registry`: versions, aliases, history, and the state made again from its log."""
+
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import click
+from rich.console import Console
+
+from driftloop.adapters.kafka import read_topic
+from driftloop.adapters.registry_view import RegistryView, ViewBroken, ViewUnavailable
+from driftloop.cli.context import current_stack
+from driftloop.cli.errors import one_line_errors
+from driftloop.cli.output import emit, table
+from driftloop.cli.registry_client import RegistryClient
+from driftloop.contracts.codec import decode_event
+from driftloop.contracts.commands import Command
+from driftloop.contracts.names import is_name
+from driftloop.contracts.topics import REGISTRY_LOG
+from driftloop.errors import InvalidMessage, TransientError, UserError
+from driftloop.loop.registry import RegistryState, fold
+
+as_json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+
+
+@click.group()
+def models() -> None:
+    """Model versions, aliases and their history."""
+
+
+@models.command("list")
+@as_json_option
+@one_line_errors
+def list_models(as_json: bool) -> None:
+    """Every model with its champion."""
+    found = _registry().get("/models")
+    columns = ["model", "project", "versions", "champion", "epoch", "since"]
+    rows = [[m["model"], (m["project"] or {}).get("project"), m["versions"], *_champion(m)] for m in found]
+    emit(found, as_json, lambda console: console.print(table("models", columns, rows)))
+
+
+@models.command()
+@click.argument("name")
+@as_json_option
+@one_line_errors
+def show(name: str, as_json: bool) -> None:
+    """Versions of NAME, and where its aliases point."""
+    model = _registry().get(f"/models/{_checked(name)}")
+    emit(model, as_json, lambda console: _show(console, model))
+
+
+@models.command()
+@click.argument("name")
+@click.option("--limit", type=click.IntRange(1, 10_000), default=100, show_default=True, help="How many of the newest records.")
+@as_json_option
+@one_line_errors
+def history(name: str, limit: int, as_json: bool) -> None:
+    """What was asked of NAME in the registry, what came of it and why; refusals too."""
+    entries = _registry().get(f"/models/{_checked(name)}/history", limit=limit)
+    columns = ["at", "command", "by", "version", "epoch", "answer", "because"]
+    emit(entries, as_json, lambda console: console.print(table(f"history of {name}", columns, map(_history_row, entries))))
+
+
+@click.group()
+def registry() -> None:
+    """The registry's state as a whole."""
+
+
+@registry.command()
+@as_json_option
+@one_line_errors
+def rebuild(as_json: bool) -> None:
+    """Fold the log from its beginning into a fresh database and compare it with the live registry's.
+
+    Stops nothing and changes nothing. Exit code 1 if the digests differ.
+    """
+    stack = current_stack()
+    client = RegistryClient(stack.registry_url)
+    live = client.get("/digest")
+    state = _folded(stack.kafka_bootstrap, live["offset"])
+    folder = Path(client.get("/status")["database"]["path"]).parent
+    rebuilt = _through_a_fresh_database(state, folder if folder.is_dir() else Path(tempfile.gettempdir()))
+    same = live["digest"] == live["view_digest"] == state.digest() == rebuilt
+    result = {"offset": state.next_offset, "live": live["digest"], "live_database": live["view_digest"], "rebuilt": rebuilt, "same": same}
+    emit(result, as_json, lambda console: _compare(console, result))
+    if not same:
+        raise click.exceptions.Exit(1)
+
+
+def _registry() -> RegistryClient:
+    return RegistryClient(current_stack().registry_url)
+
+
+def _checked(name: str) -> str:
+    if not is_name(name):
+        raise UserError(f"{name[:80]!r} is no model name: lower-case letters, digits and hyphens")
+    return name
+
+
+def _champion(model: dict[str, Any]) -> list[Any]:
+    alias = model["aliases"].get("champion") or {}
+    return [alias.get("version"), alias.get("epoch"), alias.get("since")]
+
+
+def _show(console: Console, model: dict[str, Any]) -> None:
+    aliases = model["aliases"].values()
+    console.print(
+        table("aliases", ["alias", "version", "epoch", "since"], ([a["name"], a["version"], a["epoch"], a["since"]] for a in aliases))
+    )
+    console.print(
+        table(f"versions of {model['model']}", ["version", "registered", "manifest", "request"], map(_version_row, model["versions"]))
+    )
+
+
+def _version_row(version: dict[str, Any]) -> list[Any]:
+    return [version["version"], version["registered_at"], version["manifest"][:12], version["request_id"]]
+
+
+def _history_row(entry: dict[str, Any]) -> list[Any]:
+    outcome = entry["outcome"]
+    command = entry["type"].removeprefix("driftloop.").rpartition(".")[0]
+    answer = "accepted" if outcome["accepted"] else "refused"
+    return [entry["at"], command, entry["actor"], outcome["version"], outcome["epoch"], answer, outcome["reason"]]
+
+
+def _folded(bootstrap: str, end: int) -> RegistryState:
+    """The state after all records below ``end``, from the log alone."""
+    state = RegistryState()
+    for record in read_topic(bootstrap, REGISTRY_LOG):
+        if record.offset >= end:
+            break
+        try:
+            event, _ = decode_event(record.value, record.headers)
+            if not isinstance(event, Command):
+                raise InvalidMessage(f"{type(event).__name__} is no command")
+            state, _ = fold(state, event, record.offset)
+        except InvalidMessage:  # as every follower of the log does
+            state = state.skip(record.offset)
+    return state
+
+
+def _through_a_fresh_database(state: RegistryState, folder: Path) -> str:
+    """Written, read back and thrown away."""
+    try:
+        with tempfile.TemporaryDirectory(prefix="registry-rebuild-", dir=folder) as fresh:
+            view = RegistryView(Path(fresh) / "registry.sqlite")
+            view.recreate(state)
+            digest = view.digest()[1]
+            view.close()
+            return digest
+    except (ViewBroken, ViewUnavailable, OSError) as exc:
+        raise TransientError(f"cannot write a database in {folder}: {exc}") from exc
+
+
+def _compare(console: Console, result: dict[str, Any]) -> None:
+    rows = [["live registry", result["live"]], ["its database", result["live_database"]], ["rebuilt from the log", result["rebuilt"]]]
+    console.print(table(f"registry at offset {result['offset']}", ["state", "digest"], rows))
+    console.print("the same" if result["same"] else "DIFFERENT: keep the log and both databases, and report it")
