@@ -59,7 +59,7 @@ class Journal:
 
     def retrain_decision(self, window: Window) -> tuple[DecisionMade, Envelope] | None:
         """The first one: to retrain or not after this window."""
-        return self._first(DecisionMade, lambda e: e.kind == "retrain" and _same(e.window, window))
+        return self._first(DecisionMade, lambda e: e.kind == "retrain" and e.window == window)
 
     def promotion_decision(self, request_id: str) -> tuple[DecisionMade, Envelope] | None:
         return self._first(DecisionMade, lambda e: e.kind == "promote" and e.request_id == request_id)
@@ -79,12 +79,12 @@ class Journal:
 
     def drift(self, window: Window) -> DriftReported | None:
         """The newest revision; that of the version with most rows, when several have scored the window."""
-        found = [e for e in self._all(DriftReported) if _same(e.window, window)]
+        found = [e for e in self._all(DriftReported) if e.window == window]
         return max(found, key=lambda e: (e.version is not None, e.rows, e.revision), default=None)
 
     def performance(self, window: Window) -> PerformanceReported | None:
         """The newest revision of all versions together, else of any."""
-        found = [e for e in self._all(PerformanceReported) if _same(e.window, window)]
+        found = [e for e in self._all(PerformanceReported) if e.window == window]
         return max(found, key=lambda e: (e.version is None, e.rows, e.revision), default=None)
 
     def _all(self, kind: type[E]) -> list[E]:
@@ -93,7 +93,3 @@ class Journal:
     def _first(self, kind: type[E], matches: Callable[[E], bool]) -> tuple[E, Envelope] | None:
         found = [(s.event, s.about) for s in self._said.values() if isinstance(s.event, kind) and matches(s.event)]
         return min(found, key=lambda pair: pair[1].time, default=None)
-
-
-def _same(found: Window | None, wanted: Window) -> bool:
-    return found is not None and found.start == wanted.start and found.end == wanted.end

@@ -53,13 +53,14 @@ class Settling:
         self._alias_epoch = alias_epoch or (lambda url: ask_alias_epoch(url, model))
         self._patience = patience_seconds
 
-    def settle(self, window: Window) -> None:
-        """Return when everything that follows from the end of ``window`` has happened."""
+    def settle(self, window: Window) -> DecisionMade:
+        """Return when everything that follows from the end of ``window`` has happened, with what was decided."""
         self.until_stored()
         decision = self.until_decided(window)
         if decision.accepted and decision.request_id is not None:
             self.until_run_is_judged(decision.request_id)
         self.until_predictors_follow()
+        return decision
 
     def until_stored(self) -> None:
         """Lag 0: every request is scored and every row is in the lake or in quarantine."""

@@ -1,0 +1,124 @@
+"""``driftloop demo`` from an empty folder to its report."""
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, closing
+from pathlib import Path
+from typing import NamedTuple
+
+from rich.console import Console
+
+from driftloop.adapters.follower import RegistryFollower
+from driftloop.adapters.kafka import AssignedConsumer, Producer, Publisher, partitions_of
+from driftloop.contracts import topics
+from driftloop.demo import journal as journals
+from driftloop.demo.example import DATA, example_folder, with_seed
+from driftloop.demo.flights import Flights, read_flights, thinned
+from driftloop.demo.home import fresh_home
+from driftloop.demo.journal import Journal
+from driftloop.demo.lag import LakeLag
+from driftloop.demo.picture import picture
+from driftloop.demo.reckoning import reckon
+from driftloop.demo.replay import Replay
+from driftloop.demo.report import DemoReport
+from driftloop.demo.screen import Screen
+from driftloop.demo.settling import Settling
+from driftloop.demo.standing import Standing, standing
+from driftloop.demo.story import Story
+from driftloop.local.addresses import StackAddresses
+from driftloop.ports import TopicPartition
+from driftloop.project import Project, read_project
+
+CLIENT = "driftloop-demo"
+
+
+class Options(NamedTuple):
+    """As on the command line. ``fraction`` of the flights; ``seed`` of the thinning and the trainings, None: the project's."""
+
+    fraction: float
+    seed: int | None
+    port_base: int
+    realtime: float | None
+    keep: bool
+
+
+Register = Callable[[Path, StackAddresses], Project]
+
+
+def run_demo(options: Options, home: Path, register: Register, console: Console) -> DemoReport:
+    """Run it all; write ``demo.json`` and ``demo.svg`` into ``home``. Raises UserError when the loop cannot go on."""
+    began = time.monotonic()
+    source = example_folder()
+    demo_home = fresh_home(home / "demo")
+    folder = with_seed(source, demo_home / "project", options.seed)
+    flights = thinned(read_flights(source / DATA, read_project(folder).schema), options.fraction, options.seed or 0)
+    total = len(flights.requests) + len(flights.labels)
+    console.print(f"{len(flights.requests):,} flights; starting Kafka, S3 and the services in {demo_home}")
+    with standing(demo_home, options.port_base, keep=options.keep) as stack:
+        project = register(folder, stack.addresses)
+        console.print(f"stack ready after {time.monotonic() - began:.1f} s; project {project.name} registered")
+        with Screen(console, total) as screen:
+            report = _told(options, stack, project, flights, screen, began)
+    home.mkdir(parents=True, exist_ok=True)
+    (home / "demo.json").write_bytes(report.as_json())
+    (home / "demo.svg").write_text(picture(report), encoding="utf-8")
+    return report
+
+
+def _told(options: Options, stack: Standing, project: Project, flights: Flights, screen: Screen, began: float) -> DemoReport:
+    bootstrap, s3 = stack.addresses.kafka_bootstrap, stack.s3
+    with ExitStack() as clients:
+        producer = Producer(bootstrap, client_id=CLIENT)
+        clients.callback(producer.close)
+        journal = clients.enter_context(closing(Journal(_from_the_beginning(bootstrap), project.model)))
+        lag = clients.enter_context(LakeLag(bootstrap, s3, project.stream))
+        registry = RegistryFollower(bootstrap, client_id=CLIENT).start()
+        clients.callback(registry.stop)
+        replay = Replay(producer, flights, project.stream, partitions_of(bootstrap, topics.requests(project.stream)))
+        settling = Settling(
+            model=project.model,
+            journal=journal,
+            lag=lag,
+            registry=registry,
+            services=stack.addresses.services,
+            logs=stack.addresses.log_files,
+            failures=stack.failures,
+            on_wait=screen.waits,
+        )
+        story = Story(
+            project=project,
+            replay=replay,
+            settling=settling,
+            journal=journal,
+            lag=lag,
+            publisher=Publisher(producer, source="driftloop/demo"),
+            screen=screen,
+            realtime=options.realtime,
+        )
+        story.run()
+        screen.say("every label is in the lake; reading it all back")
+        found = reckon(project, story, replay, journal, registry.state(), bootstrap, s3)
+    return DemoReport(
+        seconds=time.monotonic() - began,
+        replay_seconds=story.replay_seconds,
+        fraction=options.fraction,
+        seed=options.seed,
+        realtime=options.realtime,
+        windows=found.windows,
+        versions=found.versions,
+        conservation=found.conservation,
+    )
+
+
+def _from_the_beginning(bootstrap: str) -> AssignedConsumer:
+    tps = list(_partitions(bootstrap))
+    consumer = AssignedConsumer(bootstrap, tps, client_id=CLIENT)
+    for tp in tps:
+        consumer.seek(tp, 0)  # the stack is as old as the demo: nothing has expired
+    return consumer
+
+
+def _partitions(bootstrap: str) -> Iterator[TopicPartition]:
+    for topic in journals.TOPICS:
+        for partition in range(partitions_of(bootstrap, topic)):
+            yield TopicPartition(topic, partition)
