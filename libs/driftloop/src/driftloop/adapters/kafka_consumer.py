@@ -9,9 +9,15 @@ from kafka.errors import CommitFailedError, IllegalStateError, RebalanceInProgre
 from kafka.structs import OffsetAndMetadata
 
 from driftloop.adapters.kafka_errors import translated
+from driftloop.contracts.headers import Headers
 from driftloop.ports import RebalanceListener, Record, TopicPartition
 
 FETCH_BYTES = 16 * 1024 * 1024
+
+
+def _headers(found: Sequence[tuple[str, bytes | None]] | None) -> Headers:
+    """A header may be null in Kafka; to us it is empty."""
+    return tuple((name, value or b"") for name, value in found) if found else ()
 
 
 class _Consumer:
@@ -24,7 +30,7 @@ class _Consumer:
             polled = self._inner.poll(timeout_ms=int(timeout_seconds * 1000), max_records=max_records)
         return {
             TopicPartition(tp.topic, tp.partition): [
-                Record(r.topic, r.partition, r.offset, r.timestamp, r.key, r.value, tuple(r.headers or ())) for r in records
+                Record(r.topic, r.partition, r.offset, r.timestamp, r.key, r.value, _headers(r.headers)) for r in records
             ]
             for tp, records in polled.items()
         }

@@ -5,6 +5,7 @@ from datetime import datetime
 
 from kafka import KafkaProducer
 from kafka.errors import KafkaError
+from kafka.serializer import Serializer
 
 from driftloop.adapters.kafka_errors import translated
 from driftloop.contracts.codec import encode_event, envelope
@@ -14,6 +15,12 @@ from driftloop.errors import TransientError
 from driftloop.ports import MessageProducer
 
 MIB = 1024 * 1024
+_NULL = object()  # kafka-python refuses null under a null key, which a rejected message may well have
+
+
+class _NullToo(Serializer):  # type: ignore[misc]
+    def serialize(self, topic: str, headers: object, data: object) -> object:
+        return None if data is _NULL else data
 
 
 class Producer:
@@ -40,6 +47,7 @@ class Producer:
                 max_block_ms=int(delivery_timeout_seconds * 1000),
                 allow_auto_create_topics=False,
                 reconnect_backoff_max_ms=2_000,
+                value_serializer=_NullToo(),
             )
 
     def send(
@@ -54,7 +62,14 @@ class Producer:
     ) -> None:
         self._raise_failure()
         with translated(f"sending to {topic}"):
-            future = self._inner.send(topic, value=value, key=key, partition=partition, headers=list(headers), timestamp_ms=timestamp_ms)
+            future = self._inner.send(
+                topic,
+                value=_NULL if value is None else value,
+                key=key,
+                partition=partition,
+                headers=list(headers),
+                timestamp_ms=timestamp_ms,
+            )
         future.add_errback(self._remember)
 
     def flush(self) -> None:
