@@ -1,0 +1,198 @@
+"""The faust app: three agents, two tables, and the consumer that goes on from the tables instead of Kafka's offsets."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Iterable, Mapping
+from typing import Any
+
+import faust
+from faust.transport.drivers.aiokafka import Consumer
+
+from driftloop.contracts import topics
+from driftloop.errors import GapError
+from driftloop.telemetry import get_logger
+from driftloop_monitor.board import Board
+from driftloop_monitor.board import stored_offset as stored_board_offset
+from driftloop_monitor.board_runner import BoardRunner
+from driftloop_monitor.durable_table import DurableTable
+from driftloop_monitor.failure import Failure
+from driftloop_monitor.fold_runner import FLUSH_SECONDS, FoldRunner
+from driftloop_monitor.partition_state import stored_offset as stored_fold_offset
+from driftloop_monitor.settings import MonitorSettings
+
+MIB = 1024 * 1024
+# A changelog is replayed on every start: small segments and eager compaction keep it short.
+CHANGELOG = {
+    "max.message.bytes": str(8 * MIB),
+    "segment.bytes": str(16 * MIB),
+    "segment.ms": "600000",
+    "min.cleanable.dirty.ratio": "0.1",
+    "max.compaction.lag.ms": "600000",
+    "delete.retention.ms": "3600000",
+}
+
+log = get_logger(__name__)
+
+
+def guarded_consumer(guards: Mapping[str, DurableTable], failure: Failure) -> type[Consumer]:
+    """A consumer that seeks to the tables' offsets after every recovery, and commits nothing beyond them.
+
+    faust may have committed further than its changelog got: it acknowledges what it throws away in a rebalance. Seeking
+    from inside an agent does not work, since what is read again is then dropped as already read.
+    """
+
+    class GuardedConsumer(Consumer):
+        async def perform_seek(self) -> None:
+            await super().perform_seek()
+            for tp in self.assignment():
+                if tp.topic in guards:
+                    await self._seek_to_table(tp)
+
+        async def _seek_to_table(self, tp: Any) -> None:
+            earliest = (await self.earliest_offsets(tp))[tp]
+            stored = guards[tp.topic].recovered(tp.partition)
+            offset = earliest if stored is None else stored
+            if offset < earliest:
+                await failure.halt(GapError(f"{tp.topic}[{tp.partition}]: messages {offset} to {earliest} expired before they were read"))
+            await self.seek(tp, offset)
+            self._committed_offset[tp] = offset
+            for forgotten in (self._acked, self._acked_index, self._gap):
+                forgotten.pop(tp, None)  # acknowledged, but perhaps never handled
+            log.info("partition-placed", topic=tp.topic, partition=tp.partition, offset=offset)
+
+        def _filter_committable_offsets(self, tps: Iterable[Any]) -> dict[Any, int]:
+            committable: dict[Any, int] = super()._filter_committable_offsets(tps)
+            for tp, offset in list(committable.items()):
+                if tp.topic in guards and offset > guards[tp.topic].durable(tp.partition):
+                    del committable[tp]
+            return committable
+
+    return GuardedConsumer
+
+
+class Monitor:
+    """The app and what runs in it. ``open_fold`` and ``open_board`` make a partition's runner from its table values."""
+
+    def __init__(self, settings: MonitorSettings, stream: str, *, partitions: int, sketch_partitions: int, failure: Failure) -> None:
+        self.stream, self._failure = stream, failure
+        self.app = _new_app(settings, stream)
+        self.inferences, self.sketches = topics.inferences(stream), topics.WINDOW_SKETCHES
+        self.folds_table = DurableTable(self._table("folds", partitions, settings.replication), stored_fold_offset)
+        self.board_table = DurableTable(self._table("boards", sketch_partitions, settings.replication), stored_board_offset)
+        self.folds: dict[int, FoldRunner] = {}
+        self.boards: dict[int, BoardRunner] = {}
+        self.open_fold: Callable[[int, Callable[[Any], Awaitable[Any]]], FoldRunner]
+        self.open_board: Callable[[int], BoardRunner]
+        self.lake_changed = asyncio.Event()
+        guards = {self.inferences: self.folds_table, self.sketches: self.board_table}
+        self.app.transport.Consumer = guarded_consumer(guards, failure)
+        self._agent(self._fold, self.inferences, "fold", isolated=True)
+        self._agent(self._board, self.sketches, "board", isolated=True)
+        self._agent(self._lake, topics.DATASET_VERSIONS, "lake", isolated=False)
+
+    def settled(self) -> bool:
+        """Whether partitions are assigned and their tables recovered."""
+        app = self.app
+        return bool(app.started and not app.rebalancing and not app.in_recovery and app.tables.recovery.completed.is_set())
+
+    def own_boards(self) -> list[Board]:
+        """The boards of the partitions that this worker owns now; only one of them has windows of the stream."""
+        if not self.settled():
+            return []
+        owned = {tp.partition for tp in self.app.consumer.assignment() if tp.topic == self.sketches}
+        for partition in owned - self.boards.keys():
+            self.boards[partition] = self.open_board(partition)
+        return [self.boards[partition].board for partition in sorted(owned)]
+
+    async def flush(self) -> None:
+        for runner in list(self.folds.values()):
+            await runner.flush()
+
+    def _table(self, name: str, partitions: int, replication: int) -> Any:
+        changelog = self.app.topic(
+            f"{self.app.conf.id}-{name}-changelog",
+            key_type=bytes,
+            value_type=bytes,
+            key_serializer="raw",
+            value_serializer="raw",
+            partitions=partitions,
+            replicas=replication,
+            compacting=True,
+            deleting=False,
+            acks=False,
+            internal=True,
+            config=CHANGELOG,
+        )
+        return self.app.Table(name, key_type=bytes, value_type=bytes, partitions=partitions, changelog_topic=changelog)
+
+    def _agent(self, work: Any, topic: str, name: str, *, isolated: bool) -> None:
+        source = self.app.topic(topic, key_type=bytes, value_type=bytes, key_serializer="raw", value_serializer="raw")
+        self.app.agent(source, name=name, isolated_partitions=isolated)(work)
+
+    async def _fold(self, stream: Any) -> None:
+        runner: FoldRunner | None = None
+        flusher: asyncio.Task[None] | None = None
+        try:
+            async for event in stream.noack().events():
+                if runner is None:
+                    runner = self.open_fold(event.message.partition, stream.ack)
+                    self.folds[event.message.partition] = runner
+                    flusher = asyncio.create_task(self._guard(runner.flush_for_ever()))
+                await self._guard(runner.take(event))
+        finally:
+            if flusher is not None:
+                flusher.cancel()
+            if runner is not None and self.folds.get(runner.fold.partition) is runner:
+                del self.folds[runner.fold.partition]
+
+    async def _board(self, stream: Any) -> None:
+        partition: int | None = None
+        try:
+            async for event in stream.noack().events():
+                partition = event.message.partition
+                if partition not in self.boards:
+                    self.boards[partition] = self.open_board(partition)
+                await self._guard(self.boards[partition].take(event, stream.ack))
+        finally:
+            for tp in stream.active_partitions or ():
+                self.boards.pop(tp.partition, None)
+            if partition is not None:
+                self.boards.pop(partition, None)
+
+    async def _lake(self, stream: Any) -> None:
+        async for event in stream.events():  # only a hint that something happened: what, the lake itself says
+            if event.message.key == self.stream.encode():
+                self.lake_changed.set()
+
+    async def _guard(self, work: Any) -> None:
+        try:
+            await work
+        except Exception as exc:  # noqa: BLE001 - whatever it is, going on would acknowledge what was not done
+            await self._failure.halt(exc)
+
+
+def _new_app(settings: MonitorSettings, stream: str) -> Any:
+    common = settings.common
+    return faust.App(
+        f"monitor-{stream}",
+        broker=[f"aiokafka://{server}" for server in common.kafka_bootstrap.split(",")],
+        broker_client_id=common.instance,
+        datadir=str(common.state_dir / common.instance),
+        store="memory://",
+        web_enabled=False,
+        topic_disable_leader=True,
+        topic_replication_factor=settings.replication,
+        broker_session_timeout=settings.session_timeout_seconds,
+        broker_heartbeat_interval=settings.session_timeout_seconds / 4,
+        broker_request_timeout=max(30.0, settings.session_timeout_seconds),
+        broker_rebalance_timeout=30.0,
+        broker_max_poll_interval=settings.max_poll_interval_seconds,
+        broker_commit_interval=2 * FLUSH_SECONDS,
+        consumer_auto_offset_reset="earliest",
+        consumer_max_fetch_size=8 * MIB,
+        producer_max_request_size=8 * MIB + 64 * 1024,
+        stream_buffer_maxsize=64,  # messages per partition: each may hold a thousand rows
+        stream_recovery_delay=0.0,
+        stream_wait_empty=False,
+        logging_config=None,
+        loghandlers=[],
+    )

@@ -1,0 +1,75 @@
+"""What the monitor asks of the lake: is a window all there, which event times have changed, the joined rows."""
+
+from datetime import UTC, datetime
+
+import pyarrow as pa
+
+from driftloop.contracts.parts import Window
+from driftloop.errors import ObjectNotFound
+from driftloop.lake.join import labelled_rows
+from driftloop.lake.table import LakeTable, app_id
+from driftloop.settings import S3Settings
+from driftloop_monitor.performance import COLUMNS
+
+Range = tuple[datetime, datetime]
+
+
+class LakeView:
+    """Both tables of one stream, refreshed together. For one thread. Raises TransientError where the store is away."""
+
+    def __init__(self, s3: S3Settings, stream: str, inferences_topic_id: str, label_partitions: int) -> None:
+        self._s3, self._stream, self._topic_id, self._label_partitions = s3, stream, inferences_topic_id, label_partitions
+        self._tables: dict[str, LakeTable] = {}
+        self._seen: dict[str, int] = {}
+
+    def refresh(self) -> bool:
+        """Go to the newest versions; False while a table does not exist."""
+        for name in ("inferences", "labels"):
+            if name in self._tables:
+                self._tables[name].refresh()
+            else:
+                try:
+                    self._tables[name] = LakeTable.open(self._s3, self._stream, name)
+                except ObjectNotFound:
+                    return False
+        return True
+
+    @property
+    def versions(self) -> tuple[int, int]:
+        """Delta versions of inferences and labels."""
+        return self._tables["inferences"].version, self._tables["labels"].version
+
+    def changed(self) -> list[Range]:
+        """Event-time ranges, both ends included, of rows committed since the last call; the first call gives none."""
+        ranges = []
+        for name, table in self._tables.items():
+            for version in range(self._seen.get(name, table.version) + 1, table.version + 1):
+                note = table.note(version)
+                if note is not None and note.event_time_min is not None and note.event_time_max is not None:
+                    ranges.append((note.event_time_min, note.event_time_max))
+            self._seen[name] = table.version
+        return ranges
+
+    def holds(self, closing_offsets: dict[str, int]) -> bool:
+        """Whether all messages of ``inferences`` below these offsets are in the lake."""
+        cursors = self._tables["inferences"].cursors()
+        return all(cursors.get(app_id(self._topic_id, int(p)), 0) >= offset for p, offset in closing_offsets.items())
+
+    def labels_known(self, window: Window) -> bool:
+        """Whether every partition of the labels has promised to be past the window's end, or the next window is over too,
+        so that waiting for slow or silent labels must end."""
+        if _low(self._tables["labels"].watermarks(), self._label_partitions) >= window.end:
+            return True
+        marks = self._tables["inferences"].watermarks()
+        return _low(marks, len(marks)) >= window.end + (window.end - window.start)
+
+    def rows(self, window: Window) -> pa.Table:
+        """The window's inferences with their labels, null where there is none yet."""
+        return labelled_rows(
+            self._tables["inferences"], self._tables["labels"], start=window.start, end=window.end, columns=COLUMNS, keep_unlabelled=True
+        )
+
+
+def _low(marks: dict[int, datetime], partitions: int) -> datetime:
+    """The lowest watermark; before all time while a partition has none."""
+    return min(marks.values()) if marks and len(marks) >= partitions else datetime.min.replace(tzinfo=UTC)

@@ -1,0 +1,211 @@
+"""Folding one partition of ``<stream>.inferences`` into counts per window and model version. Pure: no clock, no client."""
+
+import itertools
+from collections.abc import Callable, Iterator
+from datetime import datetime
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from driftloop.contracts.arrow_codec import decode_table
+from driftloop.contracts.events import WindowSketched
+from driftloop.contracts.headers import Headers, RequestRange, request_range, watermark
+from driftloop.contracts.parts import Window
+from driftloop.contracts.rows import inference_schema
+from driftloop.errors import GapError, InvalidMessage
+from driftloop.profile.reference import Counts
+from driftloop.profile.sketch import Counter
+from driftloop.project import Project
+from driftloop_monitor.open_window import OpenWindow
+from driftloop_monitor.partition_state import PartitionState
+from driftloop_monitor.window_rows import NO_WINDOW, WindowRows, latest
+
+KEPT_CLOSED_WINDOWS = 3  # late rows of these give a correction; of older ones they are only counted
+MAX_WINDOWS = 400  # kept at once; bounds the state however far into the future a stranger's rows reach
+MAX_EMPTY_WINDOWS = 100  # sent when a watermark jumps; the reader takes a later window for the closing of earlier ones
+
+
+Part = tuple[int, int, int | None, tuple[str, dict[str, Counts]] | None]  # window, rows, version, (profile, counts)
+
+
+class ProfileNeeded(Exception):
+    """Rows of this version cannot be counted before its profile is loaded; nothing was folded."""
+
+    def __init__(self, version: int) -> None:
+        super().__init__(f"the profile of version {version} is not loaded")
+        self.version = version
+
+
+class PartitionFold:
+    """The state of one partition, message by message. ``counter_of`` may raise ProfileNeeded."""
+
+    def __init__(
+        self,
+        project: Project,
+        partition: int,
+        partitions: int,
+        counter_of: Callable[[int], tuple[str, Counter]],
+        state: PartitionState,
+    ) -> None:
+        self.partition, self._partitions = partition, partitions
+        self._project, self._counter_of = project, counter_of
+        self._schema = inference_schema(project.schema)
+        self._plan = WindowRows(project.windows)
+        self._state = state
+        self._windows: dict[int, OpenWindow] = {}
+        for counts in state.windows:
+            index = self._plan.index(counts.window)
+            if index is not None:  # else the project's windows have changed since
+                self._windows[index] = OpenWindow.restore(counts)
+        self._closed = None if state.closed_up_to is None else self._plan.closed_before(state.closed_up_to)
+        self._ready: list[WindowSketched] = []  # closings, as they were at their closing offset
+        self._corrected: set[int] = set()
+
+    @property
+    def next_offset(self) -> int:
+        return self._state.next_offset
+
+    @property
+    def closed_up_to(self) -> datetime | None:
+        return self._state.closed_up_to
+
+    def take(self, offset: int, value: bytes | None, headers: Headers) -> int:
+        """Fold one message; returns its rows. A message below ``next_offset`` changes nothing.
+
+        Raises GapError when messages or requests were skipped, InvalidMessage when it can never be read (then ``skip``
+        it), ProfileNeeded; after any of them the state is as before.
+        """
+        if offset < self.next_offset:
+            return 0
+        if offset > self.next_offset:
+            raise GapError(f"partition {self.partition}: message {offset} came where {self.next_offset} was due")
+        mark, covered = watermark(headers), request_range(headers)
+        if covered is not None and not 0 <= covered.start <= covered.end:
+            raise InvalidMessage(f"request range [{covered.start}, {covered.end}) is none")
+        expected = self._expected(covered)
+        rows = self._read(value, has_meaning=mark is not None or covered is not None)
+        if rows.num_rows and covered is not None and expected > covered.start:
+            rows = rows.filter(pc.greater_equal(rows.column("request_offset"), expected))
+        parts = list(self._split(rows))
+        self._add(parts)
+        if covered is not None:
+            self._state.requests[covered.topic_id] = max(expected, covered.end)
+        self._state.next_offset = offset + 1
+        if rows.num_rows and mark is None:
+            seen = latest(rows.column("event_time"), rows.column("scored_at"))
+            mark = None if seen is None else seen - self._project.allowed_lateness
+        if mark is not None:
+            self._advance(mark)
+        return int(rows.num_rows)
+
+    def skip(self, offset: int, headers: Headers) -> None:
+        """Pass over an invalid message; the requests that it accounts for, if that can be read, count as done."""
+        if offset < self.next_offset:
+            return
+        self._state.next_offset = offset + 1
+        try:
+            covered = request_range(headers)
+        except InvalidMessage:
+            return
+        if covered is not None and covered.start <= self._expected(covered) < covered.end:
+            self._state.requests[covered.topic_id] = covered.end
+
+    def take_sketches(self) -> list[WindowSketched]:
+        """Closings since the last call, then corrections of closed windows as of now."""
+        ready = self._ready + [self._sketch(index) for index in sorted(self._corrected)]
+        self._ready, self._corrected = [], set()
+        return ready
+
+    def state(self) -> PartitionState:
+        self._state.windows = [self._windows[index].store(self._plan.window(index)) for index in sorted(self._windows)]
+        return self._state
+
+    def _expected(self, covered: RequestRange | None) -> int:
+        if covered is None:
+            return 0
+        expected = self._state.requests.get(covered.topic_id, covered.start)
+        if covered.start > expected:
+            raise GapError(
+                f"partition {self.partition}: requests [{expected}, {covered.start}) of topic {covered.topic_id} are not accounted for"
+            )
+        return expected
+
+    def _read(self, value: bytes | None, *, has_meaning: bool) -> pa.Table:
+        if not value and has_meaning:
+            return self._schema.empty_table()
+        return decode_table(value, self._schema)
+
+    def _split(self, rows: pa.Table) -> Iterator[Part]:
+        """One part per window and version present."""
+        if not rows.num_rows:
+            return
+        indices = self._plan.of_rows(rows.column("event_time"))
+        versions = rows.column("model_version").fill_null(-1).to_numpy()
+        if indices.min() == indices.max() and versions.min() == versions.max():
+            yield from self._count(rows, int(indices[0]), int(versions[0]))
+            return
+        order = np.lexsort((versions, indices))
+        indices, versions, rows = indices[order], versions[order], rows.take(pa.array(order))
+        starts = np.flatnonzero(np.diff(indices) | np.diff(versions)) + 1
+        for start, end in itertools.pairwise([0, *starts.tolist(), rows.num_rows]):
+            yield from self._count(rows.slice(start, end - start), int(indices[start]), int(versions[start]))
+
+    def _count(self, rows: pa.Table, index: int, version: int) -> Iterator[Part]:
+        if index == NO_WINDOW:
+            return
+        if version < 0:
+            yield index, rows.num_rows, None, None
+        else:
+            profile, counter = self._counter_of(version)
+            yield index, rows.num_rows, version, (profile, counter.count(rows))
+
+    def _add(self, parts: list[Part]) -> None:
+        for index, n_rows, version, counted in parts:
+            late = self._closed is not None and index < self._closed
+            if late and index < (self._closed or 0) - KEPT_CLOSED_WINDOWS:
+                self._state.too_late_rows += n_rows
+            elif index not in self._windows and len(self._windows) >= MAX_WINDOWS:
+                self._state.too_early_rows += n_rows
+            else:
+                self._windows.setdefault(index, OpenWindow()).add(n_rows, late=late, version=version, counted=counted)
+                if late:
+                    self._corrected.add(index)
+
+    def _advance(self, mark: datetime) -> None:
+        if self._state.watermark is not None and mark <= self._state.watermark:
+            return
+        self._state.watermark = mark
+        before = self._plan.closed_before(mark)
+        if self._closed is not None and before <= self._closed:
+            return
+        for index in self._closing(before):
+            self._ready.append(self._sketch(index))
+        self._closed = before
+        if before > 0 or self._project.windows.every is not None:
+            self._state.closed_up_to = self._plan.window(before - 1).end
+        for index in [i for i in self._windows if i < before - KEPT_CLOSED_WINDOWS]:
+            if index in self._corrected:
+                self._ready.append(self._sketch(index))
+                self._corrected.discard(index)
+            del self._windows[index]
+
+    def _closing(self, before: int) -> list[int]:
+        filled = [i for i in self._windows if i < before and (self._closed is None or i >= self._closed)]
+        first = self._closed if self._closed is not None else min(filled, default=before - 1)
+        first = max(first, before - MAX_EMPTY_WINDOWS, 0 if self._project.windows.every is None else first)
+        return sorted({*filled, *range(first, before)})
+
+    def _sketch(self, index: int) -> WindowSketched:
+        window: Window = self._plan.window(index)
+        held = self._windows.get(index, OpenWindow())
+        return WindowSketched(
+            stream=self._project.stream,
+            window=window,
+            partition=self.partition,
+            partitions=self._partitions,
+            closing_offset=self.next_offset,
+            rows=held.rows,
+            late_rows=held.late_rows,
+            sketches=held.sketches(),
+        )

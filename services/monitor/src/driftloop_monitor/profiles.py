@@ -1,0 +1,49 @@
+"""The profiles of model versions, fetched by the manifest that the registry log names, verified, and kept."""
+
+import threading
+
+from driftloop.artifact.model_files import PROFILE, load_file, load_manifest
+from driftloop.errors import IntegrityError, ObjectNotFound, TransientError
+from driftloop.loop.registry import RegistryReader
+from driftloop.ports import ObjectStore
+from driftloop.profile.reference import Profile
+from driftloop.profile.sketch import Counter
+from driftloop_monitor.partition_fold import ProfileNeeded
+
+
+class Profiles:
+    """Never forgets a profile: a version's bytes do not change, and versions are few."""
+
+    def __init__(self, model: str, registry: RegistryReader, store: ObjectStore) -> None:
+        self._model, self._registry, self._store = model, registry, store
+        self._loaded: dict[int, tuple[str, Counter]] = {}
+        self._loading = threading.Lock()
+
+    def counter(self, version: int) -> tuple[str, Counter]:
+        """Digest and counter of a version's profile. Raises ProfileNeeded until it was loaded."""
+        try:
+            return self._loaded[version]
+        except KeyError:
+            raise ProfileNeeded(version) from None
+
+    def profile(self, version: int) -> tuple[str, Profile]:
+        """Raises ProfileNeeded."""
+        digest, counter = self.counter(version)
+        return digest, counter.profile
+
+    def load(self, version: int) -> None:
+        """Raises TransientError while the version is not registered yet, or its profile cannot be had or is not intact."""
+        with self._loading:
+            if version in self._loaded:
+                return
+            model = self._registry.state().model(self._model)
+            known = None if model is None else model.version(version)
+            if known is None:
+                raise TransientError(f"version {version} of {self._model} is not in the registry log yet")
+            try:
+                manifest = load_manifest(self._store, self._model, known.manifest)
+                data = load_file(self._store, manifest, known.manifest, PROFILE)
+                self._loaded[version] = manifest.files[PROFILE].sha256, Counter(Profile.decode(data))
+            except (ObjectNotFound, IntegrityError) as exc:
+                # The bytes may be restored; rows that cannot be counted must wait, not vanish.
+                raise TransientError(f"profile of version {version}: {exc}") from exc

@@ -1,0 +1,43 @@
+"""What ``/readyz`` and ``/status`` answer; read by the health server's thread."""
+
+from typing import Any
+
+from driftloop_monitor.app import Monitor
+from driftloop_monitor.journal import Journal
+
+
+class Status:
+    """Filled in as the parts come to life."""
+
+    def __init__(self, instance: str) -> None:
+        self._instance = instance
+        self.project: str | None = None
+        self.monitor: Monitor | None = None
+        self.journal: Journal | None = None
+        self.last_error: str | None = None
+
+    def ready(self) -> tuple[bool, dict[str, Any]]:
+        """Ready once partitions were assigned and their tables recovered, or there are none left for this worker."""
+        if self.monitor is None:
+            return False, {"reason": "waiting for the project"}
+        if not self.monitor.settled():
+            return False, {"reason": "partitions are being assigned or tables recovered"}
+        return True, {}
+
+    def status(self) -> dict[str, Any]:
+        monitor, folds, boards = self.monitor, [], []
+        if monitor is not None:
+            folds, boards = list(monitor.folds.items()), list(monitor.boards.values())
+        complete = [held for runner in boards for held in runner.board.complete()]
+        decisions = self.journal.decisions() if self.journal is not None else []
+        return {
+            "instance": self._instance,
+            "project": self.project,
+            "partitions": {str(p): runner.fold.next_offset for p, runner in sorted(folds)},
+            "durable": {str(p): monitor.folds_table.durable(p) for p, _ in sorted(folds)} if monitor else {},
+            "closed_up_to": {str(p): runner.fold.closed_up_to for p, runner in sorted(folds)},
+            "closed_windows": [held.window.start for runner in boards for held in runner.board.windows.values()],
+            "reported": [held.window.start for held in complete],
+            "decided": [d.window.start for d in decisions if d.window is not None],
+            "last_error": self.last_error,
+        }
