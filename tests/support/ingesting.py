@@ -6,11 +6,6 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import timedelta
 
-from driftloop_ingest.handlers import IngestHandler
-from driftloop_ingest.intake import InferenceIntake, LabelIntake
-from driftloop_ingest.settings import FlushLimits
-from driftloop_ingest.table_writer import Outputs, TableWriter
-
 from driftloop.adapters.kafka import Publisher
 from driftloop.adapters.memory import MemoryBroker, SystemClock
 from driftloop.adapters.s3 import MinioObjectStore
@@ -20,6 +15,10 @@ from driftloop.partition_worker import PartitionWorker
 from driftloop.ports import MessageConsumer, MessageProducer, ObjectStore
 from driftloop.process import Stop
 from driftloop.settings import S3Settings
+from driftloop_ingest.handlers import IngestHandler
+from driftloop_ingest.intake import InferenceIntake, LabelIntake
+from driftloop_ingest.settings import FlushLimits
+from driftloop_ingest.table_writer import Outputs, TableWriter
 
 QUICK = FlushLimits(rows=100, seconds=0.2, watermark_seconds=0.02)
 

@@ -31,6 +31,7 @@ class DataFile(Part, frozen=True, kw_only=True):
     """A file and its bytes, kept until the commit that names it is known to have landed."""
 
     path: str  # below the table's root
+    partition: int
     sha256: str
     rows: int
     stats: str  # JSON, as the Delta protocol has it
@@ -42,8 +43,10 @@ class DataFile(Part, frozen=True, kw_only=True):
         return AddAction(self.path, len(self.data), {}, int(time.time() * 1000), True, self.stats)
 
 
-def encode_file(rows: pa.Table, partition: int, first_offset: int) -> DataFile:
+def encode_file(rows: pa.Table, *, topic_id: str, partition: int, first_offset: int) -> DataFile:
     """The same rows give the same bytes, hence the same name. ``rows`` holds at least one."""
+    # In the bytes, so that equal rows of a recreated topic, whose offsets start again, are another file.
+    rows = rows.replace_schema_metadata({"driftloop.topic-id": topic_id})
     strings = [f.name for f in rows.schema if pa.types.is_string(f.type)]
     sink = io.BytesIO()
     pq.write_table(rows, sink, compression="zstd", compression_level=1, use_dictionary=strings)
@@ -52,6 +55,7 @@ def encode_file(rows: pa.Table, partition: int, first_offset: int) -> DataFile:
     span = pc.min_max(rows.column("event_time")).as_py()
     return DataFile(
         path=f"{partition}/{first_offset}-{sha256}.parquet",
+        partition=partition,
         sha256=sha256,
         rows=rows.num_rows,
         stats=json.dumps(_stats(rows), separators=(",", ":"), allow_nan=False),

@@ -1,0 +1,3 @@
+from driftloop_ingest.bootstrap import main
+
+main()

@@ -1,0 +1,130 @@
+"""How records become the contents of a buffer; one way for inferences, one for labels."""
+
+from collections.abc import Callable, Sequence
+from datetime import timedelta
+from typing import Protocol
+
+import pyarrow.compute as pc
+
+from driftloop import metrics
+from driftloop.contracts import topics
+from driftloop.contracts.headers import RequestRange, watermark
+from driftloop.contracts.rows import StreamSchema
+from driftloop.errors import InvalidMessage
+from driftloop.lake.cursors import request_app_id
+from driftloop.ports import Clock, Record
+from driftloop_ingest.buffer import Buffer
+from driftloop_ingest.inference_rows import InferenceDecoder, claimed_range
+from driftloop_ingest.label_rows import LabelDecoder, is_arrow
+from driftloop_ingest.request_ranges import accepted
+
+_JSON_AT_A_TIME = 1000
+Cursor = Callable[[str], int | None]  # the lake's, by app id
+
+
+class Intake(Protocol):
+    """Takes records a few at a time, so that a flush can come between."""
+
+    def few(self, records: Sequence[Record]) -> int:
+        """How many of the first records to take next, at least one."""
+
+    def take(self, records: Sequence[Record], buffer: Buffer, cursor: Cursor) -> bool:
+        """Add records to the buffer; true when one carried a watermark. Raises GapError, with nothing of the record taken."""
+
+
+class InferenceIntake:
+    """Trims what the lake has, stops at a gap, and accounts for every request."""
+
+    def __init__(self, schema: StreamSchema, lateness: timedelta, clock: Clock) -> None:
+        self._decoder = InferenceDecoder(schema)
+        self._requests = topics.requests(schema.stream)
+        self._lateness, self._clock = lateness, clock
+
+    def few(self, records: Sequence[Record]) -> int:
+        return 1  # each may hold thousands of rows
+
+    def take(self, records: Sequence[Record], buffer: Buffer, cursor: Cursor) -> bool:
+        flush = False
+        for record in records:
+            flush |= self._take(record, buffer, cursor)
+            buffer.passed(record)
+        return flush
+
+    def _take(self, record: Record, buffer: Buffer, cursor: Cursor) -> bool:
+        try:
+            rows, claimed = self._decoder.decode(record)
+            mark = watermark(record.headers)
+        except InvalidMessage as exc:
+            self._reject(record, str(exc), buffer, cursor)
+            return False
+        if claimed is not None:
+            start = self._account(claimed, buffer, cursor, claimed.quarantined)
+            if rows is not None and start > claimed.start:
+                rows = rows.filter(pc.greater_equal(rows.column("request_offset"), start))
+        if rows is not None:
+            metrics.ROWS.labels(record.topic).inc(rows.num_rows)
+            buffer.add(rows, record.offset)
+            buffer.promise_from(rows.column("event_time"), self._lateness, self._clock.now())
+        if mark is not None:
+            buffer.promise(mark)
+        return mark is not None
+
+    def _account(self, claimed: RequestRange, buffer: Buffer, cursor: Cursor, quarantined: Sequence[int]) -> int:
+        """The first request of the message that is new."""
+        known = buffer.request_cursor(claimed.topic_id)
+        if known is None:
+            known = cursor(request_app_id(claimed.topic_id, claimed.partition))
+        start, end = accepted(claimed, known)
+        fresh = tuple(offset for offset in quarantined if start <= offset < end)
+        buffer.account(claimed, self._requests, start, end, first=known is None, quarantined=fresh)
+        return start
+
+    def _reject(self, record: Record, reason: str, buffer: Buffer, cursor: Cursor) -> None:
+        """The whole message goes to quarantine. The requests that it accounts for are counted as quarantined, or the next
+        message would seem to leave a gap."""
+        try:
+            claimed = claimed_range(record)
+        except InvalidMessage:
+            claimed = None
+        if claimed is not None:
+            self._account(claimed, buffer, cursor, range(claimed.start, claimed.end))
+        metrics.QUARANTINED.labels(record.topic).inc()
+        buffer.reject(record, reason)
+
+
+class LabelIntake:
+    """Takes labels as they come; only the join knows whether their event exists."""
+
+    def __init__(self, schema: StreamSchema, lateness: timedelta, clock: Clock) -> None:
+        self._decoder = LabelDecoder(schema)
+        self._lateness, self._clock = lateness, clock
+
+    def few(self, records: Sequence[Record]) -> int:
+        first = records[:_JSON_AT_A_TIME]
+        singles = next((n for n, record in enumerate(first) if is_arrow(record)), len(first))
+        return max(1, singles)  # an Arrow message may hold many rows: alone
+
+    def take(self, records: Sequence[Record], buffer: Buffer, cursor: Cursor) -> bool:
+        flush = False
+        with_rows, rejected = [], []
+        for record in records:
+            try:
+                mark = watermark(record.headers)
+            except InvalidMessage as exc:
+                rejected.append((record, str(exc)))
+                continue
+            if mark is not None:
+                buffer.promise(mark)
+                flush = True
+            if record.value or mark is None:
+                with_rows.append(record)
+        decoded = self._decoder.decode(with_rows)
+        buffer.add(decoded.rows, decoded.offsets)
+        buffer.promise_from(decoded.rows.column("label_time"), self._lateness, self._clock.now())
+        for record, reason in sorted([*rejected, *decoded.rejected], key=lambda pair: pair[0].offset):
+            metrics.QUARANTINED.labels(record.topic).inc()
+            buffer.reject(record, reason)
+        metrics.ROWS.labels(buffer.tp.topic).inc(decoded.rows.num_rows)
+        for record in records:
+            buffer.passed(record)
+        return flush
