@@ -53,6 +53,12 @@ class TestMinioObjectStore(ObjectStoreContract):
     def store(self, s3_settings: S3Settings) -> ObjectStore:
         return MinioObjectStore(s3_settings)
 
+    def test_put_if_absent_stores_once_and_says_when_the_key_is_taken(self, s3_settings: S3Settings, unique: str) -> None:
+        store = MinioObjectStore(s3_settings)
+        assert store.put_if_absent(f"t-{unique}/once", b"first")
+        assert not store.put_if_absent(f"t-{unique}/once", b"second")
+        assert store.get(f"t-{unique}/once") == b"first"
+
     def test_an_unreachable_server_is_a_transient_error(self) -> None:
         nobody = S3Settings(endpoint="http://127.0.0.1:9", bucket="bucket", region="us-east-1", access_key="k", secret_key="s")
         with pytest.raises(TransientError):

@@ -32,7 +32,15 @@ def _translated(key: str) -> Iterator[None]:
         raise TransientError(f"store, {key!r}: {exc}") from exc
 
 
-def _client(settings: S3Settings) -> Minio:
+def _pool() -> urllib3.PoolManager:
+    return urllib3.PoolManager(
+        timeout=urllib3.Timeout(connect=2, read=30),
+        maxsize=16,
+        retries=urllib3.Retry(total=2, backoff_factor=0.2, status_forcelist=[500, 502, 503, 504]),
+    )
+
+
+def _client(settings: S3Settings, pool: urllib3.PoolManager) -> Minio:
     url = urlsplit(settings.endpoint)
     return Minio(
         endpoint=url.netloc,
@@ -40,11 +48,7 @@ def _client(settings: S3Settings) -> Minio:
         secret_key=settings.secret_key,
         secure=url.scheme == "https",
         region=settings.region,  # a least-privilege key may not ask for it
-        http_client=urllib3.PoolManager(
-            timeout=urllib3.Timeout(connect=2, read=30),
-            maxsize=16,
-            retries=urllib3.Retry(total=2, backoff_factor=0.2, status_forcelist=[500, 502, 503, 504]),
-        ),
+        http_client=pool,
     )
 
 
@@ -58,11 +62,28 @@ class MinioObjectStore:
     """Keeps ``ports.ObjectStore``."""
 
     def __init__(self, settings: S3Settings) -> None:
-        self._client, self._bucket = _client(settings), settings.bucket
+        self._pool, self._bucket = _pool(), settings.bucket
+        self._client = _client(settings, self._pool)
 
     def put(self, key: str, data: bytes) -> None:
         with _translated(key):
             self._client.put_object(bucket_name=self._bucket, object_name=key, data=io.BytesIO(data), length=len(data))
+
+    def put_if_absent(self, key: str, data: bytes) -> bool:
+        """Whether the bytes were stored: False when the key was taken. The client has no such call, so the request is signed by its URL."""
+        with _translated(key):
+            url = self._client.presigned_put_object(bucket_name=self._bucket, object_name=key, expires=timedelta(minutes=5))
+            # a repeated put would find the first one's object and call it taken
+            answer = self._pool.request("PUT", url, body=data, headers={"If-None-Match": "*"}, retries=False)
+        if answer.status in (409, 412):
+            return False
+        if answer.status == 403:
+            raise ConfigurationError(f"the store refuses {key!r}: AccessDenied; check bucket, access key and its rights")
+        if answer.status == 501:
+            raise ConfigurationError(f"the store has no conditional puts ({key!r})")
+        if answer.status != 200:
+            raise TransientError(f"store, {key!r}: HTTP {answer.status}")
+        return True
 
     def get(self, key: str) -> bytes:
         with _translated(key):
@@ -95,7 +116,7 @@ class MinioObjectStore:
 
 def ensure_bucket(settings: S3Settings) -> None:
     """Create the bucket when it is not there."""
-    client = _client(settings)
+    client = _client(settings, _pool())
     with _translated(settings.bucket):
         if not client.bucket_exists(bucket_name=settings.bucket):
             client.make_bucket(bucket_name=settings.bucket)
