@@ -1,0 +1,103 @@
+"""The report: its figures, its checks, its keys, its picture."""
+
+import io
+import json
+import xml.etree.ElementTree as ElementTree
+from datetime import timedelta
+
+import pyarrow as pa
+import pytest
+from rich.console import Console
+from tests.unit.demo.world import WINDOW
+
+from driftloop.contracts.events import DecisionMade
+from driftloop.contracts.parts import Window
+from driftloop.demo.conservation import Conservation
+from driftloop.demo.picture import picture
+from driftloop.demo.report import DemoReport, WindowReport
+from driftloop.demo.scores import WindowScore, mean, roc_auc
+from driftloop.demo.tables import show
+
+NO = DecisionMade(model="late", kind="retrain", accepted=False, reason="r", window=WINDOW, rule="f" * 64, evidence={})
+
+
+def window(number: int, frozen: float | None, loop: float | None, *, version: int = 1, decided: bool = True) -> WindowReport:
+    begins = WINDOW.start + timedelta(days=20 * number)
+    interval = Window(start=begins, end=begins + timedelta(days=20))
+    score = WindowScore(window=interval, rows=100, labelled=97, unscored=0, scored_by=(version,), auc_frozen=frozen, auc_loop=loop)
+    return WindowReport(
+        number=number, window=interval, rows=100, labelled=97, score=score, drift=None, decision=NO if decided else None, champion=version
+    )
+
+
+def report(*windows: WindowReport, fraction: float = 1.0, lake: int = 10) -> DemoReport:
+    return DemoReport(
+        seconds=10,
+        replay_seconds=5,
+        fraction=fraction,
+        seed=None,
+        realtime=None,
+        windows=windows or (window(3, 0.66, 0.70), window(4, 0.64, 0.72, version=2)),
+        versions=(),
+        conservation=Conservation(sent=10, lake=lake, quarantined=0),
+    )
+
+
+def test_a_good_run_passes_every_check() -> None:
+    assert report().ok
+
+
+@pytest.mark.parametrize(
+    ("made", "failed"),
+    [
+        (report(lake=9), "conservation"),
+        (report(window(3, 0.66, 0.70, decided=False)), "every window decided"),
+        (report(window(3, 0.66, 0.689)), "mean AUC of the loop"),
+        (report(window(3, 0.66, None)), "mean AUC of the loop"),
+    ],
+)
+def test_each_check_can_fail(made: DemoReport, failed: str) -> None:
+    assert not made.ok
+    assert [check.name for check in made.checks if not check.ok] == [failed]
+
+
+def test_a_part_of_the_flights_has_no_auc_floor() -> None:
+    assert report(window(3, 0.66, 0.60), fraction=0.5).ok
+
+
+def test_the_mean_is_over_all_windows_or_there_is_none() -> None:
+    assert mean([0.6, 0.8]) == pytest.approx(0.7)
+    assert mean([0.6, None]) is None
+    assert mean([]) is None
+
+
+def test_the_file_has_the_promised_keys() -> None:
+    found = json.loads(report().as_json())
+
+    assert {"seconds", "auc_frozen", "auc_loop", "windows", "versions", "conservation"} <= set(found)
+    assert found["conservation"] == {"sent": 10, "lake": 10, "quarantined": 0, "ok": True, "violations": []}
+    assert found["auc_loop"] == pytest.approx(0.71)
+
+
+def test_a_person_sees_windows_means_and_checks() -> None:
+    out = io.StringIO()
+    show(report(), Console(file=out, width=160))
+
+    assert "0.650" in out.getvalue()
+    assert "0.710" in out.getvalue()
+    assert "every row exactly once" in out.getvalue()
+
+
+def test_the_picture_is_svg_with_two_lines_and_a_dot_per_promotion() -> None:
+    drawn = ElementTree.fromstring(picture(report()))
+    tag = "{http://www.w3.org/2000/svg}"
+
+    assert len(drawn.findall(f"{tag}polyline")) == 2
+    assert len(drawn.findall(f"{tag}circle")) == 1
+
+
+def test_auc_leaves_out_rows_without_a_score_and_needs_both_classes() -> None:
+    labels, scores = pa.chunked_array([[True, False, True, False]]), pa.chunked_array([[0.9, 0.1, None, 0.95]])
+
+    assert roc_auc(labels, scores) == 0.5
+    assert roc_auc(pa.chunked_array([[True, True]]), pa.chunked_array([[0.1, 0.2]])) is None

@@ -1,0 +1,17 @@
+"""The flights as the tests see them, read once."""
+
+from functools import cache
+
+from driftloop.demo.example import DATA, example_folder
+from driftloop.demo.flights import Flights, read_flights
+from driftloop.project import Project, read_project
+
+
+@cache
+def project() -> Project:
+    return read_project(example_folder())
+
+
+@cache
+def flights() -> Flights:
+    return read_flights(example_folder() / DATA, project().schema)
