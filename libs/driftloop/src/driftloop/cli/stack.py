@@ -11,6 +11,7 @@ from driftloop.local.addresses import StackAddresses
 from driftloop.local.background import end_in_background, running_stack, start_in_background
 from driftloop.local.paths import default_home
 from driftloop.local.ports import DEFAULT_PORT_BASE
+from driftloop.local.readiness import wait_for_services
 from driftloop.local.scale import services_from
 
 
@@ -21,7 +22,10 @@ from driftloop.local.scale import services_from
 @click.option("--json", "as_json", is_flag=True, help="Print the addresses as JSON.")
 @one_line_errors
 def up(project: Path | None, port_base: int | None, scale: tuple[str, ...], as_json: bool) -> None:
-    """Start Kafka, S3 and the services, and leave them running."""
+    """Start Kafka, S3 and the services, and leave them running.
+
+    Without a project, now or earlier, the services wait for one: `driftloop up --project DIR` on a running stack brings it.
+    """
     services = services_from(scale)
     if project is not None and not (project / "driftloop.toml").is_file():
         raise UserError(f"{project} is not a project: it has no driftloop.toml")
@@ -35,6 +39,7 @@ def up(project: Path | None, port_base: int | None, scale: tuple[str, ...], as_j
         from driftloop.cli.projects import register_project
 
         register_project(project, addresses)
+        wait_for_services(addresses)
     click.echo(json.dumps(_summary(addresses)) if as_json else _text(addresses))
 
 

@@ -28,6 +28,7 @@ def main() -> int:
     parser.add_argument("--status-fd", type=int, help="where to say that the stack is ready, or why it is not")
     arguments = parser.parse_args()
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
+    logging.getLogger("httpx").setLevel(logging.WARNING)  # else a line for every readiness probe
     status = _Status(arguments.status_fd)
     signal.signal(signal.SIGTERM, _exit)
     signal.signal(signal.SIGINT, _exit)

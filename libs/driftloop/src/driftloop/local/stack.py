@@ -25,7 +25,7 @@ from driftloop.local.supervisor import Supervisor
 # in starting order: the registry first, because the others ask it
 SERVICES: Mapping[str, int] = {"registry": 1, "ingest": 1, "predictor": 1, "monitor": 1, "trainer": 1}
 INFRASTRUCTURE_READY_SECONDS = 90.0
-SERVICES_READY_SECONDS = 60.0
+REGISTRY_READY_SECONDS = 60.0
 # together within the promised ten seconds
 SERVICES_STOP_SECONDS = 7.0
 INFRASTRUCTURE_STOP_SECONDS = 2.5
@@ -95,10 +95,13 @@ class LocalStack:
             self._prepare(self.addresses())
 
     def start_services(self) -> None:
-        """Start the services and wait until each says that it is ready."""
+        """Start the services and wait for the registry.
+
+        The others are ready only once they know a project: register one, then `readiness.wait_for_services`.
+        """
         self.services = Supervisor([self._service_spec(instance) for instance in self.instances])
         self.services.start()
-        self.services.wait_ready(SERVICES_READY_SECONDS)
+        self.services.wait_ready(REGISTRY_READY_SECONDS, {i.name for i in self.instances if i.service == "registry"})
         self.refresh()
 
     def stop(self) -> None:

@@ -5,7 +5,7 @@ import signal
 import subprocess
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 
@@ -54,10 +54,10 @@ class Supervisor:
                 self._children[spec.name] = _Child(spec, spawn(spec), time.monotonic())
         self._watcher.start()
 
-    def wait_ready(self, deadline_seconds: float) -> None:
-        """Return once every process answers its probe; else fail, naming who did not and the end of its log."""
+    def wait_ready(self, deadline_seconds: float, names: Collection[str] | None = None) -> None:
+        """Return once every process (or every named one) answers its probe; else fail, naming who did not and the end of its log."""
         deadline = time.monotonic() + deadline_seconds
-        for child in list(self._children.values()):
+        for child in [child for name, child in self._children.items() if names is None or name in names]:
             log.info("waiting for %s", child.spec.name)
             while not (self._runs(child) and is_ready(child.spec)):
                 for failure in self.failures.values():  # of any child: the wait for all of them is in vain

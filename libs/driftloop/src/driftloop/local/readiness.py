@@ -1,0 +1,48 @@
+"""Waiting until the services of a running stack can work, from any process."""
+
+import time
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+import httpx
+
+from driftloop.local.addresses import StackAddresses, addresses_path, read_addresses
+from driftloop.local.errors import LocalStackError
+from driftloop.local.process import log_tail
+
+READY_SECONDS = 60.0
+_PERIOD_SECONDS = 0.1
+
+
+def wait_for_services(
+    addresses: StackAddresses, deadline_seconds: float = READY_SECONDS, failures: Callable[[], Mapping[str, str]] | None = None
+) -> None:
+    """Return once each service answers 200 on `/readyz`; they can only when a project is registered.
+
+    Fails at the deadline, or as soon as the supervisor gives up on one; names the service and shows the end of its log.
+    `failures`: those of a stack in this process; without it they are read from stack.json.
+    """
+    given_up = failures or (lambda: _recorded_failures(addresses))
+    deadline = time.monotonic() + deadline_seconds
+    for name, url in addresses.services.items():
+        while not _is_ready(url):
+            for failure in given_up().values():
+                raise LocalStackError(failure)
+            if time.monotonic() > deadline:
+                log_path = Path(addresses.log_files[name])
+                raise LocalStackError(f"{name} was not ready after {deadline_seconds:.0f} s; the end of {log_path}:\n{log_tail(log_path)}")
+            time.sleep(_PERIOD_SECONDS)
+
+
+def _recorded_failures(addresses: StackAddresses) -> Mapping[str, str]:
+    home = Path(addresses.home)
+    if not addresses_path(home).exists():
+        return {"stack": f"the stack ended while it was waited for; see {home / 'logs' / 'supervisor.log'}"}
+    return read_addresses(home).failures
+
+
+def _is_ready(url: str) -> bool:
+    try:
+        return httpx.get(f"{url}/readyz", timeout=2).status_code == httpx.codes.OK
+    except httpx.HTTPError:
+        return False
