@@ -10,6 +10,7 @@ from kafka.structs import OffsetAndMetadata
 
 from driftloop.adapters.kafka_errors import translated
 from driftloop.contracts.headers import Headers
+from driftloop.errors import TransientError
 from driftloop.ports import RebalanceListener, Record, TopicPartition
 
 FETCH_BYTES = 16 * 1024 * 1024
@@ -121,6 +122,15 @@ class GroupConsumer(_Consumer):
                 max_poll_interval_ms=int(max_poll_interval_seconds * 1000),
             )
             self._inner.subscribe(list(topics), listener=_Listener(listener, self))
+            self._know(topics)
+
+    def _know(self, topics: Sequence[str]) -> None:
+        """Fetch the topics' metadata before joining: a kafka-python leader that assigns without it gives its group nothing,
+        and does not notice when the metadata comes in meanwhile."""
+        unknown = [topic for topic in topics if not self._inner.partitions_for_topic(topic)]
+        if unknown:
+            self._inner.close(autocommit=False)
+            raise TransientError(f"topic {unknown[0]} has no partitions that the broker knows of")
 
     def poll(self, timeout_seconds: float, max_records: int = 1000) -> Mapping[TopicPartition, Sequence[Record]]:
         polled = super().poll(timeout_seconds, max_records)
