@@ -3,6 +3,7 @@
 import os
 from collections.abc import Mapping
 from pathlib import Path
+from typing import NamedTuple
 
 import msgspec
 
@@ -47,6 +48,40 @@ class ServiceSettings(msgspec.Struct, frozen=True, kw_only=True):
     registry_url: str
 
 
+class Setting(NamedTuple):
+    """A documented variable. ``services`` empty: all of them. ``default`` None: it must be given."""
+
+    name: str
+    default: str | None
+    meaning: str
+    services: tuple[str, ...] = ()
+
+
+SETTINGS: tuple[Setting, ...] = (
+    Setting("KAFKA_BOOTSTRAP", None, "brokers, host:port[,host:port]"),
+    Setting("S3_ENDPOINT", None, "URL of the S3 server"),
+    Setting("S3_BUCKET", "driftloop", "the bucket for everything"),
+    Setting("S3_REGION", "us-east-1", "the bucket's region; a least-privilege key cannot ask for it"),
+    Setting("S3_ACCESS_KEY_FILE", None, "file with the access key"),
+    Setting("S3_SECRET_KEY_FILE", None, "file with the secret key"),
+    Setting("HTTP_HOST", "127.0.0.1", "address that HTTP listens on"),
+    Setting("HTTP_PORT", None, "port of /healthz, /readyz, /status, /metrics and of the service's own API"),
+    Setting("STATE_DIR", None, "folder for what may be lost: caches, views, the last good model"),
+    Setting("REGISTRY_URL", "http://127.0.0.1:29010", "the registry's HTTP API"),
+    Setting("INSTANCE", "<service>-0", "name of this process in logs and status"),
+    Setting("PROJECT", "the only one registered", "project to work for", ("predictor", "ingest", "monitor")),
+    Setting("IDLE_SECONDS", "60", "wall time without requests after which a partition gets a watermark", ("predictor",)),
+    Setting("HTTP_MAX_BODY_BYTES", "4194304", "largest body of POST /invocations", ("predictor",)),
+    Setting("HTTP_BUFFER_ROWS", "10000", "rows scored by HTTP that may wait for recording; more are dropped and counted", ("predictor",)),
+    Setting("FLUSH_ROWS", "10000", "rows in one commit at most", ("ingest",)),
+    Setting("FLUSH_MIB", "64", "buffered MiB that force a commit", ("ingest",)),
+    Setting("FLUSH_SECONDS", "10", "age of the oldest buffered row that forces a commit", ("ingest",)),
+    Setting("REPLICATION", "1", "replicas of the changelog topics", ("monitor",)),
+    Setting("SESSION_TIMEOUT_SECONDS", "10", "silence after which the group gives this member's partitions away", ("monitor",)),
+    Setting("MAX_POLL_INTERVAL_SECONDS", "120", "time without a poll after which the group gives them away", ("monitor",)),
+)
+
+
 class Environment:
     """The variables of one service, ``DRIFTLOOP_<SERVICE>_<NAME>``."""
 
@@ -59,6 +94,10 @@ class Environment:
         if value is None or value == "":
             raise ConfigurationError(f"{self.prefix}{name} is not set")
         return value
+
+    def optional(self, name: str) -> str | None:
+        """None when the variable is not set or empty."""
+        return self._variables.get(self.prefix + name) or None
 
     def integer(self, name: str, default: int | None = None, *, minimum: int = 0, maximum: int = 2**31) -> int:
         text = self.text(name, None if default is None else str(default))

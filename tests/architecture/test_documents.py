@@ -1,0 +1,43 @@
+"""What the documents name is what the code has."""
+
+import re
+from pathlib import Path
+
+from driftloop import reference
+from driftloop.settings import SETTINGS
+
+ROOT = Path(__file__).parents[2]
+SOURCES = [*(ROOT / "libs").rglob("*.py"), *(ROOT / "services").rglob("*.py")]
+
+
+def test_the_reference_page_is_the_generated_one() -> None:
+    assert (ROOT / "docs" / "reference.md").read_text() == reference.page(), "run: python -m driftloop.reference > docs/reference.md"
+
+
+def test_every_setting_that_is_read_is_documented_and_no_other() -> None:
+    text = "\n".join(path.read_text() for path in SOURCES)
+    read = set(re.findall(r"env\.(?:text|optional|integer|number)\(\s*\"([A-Z0-9_]+)\"", text))
+    read |= {f"{name}_FILE" for name in re.findall(r"env\.secret\(\s*\"([A-Z0-9_]+)\"", text)}
+    only_for_the_command_line = {"SERVICES"}
+    assert read - only_for_the_command_line == {setting.name for setting in SETTINGS}
+
+
+def test_every_topic_and_command_in_the_readme_exists() -> None:
+    from driftloop.cli.main import COMMANDS
+
+    readme = (ROOT / "README.md").read_text()
+    named = set(re.findall(r"^driftloop (\w+)", readme, re.MULTILINE))
+    assert named
+    assert named <= set(COMMANDS)
+
+
+def test_decisions_are_listed_in_their_index() -> None:
+    folder = ROOT / "docs" / "adr"
+    index = (folder / "README.md").read_text()
+    assert all(f"({path.name})" in index for path in folder.glob("0*.md"))
+
+
+def test_links_between_documents_lead_somewhere() -> None:
+    for document in [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *(ROOT / "docs").rglob("*.md")]:
+        for target in re.findall(r"\]\((?!https?:)([^)#]+)", document.read_text()):
+            assert (document.parent / target).exists(), f"{document.name}: {target}"
