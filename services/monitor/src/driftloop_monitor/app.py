@@ -172,11 +172,13 @@ class Monitor:
 
 def _new_app(settings: MonitorSettings, stream: str) -> Any:
     common = settings.common
+    folder = common.state_dir / common.instance
+    folder.mkdir(parents=True, exist_ok=True)
     return faust.App(
         f"monitor-{stream}",
         broker=[f"aiokafka://{server}" for server in common.kafka_bootstrap.split(",")],
         broker_client_id=common.instance,
-        datadir=str(common.state_dir / common.instance),
+        datadir=str(folder),
         store="memory://",
         web_enabled=False,
         topic_disable_leader=True,

@@ -92,11 +92,12 @@ class PartitionFold:
         if covered is not None:
             self._state.requests[covered.topic_id] = max(expected, covered.end)
         self._state.next_offset = offset + 1
+        promised = mark is not None
         if rows.num_rows and mark is None:
             seen = latest(rows.column("event_time"), rows.column("scored_at"))
             mark = None if seen is None else seen - self._project.allowed_lateness
         if mark is not None:
-            self._advance(mark)
+            self._advance(mark, promised=promised)
         return int(rows.num_rows)
 
     def skip(self, offset: int, headers: Headers) -> None:
@@ -172,17 +173,17 @@ class PartitionFold:
                 if late:
                     self._corrected.add(index)
 
-    def _advance(self, mark: datetime) -> None:
+    def _advance(self, mark: datetime, *, promised: bool) -> None:
         if self._state.watermark is not None and mark <= self._state.watermark:
             return
         self._state.watermark = mark
         before = self._plan.closed_before(mark)
         if self._closed is not None and before <= self._closed:
             return
-        for index in self._closing(before):
+        for index in self._closing(before, promised=promised):
             self._ready.append(self._sketch(index))
         self._closed = before
-        if before > 0 or self._project.windows.every is not None:
+        if before > self._plan.first:
             self._state.closed_up_to = self._plan.window(before - 1).end
         for index in [i for i in self._windows if i < before - KEPT_CLOSED_WINDOWS]:
             if index in self._corrected:
@@ -190,11 +191,12 @@ class PartitionFold:
                 self._corrected.discard(index)
             del self._windows[index]
 
-    def _closing(self, before: int) -> list[int]:
+    def _closing(self, before: int, *, promised: bool) -> list[int]:
+        """Indices to send: the filled windows and the empty ones between. A partition that begins with a promise instead of
+        rows sends the last window that is over by then, so that the others need not wait for it."""
         filled = [i for i in self._windows if i < before and (self._closed is None or i >= self._closed)]
-        first = self._closed if self._closed is not None else min(filled, default=before - 1)
-        first = max(first, before - MAX_EMPTY_WINDOWS, 0 if self._project.windows.every is None else first)
-        return sorted({*filled, *range(first, before)})
+        first = self._closed if self._closed is not None else min(filled, default=before - 1 if promised else before)
+        return sorted({*filled, *range(max(first, before - MAX_EMPTY_WINDOWS, self._plan.first), before)})
 
     def _sketch(self, index: int) -> WindowSketched:
         window: Window = self._plan.window(index)

@@ -23,6 +23,11 @@ class WindowRows:
         self._every = None if plan.every is None else plan.every // _MICROSECOND
         self._cuts = np.array([_microseconds(cut) for cut in plan.cuts], dtype=np.int64)
 
+    @property
+    def first(self) -> int:
+        """No window has a lower index."""
+        return NO_WINDOW if self._every is not None else 0
+
     def of_rows(self, event_times: pa.ChunkedArray) -> Indices:
         """Index per row, NO_WINDOW before the first and after the last cut."""
         times = event_times.cast(pa.int64()).to_numpy()

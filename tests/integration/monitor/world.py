@@ -1,0 +1,245 @@
+"""A registered project with two model versions on a real broker and store, its traffic, and monitor processes to torment."""
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+from tests.support.waiting import wait_until
+from tests.unit.monitor.traffic import HOUR, START, make_profile, make_project, make_rows, message
+
+from driftloop.adapters.kafka import Producer, Publisher, create_topics, read_topic
+from driftloop.adapters.s3 import MinioObjectStore
+from driftloop.artifact.model_files import FILES, PROFILE, Manifest, store_model, stored_files
+from driftloop.contracts.codec import decode_event
+from driftloop.contracts.commands import RegisterProject, RegisterVersion
+from driftloop.contracts.events import Event, WindowSketched
+from driftloop.contracts.parts import PromotionRules, TrainingPins
+from driftloop.contracts.topics import CONTROL_TOPICS, REGISTRY_LOG, inferences, stream_topics
+from driftloop.local.s3 import S3Access
+from driftloop.profile.reference import Profile
+from driftloop.project import archive_key
+from driftloop.settings import S3Settings
+
+PARTITIONS = 4
+ROWS_PER_MESSAGE = 500
+
+
+class World:
+    """One stream, by a name that no other test uses."""
+
+    def __init__(self, bootstrap: str, access: S3Access, name: str, folder: Path, *, min_new_labels: int = 50) -> None:
+        self.bootstrap, self.access, self.folder = bootstrap, access, folder
+        self.project = make_project(name, min_new_labels)
+        self.s3 = S3Settings(**{field: getattr(access, field) for field in S3Settings.__struct_fields__})
+        self.store = MinioObjectStore(self.s3)
+        self.profiles: dict[int, Profile] = {}
+        create_topics(bootstrap, (*CONTROL_TOPICS, *stream_topics(name, PARTITIONS)))
+        self.producer = Producer(bootstrap, client_id=f"test-{name}")
+        self.publisher = Publisher(self.producer, source="driftloop/test")
+        self.workers: list[Worker] = []
+        self.sent: list[pa.Table] = []
+        self._requests = dict.fromkeys(range(PARTITIONS), 0)
+        self._register_project()
+        for version in (1, 2):
+            self.add_version(version)
+
+    def add_version(self, version: int) -> None:
+        """Store a model whose only real file is its profile, and register it."""
+        self.profiles[version] = make_profile(self.project, seed=version)
+        contents = {file: file.encode() for file in FILES} | {PROFILE: self.profiles[version].encode()}
+        pins = _pins()
+        manifest = Manifest(
+            model=self.project.model,
+            request_id=f"r{version}",
+            schema_fingerprint=self.project.schema.fingerprint(),
+            recipe="all",
+            rows=2000,
+            pins=pins,
+            measurements=None,
+            environment={},
+            files=stored_files(contents),
+        )
+        digest = store_model(self.store, manifest, contents)
+        name = self.project.model
+        command = RegisterVersion(
+            command_id=f"{name}-v{version}",
+            at=datetime.now(UTC),
+            actor="test",
+            reason="t",
+            model=name,
+            request_id=f"r{version}",
+            manifest=digest,
+            pins=pins,
+        )
+        self._command(command, f"{name}-v{version}")
+
+    def send(self, messages: int, *, first: int = 0, windows: int = 6) -> None:
+        """``messages`` to each partition, spread over the windows, versions taking turns; not flushed per message."""
+        for i in range(first, first + messages):
+            for partition in range(PARTITIONS):
+                version = (1, 2, None)[(i // 7 + partition) % 3]
+                span = windows * HOUR / (messages + first)
+                times = [START + i * span + j * span / ROWS_PER_MESSAGE for j in range(ROWS_PER_MESSAGE)]
+                start = self._requests[partition]
+                rows = make_rows(self.project, times, version=version, seed=i * PARTITIONS + partition, first_request=start)
+                self.send_rows(rows, partition)
+        self.producer.flush()
+
+    def send_rows(self, rows: pa.Table, partition: int, watermark: datetime | None = None) -> None:
+        start = self._requests[partition]
+        value, headers = message(rows, start, partition=partition, watermark=watermark)
+        self.producer.send(inferences(self.project.stream), value, partition=partition, headers=headers)
+        self._requests[partition] = start + rows.num_rows
+        self.sent.append(rows)
+
+    def close_windows(self, hours: int) -> None:
+        """A watermark to every partition."""
+        for partition in range(PARTITIONS):
+            self.send_rows(make_rows(self.project, []), partition, START + hours * HOUR)
+        self.producer.flush()
+
+    def rows(self) -> pa.Table:
+        return pa.concat_tables(self.sent)
+
+    def events(self, topic: str) -> list[tuple[str, Event]]:
+        """(id, event) of this stream or model, in the order of their partition."""
+        found = []
+        for record in read_topic(self.bootstrap, topic):
+            event, about = decode_event(record.value, record.headers)
+            if self.project.stream in (getattr(event, "stream", None), getattr(event, "model", None)):
+                found.append((about.id, event))
+        return found
+
+    def sketches(self) -> list[WindowSketched]:
+        return [event for _, event in self.events("window-sketches") if isinstance(event, WindowSketched)]
+
+    def start_worker(self, instance: str = "monitor-0", **variables: str) -> "Worker":
+        worker = Worker(self, instance, variables)
+        self.workers.append(worker)
+        return worker
+
+    def stop(self) -> None:
+        for worker in self.workers:
+            worker.kill()
+        self.producer.close()
+
+    def _register_project(self) -> None:
+        project = self.project
+        self.store.put(archive_key(project.name, project.digest()), project.archive())
+        command = RegisterProject(
+            command_id=f"{project.name}-project",
+            at=datetime.now(UTC),
+            actor="test",
+            reason="t",
+            project=project.name,
+            stream=project.stream,
+            model=project.model,
+            archive=project.digest(),
+            schema_fingerprint=project.schema.fingerprint(),
+            promotion=PromotionRules(),
+        )
+        self._command(command, f"{project.name}-project")
+
+    def _command(self, command: Event, cause: str) -> None:
+        self.publisher.publish(REGISTRY_LOG, command, key=self.project.name, id=cause)
+
+
+class Worker:
+    """One monitor process; its log is in the world's folder."""
+
+    def __init__(self, world: World, instance: str, variables: dict[str, str]) -> None:
+        self.instance, self.port = instance, _free_port()
+        self.log = world.folder / f"{instance}.log"
+        environment = {k: v for k, v in os.environ.items() if not k.startswith("DRIFTLOOP_MONITOR")}
+        for name, secret in (("ACCESS", world.access.access_key), ("SECRET", world.access.secret_key)):
+            path = world.folder / name
+            path.write_text(secret)
+            environment[f"DRIFTLOOP_MONITOR_S3_{name}_KEY_FILE"] = str(path)
+        settings = {
+            "INSTANCE": instance,
+            "KAFKA_BOOTSTRAP": world.bootstrap,
+            "S3_ENDPOINT": world.access.endpoint,
+            "S3_BUCKET": world.access.bucket,
+            "S3_REGION": world.access.region,
+            "HTTP_PORT": str(self.port),
+            "STATE_DIR": str(world.folder / "state"),
+            "PROJECT": world.project.name,
+            "SESSION_TIMEOUT_SECONDS": "6",
+        }
+        environment |= {f"DRIFTLOOP_MONITOR_{k}": v for k, v in settings.items()} | variables
+        with self.log.open("ab") as log:
+            self.process = subprocess.Popen([sys.executable, "-m", "driftloop_monitor"], env=environment, stderr=log, stdout=log)
+
+    def kill(self) -> None:
+        if self.process.poll() is None:
+            self.process.kill()
+        self.process.wait()
+
+    def terminate(self, seconds: float = 12) -> int:
+        self.process.send_signal(signal.SIGTERM)
+        return self.process.wait(seconds)
+
+    def status(self) -> dict[str, Any]:
+        """Empty while it does not answer."""
+        try:
+            with urllib.request.urlopen(f"http://127.0.0.1:{self.port}/status", timeout=2) as answer:
+                return dict(json.loads(answer.read()))
+        except OSError:
+            return {}
+
+    def folded(self) -> int:
+        """Messages that its partitions have folded, in all."""
+        return sum(self.status().get("partitions", {}).values())
+
+    def wait_for_work(self) -> None:
+        wait_until(lambda: self.alive() and self.folded(), f"{self.instance} to fold something; see its log", 40)
+
+    def tail(self) -> str:
+        return self.log.read_text()[-3000:]
+
+    def alive(self) -> bool:
+        assert self.process.poll() is None, f"{self.instance} ended with {self.process.returncode}:\n{self.tail()}"
+        return True
+
+
+def wait_for_windows(world: World, windows: int, seconds: float = 60) -> list[WindowSketched]:
+    """Until every partition has sketched that many windows."""
+    deadline = time.monotonic() + seconds
+    while True:
+        sketches = world.sketches()
+        seen = {(s.window.start, s.partition) for s in sketches}
+        if len(seen) >= windows * PARTITIONS:
+            return sketches
+        assert any(worker.process.poll() is None for worker in world.workers), f"no worker lives: {world.workers[-1].tail()}"
+        assert time.monotonic() < deadline, f"only {len(seen)} of {windows * PARTITIONS} sketches came"
+        time.sleep(0.3)
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def _pins() -> TrainingPins:
+    digest = "0" * 64
+    return TrainingPins(
+        snapshot=digest,
+        project=digest,
+        environment=digest,
+        code="t",
+        seed=0,
+        threads=1,
+        evaluation_window=None,
+        champion_version=None,
+        champion_epoch=0,
+    )
