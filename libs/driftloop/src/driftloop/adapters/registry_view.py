@@ -66,8 +66,9 @@ class RegistryView:
     def digest(self) -> tuple[int, str]:
         """Offset and digest of what the tables hold, read back in full. Raises ViewBroken, ViewUnavailable."""
         with self._lock, self._translated():
-            db = self._usable()
-            with db:
+            self._usable()
+            # a connection of its own: the one that writes keeps pages in memory and would not see what is on the disk
+            with contextlib.closing(sqlite3.connect(self.path, isolation_level=None, timeout=2.0)) as db:
                 db.execute("BEGIN")
                 if db.execute("PRAGMA quick_check").fetchone()[0] != "ok":
                     raise ViewBroken("quick_check finds damage")

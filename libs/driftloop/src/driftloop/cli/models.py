@@ -1,5 +1,6 @@
 """`driftloop models` and `driftloop registry`: versions, aliases, history, and the state made again from its log."""
 
+import sys
 import tempfile
 from pathlib import Path
 from typing import Any
@@ -84,7 +85,7 @@ def rebuild(as_json: bool) -> None:
     result = {"offset": state.next_offset, "live": live["digest"], "live_database": live["view_digest"], "rebuilt": rebuilt, "same": same}
     emit(result, as_json, lambda console: _compare(console, result))
     if not same:
-        raise click.exceptions.Exit(1)
+        sys.exit(1)
 
 
 def _registry() -> RegistryClient:

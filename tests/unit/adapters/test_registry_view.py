@@ -1,0 +1,126 @@
+"""The SQLite view against the state that it shows."""
+
+import sqlite3
+
+import pytest
+from tests.unit.loop.registry_commands import measured, move_alias, promote, register_project, register_version
+
+from driftloop.adapters.registry_view import RegistryView, ViewBroken, ViewUnavailable
+from driftloop.loop.registry import RegistryState, fold
+
+LOG = (
+    register_project(),
+    register_version("r1"),
+    promote("r1", epoch=0),
+    register_version("r2"),
+    promote("r2", epoch=1, measured=measured(against=1, rows=3)),
+    move_alias(10**30, epoch=1, command_id="refused"),
+    move_alias(2, epoch=0, command_id="challenger", alias="challenger"),
+    move_alias(2, epoch=1, command_id="forth"),
+    register_project("project-2", archive="other"),
+    move_alias(1, epoch=2, command_id="back"),
+)
+
+
+def states():
+    state = RegistryState()
+    for offset, command in enumerate(LOG):
+        state, _ = fold(state, command, offset)
+        yield state
+
+
+@pytest.fixture
+def view(tmp_path):
+    made = RegistryView(tmp_path / "registry.sqlite")
+    made.recreate(RegistryState())
+    yield made
+    made.close()
+
+
+@pytest.mark.parametrize("every", [1, 3, 10])
+def test_view_written_step_by_step_has_the_states_digest(view, every):
+    for n, state in enumerate(states(), 1):
+        if n % every == 0 or n == len(LOG):
+            view.write(state)
+            assert view.digest() == (state.next_offset, state.digest())
+
+
+def test_view_made_at_once_has_the_states_digest(view):
+    *_, last = states()
+
+    view.recreate(last)
+
+    assert view.digest() == (len(LOG), last.digest())
+
+
+def test_people_can_ask_in_sql(view):
+    *_, last = states()
+    view.write(last)
+
+    with sqlite3.connect(view.path) as db:
+        champion = db.execute("SELECT version, epoch FROM aliases WHERE model = 'flights' AND name = 'champion'").fetchall()
+        refused = db.execute("SELECT count(*) FROM commands WHERE NOT accepted").fetchone()
+    db.close()
+
+    assert champion == [(1, 3)]
+    assert refused == (2,)
+
+
+def test_deleted_file_is_noticed_though_sqlite_would_write_on(view):
+    first, second, *_ = states()
+    view.write(first)
+    view.path.unlink()
+
+    with pytest.raises(ViewBroken):
+        view.write(second)
+    view.recreate(second)
+
+    assert view.digest() == (2, second.digest())
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        "UPDATE aliases SET content = replace(content, '\"version\":1', '\"version\":2')",
+        "UPDATE commands SET content = replace(content, 'a person', 'a parson')",
+        "DELETE FROM commands WHERE log_offset = 1",
+        "DELETE FROM versions",
+        "UPDATE meta SET value = value + 1",
+    ],
+)
+def test_changed_content_shows_in_the_digest(view, damage):
+    *_, last = states()
+    view.write(last)
+    with sqlite3.connect(view.path) as db:
+        assert db.execute(damage).rowcount > 0
+    db.close()
+
+    assert view.digest() != (len(LOG), last.digest())
+
+
+@pytest.mark.parametrize("damage", ["UPDATE versions SET content = '{'", "DROP TABLE aliases", "DELETE FROM meta"])
+def test_unreadable_content_is_broken(view, damage):
+    *_, last = states()
+    view.write(last)
+    with sqlite3.connect(view.path) as db:
+        db.execute(damage)
+    db.close()
+
+    with pytest.raises(ViewBroken):
+        view.digest()
+
+
+def test_somebody_elses_lock_is_no_damage(view):
+    first, second, *_ = states()
+    view.write(first)
+    other = sqlite3.connect(view.path, isolation_level=None)
+    other.execute("BEGIN IMMEDIATE")
+    try:
+        with pytest.raises(ViewUnavailable):
+            view.write(second)
+    finally:
+        other.execute("ROLLBACK")
+        other.close()
+    view.write(second)
+
+    assert view.digest() == (2, second.digest())
