@@ -4,9 +4,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from tests.integration.predictor.harness import World, world
 
 from driftloop.local.s3 import S3Access
-from tests.integration.predictor.harness import World, world
 
 
 @pytest.fixture

@@ -13,6 +13,8 @@ from typing import Any, NamedTuple
 
 import httpx
 import pyarrow as pa
+from tests.support.waiting import wait_until
+from tests.unit.predictor.samples import sample_pins, sample_project
 
 from driftloop.adapters.kafka import Producer, Publisher, create_topics, read_topic
 from driftloop.adapters.s3 import MinioObjectStore
@@ -27,8 +29,6 @@ from driftloop.ports import Record
 from driftloop.project import Project, archive_key
 from driftloop.quarantine import Quarantined, read_quarantined
 from driftloop.settings import S3Settings
-from tests.support.waiting import wait_until
-from tests.unit.predictor.samples import sample_pins, sample_project
 
 
 def eventually(what: str, probe: Callable[[], Any], timeout_seconds: float = 60) -> Any:
@@ -43,9 +43,7 @@ class World:
 
     def __init__(self, bootstrap: str, s3: S3Access, name: str, folder: Path, partitions: int = 4) -> None:
         self.bootstrap, self.s3, self.name, self.folder = bootstrap, s3, name, folder
-        settings = S3Settings(
-            endpoint=s3.endpoint, bucket=s3.bucket, region=s3.region, access_key=s3.access_key, secret_key=s3.secret_key
-        )
+        settings = S3Settings(endpoint=s3.endpoint, bucket=s3.bucket, region=s3.region, access_key=s3.access_key, secret_key=s3.secret_key)
         self.store = MinioObjectStore(settings)
         create_topics(bootstrap, [*CONTROL_TOPICS, *stream_topics(name, partitions)])
         self.producer = Producer(bootstrap, client_id=f"test-{name}")
