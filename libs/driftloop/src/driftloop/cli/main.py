@@ -47,7 +47,7 @@ def cli() -> None:
 def main() -> None:
     """The console script. Wrong use is one line on stderr and exit code 2."""
     try:
-        cli.main(standalone_mode=False)
+        sys.exit(cli.main(standalone_mode=False) or 0)  # click returns the code of an Exit that a command raised
     except click.exceptions.Exit as exc:
         sys.exit(exc.exit_code)
     except click.UsageError as exc:
