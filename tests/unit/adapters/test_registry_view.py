@@ -98,7 +98,7 @@ def test_changed_content_shows_in_the_digest(view, damage):
     assert view.digest() != (len(LOG), last.digest())
 
 
-@pytest.mark.parametrize("damage", ["UPDATE versions SET content = '{'", "DROP TABLE aliases", "DELETE FROM meta"])
+@pytest.mark.parametrize("damage", ["UPDATE versions SET content = '{}'", "DROP TABLE aliases", "DELETE FROM meta"])
 def test_unreadable_content_is_broken(view, damage):
     *_, last = states()
     view.write(last)
