@@ -9,14 +9,14 @@ from typing import Any, NamedTuple
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.dataset as ds
-import pyarrow.fs as pa_fs
 from deltalake import DeltaTable, Field
 from deltalake.exceptions import CommitFailedError, DeltaError, DeltaProtocolError, TableNotFoundError
-from deltalake.fs import DeltaStorageHandler
+from deltalake.transaction import CommitProperties
 
 from driftloop.contracts.rows import TIME
 from driftloop.errors import ConfigurationError, ObjectNotFound, TransientError
 from driftloop.lake.cursors import CommitNote, Cursor, TableState, app_id, decode_note, request_app_id
+from driftloop.lake.filesystem import table_files
 from driftloop.settings import S3Settings
 
 __all__ = ["FileEntry", "LakeTable", "app_id", "request_app_id"]
@@ -60,6 +60,7 @@ class LakeTable:
         self.uri = s3.table_uri(stream, table)
         self.delta = delta
         self._options = {**s3.delta_options, **_PATIENCE}
+        self._files = table_files(s3, self.root)
         self._state: TableState | None = None
 
     @classmethod
@@ -76,7 +77,14 @@ class LakeTable:
                 raise
             with store_errors(uri):
                 with suppress(CommitFailedError):  # another writer was faster; its table is opened next
-                    DeltaTable.create(uri, schema, mode="ignore", configuration=CONFIGURATION, storage_options=options)
+                    DeltaTable.create(
+                        uri,
+                        schema,
+                        mode="ignore",
+                        configuration=CONFIGURATION,
+                        storage_options=options,
+                        commit_properties=CommitProperties(max_commit_retries=0),  # a retry would replace the other's table
+                    )
                 delta = DeltaTable(uri, storage_options=options)
         opened = cls(s3, stream, table, delta)
         if schema is not None:
@@ -90,11 +98,6 @@ class LakeTable:
     @property
     def schema(self) -> pa.Schema:
         return pa.schema(self.delta.schema().to_arrow())
-
-    @property
-    def filesystem(self) -> pa_fs.FileSystem:
-        """The table's files, by path below its root."""
-        return pa_fs.PyFileSystem(DeltaStorageHandler(self.uri, self._options))
 
     def refresh(self) -> None:
         """Go to the newest version. Raises TransientError."""
@@ -125,7 +128,7 @@ class LakeTable:
         """What the commit that made ``version`` says; None if others made it. Raises ObjectNotFound, TransientError."""
         path = f"_delta_log/{version:020d}.json"
         try:
-            with store_errors(self.uri), self.filesystem.open_input_file(path) as file:
+            with store_errors(self.uri), self._files.open_input_stream(path) as file:
                 lines = file.read().splitlines()
         except TransientError as exc:
             if isinstance(exc.__cause__, FileNotFoundError):
@@ -178,7 +181,7 @@ class LakeTable:
             return self._at(delta).read(columns, start, end)
         paths = [entry.path for entry in self.files(start, end)]
         with store_errors(self.uri):
-            rows = ds.dataset(paths, schema=self.schema, format="parquet", filesystem=self.filesystem)
+            rows = ds.dataset(paths, schema=self.schema, format="parquet", filesystem=self._files)
             return rows.to_table(columns=None if columns is None else list(columns), filter=in_window(start, end))
 
     def _at(self, delta: DeltaTable) -> "LakeTable":

@@ -1,0 +1,52 @@
+"""Rows and flushes for tests of the lake."""
+
+from datetime import datetime, timedelta
+
+import pyarrow as pa
+from tests.support.traffic import event_id, event_time, inference_rows
+
+from driftloop.contracts.rows import StreamSchema, lake_schema
+from driftloop.lake.commit import Flush
+from driftloop.lake.cursors import Move, app_id
+from driftloop.lake.parquet import encode_file
+
+TOPIC_ID = "topic-id"
+
+
+def lake_inferences(schema: StreamSchema, partition: int, start: int, end: int) -> pa.Table:
+    """Events ``start`` to ``end`` of a partition, each as if it had come in a message of its own."""
+    rows = inference_rows(schema, partition, start, end)
+    rows = rows.append_column("partition", pa.array([partition] * rows.num_rows, pa.int32()))
+    return rows.append_column("offset", pa.array(range(start, end), pa.int64())).cast(lake_schema(schema, "inferences"))
+
+
+def lake_labels(schema: StreamSchema, partition: int, start: int, end: int, *, value: bool = True, delay_seconds: int = 300) -> pa.Table:
+    numbers = range(start, end)
+    times = [event_time(n) for n in numbers]
+    columns = [
+        [event_id(partition, n) for n in numbers],
+        times,
+        [value] * len(times),
+        [time + timedelta(seconds=delay_seconds) for time in times],
+        [partition] * len(times),
+        list(numbers),
+    ]
+    wanted = lake_schema(schema, "labels")
+    return pa.table([pa.array(c, f.type) for c, f in zip(columns, wanted, strict=True)], schema=wanted)
+
+
+def flush_of(
+    rows: pa.Table | None, partition: int, start: int, end: int, *, first: bool | None = None, mark: datetime | None = None
+) -> Flush:
+    """What a writer that read offsets ``[start, end)`` of one partition would commit."""
+    move = Move(
+        cursor=app_id(TOPIC_ID, partition),
+        topic="topic",
+        topic_id=TOPIC_ID,
+        partition=partition,
+        start=start,
+        end=end,
+        first=start == 0,
+    )
+    files = () if rows is None else (encode_file(rows, topic_id=TOPIC_ID, partition=partition, first_offset=start),)
+    return Flush(moves=(move,), files=files, watermarks={} if mark is None else {partition: mark})

@@ -1,0 +1,98 @@
+"""A TCP proxy that forwards a request and loses the answer: the client cannot know what happened."""
+
+import socket
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from urllib.parse import urlsplit
+
+_CHUNK = 1 << 16
+
+
+class LossyProxy:
+    """Stands before one HTTP server. ``lost`` counts the answers that were dropped."""
+
+    def __init__(self, endpoint: str) -> None:
+        url = urlsplit(endpoint)
+        self._upstream = (url.hostname or "127.0.0.1", url.port or 80)
+        self._listener = socket.create_server(("127.0.0.1", 0))
+        self.endpoint = f"http://127.0.0.1:{self._listener.getsockname()[1]}"
+        self._wanted: list[bytes] = []
+        self._left = 0
+        self._refusing = self._refusing_next = False
+        self._lock = threading.Lock()
+        self.lost = 0
+
+    def lose_answers(self, *parts: str, times: int) -> None:
+        """The next ``times`` requests whose first line contains all ``parts`` are carried out; their answers never arrive."""
+        with self._lock:
+            self._wanted, self._left = [part.encode() for part in parts], times
+
+    def refuse_after_loss(self) -> None:
+        """After the next lost answer, close every new connection until ``recover``."""
+        self._refusing_next = True
+
+    def recover(self) -> None:
+        self._refusing = self._refusing_next = False
+
+    def _matches(self, data: bytes) -> bool:
+        with self._lock:
+            line = data.split(b"\r\n", 1)[0]
+            if self._left and b" HTTP/1." in line and all(part in line for part in self._wanted):
+                self._left -= 1
+                return True
+        return False
+
+    def _serve(self) -> None:
+        while True:
+            try:
+                client, _ = self._listener.accept()
+            except OSError:  # closed: the end
+                return
+            if self._refusing:
+                client.close()
+                continue
+            try:
+                server = socket.create_connection(self._upstream, timeout=10)
+            except OSError:
+                client.close()
+                continue
+            server.settimeout(None)
+            losing = threading.Event()
+            threading.Thread(target=self._requests, args=(client, server, losing), daemon=True).start()
+            threading.Thread(target=self._answers, args=(client, server, losing), daemon=True).start()
+
+    def _requests(self, client: socket.socket, server: socket.socket, losing: threading.Event) -> None:
+        with suppress(OSError):
+            while data := client.recv(_CHUNK):
+                if self._matches(data):
+                    losing.set()
+                server.sendall(data)
+        _close(client, server)
+
+    def _answers(self, client: socket.socket, server: socket.socket, losing: threading.Event) -> None:
+        with suppress(OSError):
+            while data := server.recv(_CHUNK):
+                if losing.is_set():
+                    self.lost += 1
+                    self._refusing = self._refusing_next
+                    break
+                client.sendall(data)
+        _close(client, server)
+
+
+def _close(*sockets: socket.socket) -> None:
+    for each in sockets:
+        with suppress(OSError):
+            each.shutdown(socket.SHUT_RDWR)
+        each.close()
+
+
+@contextmanager
+def lossy_proxy(endpoint: str) -> Iterator[LossyProxy]:
+    proxy = LossyProxy(endpoint)
+    threading.Thread(target=proxy._serve, daemon=True).start()
+    try:
+        yield proxy
+    finally:
+        proxy._listener.close()
