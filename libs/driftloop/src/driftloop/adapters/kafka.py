@@ -1,6 +1,6 @@
 """Kafka, as the ports promise it."""
 
-from driftloop.adapters.kafka_admin import check_topics, create_topics, partitions_of, read_topic, topic_id
+from driftloop.adapters.kafka_admin import check_topics, create_topics, partitions_of, read_topic, stream_topic, topic_id
 from driftloop.adapters.kafka_consumer import AssignedConsumer, GroupConsumer
 from driftloop.adapters.kafka_producer import Producer, Publisher
 
@@ -13,5 +13,6 @@ __all__ = [
     "create_topics",
     "partitions_of",
     "read_topic",
+    "stream_topic",
     "topic_id",
 ]

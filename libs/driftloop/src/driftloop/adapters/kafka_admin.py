@@ -94,6 +94,11 @@ def _describe(bootstrap: str, topic: str) -> dict[str, Any]:
 
 def read_topic(bootstrap: str, topic: str, *, start: Mapping[int, int] | None = None) -> list[Record]:
     """Everything in the topic up to its end at the time of the call, from ``start`` (by partition) or the beginning."""
+    return list(stream_topic(bootstrap, topic, start=start))
+
+
+def stream_topic(bootstrap: str, topic: str, *, start: Mapping[int, int] | None = None) -> Iterator[Record]:
+    """The same one by one, for topics that do not fit into memory; the end is that at the time of the first record."""
     tps = [TopicPartition(topic, p) for p in range(partitions_of(bootstrap, topic))]
     consumer = AssignedConsumer(bootstrap, tps, client_id="driftloop-reader")
     try:
@@ -101,11 +106,9 @@ def read_topic(bootstrap: str, topic: str, *, start: Mapping[int, int] | None = 
         for tp in tps:
             at[tp] = max(at[tp], (start or {}).get(tp.partition, 0))
             consumer.seek(tp, at[tp])
-        records: list[Record] = []
         while any(at[tp] < ends[tp] for tp in tps):
             for tp, batch in consumer.poll(1.0, max_records=5000).items():
-                records.extend(r for r in batch if r.offset < ends[tp])
+                yield from (r for r in batch if r.offset < ends[tp])
             at = {tp: consumer.position(tp) for tp in tps}
-        return records
     finally:
         consumer.close()

@@ -2,7 +2,7 @@
 
 from typing import NamedTuple
 
-from driftloop.adapters.kafka import read_topic
+from driftloop.adapters.kafka import stream_topic
 from driftloop.adapters.s3 import MinioObjectStore
 from driftloop.artifact.model_files import load_model
 from driftloop.contracts import topics
@@ -43,9 +43,9 @@ def reckon(
         versions=tuple(version_stories(model, journal, {s.window: s.closed for s in story.settled}, first_predictions(taken))),
         conservation=conservation(
             project.stream,
-            requests=read_topic(bootstrap, topics.requests(project.stream)),
-            labels=read_topic(bootstrap, topics.labels(project.stream)),
-            quarantine=read_topic(bootstrap, topics.quarantine(project.stream)),
+            requests=stream_topic(bootstrap, topics.requests(project.stream)),
+            labels=stream_topic(bootstrap, topics.labels(project.stream)),
+            quarantine=stream_topic(bootstrap, topics.quarantine(project.stream)),
             inferences_table=taken,
             labels_table=labels.read(["partition", "offset", "event_id"]),
             acknowledged=(replay.requests, replay.labels),

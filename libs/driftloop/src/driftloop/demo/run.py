@@ -26,10 +26,12 @@ from driftloop.demo.settling import Settling
 from driftloop.demo.standing import Standing, standing
 from driftloop.demo.story import Story
 from driftloop.local.addresses import StackAddresses
+from driftloop.local.readiness import wait_for_services
 from driftloop.ports import TopicPartition
 from driftloop.project import Project, read_project
 
 CLIENT = "driftloop-demo"
+SERVICES_READY_SECONDS = 120.0
 
 
 class Options(NamedTuple):
@@ -56,7 +58,8 @@ def run_demo(options: Options, home: Path, register: Register, console: Console)
     console.print(f"{len(flights.requests):,} flights; starting Kafka, S3 and the services in {demo_home}")
     with standing(demo_home, options.port_base, keep=options.keep) as stack:
         project = register(folder, stack.addresses)
-        console.print(f"stack ready after {time.monotonic() - began:.1f} s; project {project.name} registered")
+        wait_for_services(stack.addresses, SERVICES_READY_SECONDS, stack.failures)
+        console.print(f"project {project.name} registered and every service ready after {time.monotonic() - began:.1f} s")
         with Screen(console, total) as screen:
             report = _told(options, stack, project, flights, screen, began)
     home.mkdir(parents=True, exist_ok=True)

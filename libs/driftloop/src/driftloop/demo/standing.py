@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
-from driftloop.local.addresses import StackAddresses
+from driftloop.local.addresses import StackAddresses, read_addresses
 from driftloop.local.background import end_in_background, start_in_background
 from driftloop.local.prepare import prepare_stack
 from driftloop.local.stack import SERVICES, LocalStack
@@ -41,7 +41,7 @@ def standing(home: Path, port_base: int, *, keep: bool) -> Iterator[Standing]:
     if keep:
         addresses = start_in_background(home, port_base, SERVICES)
         try:
-            yield Standing(addresses, dict)
+            yield Standing(addresses, lambda: read_addresses(home).failures)
         except KeyboardInterrupt:
             with _undisturbed():
                 end_in_background(home)

@@ -1,0 +1,112 @@
+"""The demo as a person runs it: one command, its exit code, its file, and nothing left behind."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from tests.support.servers import REPOSITORY, shared_cache
+from tests.support.waiting import wait_until
+
+from driftloop.local.ports import SPAN, free_port_base, is_free
+
+FRACTION = "0.04"  # 13,528 flights: every window keeps more than the 200 labels that a retraining asks for
+READY_SECONDS = 150
+STOP_SECONDS = 10
+
+
+class Demo:
+    """A running `driftloop demo` in a home of its own."""
+
+    def __init__(self, home: Path) -> None:
+        self.home, self.port_base = home, free_port_base()
+        command = [str(Path(sys.executable).parent / "driftloop"), "demo", "--fraction", FRACTION, "--port-base", str(self.port_base)]
+        self.output = home.parent / "output.txt"
+        with self.output.open("wb") as output:
+            self.process = subprocess.Popen(
+                command,
+                cwd=REPOSITORY,
+                env={**os.environ, "DRIFTLOOP_HOME": str(home), "DRIFTLOOP_CACHE": str(shared_cache())},
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,  # a Ctrl-C of the test run is not for it
+            )
+
+    def said(self, words: str) -> bool:
+        """Whether the output holds these words; fails at once when the demo has ended without them."""
+        text = " ".join(self.output.read_text(encoding="utf-8").split())
+        assert words in text or self.process.poll() is None, text
+        return words in text
+
+    def left_behind(self) -> list[str]:
+        """Processes that still run from this home, and ports that are still taken."""
+        running = [str(pid) for pid in _processes() if str(self.home) in _command_of(pid)]
+        return running + [f"port {port}" for port in range(self.port_base, self.port_base + SPAN) if not is_free(port)]
+
+
+@pytest.fixture
+def demo(tmp_path: Path) -> Iterator[Demo]:
+    made = Demo(tmp_path / "home")
+    try:
+        yield made
+    finally:
+        if made.process.poll() is None:
+            made.process.send_signal(signal.SIGINT)
+            try:
+                made.process.wait(2 * STOP_SECONDS)
+            except subprocess.TimeoutExpired:
+                made.process.kill()  # its children end with it
+
+
+@pytest.mark.timeout(600)
+def test_a_part_of_the_year_closes_the_loop(demo: Demo) -> None:
+    code = demo.process.wait(580)
+    text = demo.output.read_text(encoding="utf-8")
+    assert code == 0, text
+    found = json.loads((demo.home / "demo.json").read_bytes())
+
+    assert {"seconds", "auc_frozen", "auc_loop", "windows", "versions", "conservation"} <= set(found)
+    account = found["conservation"]
+    assert account["ok"]
+    assert account["sent"] == account["lake"] == 13_528 + 13_155
+    assert account["quarantined"] == 0
+    windows = found["windows"]
+    assert len(windows) == 20
+    assert all(window["retrain"] is not None for window in windows)
+    assert all(window["unscored"] == (window["rows"] if window["number"] <= 2 else 0) for window in windows)
+    assert windows[2]["scored_by"] == [1]
+    assert len(found["versions"]) > 5
+    promoted = [version for version in found["versions"] if version["promoted"]]
+    assert all(version["moments"]["promoted"] for version in promoted)
+    assert (demo.home / "demo.svg").read_text(encoding="utf-8").startswith("<svg")
+    assert demo.left_behind() == []
+
+
+@pytest.mark.timeout(300)
+def test_ctrl_c_stops_everything_within_ten_seconds(demo: Demo) -> None:
+    wait_until(lambda: demo.said("every service ready"), "the stack to be ready", READY_SECONDS)
+    assert demo.left_behind() != []
+    demo.process.send_signal(signal.SIGINT)
+    began = time.monotonic()
+    code = demo.process.wait(2 * STOP_SECONDS)
+
+    assert time.monotonic() - began < STOP_SECONDS
+    assert code == 130
+    assert demo.left_behind() == []
+
+
+def _processes() -> list[int]:
+    return [int(path.name) for path in Path("/proc").iterdir() if path.name.isdigit()]
+
+
+def _command_of(pid: int) -> str:
+    try:
+        told = Path(f"/proc/{pid}/cmdline").read_bytes() + Path(f"/proc/{pid}/environ").read_bytes()
+    except OSError:  # ended, or somebody else's
+        return ""
+    return told.decode(errors="replace")
