@@ -211,7 +211,6 @@ def test_two_registries_on_one_log_agree_and_let_one_racer_win(world, tmp_path):
                 answers = pool.map(lambda n, e=epoch: move((one, other)[n % 2], world, 1 + n % 3, e), range(8))
             assert sorted(answer.status_code for answer in answers) == [200] + [409] * 7
             epoch += 1
-            # what one acknowledged, the other shows at once
             assert {r.get(f"/models/{world.model}/aliases/champion")["epoch"] for r in (one, other)} == {epoch}
 
         versions = [r.get(f"/models/{world.model}")["versions"] for r in (one, other)]
@@ -219,6 +218,14 @@ def test_two_registries_on_one_log_agree_and_let_one_racer_win(world, tmp_path):
         assert [version["version"] for version in versions[0]] == [1, 2, 3]
         for answers in (one.get("/digest"), other.get("/digest")):
             assert answers["digest"] == answers["view_digest"] == state_from_log(world.bootstrap, answers["offset"]).digest()
+
+
+def test_read_from_one_registry_shows_what_the_other_has_acknowledged(world, tmp_path):
+    with registry(world, tmp_path, "registry-0") as one, registry(world, tmp_path, "registry-1") as other:
+        set_up(world, one)
+        for epoch in range(1, 51):
+            assert move(one, world, 1 + epoch % 2, epoch).status_code == 200
+            assert other.get(f"/models/{world.model}/aliases/champion")["epoch"] == epoch + 1
 
 
 def test_kill_under_load_loses_no_acknowledged_move(world, tmp_path):
