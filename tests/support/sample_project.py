@@ -1,0 +1,31 @@
+"""A project over the small stream of ``tests.support.traffic``."""
+
+from driftloop.contracts.rows import StreamSchema
+from driftloop.project import CONFIG_FILE, PIPELINE_FILE, Project, parse_project
+
+_CONFIG = """
+[project]
+name = "{stream}"
+model = "{stream}"
+
+[stream]
+name = "{stream}"
+split_salt = "{split_salt}"
+
+[features]
+{features}
+
+[target]
+name = "{target.name}"
+type = "{target.type}"
+metric = "roc_auc"
+
+[windows]
+every = "1h"
+"""
+
+
+def sample_project(schema: StreamSchema, split_salt: str = "driftloop") -> Project:
+    features = "\n".join(f'{f.name} = "{f.type}"' for f in schema.features)
+    config = _CONFIG.format(stream=schema.stream, split_salt=split_salt, features=features, target=schema.target)
+    return parse_project({CONFIG_FILE: config.encode(), PIPELINE_FILE: b"def build():\n    raise NotImplementedError\n"}, where="sample")
