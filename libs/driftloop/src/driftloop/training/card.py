@@ -1,0 +1,64 @@
+"""The model card: what a version is, how good it is on keys that it never saw, and what it was compared with."""
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from driftloop.contracts.parts import CandidateResult, GateMeasurements, Interval, TrainingPins
+from driftloop.contracts.rows import StreamSchema
+
+
+def render_card(
+    *,
+    model: str,
+    schema: StreamSchema,
+    request_id: str,
+    pins: TrainingPins,
+    recipe: str,
+    start: datetime | None,
+    end: datetime,
+    rows: int,
+    metric: str,
+    held_out_rows: int,
+    held_out: Interval | None,
+    candidates: Sequence[CandidateResult],
+    measurements: GateMeasurements | None,
+    notes: Sequence[str],
+) -> str:
+    """Markdown. Holds no wall time: the same training gives the same card."""
+    lines = [f"# {model}", "", f"Predicts `{schema.target.name}` ({schema.target.task}) on the stream `{schema.stream}`.", ""]
+    lines += ["## Quality", ""]
+    lines.append(f"On {held_out_rows} rows whose split keys were never fitted (buckets 9,000 to 9,999): {metric} {_interval(held_out)}.")
+    lines += ["", *_comparison(measurements), "", "## Candidates", "", "| recipe | rows | " + metric + " |", "|---|---|---|"]
+    for candidate in candidates:
+        lines.append(f"| {candidate.recipe} | {candidate.rows} | {candidate.error or _number(candidate.metric)} |")
+    if not candidates:
+        lines.append(f"| {recipe} | {rows} | not compared: the first version |")
+    span = f"from {start.isoformat()}" if start else "from the beginning"
+    lines += ["", "## Training data", ""]
+    lines.append(f"Recipe `{recipe}`: {rows} labelled rows, event time {span} up to {end.isoformat()} (exclusive).")
+    lines += ["", "## Inputs", "", *(f"- `{feature.name}`: {feature.type}" for feature in schema.features)]
+    lines += ["", "## Provenance", ""]
+    lines += [f"- request `{request_id}`", f"- snapshot `{pins.snapshot}`", f"- project `{pins.project}`"]
+    lines += [f"- environment `{pins.environment}`, driftloop {pins.code}, seed {pins.seed}, {pins.threads} threads"]
+    if notes:
+        lines += ["", "## Notes", "", *(f"- {note}" for note in notes)]
+    return "\n".join(lines) + "\n"
+
+
+def _comparison(measured: GateMeasurements | None) -> list[str]:
+    if measured is None:
+        return ["Not compared with a champion."]
+    window = f"{measured.window.start.isoformat()} to {measured.window.end.isoformat()}"
+    return [
+        f"Its recipe on {measured.rows} labelled rows of the window {window}, fitted without them: "
+        f"{_number(measured.candidate)} against {_number(measured.champion)} of version {measured.champion_version}; "
+        f"gain {measured.gain:+.4f}, at least {measured.gain_lower:+.4f} with {measured.confidence:.0%} confidence."
+    ]
+
+
+def _interval(value: Interval | None) -> str:
+    return "not defined" if value is None else f"{value.value:.4f} (90 % interval {value.lower:.4f} to {value.upper:.4f})"
+
+
+def _number(value: float | None) -> str:
+    return "not defined" if value is None else f"{value:.4f}"

@@ -1,0 +1,115 @@
+"""Candidates against one another and against the champion, on the newest labelled window, which none was fitted on."""
+
+import time
+from collections.abc import Callable
+from datetime import datetime
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from driftloop.artifact import skops_file
+from driftloop.contracts.parts import CandidateResult, GateMeasurements, Window
+from driftloop.errors import IntegrityError, UserError
+from driftloop.project import Project
+from driftloop.training.candidates import ALL, choose, training_start
+from driftloop.training.evaluation import measured_values, metric_of, paired_gain
+from driftloop.training.fit import Mask, TrainingRows
+from driftloop.training.job import CHAMPION_FILE, Job, Progress
+from driftloop.training.user_code import PipelineError, call
+
+Fit = Callable[[str, Mask], Any]  # recipe, rows → fitted pipeline
+Report = Callable[[Progress], None]
+
+
+class Comparison(NamedTuple):
+    """The recipe to go on with, and how it was found. ``notes`` are for the card."""
+
+    recipe: str
+    candidates: tuple[CandidateResult, ...] = ()
+    measurements: GateMeasurements | None = None
+    notes: tuple[str, ...] = ()
+
+
+def first_version(project: Project) -> Comparison:
+    """Without a champion nothing is compared: all history, if the project has that recipe."""
+    recipes = project.training.candidates
+    return Comparison(ALL if ALL in recipes else recipes[0], notes=("There was no champion to compare with.",))
+
+
+class Comparer:
+    """Fits every recipe on what came before the window, and measures it there."""
+
+    def __init__(self, job: Job, project: Project, rows: TrainingRows, folder: Path, fit: Fit, report: Report) -> None:
+        self._job, self._project, self._rows, self._folder, self._fit, self._report = job, project, rows, folder, fit, report
+        self._values: dict[str, Any] = {}
+        self._detail = ""
+
+    def compare(self) -> Comparison:
+        """Raises UserError when no candidate could be measured."""
+        window = self._job.pins.evaluation_window
+        if window is None:
+            raise UserError("there is no closed window with labels to judge candidates on")
+        judged = self._rows.between(window.start, window.end)
+        if not judged.any():
+            raise UserError(f"the window {window.start.isoformat()} to {window.end.isoformat()} has no labelled rows to judge on")
+        results = tuple(self._candidate(recipe, window.start, judged) for recipe in self._project.training.candidates)
+        chosen = choose(results, self._project.training.margin)
+        if chosen is None:
+            reasons = "; ".join(f"{result.recipe}: {result.error}" for result in results)
+            raise PipelineError(f"no candidate could be measured: {reasons}", self._detail)
+        measurements, notes = self._against_champion(window, judged, self._values[chosen.recipe])
+        return Comparison(chosen.recipe, results, measurements, notes)
+
+    def _candidate(self, recipe: str, end: datetime, judged: Mask) -> CandidateResult:
+        """A recipe that cannot be fitted is a result too: the others may still win."""
+        mask = self._rows.between(training_start(recipe, self._project.windows, end), end)
+        started = time.monotonic()
+        metric, error = None, None
+        try:
+            pipeline = self._fit(recipe, mask)
+            self._values[recipe] = call("scoring", lambda: self._measured(pipeline, judged))
+            metric = metric_of(self._project.metric, self._rows.labels[judged], self._values[recipe])
+            error = None if metric is not None else f"{self._project.metric} is not defined on {int(judged.sum())} rows of the window"
+        except UserError as exc:
+            error = str(exc)
+            self._detail = self._detail or getattr(exc, "detail", "")
+        seconds = round(time.monotonic() - started, 3)
+        rows = self._rows.fitted(mask)
+        self._report(Progress(step="measured", recipe=recipe, rows=rows, metric=metric, seconds=seconds))
+        return CandidateResult(recipe=recipe, rows=rows, metric=metric, seconds=seconds, error=error)
+
+    def _against_champion(self, window: Window, judged: Mask, ours: Any) -> tuple[GateMeasurements | None, tuple[str, ...]]:
+        """Without measurements the gate does not promote; the version can still be promoted by a person."""
+        version = self._job.pins.champion_version
+        if version is None or not self._job.has_champion:
+            return None, (f"The champion could not be compared: {self._job.champion_note}.",)
+        try:
+            champion = skops_file.load((self._folder / CHAMPION_FILE).read_bytes(), self._project.training.trusted_types)
+            theirs = call("scoring with the champion", lambda: self._measured(champion, judged))
+        except (IntegrityError, UserError) as exc:
+            return None, (f"The champion, version {version}, could not be compared: {exc}.",)
+        confidence, metric = self._project.promotion.confidence, self._project.metric
+        labels = self._rows.labels[judged]
+        gain = paired_gain(metric, labels, ours, theirs, confidence=confidence, seed=self._job.pins.seed)
+        if gain is None:
+            return None, (f"{metric} of the champion, version {version}, is not defined on the window.",)
+        self._report(Progress(step="compared", rows=len(labels), metric=gain.champion))
+        measurements = GateMeasurements(
+            window=window,
+            metric=metric,
+            rows=len(labels),
+            candidate=gain.candidate,
+            champion=gain.champion,
+            gain=gain.gain,
+            gain_lower=gain.lower,
+            confidence=confidence,
+            champion_version=version,
+        )
+        return measurements, ()
+
+    def _measured(self, pipeline: Any, mask: Mask) -> Any:
+        predictions, scores = self._rows.scores(pipeline, mask)
+        if not np.isfinite(scores).all():
+            raise UserError("the model gives scores that are not finite numbers")
+        return measured_values(self._project.metric, self._project.schema, predictions, scores)

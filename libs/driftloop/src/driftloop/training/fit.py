@@ -1,0 +1,82 @@
+"""Fit one recipe: the same rows, seed and threads give the same model."""
+
+import random
+from collections.abc import Callable
+from datetime import datetime
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+import pyarrow as pa
+from threadpoolctl import threadpool_limits
+
+from driftloop.artifact.scoring import Scorer, target_values, to_frame
+from driftloop.errors import UserError
+from driftloop.lake.split import buckets, held_out, split_keys
+from driftloop.project import Project
+
+MIN_ROWS = 20
+
+Mask = npt.NDArray[np.bool_]
+
+
+class TrainingRows:
+    """A snapshot's labelled rows, converted once; recipes and windows are masks over them."""
+
+    def __init__(self, table: pa.Table, project: Project) -> None:
+        self.table = table
+        self.schema = project.schema
+        self.frame: pd.DataFrame = to_frame(table, project.schema)
+        self.labels: npt.NDArray[Any] = target_values(table.column("label"), project.schema)
+        self.held_out: Mask = held_out(buckets(split_keys(table, project.split_key), project.split_salt))
+        self._times = table.column("event_time").cast(pa.int64()).to_numpy()
+
+    def between(self, start: datetime | None, end: datetime) -> Mask:
+        """Rows with event time in ``[start, end)``."""
+        mask: Mask = self._times < _microseconds(end)
+        return mask if start is None else mask & (self._times >= _microseconds(start))
+
+    def fitted(self, mask: Mask) -> int:
+        """How many of the masked rows are fitted on."""
+        return int((mask & ~self.held_out).sum())
+
+    def scores(self, pipeline: Any, mask: Mask) -> "tuple[npt.NDArray[Any], npt.NDArray[np.float64]]":
+        """Predictions and scores of the masked rows; raises what the pipeline raises."""
+        return Scorer(pipeline, self.schema).raw(self.frame[mask])
+
+
+def fit(build: Callable[[], Any], rows: TrainingRows, mask: Mask, *, seed: int, threads: int) -> Any:
+    """A new pipeline fitted on the masked rows that are not held out.
+
+    Raises UserError when there is nothing to learn from, and whatever the user's code raises.
+    """
+    fitted_on = mask & ~rows.held_out
+    labels = rows.labels[fitted_on]
+    if len(labels) < MIN_ROWS:
+        raise UserError(f"{len(labels)} labelled rows to fit on, fewer than {MIN_ROWS}")
+    if rows.schema.target.task != "regression" and len(np.unique(labels)) < 2:
+        raise UserError(f"all {len(labels)} labels are {labels[0]!s}: one class cannot be learned")
+    random.seed(seed)
+    np.random.seed(seed)  # the legacy state is what a pipeline without random_state draws from
+    pipeline = build()
+    for method in ("fit", "predict", "get_params"):
+        if not hasattr(pipeline, method):
+            raise UserError(f"build() returned a {type(pipeline).__name__}, not a scikit-learn pipeline")
+    unseeded = {name: seed for name, value in pipeline.get_params().items() if name.endswith("random_state") and value is None}
+    pipeline.set_params(**unseeded)
+    with threadpool_limits(threads):
+        return pipeline.fit(rows.frame[fitted_on], labels)
+
+
+def check_sanity(scores: npt.NDArray[np.float64]) -> None:
+    """Raises UserError for a model that must not be deployed: scores that are not finite, or all the same."""
+    bad = int((~np.isfinite(scores)).sum())
+    if bad:
+        raise UserError(f"the model gives {bad} of {len(scores)} rows a score that is not a finite number")
+    if len(scores) > 1 and np.all(scores == scores[0]):
+        raise UserError(f"the model gives every row the same score, {scores[0]:.6g}")
+
+
+def _microseconds(time: datetime) -> int:
+    return pa.scalar(time, pa.timestamp("us", tz="UTC")).cast(pa.int64()).as_py()  # type: ignore[no-any-return]

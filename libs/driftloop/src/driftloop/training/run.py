@@ -1,0 +1,132 @@
+"""One training run: compare, refit the winner with the window included, check it, write the version's files."""
+
+import hashlib
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import numpy as np
+import pyarrow as pa
+
+from driftloop.artifact import model_files
+from driftloop.contracts.parts import CandidateResult, Interval
+from driftloop.errors import UserError
+from driftloop.lake.split import SplitRule
+from driftloop.loop.performance import measure
+from driftloop.profile.reference import build_profile
+from driftloop.project import Project
+from driftloop.training.candidates import training_start
+from driftloop.training.card import render_card
+from driftloop.training.comparison import Comparer, Comparison, Report, first_version
+from driftloop.training.environment import describe_environment
+from driftloop.training.evaluation import measured_values
+from driftloop.training.fit import Mask, TrainingRows, check_sanity, fit
+from driftloop.training.job import Job, Progress, Trained
+from driftloop.training.user_code import call, dump_checked, load_build
+
+CHECKED_ROWS = 2000  # scored before storing and after loading
+
+
+class TrainingRun:
+    """The steps of one job over one set of rows. All user code runs in here."""
+
+    def __init__(self, job: Job, project: Project, rows: TrainingRows, folder: Path, report: Report) -> None:
+        self._job, self._project, self._rows, self._folder, self._report = job, project, rows, folder, report
+        self._build = load_build(project.files, folder / "project")
+
+    def run(self) -> Trained:
+        """Raises UserError with a reason that a person understands."""
+        compared = self._compare()
+        mask = self._rows.between(training_start(compared.recipe, self._project.windows, self._job.end), self._job.end)
+        pipeline = self._fit(compared.recipe, mask)
+        self._report(Progress(step="refitted", recipe=compared.recipe, rows=self._rows.fitted(mask)))
+        data, loaded = dump_checked(pipeline, self._project.files, self._project.training.trusted_types)
+        predictions, scores = call("scoring", lambda: self._rows.scores(loaded, mask))
+        check_sanity(scores)
+        self._check_same(pipeline, mask, scores)
+        self._write(data, compared, mask, predictions, scores)
+        return Trained(
+            recipe=compared.recipe,
+            rows=self._rows.fitted(mask),
+            candidates=compared.candidates,
+            measurements=compared.measurements,
+            environment=describe_environment(),
+        )
+
+    def _compare(self) -> Comparison:
+        if self._job.pins.champion_version is None:
+            return first_version(self._project)
+        return Comparer(self._job, self._project, self._rows, self._folder, self._fit, self._report).compare()
+
+    def _fit(self, recipe: str, mask: Mask) -> Any:
+        pins = self._job.pins
+        return call(f"fitting {recipe}", lambda: fit(self._build, self._rows, mask, seed=pins.seed, threads=pins.threads))
+
+    def _check_same(self, pipeline: Any, mask: Mask, stored: Any) -> None:
+        """What will be deployed is what was fitted."""
+        few = np.zeros_like(mask)
+        few[np.flatnonzero(mask)[:CHECKED_ROWS]] = True
+        _, scores = call("scoring", lambda: self._rows.scores(pipeline, few))
+        if not np.array_equal(scores, stored[: len(scores)]):
+            raise UserError("the stored model scores otherwise than the fitted one: its state cannot be stored by skops")
+
+    def _write(self, data: bytes, compared: Comparison, mask: Mask, predictions: Any, scores: Any) -> None:
+        fitted = ~self._rows.held_out[mask]
+        bins = self._project.monitoring.bins
+        profile = build_profile(self._rows.table.filter(pa.array(mask & ~self._rows.held_out)), scores[fitted], self._project.schema, bins)
+        contents = {
+            model_files.MODEL: data,
+            model_files.PROFILE: profile.encode(),
+            model_files.CARD: self._card(compared, mask, predictions[~fitted], scores[~fitted]).encode(),
+            model_files.LINEAGE: msgspec.json.encode(self._lineage(compared, mask), order="deterministic"),
+        }
+        for name, content in contents.items():
+            (self._folder / name).write_bytes(content)
+        self._report(Progress(step="written", recipe=compared.recipe))
+
+    def _card(self, compared: Comparison, mask: Mask, predictions: Any, scores: Any) -> str:
+        job, project = self._job, self._project
+        labels = self._rows.labels[mask & self._rows.held_out]
+        held_out: Interval | None = None
+        if len(labels):
+            held_out = measure(project.metric, labels, measured_values(project.metric, project.schema, predictions, scores), job.pins.seed)
+        return render_card(
+            model=job.model,
+            schema=project.schema,
+            request_id=job.request_id,
+            pins=job.pins,
+            recipe=compared.recipe,
+            start=training_start(compared.recipe, project.windows, job.end),
+            end=job.end,
+            rows=self._rows.fitted(mask),
+            metric=project.metric,
+            held_out_rows=len(labels),
+            held_out=held_out,
+            candidates=compared.candidates,
+            measurements=compared.measurements,
+            notes=compared.notes,
+        )
+
+    def _lineage(self, compared: Comparison, mask: Mask) -> dict[str, Any]:
+        """From bytes to bytes: everything that this version was made from. Wall times are left out: they change nothing."""
+        job, project = self._job, self._project
+        return {
+            "model": job.model,
+            "request_id": job.request_id,
+            "pins": job.pins,
+            "stream": project.stream,
+            "schema": project.schema,
+            "split": SplitRule(key=project.split_key, salt=project.split_salt),
+            "recipe": compared.recipe,
+            "training_start": training_start(compared.recipe, project.windows, job.end),
+            "training_end": job.end,
+            "rows": self._rows.fitted(mask),
+            "held_out_rows": int((mask & self._rows.held_out).sum()),
+            "candidates": [_without_seconds(candidate) for candidate in compared.candidates],
+            "measurements": compared.measurements,
+            "pipeline_sha256": hashlib.sha256(project.files["pipeline.py"]).hexdigest(),
+        }
+
+
+def _without_seconds(candidate: CandidateResult) -> CandidateResult:
+    return msgspec.structs.replace(candidate, seconds=0.0)

@@ -1,0 +1,150 @@
+import subprocess
+import sys
+
+import msgspec
+import pytest
+from tests.unit.training import jobs
+
+from driftloop.artifact import skops_file
+from driftloop.profile.reference import Profile
+from driftloop.training.environment import child_variables, environment_digest
+from driftloop.training.job import RESULT_FILE
+
+FILES = ("model.skops", "profile.json", "card.md", "lineage.json")
+
+
+@pytest.fixture(scope="module")
+def first(tmp_path_factory):
+    """A first version, trained without a champion on three windows."""
+    folder = tmp_path_factory.mktemp("first") / "job"
+    jobs.prepare(folder, jobs.project(), jobs.rows(), jobs.window(2))
+    return folder, jobs.run(folder)
+
+
+def test_the_first_version_is_fitted_on_all_history_and_measured_against_nobody(first):
+    folder, result = first
+    assert result.failure is None
+    assert (result.trained.recipe, result.trained.candidates, result.trained.measurements) == ("all", (), None)
+    profile = Profile.decode((folder / "profile.json").read_bytes())
+    assert profile.rows == result.trained.rows < jobs.rows().num_rows
+    assert "no champion" in (folder / "card.md").read_text()
+
+
+def test_held_out_keys_are_never_fitted(first):
+    folder, result = first
+    lineage = msgspec.json.decode((folder / "lineage.json").read_bytes())
+    assert lineage["rows"] == result.trained.rows
+    assert lineage["held_out_rows"] == jobs.rows().num_rows - result.trained.rows > 0
+
+
+def test_the_same_job_gives_the_same_bytes_in_another_process_with_another_hash_seed(first, tmp_path):
+    folder, _ = first
+    jobs.prepare(tmp_path / "again", jobs.project(), jobs.rows(), jobs.window(2))
+    jobs.run(tmp_path / "again", PYTHONHASHSEED="77")
+    for name in FILES:
+        assert (tmp_path / "again" / name).read_bytes() == (folder / name).read_bytes(), name
+
+
+def test_a_seed_is_given_to_whatever_has_none(first):
+    folder, _ = first
+    assert skops_file.load((folder / "model.skops").read_bytes()).steps[-1][1].random_state == 0
+
+
+def test_a_champion_that_the_world_has_left_behind_is_beaten_on_the_window(first, tmp_path):
+    champion = (first[0] / "model.skops").read_bytes()
+    flipped = jobs.rows(windows=6, seed=1)
+    label = [(not v) if i >= 900 else v for i, v in enumerate(flipped.column("label").to_pylist())]
+    table = flipped.set_column(flipped.column_names.index("label"), "label", [label])
+    jobs.prepare(tmp_path / "job", jobs.project(), table, jobs.window(5), champion)
+    result = jobs.run(tmp_path / "job").trained
+    measured = result.measurements
+    assert measured.champion < 0.2 < 0.8 < measured.candidate
+    assert measured.gain_lower == pytest.approx(measured.gain, abs=0.1)
+    assert (measured.champion_version, measured.window, measured.rows) == (7, jobs.window(5), 300)
+    assert [c.recipe for c in result.candidates] == ["all", "last:1"]
+    assert result.recipe == "last:1"  # all history still remembers the old world
+    lineage = msgspec.json.decode((tmp_path / "job" / "lineage.json").read_bytes())
+    assert lineage["rows"] + lineage["held_out_rows"] == 300  # refitted on the judged window, which `last:1` ends with
+
+
+def test_candidates_do_not_see_the_window_that_they_are_judged_on(first, tmp_path):
+    champion = (first[0] / "model.skops").read_bytes()
+    jobs.prepare(tmp_path / "job", jobs.project(), jobs.rows(windows=3, flip_in=2), jobs.window(2), champion)
+    result = jobs.run(tmp_path / "job").trained
+    assert all(candidate.metric < 0.2 for candidate in result.candidates)
+
+
+@pytest.mark.parametrize(
+    ("pipeline", "reason"),
+    [
+        ("def build():\n    raise RuntimeError('no such table')\n", "RuntimeError: no such table"),
+        ("import no_such_module\ndef build(): pass\n", "importing pipeline.py raised ModuleNotFoundError"),
+        ("raise SystemExit(3)\n", "importing pipeline.py raised SystemExit"),
+        ("x = 1\n", "no function build()"),
+        ("def build():\n    return 3\n", "returned a int, not a scikit-learn pipeline"),
+        (
+            "from sklearn.dummy import DummyClassifier\ndef build():\n    return DummyClassifier()\n",
+            "every row the same score",
+        ),
+        (
+            "import copy\nfrom sklearn.preprocessing import FunctionTransformer\n"
+            + jobs.PIPELINE.replace("return make_pipeline(", "return make_pipeline(FunctionTransformer(copy.copy), "),
+            "not trusted: copy.copy; name them under",
+        ),
+        (
+            "from helper import Same\n" + jobs.PIPELINE.replace("return make_pipeline(", "return make_pipeline(Same(), "),
+            "holds helper.Same from the project folder",
+        ),
+    ],
+    ids=["build-raises", "import-raises", "exits", "no-build", "no-pipeline", "constant", "untrusted", "own-class"],
+)
+def test_what_a_person_must_put_right_is_said_in_words(tmp_path, pipeline, reason):
+    helper = "from sklearn.preprocessing import FunctionTransformer\nclass Same(FunctionTransformer):\n    pass\n"
+    jobs.prepare(tmp_path / "job", jobs.project(pipeline, helper=helper), jobs.rows(), jobs.window(2))
+    assert reason in jobs.run(tmp_path / "job").failure.reason
+
+
+def test_labels_of_one_class_and_too_few_labels_are_said_in_words(tmp_path):
+    table = jobs.rows()
+    same = table.set_column(table.column_names.index("label"), "label", [[True] * table.num_rows])
+    jobs.prepare(tmp_path / "one", jobs.project(), same, jobs.window(2))
+    assert "one class" in jobs.run(tmp_path / "one").failure.reason
+    jobs.prepare(tmp_path / "few", jobs.project(), table.slice(0, 10), jobs.window(2))
+    assert "fewer than 20" in jobs.run(tmp_path / "few").failure.reason
+
+
+def test_one_recipe_that_cannot_be_fitted_does_not_stop_the_others(first, tmp_path):
+    champion = (first[0] / "model.skops").read_bytes()
+    table = jobs.rows(windows=3)
+    lonely = [True if 300 <= i < 600 else v for i, v in enumerate(table.column("label").to_pylist())]
+    table = table.set_column(table.column_names.index("label"), "label", [lonely])
+    jobs.prepare(tmp_path / "job", jobs.project(), table, jobs.window(2), champion)
+    result = jobs.run(tmp_path / "job").trained
+    assert result.recipe == "all"
+    assert result.candidates[0].error is None
+    assert "one class" in result.candidates[1].error
+
+
+def test_the_process_ends_with_its_parent(tmp_path):
+    slow = "import time\ndef build():\n    time.sleep(300)\n"
+    jobs.prepare(tmp_path / "job", jobs.project(slow), jobs.rows(), jobs.window(2))
+    process = jobs.start(tmp_path / "job")
+    process.stdin.close()  # as the kernel does when the parent dies
+    assert process.wait(30) != 0
+    process.stdout.close()
+    assert not (tmp_path / "job" / RESULT_FILE).exists()
+
+
+def test_users_code_sees_no_settings_of_the_service(monkeypatch):
+    monkeypatch.setenv("DRIFTLOOP_TRAINER_S3_SECRET_KEY_FILE", "/run/secrets/key")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "hush")
+    assert not {name for name in child_variables(2) if "DRIFTLOOP" in name or "AWS" in name}
+
+
+def test_the_environment_has_one_digest_in_every_process_and_another_with_other_threads():
+    def digest(threads: int, **more: str) -> str:
+        command = [sys.executable, "-m", "driftloop.training.environment"]
+        out = subprocess.run(command, env=child_variables(threads) | more, capture_output=True, check=True).stdout
+        return environment_digest(msgspec.json.decode(out))
+
+    assert digest(1) == digest(1) != digest(2)
