@@ -339,6 +339,7 @@ def test_rebuild_on_the_command_line_gives_the_live_digest(world, tmp_path):
         assert len(json.loads(shown.stdout)["versions"]) == 2
         assert "refused" in history.stdout
         assert driftloop("models", "list").returncode == 0
+        assert unknown.returncode == 2
         assert unknown.stderr.startswith("error: ")
         assert unknown.stderr.count("\n") == 1
 
