@@ -48,6 +48,7 @@ def test_unknown_fields_of_a_newer_producer_are_ignored() -> None:
         (b"\xff", "malformed|invalid"),
         (b'{"model":"m"}', "missing required field"),
         (b'{"model":"../m","request_id":"r","answers":[],"reason":""}', "regex"),
+        (b'{"model":"abc\\n","request_id":"r","answers":[],"reason":""}', "regex"),
         (b'{"model":3,"request_id":"r","answers":[],"reason":""}', "Expected `str`"),
         (b"[" * 5000, "recursion|malformed|depth|Expected|truncated"),
     ],

@@ -11,8 +11,7 @@ class RegistryClient:
     """Raises UserError with the registry's own words for a refusal, TransientError when it cannot be reached."""
 
     def __init__(self, url: str, *, timeout_seconds: float = 30.0) -> None:
-        self._url = url
-        self._client = httpx.Client(base_url=url, timeout=timeout_seconds)
+        self._url, self._timeout = url, timeout_seconds
 
     def get(self, path: str, **params: Any) -> Any:
         return self._ask("GET", path, params=params)
@@ -22,7 +21,7 @@ class RegistryClient:
 
     def _ask(self, method: str, path: str, **kwargs: Any) -> Any:
         try:
-            response = self._client.request(method, path, **kwargs)
+            response = httpx.request(method, self._url + path, timeout=self._timeout, **kwargs)
         except httpx.HTTPError as exc:
             raise TransientError(f"the registry at {self._url} does not answer: {exc}") from exc
         if response.status_code >= 500:

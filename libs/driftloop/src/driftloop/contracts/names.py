@@ -5,8 +5,9 @@ from typing import Annotated
 
 import msgspec
 
-NAME_PATTERN = r"^[a-z0-9][a-z0-9-]{0,62}$"
-DIGEST_PATTERN = r"^[0-9a-f]{64}$"
+# Python's $ also matches before a final newline; the look-ahead takes that away, and JSON Schema understands it too.
+NAME_PATTERN = r"^[a-z0-9][a-z0-9-]{0,62}$(?!\n)"
+DIGEST_PATTERN = r"^[0-9a-f]{64}$(?!\n)"
 
 Name = Annotated[str, msgspec.Meta(pattern=NAME_PATTERN, description="lower-case letters, digits and hyphens; at most 63")]
 Digest = Annotated[str, msgspec.Meta(pattern=DIGEST_PATTERN, description="sha256 of the bytes, 64 lower-case hex digits")]
