@@ -2,17 +2,18 @@
 
 import hashlib
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from driftloop.artifact import skops_file
-from driftloop.artifact.scoring import Scorer
 from driftloop.contracts.names import Digest, is_digest, is_name
 from driftloop.contracts.parts import GateMeasurements, ModelName, Part, TrainingPins
 from driftloop.contracts.rows import StreamSchema
 from driftloop.errors import IntegrityError, ObjectNotFound
 from driftloop.ports import ObjectStore
+
+if TYPE_CHECKING:
+    from driftloop.artifact.scoring import Scorer
 
 MANIFEST, MODEL, PROFILE, CARD, LINEAGE = "manifest.json", "model.skops", "profile.json", "card.md", "lineage.json"
 FILES = (MODEL, PROFILE, CARD, LINEAGE)
@@ -45,7 +46,7 @@ class Manifest(Part, frozen=True, kw_only=True):
 class LoadedModel:
     """A verified version, ready to score."""
 
-    def __init__(self, scorer: Scorer, manifest: Manifest, digest: str, profile_bytes: bytes) -> None:
+    def __init__(self, scorer: "Scorer", manifest: Manifest, digest: str, profile_bytes: bytes) -> None:
         self.scorer = scorer
         self.manifest = manifest
         self.digest = digest
@@ -112,5 +113,8 @@ def load_model(store: ObjectStore, model: str, manifest: str, schema: StreamSche
     about = load_manifest(store, model, manifest)
     if about.schema_fingerprint != schema.fingerprint():
         raise IntegrityError(f"models/{model}/{manifest} was trained for another schema of the stream {schema.stream}")
+    from driftloop.artifact import skops_file  # scikit-learn: only for those who load models, not for all who read manifests
+    from driftloop.artifact.scoring import Scorer
+
     pipeline = skops_file.load(load_file(store, about, manifest, MODEL), trusted)
     return LoadedModel(Scorer(pipeline, schema), about, manifest, load_file(store, about, manifest, PROFILE))

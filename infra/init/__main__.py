@@ -1,0 +1,75 @@
+"""``python -m driftloop_init``: may run as often as it likes; what is there is left, what differs is set right, topics excepted."""
+
+import sys
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from minio import MinioAdmin
+from minio.credentials import StaticProvider
+from minio.error import MinioAdminException, MinioException
+from urllib3.exceptions import HTTPError
+
+from driftloop.adapters.kafka import check_topics, create_topics
+from driftloop.adapters.s3 import ensure_bucket
+from driftloop.contracts.bucket import RIGHTS
+from driftloop.contracts.topics import CONTROL_TOPICS
+from driftloop.errors import ConfigurationError, TransientError
+from driftloop.process import EXIT_CONFIGURATION, EXIT_FAILED
+from driftloop.settings import Environment, S3Settings
+
+from .policies import policy
+
+
+def main() -> int:
+    try:
+        run(Environment("init"))
+    except ConfigurationError as exc:
+        sys.stderr.write(f"driftloop init: {exc}\n")
+        return EXIT_CONFIGURATION
+    except (TransientError, MinioException, MinioAdminException, HTTPError) as exc:
+        sys.stderr.write(f"driftloop init: {exc}\n")
+        return EXIT_FAILED
+    return 0
+
+
+def run(env: Environment) -> None:
+    root = S3Settings(
+        endpoint=env.text("S3_ENDPOINT"),
+        bucket=env.text("S3_BUCKET", "driftloop"),
+        region=env.text("S3_REGION", "us-east-1"),
+        access_key=env.secret("S3_ACCESS_KEY"),
+        secret_key=env.secret("S3_SECRET_KEY"),
+    )
+    keys, bootstrap = Path(env.text("KEYS_DIR")), env.text("KAFKA_BOOTSTRAP")
+    ensure_bucket(root)
+    hand_out_keys(root, keys)
+    create_topics(bootstrap, CONTROL_TOPICS)
+    check_topics(bootstrap, CONTROL_TOPICS)
+    sys.stderr.write(f"driftloop init: bucket {root.bucket}, {len(RIGHTS)} keys, {len(CONTROL_TOPICS)} topics\n")
+
+
+def hand_out_keys(root: S3Settings, keys: Path) -> None:
+    """Every service's key and its rights. A user is set anew each time, so a changed secret or table takes effect."""
+    url = urlsplit(root.endpoint)
+    admin = MinioAdmin(
+        endpoint=url.netloc,
+        credentials=StaticProvider(root.access_key, root.secret_key),
+        region=root.region,
+        secure=url.scheme == "https",
+    )
+    for service, rights in RIGHTS.items():
+        access_key, secret_key = (_key(keys / f"{service}-{which}-key") for which in ("access", "secret"))
+        admin.policy_add(f"driftloop-{service}", policy=policy(root.bucket, rights))
+        admin.user_add(access_key, secret_key)
+        admin.policy_set(f"driftloop-{service}", user=access_key)
+
+
+def _key(file: Path) -> str:
+    try:
+        return file.read_text(encoding="utf-8").strip()
+    except OSError as exc:
+        raise ConfigurationError(f"cannot read {file}: {exc.strerror}; make the secrets with infra/secrets.sh") from exc
+
+
+if __name__ == "__main__":
+    sys.exit(main())
