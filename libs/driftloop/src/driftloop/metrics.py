@@ -17,3 +17,4 @@ ALIAS_EPOCH = Gauge("driftloop_alias_epoch", "Epoch of the champion alias that t
 SCORING_SECONDS = Histogram("driftloop_scoring_seconds", "Time to score one batch", ["via"])
 HTTP_DROPPED = Counter("driftloop_http_rows_dropped", "Rows scored by HTTP that the full buffer could not record")
 TRAININGS = Counter("driftloop_trainings", "Training runs by outcome", ["model", "outcome"])
+VIEW_REBUILDS = Counter("driftloop_registry_view_rebuilds", "Times that the registry's database was made anew after damage")

@@ -3,8 +3,7 @@
 import threading
 import time
 
-from prometheus_client import Counter
-
+from driftloop import metrics
 from driftloop.adapters.registry_view import RegistryView, ViewBroken, ViewUnavailable
 from driftloop.errors import TransientError
 from driftloop.loop.registry import RegistryReader, RegistryState
@@ -12,8 +11,6 @@ from driftloop.telemetry import get_logger
 
 LOOK_SECONDS = 1.0  # a deleted file is noticed this soon even when nothing is written
 VERIFY_SECONDS = 30.0  # flipped bytes that SQLite cannot see are
-
-REBUILDS = Counter("driftloop_registry_view_rebuilds", "Times that the registry's database was made anew after damage")
 
 log = get_logger(__name__)
 
@@ -91,6 +88,6 @@ class ViewKeeper:
         self._view.recreate(state)
         if self._made:
             self.rebuilds += 1
-            REBUILDS.inc()
+            metrics.VIEW_REBUILDS.inc()
             log.warning("view-rebuilt", reason=reason, offset=state.next_offset)
         self._made = True

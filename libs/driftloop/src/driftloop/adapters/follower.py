@@ -17,6 +17,19 @@ _TP = TopicPartition(REGISTRY_LOG, 0)
 log = get_logger(__name__)
 
 
+def folded(state: RegistryState, record: Record) -> RegistryState:
+    """The state after one record of the log. Every reader passes over what it cannot read, so all states stay equal."""
+    try:
+        event, _ = decode_event(record.value, record.headers)
+        if not isinstance(event, Command):
+            raise InvalidMessage(f"{type(event).__name__} is no command")
+        after, _ = fold(state, event, record.offset)
+    except InvalidMessage as exc:
+        log.warning("command-unreadable", reason=str(exc), offset=record.offset)
+        return state.skip(record.offset)
+    return after
+
+
 class RegistryFollower:
     """Keeps ``loop.registry.RegistryReader``. Goes on through broker outages; never forgets what it has folded."""
 
@@ -84,15 +97,7 @@ class RegistryFollower:
             consumer.close()
 
     def _take(self, record: Record) -> None:
-        try:
-            event, _ = decode_event(record.value, record.headers)
-            if not isinstance(event, Command):
-                raise InvalidMessage(f"{type(event).__name__} is no command")
-            state, _ = fold(self._state, event, record.offset)
-        except InvalidMessage as exc:
-            # Every reader passes over it in the same way, so all states stay equal.
-            log.warning("command-unreadable", reason=str(exc), offset=record.offset)
-            state = self._state.skip(record.offset)
+        state = folded(self._state, record)
         with self._changed:
             self._state = state
             self._changed.notify_all()

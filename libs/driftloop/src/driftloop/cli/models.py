@@ -8,18 +8,17 @@ from typing import Any
 import click
 from rich.console import Console
 
+from driftloop.adapters.follower import folded
 from driftloop.adapters.kafka import read_topic
 from driftloop.adapters.registry_view import RegistryView, ViewBroken, ViewUnavailable
 from driftloop.cli.context import current_stack
 from driftloop.cli.errors import one_line_errors
 from driftloop.cli.output import emit, table
 from driftloop.cli.registry_client import RegistryClient
-from driftloop.contracts.codec import decode_event
-from driftloop.contracts.commands import Command
 from driftloop.contracts.names import is_name
 from driftloop.contracts.topics import REGISTRY_LOG
-from driftloop.errors import InvalidMessage, TransientError, UserError
-from driftloop.loop.registry import RegistryState, fold
+from driftloop.errors import TransientError, UserError
+from driftloop.loop.registry import RegistryState
 
 as_json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 
@@ -130,13 +129,7 @@ def _folded(bootstrap: str, end: int) -> RegistryState:
     for record in read_topic(bootstrap, REGISTRY_LOG):
         if record.offset >= end:
             break
-        try:
-            event, _ = decode_event(record.value, record.headers)
-            if not isinstance(event, Command):
-                raise InvalidMessage(f"{type(event).__name__} is no command")
-            state, _ = fold(state, event, record.offset)
-        except InvalidMessage:  # as every follower of the log does
-            state = state.skip(record.offset)
+        state = folded(state, record)
     return state
 
 
