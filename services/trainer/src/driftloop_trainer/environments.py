@@ -1,0 +1,36 @@
+"""The environment of training processes, asked of one: BLAS and OpenMP are not loaded in this process."""
+
+import subprocess
+import sys
+from typing import Any
+
+import msgspec
+
+from driftloop.errors import ConfigurationError
+from driftloop.training.environment import child_variables, environment_digest
+
+PROBE_SECONDS = 120
+
+
+class Environments:
+    """Digests by number of threads, each found out once."""
+
+    def __init__(self) -> None:
+        self._known: dict[int, str] = {}
+
+    def digest(self, threads: int) -> str:
+        if threads not in self._known:
+            self._known[threads] = environment_digest(_probe(threads))
+        return self._known[threads]
+
+
+def _probe(threads: int) -> dict[str, Any]:
+    command = [sys.executable, "-m", "driftloop.training.environment"]
+    try:
+        done = subprocess.run(
+            command, env=child_variables(threads), stdin=subprocess.DEVNULL, capture_output=True, timeout=PROBE_SECONDS, check=True
+        )
+    except (subprocess.SubprocessError, OSError) as exc:
+        detail = getattr(exc, "stderr", b"") or b""
+        raise ConfigurationError(f"no training process can be started: {exc} {detail.decode(errors='replace')[-500:]}") from exc
+    return msgspec.json.decode(done.stdout, type=dict[str, Any])

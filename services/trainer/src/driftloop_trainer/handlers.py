@@ -1,0 +1,143 @@
+"""What the trainer does when a retraining is asked for: pin, train, store, publish; each step safe to repeat."""
+
+import time
+from typing import NamedTuple
+
+import msgspec
+
+from driftloop import metrics
+from driftloop.contracts.codec import Envelope, caused_id
+from driftloop.contracts.events import RetrainRequested, TrainingCompleted, TrainingFailed, TrainingStarted
+from driftloop.contracts.topics import TRAINING_RUNS
+from driftloop.crashpoints import crash_point
+from driftloop.errors import ConfigurationError, GapError, IntegrityError, ObjectNotFound, TransientError, UserError
+from driftloop.loop.registry_state import ModelState
+from driftloop.loop.windows import parse_duration
+from driftloop.ports import EventPublisher, ObjectStore
+from driftloop.process import Stop
+from driftloop.project import Project
+from driftloop.registered import load_project
+from driftloop.telemetry import get_logger
+from driftloop.training.job import Failure, Trained
+from driftloop_trainer.ledger import Asked, Ledger
+from driftloop_trainer.log_reader import LogReader
+from driftloop_trainer.pinning import Pinner
+from driftloop_trainer.registry_view import RegistryNow
+from driftloop_trainer.status import Status
+from driftloop_trainer.training_process import train
+from driftloop_trainer.workspace import Workspace
+
+log = get_logger(__name__)
+
+
+class Logs(NamedTuple):
+    """The two control topics that the ledger is folded from."""
+
+    requests: LogReader
+    runs: LogReader
+
+
+class RetrainRequests:
+    """Handles ``retrain-requests``. A request that has its answer needs nothing; one that has its pins keeps them."""
+
+    def __init__(
+        self,
+        ledger: Ledger,
+        logs: Logs,
+        registry: RegistryNow,
+        pinner: Pinner,
+        workspace: Workspace,
+        store: ObjectStore,
+        events: EventPublisher,
+        status: Status,
+        stop: Stop,
+    ) -> None:
+        self._ledger, self._logs, self._registry, self._pinner, self._workspace = ledger, logs, registry, pinner, workspace
+        self._store, self._events, self._status, self._stop = store, events, status, stop
+
+    def on_retrain_requested(self, event: RetrainRequested, about: Envelope) -> None:
+        self._logs.runs.catch_up()
+        if self._ledger.answered(about.id):
+            return
+        run_id, answers = about.id, (about.id,)
+        with self._status.running(event.model, about.id):
+            try:
+                model, project = self._what_to_train(event.model, about.id)
+                started = self._started(Asked(about.id, event), model, project)
+                run_id, answers = started.request_id, started.answers
+                self._train(started, model, project)
+            except (UserError, IntegrityError, ObjectNotFound) as exc:
+                self._fail(event.model, run_id, answers, Failure(reason=str(exc)))
+            except (TransientError, ConfigurationError, GapError):
+                raise  # the world's fault, not the run's: the request stays unanswered
+            except Exception as exc:  # one request must not stop the service
+                log.error("run-broke-down", exc_info=True, request_id=run_id)
+                self._fail(event.model, run_id, answers, Failure(reason=f"the trainer broke down: {type(exc).__name__}: {exc}"[:500]))
+
+    def _what_to_train(self, name: str, request_id: str) -> tuple[ModelState, Project]:
+        started = self._ledger.started(request_id)
+        state = self._registry.after_verdict(None if started else self._ledger.last_completed(name))
+        model = state.model(name)
+        if model is None or model.project is None:
+            raise UserError(f"no project is registered for the model {name}; register one with: driftloop up --project DIR")
+        archive = started.pins.project if started else model.project.archive
+        return model, load_project(self._store, msgspec.structs.replace(model.project, archive=archive))
+
+    def _started(self, asked: Asked, model: ModelState, project: Project) -> TrainingStarted:
+        """The pins of this request: the first that were published, by whichever trainer."""
+        started = self._ledger.started(asked.id)
+        if started is None:
+            self._logs.requests.catch_up()
+            others = [other for other in self._ledger.waiting(model.model) if other.id != asked.id]
+            mine = self._pinner.pin([asked, *others], model, project)
+            self._events.publish(TRAINING_RUNS, mine, key=model.model, id=caused_id("started", asked.id))
+            crash_point("trainer.after-pin")
+            self._logs.runs.catch_up()
+            started = self._ledger.started(asked.id)
+            if started is None:
+                raise TransientError("the pins that were published are not in the log yet")
+        log.info("training-started", model=model.model, request_id=started.request_id, answers=len(started.answers))
+        return started
+
+    def _train(self, started: TrainingStarted, model: ModelState, project: Project) -> None:
+        began = time.monotonic()
+        folder = self._workspace.lay_out(started, model, project)
+        result = train(
+            folder,
+            threads=started.pins.threads,
+            timeout_seconds=parse_duration(project.training.timeout).total_seconds(),
+            stop=self._stop,
+            on_progress=self._status.progressed,
+        )
+        if result.trained is None:
+            failure = result.failure or Failure(reason="the training process left no result")
+            self._fail(started.model, started.request_id, started.answers, failure)
+        else:
+            manifest = self._workspace.store(folder, started, project, result.trained)
+            crash_point("trainer.after-store")
+            self._complete(started, manifest, result.trained, time.monotonic() - began)
+        self._workspace.remove(started)
+
+    def _complete(self, started: TrainingStarted, manifest: str, trained: Trained, seconds: float) -> None:
+        completed = TrainingCompleted(
+            model=started.model,
+            request_id=started.request_id,
+            answers=started.answers,
+            manifest=manifest,
+            pins=started.pins,
+            recipe=trained.recipe,
+            candidates=trained.candidates,
+            measurements=trained.measurements,
+            rows=trained.rows,
+            seconds=round(seconds, 3),
+        )
+        self._events.publish(TRAINING_RUNS, completed, key=started.model, id=caused_id("completed", started.request_id))
+        crash_point("trainer.after-event")
+        metrics.TRAININGS.labels(started.model, "completed").inc()
+        log.info("training-completed", model=started.model, request_id=started.request_id, manifest=manifest, recipe=trained.recipe)
+
+    def _fail(self, model: str, request_id: str, answers: tuple[str, ...], failure: Failure) -> None:
+        failed = TrainingFailed(model=model, request_id=request_id, answers=answers, reason=failure.reason, detail=failure.detail)
+        self._events.publish(TRAINING_RUNS, failed, key=model, id=caused_id("failed", request_id))
+        metrics.TRAININGS.labels(model, "failed").inc()
+        log.warning("training-failed", model=model, request_id=request_id, reason=failure.reason)

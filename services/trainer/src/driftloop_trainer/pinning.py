@@ -1,0 +1,86 @@
+"""What a run is trained from, decided once: project, data, champion, environment."""
+
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+from importlib.metadata import version
+
+import pyarrow.compute as pc
+
+from driftloop.contracts.events import TrainingStarted
+from driftloop.contracts.parts import TrainingPins, Window
+from driftloop.errors import ObjectNotFound, UserError
+from driftloop.lake.join import labelled_rows
+from driftloop.lake.snapshot import pin
+from driftloop.lake.table import LakeTable
+from driftloop.loop.registry_state import ModelState
+from driftloop.loop.windows import WindowPlan
+from driftloop.ports import ObjectStore
+from driftloop.project import Project
+from driftloop.settings import S3Settings
+from driftloop_trainer.environments import Environments
+from driftloop_trainer.ledger import Asked
+
+_MOMENT = timedelta(microseconds=1)
+
+
+class Pinner:
+    def __init__(self, store: ObjectStore, s3: S3Settings, environments: Environments) -> None:
+        self._store, self._s3, self._environments = store, s3, environments
+
+    def pin(self, asked: Sequence[Asked], model: ModelState, project: Project) -> TrainingStarted:
+        """One run for all the requests. Raises UserError when there is nothing to train from, TransientError.
+
+        Judged on the newest window that any of them names: the older ones are part of its training data.
+        """
+        inferences, labels = self._open(project, "inferences"), self._open(project, "labels")
+        named = [a.request.window for a in asked if a.request.window is not None]
+        if named:
+            window: Window | None = max(named, key=lambda w: w.end)
+            end = max(w.end for w in named)
+        else:
+            window, end = newest_labelled(project.windows, inferences, labels)
+        snapshot, _ = pin(self._store, project, inferences, labels, start=None, end=end)
+        pins = TrainingPins(
+            snapshot=snapshot,
+            project=project.digest(),
+            environment=self._environments.digest(project.training.threads),
+            code=version("driftloop"),
+            seed=project.training.seed,
+            threads=project.training.threads,
+            evaluation_window=window,
+            champion_version=model.champion.version if model.champion else None,
+            champion_epoch=model.champion_epoch,
+        )
+        return TrainingStarted(model=model.model, request_id=asked[0].id, answers=tuple(a.id for a in asked), pins=pins)
+
+    def _open(self, project: Project, table: str) -> LakeTable:
+        try:
+            return LakeTable.open(self._s3, project.stream, table)
+        except ObjectNotFound as exc:
+            raise UserError(f"the lake holds no {table} of the stream {project.stream} yet") from exc
+
+
+def newest_labelled(plan: WindowPlan, inferences: LakeTable, labels: LakeTable) -> tuple[Window | None, datetime]:
+    """The newest closed window with labelled rows, and its end; while none is closed, the newest with labelled rows.
+
+    Closed by the watermark of the lake. Rows outside the plan are in no window: then only the end is known, just after
+    the newest of them. Raises UserError when no row has a label.
+    """
+    marks = inferences.watermarks().values()
+    if marks:
+        boundary = plan.last(0, min(marks))
+        newest = _newest(inferences, labels, boundary)
+        if newest is not None:
+            window = plan.window_of(newest)
+            return window, window.end if window else boundary
+    newest = _newest(inferences, labels, None)
+    if newest is None:
+        raise UserError("no row in the lake has a label yet")
+    window = plan.window_of(newest)
+    return window, window.end if window else newest + _MOMENT
+
+
+def _newest(inferences: LakeTable, labels: LakeTable, before: datetime | None) -> datetime | None:
+    end = before or datetime.max.replace(tzinfo=UTC)
+    rows = labelled_rows(inferences, labels, start=None, end=end, columns=["event_time"])
+    return pc.max(rows.column("event_time")).as_py()  # type: ignore[no-any-return]

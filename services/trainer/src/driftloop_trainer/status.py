@@ -1,0 +1,48 @@
+"""What the trainer is doing, for ``/status``."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import datetime
+from typing import Any
+
+import msgspec
+
+from driftloop.ports import Clock
+from driftloop.telemetry import get_logger
+from driftloop.training.job import Progress
+
+log = get_logger(__name__)
+
+
+class Status:
+    def __init__(self, instance: str, clock: Clock) -> None:
+        self._instance, self._clock = instance, clock
+        self._running: tuple[str, str, datetime] | None = None
+        self._progress: Progress | None = None
+
+    @contextmanager
+    def running(self, model: str, request_id: str) -> Iterator[None]:
+        self._running, self._progress = (model, request_id, self._clock.now()), None
+        try:
+            yield
+        finally:
+            self._running = None
+
+    def progressed(self, progress: Progress) -> None:
+        """One line of the training process."""
+        self._progress = progress
+        running = self._running
+        if running is not None:
+            log.info("training-progress", model=running[0], request_id=running[1], **msgspec.structs.asdict(progress))
+
+    def as_dict(self) -> dict[str, Any]:
+        model, request_id, since = self._running or (None, None, None)
+        progress = msgspec.structs.asdict(self._progress) if self._progress and self._running else None
+        return {
+            "service": "trainer",
+            "instance": self._instance,
+            "running": request_id,
+            "model": model,
+            "since": since,
+            "progress": progress,
+        }

@@ -1,0 +1,95 @@
+"""A run's folder: the job laid out for the training process, and what it left there put into the store."""
+
+import hashlib
+import shutil
+from pathlib import Path
+
+import msgspec
+import pyarrow as pa
+
+from driftloop.artifact import model_files
+from driftloop.artifact.model_files import Manifest, load_file, load_manifest, store_model, stored_files
+from driftloop.contracts.events import TrainingStarted
+from driftloop.errors import IntegrityError, ObjectNotFound
+from driftloop.lake.snapshot import load_snapshot, read_snapshot
+from driftloop.loop.registry_state import ModelState
+from driftloop.ports import ObjectStore
+from driftloop.project import Project
+from driftloop.training.job import CHAMPION_FILE, JOB_FILE, PROJECT_FILE, ROWS_FILE, Job, Trained, write_json
+
+
+class Workspace:
+    def __init__(self, root: Path, store: ObjectStore) -> None:
+        self._root, self._store = root, store
+
+    def clear(self) -> None:
+        """Forget the runs of earlier processes: what they had pinned is on the record."""
+        shutil.rmtree(self._root, ignore_errors=True)
+
+    def lay_out(self, started: TrainingStarted, model: ModelState, project: Project) -> Path:
+        """The folder of this run, complete; the one of an earlier attempt if it is there.
+
+        Raises TransientError; IntegrityError and ObjectNotFound when pinned data is damaged or gone.
+        """
+        folder = self.folder(started)
+        if (folder / JOB_FILE).exists():
+            return folder
+        shutil.rmtree(folder, ignore_errors=True)
+        folder.mkdir(parents=True)
+        snapshot = load_snapshot(self._store, project.stream, started.pins.snapshot)
+        columns = ["event_id", "event_time", "entity", *project.schema.feature_names]
+        self._write_rows(folder / ROWS_FILE, read_snapshot(self._store, snapshot, project.schema, columns=columns))
+        (folder / PROJECT_FILE).write_bytes(project.archive())
+        champion, note = self._champion(started, model, project)
+        if champion is not None:
+            (folder / CHAMPION_FILE).write_bytes(champion)
+        job = Job(
+            model=started.model,
+            request_id=started.request_id,
+            pins=started.pins,
+            end=snapshot.content.end,
+            has_champion=champion is not None,
+            champion_note=note,
+        )
+        write_json(folder / JOB_FILE, job)
+        return folder
+
+    def store(self, folder: Path, started: TrainingStarted, project: Project, trained: Trained) -> str:
+        """Digest of the stored manifest. Safe to repeat. Raises TransientError."""
+        contents = {name: (folder / name).read_bytes() for name in model_files.FILES}
+        manifest = Manifest(
+            model=started.model,
+            request_id=started.request_id,
+            schema_fingerprint=project.schema.fingerprint(),
+            recipe=trained.recipe,
+            rows=trained.rows,
+            pins=started.pins,
+            measurements=trained.measurements,
+            environment=trained.environment,
+            files=stored_files(contents),
+        )
+        return store_model(self._store, manifest, contents)
+
+    def remove(self, started: TrainingStarted) -> None:
+        shutil.rmtree(self.folder(started), ignore_errors=True)
+
+    def folder(self, started: TrainingStarted) -> Path:
+        return self._root / hashlib.sha256(msgspec.json.encode(started, order="deterministic")).hexdigest()[:32]
+
+    def _write_rows(self, path: Path, rows: pa.Table) -> None:
+        with pa.ipc.new_file(str(path), rows.schema) as writer:
+            writer.write_table(rows)
+
+    def _champion(self, started: TrainingStarted, model: ModelState, project: Project) -> tuple[bytes | None, str | None]:
+        """The pinned champion's model file, or why it cannot be compared with; neither when there was none."""
+        number = started.pins.champion_version
+        champion = model.version(number) if number is not None else None
+        if number is None or champion is None:
+            return None, None if number is None else f"version {number} is not in the registry"
+        try:
+            manifest = load_manifest(self._store, model.model, champion.manifest)
+            if manifest.schema_fingerprint != project.schema.fingerprint():
+                return None, f"version {number} was trained for another schema of the stream"
+            return load_file(self._store, manifest, champion.manifest, model_files.MODEL), None
+        except (IntegrityError, ObjectNotFound) as exc:
+            return None, f"the stored files of version {number} are damaged or missing: {exc}"
