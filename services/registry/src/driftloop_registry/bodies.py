@@ -10,11 +10,14 @@ from driftloop.contracts.parts import PromotionRules
 
 MAX_INTEGER = 2**53 - 1  # what every JSON reader can hold
 
-NameField = Annotated[str, Field(pattern=NAME_PATTERN)]
-DigestField = Annotated[str, Field(pattern=DIGEST_PATTERN)]
-ModelPath = Annotated[str, Path(pattern=NAME_PATTERN, description="the model's name")]
-AliasPath = Annotated[str, Path(pattern=NAME_PATTERN, description="champion, challenger or a name of your own")]
-AliasQuery = Annotated[str, Query(pattern=NAME_PATTERN)]
+# pydantic's regular expressions know no look-ahead, and need none: their $ does not match before a final newline
+_NAME, _DIGEST = (pattern.removesuffix(r"(?!\n)") for pattern in (NAME_PATTERN, DIGEST_PATTERN))
+
+NameField = Annotated[str, Field(pattern=_NAME)]
+DigestField = Annotated[str, Field(pattern=_DIGEST)]
+ModelPath = Annotated[str, Path(pattern=_NAME, description="the model's name")]
+AliasPath = Annotated[str, Path(pattern=_NAME, description="champion, challenger or a name of your own")]
+AliasQuery = Annotated[str, Query(pattern=_NAME)]
 VersionPath = Annotated[int, Path(ge=1, le=MAX_INTEGER)]
 
 

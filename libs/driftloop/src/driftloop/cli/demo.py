@@ -39,8 +39,8 @@ def demo(keep: bool, fraction: float, seed: int | None, port_base: int, realtime
 
     home = default_home()
     os.environ.setdefault("DRIFTLOOP_CACHE", str(cache_dir(home)))  # the demo's own home has none: jars stay where they are
-    signal.signal(signal.SIGTERM, _interrupt)
-    signal.signal(signal.SIGHUP, _interrupt)
+    for asked in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):  # SIGINT too: a shell's background jobs start with it ignored
+        signal.signal(asked, _interrupt)
     console = Console(stderr=as_json)
     report = run_demo(Options(fraction, seed, port_base, realtime, keep), home, register_project, console)
     show(report, console)
