@@ -6,13 +6,19 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
 import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
+from kafka.errors import KafkaError
+from kafka.structs import OffsetAndMetadata
+from tests.support.clients import KafkaConsumer, TopicPartition
 from tests.support.waiting import wait_until
 from tests.unit.monitor.traffic import HOUR, START, make_profile, make_project, make_rows, message
 
@@ -28,9 +34,12 @@ from driftloop.local.s3 import S3Access
 from driftloop.profile.reference import Profile
 from driftloop.project import archive_key
 from driftloop.settings import S3Settings
+from driftloop_monitor.partition_state import decode_state
 
 PARTITIONS = 4
 ROWS_PER_MESSAGE = 500
+MESSAGES = 30  # per partition: 60,000 rows in all
+WINDOWS = 6
 
 
 class World:
@@ -82,17 +91,37 @@ class World:
         )
         self._command(command, f"{name}-v{version}")
 
-    def send(self, messages: int, *, first: int = 0, windows: int = 6) -> None:
-        """``messages`` to each partition, spread over the windows, versions taking turns; not flushed per message."""
-        for i in range(first, first + messages):
+    def send(self, messages: int = MESSAGES, pause_seconds: float = 0.0) -> None:
+        """``messages`` to each partition, spread over WINDOWS hours, versions (or none) taking turns."""
+        for i in range(messages):
             for partition in range(PARTITIONS):
                 version = (1, 2, None)[(i // 7 + partition) % 3]
-                span = windows * HOUR / (messages + first)
+                span = WINDOWS * HOUR / messages
                 times = [START + i * span + j * span / ROWS_PER_MESSAGE for j in range(ROWS_PER_MESSAGE)]
                 start = self._requests[partition]
                 rows = make_rows(self.project, times, version=version, seed=i * PARTITIONS + partition, first_request=start)
                 self.send_rows(rows, partition)
-        self.producer.flush()
+            self.producer.flush()
+            time.sleep(pause_seconds)
+
+    @contextmanager
+    def sending(self, messages: int = MESSAGES, pause_seconds: float = 0.3) -> Iterator[None]:
+        """Traffic while the block runs; after it, the rest of the traffic and the watermark that closes all windows."""
+        failure: list[BaseException] = []
+
+        def work() -> None:
+            try:
+                self.send(messages, pause_seconds)
+            except BaseException as exc:  # noqa: BLE001 - raised in the test's thread
+                failure.append(exc)
+
+        thread = threading.Thread(target=work, daemon=True)
+        thread.start()
+        yield
+        thread.join(120)
+        assert not failure, failure
+        assert not thread.is_alive(), "the traffic was not sent in time"
+        self.close_windows(WINDOWS)
 
     def send_rows(self, rows: pa.Table, partition: int, watermark: datetime | None = None) -> None:
         start = self._requests[partition]
@@ -121,6 +150,33 @@ class World:
 
     def sketches(self) -> list[WindowSketched]:
         return [event for _, event in self.events("window-sketches") if isinstance(event, WindowSketched)]
+
+    def committed(self) -> dict[int, int]:
+        """The group's offsets on inferences, by partition."""
+        consumer = KafkaConsumer(bootstrap_servers=self.bootstrap, group_id=f"monitor-{self.project.stream}", enable_auto_commit=False)
+        offsets = {p: consumer.committed(TopicPartition(inferences(self.project.stream), p)) for p in range(PARTITIONS)}
+        consumer.close()
+        return {p: int(offset) for p, offset in offsets.items() if offset is not None}
+
+    def commit_ends(self) -> None:
+        """Move the group, once it is empty, to the ends of inferences."""
+        consumer = KafkaConsumer(bootstrap_servers=self.bootstrap, group_id=f"monitor-{self.project.stream}", enable_auto_commit=False)
+        tps = [TopicPartition(inferences(self.project.stream), p) for p in range(PARTITIONS)]
+        consumer.assign(tps)
+        offsets = {tp: OffsetAndMetadata(end, "", -1) for tp, end in consumer.end_offsets(tps).items()}
+
+        def committed() -> bool:
+            with suppress(KafkaError):  # a killed member's session has to run out first
+                consumer.commit(offsets)
+            return self.committed() == {tp.partition: offset.offset for tp, offset in offsets.items()}
+
+        wait_until(committed, "the group to take its new offsets", 40)
+        consumer.close()
+
+    def stored_offsets(self) -> dict[int, int]:
+        """The offsets that the newest table values in the changelog go on from."""
+        values = read_topic(self.bootstrap, f"monitor-{self.project.stream}-folds-changelog")
+        return {r.partition: decode_state(r.value).next_offset for r in values if r.value is not None}
 
     def start_worker(self, instance: str = "monitor-0", **variables: str) -> "Worker":
         worker = Worker(self, instance, variables)
@@ -196,12 +252,21 @@ class Worker:
         except OSError:
             return {}
 
-    def folded(self) -> int:
-        """Messages that its partitions have folded, in all."""
-        return sum(self.status().get("partitions", {}).values())
+    def ready(self) -> bool:
+        try:
+            with urllib.request.urlopen(f"http://127.0.0.1:{self.port}/readyz", timeout=2) as answer:
+                return bool(answer.status == 200)
+        except OSError:
+            return False
+
+    def in_flight(self) -> int:
+        """Messages folded in memory and not yet covered by its table."""
+        status = self.status()
+        return sum(status.get("partitions", {}).values()) - sum(status.get("durable", {}).values())
 
     def wait_for_work(self) -> None:
-        wait_until(lambda: self.alive() and self.folded(), f"{self.instance} to fold something; see its log", 40)
+        """Until it has something to lose."""
+        wait_until(lambda: self.alive() and self.in_flight() > 0, f"{self.instance} to have work in flight; see its log", 60)
 
     def tail(self) -> str:
         return self.log.read_text()[-3000:]
@@ -211,7 +276,7 @@ class Worker:
         return True
 
 
-def wait_for_windows(world: World, windows: int, seconds: float = 60) -> list[WindowSketched]:
+def wait_for_windows(world: World, windows: int = WINDOWS, seconds: float = 90) -> list[WindowSketched]:
     """Until every partition has sketched that many windows."""
     deadline = time.monotonic() + seconds
     while True:

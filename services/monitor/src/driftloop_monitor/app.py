@@ -1,7 +1,8 @@
 """The faust app: three agents, two tables, and the consumer that goes on from the tables instead of Kafka's offsets."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterable, Mapping
+from collections import defaultdict
+from collections.abc import Awaitable, Callable, Container, Iterable, Mapping
 from typing import Any
 
 import faust
@@ -33,6 +34,17 @@ CHANGELOG = {
 log = get_logger(__name__)
 
 
+class _NotRemembered(defaultdict[Any, Any]):
+    """faust's read offsets, without those of guarded topics."""
+
+    def __init__(self, topics: Container[str]) -> None:
+        super().__init__(lambda: None)
+        self._topics = topics
+
+    def __getitem__(self, tp: Any) -> Any:
+        return None if tp.topic in self._topics else super().__getitem__(tp)
+
+
 def guarded_consumer(guards: Mapping[str, DurableTable], failure: Failure) -> type[Consumer]:
     """A consumer that seeks to the tables' offsets after every recovery, and commits nothing beyond them.
 
@@ -41,30 +53,38 @@ def guarded_consumer(guards: Mapping[str, DurableTable], failure: Failure) -> ty
     """
 
     class GuardedConsumer(Consumer):
+        def __init__(self, *args: Any, **kwargs: Any) -> None:
+            super().__init__(*args, **kwargs)
+            # faust drops what lies before the last offset it handed out, and sets that after our seek if a message was on
+            # its way then; the folds know themselves what they have seen.
+            self._read_offset = _NotRemembered(guards)
+
         async def perform_seek(self) -> None:
             await super().perform_seek()
-            for tp in self.assignment():
-                if tp.topic in guards:
-                    await self._seek_to_table(tp)
-
-        async def _seek_to_table(self, tp: Any) -> None:
-            earliest = (await self.earliest_offsets(tp))[tp]
-            stored = guards[tp.topic].recovered(tp.partition)
-            offset = earliest if stored is None else stored
-            if offset < earliest:
-                await failure.halt(GapError(f"{tp.topic}[{tp.partition}]: messages {offset} to {earliest} expired before they were read"))
-            await self.seek(tp, offset)
-            self._committed_offset[tp] = offset
-            for forgotten in (self._acked, self._acked_index, self._gap):
-                forgotten.pop(tp, None)  # acknowledged, but perhaps never handled
-            log.info("partition-placed", topic=tp.topic, partition=tp.partition, offset=offset)
+            mine = [tp for tp in self.assignment() if tp.topic in guards]
+            if not mine:
+                return
+            places: dict[Any, int] = {}
+            for tp, earliest in (await self.earliest_offsets(*mine)).items():
+                stored = guards[tp.topic].recovered(tp.partition)
+                places[tp] = earliest if stored is None else stored
+                if places[tp] < earliest:
+                    lost = f"{tp.topic}[{tp.partition}]: messages {places[tp]} to {earliest} expired before they were read"
+                    await failure.halt(GapError(lost))
+            await self.seek_wait(places)  # in the consumer's own thread
+            for tp, offset in places.items():
+                self._committed_offset[tp] = offset
+                for forgotten in (self._acked, self._acked_index, self._gap):
+                    forgotten.pop(tp, None)  # acknowledged, but perhaps never handled
+            log.info("partitions-placed", offsets={f"{tp.topic}[{tp.partition}]": offset for tp, offset in sorted(places.items())})
 
         def _filter_committable_offsets(self, tps: Iterable[Any]) -> dict[Any, int]:
             committable: dict[Any, int] = super()._filter_committable_offsets(tps)
-            for tp, offset in list(committable.items()):
-                if tp.topic in guards and offset > guards[tp.topic].durable(tp.partition):
-                    del committable[tp]
-            return committable
+            return {
+                tp: offset
+                for tp, offset in committable.items()
+                if tp.topic not in guards or offset <= guards[tp.topic].durable(tp.partition)
+            }
 
     return GuardedConsumer
 
