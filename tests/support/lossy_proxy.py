@@ -10,7 +10,7 @@ _CHUNK = 1 << 16
 
 
 class LossyProxy:
-    """Stands before one HTTP server. ``lost`` counts the answers that were dropped."""
+    """Stands before one HTTP server. ``lost`` counts the answers that were dropped, ``held`` what a hang or a refusal stopped."""
 
     def __init__(self, endpoint: str) -> None:
         url = urlsplit(endpoint)
@@ -20,8 +20,10 @@ class LossyProxy:
         self._wanted: list[bytes] = []
         self._left = 0
         self._refusing = self._refusing_next = False
+        self._flowing = threading.Event()
+        self._flowing.set()
         self._lock = threading.Lock()
-        self.lost = 0
+        self.lost = self.held = 0
 
     def lose_answers(self, *parts: str, times: int) -> None:
         """The next ``times`` requests whose first line contains all ``parts`` are carried out; their answers never arrive."""
@@ -32,8 +34,17 @@ class LossyProxy:
         """After the next lost answer, close every new connection until ``recover``."""
         self._refusing_next = True
 
+    def refuse(self) -> None:
+        """Close every new connection until ``recover``: a server that is not there."""
+        self._refusing = True
+
+    def hang(self) -> None:
+        """Keep connections open and let no request through until ``recover``: a server that is stopped."""
+        self._flowing.clear()
+
     def recover(self) -> None:
         self._refusing = self._refusing_next = False
+        self._flowing.set()
 
     def _matches(self, data: bytes) -> bool:
         with self._lock:
@@ -50,6 +61,7 @@ class LossyProxy:
             except OSError:  # closed: the end
                 return
             if self._refusing:
+                self.held += 1
                 client.close()
                 continue
             try:
@@ -65,6 +77,9 @@ class LossyProxy:
     def _requests(self, client: socket.socket, server: socket.socket, losing: threading.Event) -> None:
         with suppress(OSError):
             while data := client.recv(_CHUNK):
+                if not self._flowing.is_set():
+                    self.held += 1
+                    self._flowing.wait()
                 if self._matches(data):
                     losing.set()
                 server.sendall(data)

@@ -1,0 +1,129 @@
+"""Ingest as a process: killed, paused, drained, with the store away; what it leaves behind is whole each time."""
+
+import random
+import signal
+import threading
+import time
+from contextlib import contextmanager
+
+import pytest
+from tests.support.ingest_process import IngestWorld
+from tests.support.lossy_proxy import lossy_proxy
+from tests.support.waiting import wait_until
+
+
+@pytest.fixture
+def world(kafka_bootstrap, s3, unique, tmp_path):
+    made = IngestWorld(kafka_bootstrap, s3, f"i{unique}", tmp_path)
+    yield made
+    made.producer.close()
+
+
+@pytest.mark.parametrize("point", ["before-store", "after-store", "after-commit", "after-event"])
+def test_a_crash_at_any_step_of_a_flush_loses_and_doubles_nothing(world, point):
+    world.send(messages=2)
+    with world.ingest(DRIFTLOOP_CRASH_POINT=f"ingest.{point}:3") as doomed:
+        world.send(messages=4)
+        assert doomed.wait() == -signal.SIGKILL
+    with world.ingest():
+        world.wait_caught_up()
+    world.check()
+
+
+def test_sigterm_drains_and_the_next_start_goes_on_where_it_ended(world):
+    world.send(messages=4)
+    with world.ingest(DRIFTLOOP_INGEST_FLUSH_SECONDS="60", DRIFTLOOP_INGEST_FLUSH_ROWS="1000000") as ingest:
+        wait_until(lambda: ingest.logged("partition-taken") >= 8, "all partitions to be taken")
+        wait_until(lambda: len(ingest.status()["partitions"]) == 8, "all partitions in the status")
+        ingest.send(signal.SIGTERM)
+        assert ingest.wait(10) == 0
+    world.send()
+    with world.ingest() as ingest:
+        world.wait_caught_up()
+        wait_until(lambda: sum(ingest.status()["partitions"].values()) == sum(world.ends("labels").values()) + 20, "the status to say so")
+    world.check()
+
+
+@contextmanager
+def load(world):
+    """Traffic all the time, in small portions; at every look, no group offset is ahead of the lake."""
+    ending = threading.Event()
+    failures: list[BaseException] = []
+
+    def work() -> None:
+        try:
+            while not ending.wait(0.4):
+                world.send(rows=50)
+                world.check_offsets()
+        except BaseException as exc:  # noqa: BLE001 - raised in the test's thread
+            failures.append(exc)
+
+    thread = threading.Thread(target=work)
+    thread.start()
+    try:
+        yield
+    finally:
+        ending.set()
+        thread.join()
+        if failures:
+            raise failures[0]
+
+
+def wait_at_work(ingest):
+    before = ingest.logged("lake-committed")
+    wait_until(lambda: ingest.logged("lake-committed") > before, f"{ingest.instance} to be at work", 60)
+
+
+def test_two_instances_killed_three_times_under_load_keep_every_row_once(world):
+    chance = random.Random(3)
+    world.send()
+    first, second = world.ingest("ingest-0"), world.ingest("ingest-1")
+    with first, second, load(world):
+        for victim in (first, second, first):
+            wait_at_work(victim)
+            time.sleep(chance.uniform(0, 1))  # the fault's own moment
+            victim.kill()
+            victim.start().wait_ready()
+    with world.ingest("ingest-2"):
+        world.wait_caught_up()
+    world.check()
+
+
+def test_a_paused_twin_that_wakes_up_after_a_peer_took_over_changes_nothing(world):
+    world.send()
+    with world.ingest("ingest-a", DRIFTLOOP_INGEST_FLUSH_SECONDS="3", DRIFTLOOP_INGEST_FLUSH_ROWS="1000000") as twin:
+        wait_until(lambda: twin.logged("lake-committed") >= 2, "the twin's first commits", 60)
+        world.send()
+        time.sleep(1.0)  # the rows are in the twin's buffers, two seconds from its flush
+        twin.send(signal.SIGSTOP)
+        try:
+            with world.ingest("ingest-b") as peer:
+                world.wait_caught_up(90)
+                world.send()
+                world.wait_caught_up()
+                twin.send(signal.SIGCONT)
+                wait_until(lambda: twin.logged("partitions-fenced"), "the twin to be fenced", 60)
+                world.send()
+                world.wait_caught_up()
+                assert peer.logged("lake-committed") > 0
+        finally:
+            twin.send(signal.SIGCONT)
+    world.check()
+
+
+@pytest.mark.parametrize("fault", ["hang", "refuse"])
+def test_a_store_that_is_away_for_a_while_loses_nothing_and_moves_no_partition(world, s3, fault):
+    with lossy_proxy(s3.endpoint) as proxy:
+        world.ingest_s3_endpoint = proxy.endpoint
+        world.send()
+        with world.ingest() as ingest:
+            world.wait_caught_up()
+            taken = ingest.logged("partition-taken")
+            getattr(proxy, fault)()
+            world.send(messages=3)
+            time.sleep(30)  # three session timeouts
+            assert proxy.held > 0
+            proxy.recover()
+            world.wait_caught_up()
+            assert ingest.logged("partition-taken") == taken == 8
+    world.check()
