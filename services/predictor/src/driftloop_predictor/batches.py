@@ -1,8 +1,7 @@
-"""One partition's requests on their way to inferences: buffered, cut into batches, decoded, scored, encoded."""
+"""A batch of requests on its way to inferences: decoded, scored, and encoded as the message that accounts for it."""
 
 import itertools
-from collections import deque
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from datetime import datetime
 from typing import NamedTuple
 
@@ -17,7 +16,6 @@ from driftloop.contracts.headers import (
     WATERMARK,
     Headers,
     RequestRange,
-    header,
     range_header,
     watermark,
     watermark_header,
@@ -26,11 +24,9 @@ from driftloop.contracts.rows import StreamSchema, inference_schema
 from driftloop.errors import InvalidMessage
 from driftloop.json_rows import RowDecoder
 from driftloop.ports import Record
+from driftloop_predictor.buffer import Batch, is_arrow
 
-MAX_ROWS = 1000
-MAX_BATCH_BYTES = 3 * 1024 * 1024  # of request values, so that the Arrow message fits with room to spare
 MAX_MESSAGE_BYTES = 8 * 1024 * 1024 - 256 * 1024  # the topic takes 8 MiB, headers included
-ARROW_ROW_BYTES = 64  # a guess at one row, to weigh an Arrow message whose rows are not counted yet
 
 
 class Serving(NamedTuple):
@@ -41,66 +37,6 @@ class Serving(NamedTuple):
     epoch: int  # of the champion alias
     digest: str  # of the manifest
     scorer: Scorer
-
-
-class PartitionBuffer:
-    """Requests of one partition that no range accounts for yet, in offset order. ``next_offset`` is where the next range starts."""
-
-    def __init__(self, next_offset: int) -> None:
-        self.next_offset = next_offset
-        self._records: deque[Record] = deque()
-        self._weight = 0
-        self._closed = 0  # records that end a batch, whatever its size
-        self.bytes = 0
-        self._oldest = 0.0
-        self._end = next_offset
-
-    def __len__(self) -> int:
-        return len(self._records)
-
-    def take(self, records: Iterable[Record], now: float) -> None:
-        """Those not held or accounted for already, so that taking them twice is harmless."""
-        if not self._records:
-            self._oldest = now
-        for record in records:
-            if record.offset >= self._end:
-                self._end = record.offset + 1
-                self._count(record, 1)
-                self._records.append(record)
-
-    def due(self, now: float, max_age_seconds: float) -> bool:
-        if not self._records:
-            return False
-        full = self._weight >= MAX_ROWS or self.bytes >= MAX_BATCH_BYTES or self._closed > 0
-        return full or now - self._oldest >= max_age_seconds
-
-    def cut(self, now: float) -> list[Record]:
-        """The next batch, taken out. A watermark ends it."""
-        batch: list[Record] = []
-        weight = size = 0
-        while self._records:
-            record = self._records[0]
-            weight += _weight(record)
-            size += len(record.value or b"")
-            if batch and (weight > MAX_ROWS or size > MAX_BATCH_BYTES):
-                break
-            batch.append(self._records.popleft())
-            self._count(record, -1)
-            if _ends_batch(record):
-                break
-        self._oldest = now
-        return batch
-
-    def put_back(self, records: Sequence[Record]) -> None:
-        """The tail of a batch that was too large for one message."""
-        for record in reversed(records):
-            self._records.appendleft(record)
-            self._count(record, 1)
-
-    def _count(self, record: Record, sign: int) -> None:
-        self._weight += sign * _weight(record)
-        self._closed += sign * _ends_batch(record)
-        self.bytes += sign * len(record.value or b"")
 
 
 class Accounted(NamedTuple):
@@ -128,48 +64,81 @@ class Accountant:
         self._decoder = RowDecoder(schema)
         self._schema = inference_schema(schema)
 
-    def account(self, batch: Sequence[Record], start: int, serving: Serving | None, scored_at: datetime) -> Accounted:
+    def account(self, batch: Batch, start: int, serving: Serving | None, scored_at: datetime) -> Accounted:
         """``start`` is where the partition's previous range ended. Raises TooLarge, never for a single request."""
-        rejected: list[tuple[Record, str]] = []
-        tables: list[pa.Table] = []
-        offsets: list[int] = []
-        unknown = 0
-        mark, with_rows = _split_watermark(batch, rejected)
-        for arrow, run in itertools.groupby(with_rows, is_arrow):
-            records = list(run)
-            if arrow:
-                for record in records:
-                    try:
-                        table = self._decoder.decode_arrow(record.value, record.key)
-                    except InvalidMessage as exc:
-                        rejected.append((record, str(exc)))
-                        continue
-                    tables.append(table)
-                    offsets += [record.offset] * table.num_rows
-            else:
-                decoded = self._decoder.decode([r.value for r in records], [r.key for r in records])
-                tables.append(decoded.rows)
-                offsets += [records[i].offset for i in decoded.accepted]
-                rejected += [(records[i], reason) for i, reason in decoded.rejected]
-                unknown += decoded.unknown_field_rows
-        rows = pa.concat_tables(tables).combine_chunks() if tables else self._decoder.schema.empty_table()
-        value = encode_table(scored(rows, self._schema, serving, scored_at, pa.array(offsets, pa.int64())))
+        taken = self._take(batch)
+        rows = taken.rows(self._decoder.schema)
+        value = encode_table(scored(rows, self._schema, serving, scored_at, pa.array(taken.offsets, pa.int64())))
         if len(value) > MAX_MESSAGE_BYTES:
-            if len(batch) > 1:
+            if len(batch.records) > 1:
                 raise TooLarge
-            rejected = [
-                (batch[0], f"its {rows.num_rows} rows would make an inferences message of {len(value)} bytes; send fewer at a time")
-            ]
-            rows, mark = rows.slice(0, 0), None
+            reason = f"its {rows.num_rows} rows would make an inferences message of {len(value)} bytes; send fewer at a time"
+            rows, taken = rows.slice(0, 0), _Taken(rejected=[(batch.records[0], reason)])
             value = encode_table(scored(rows, self._schema, serving, scored_at, pa.array([], pa.int64())))
-        end = batch[-1].offset + 1
-        names = tuple(sorted(record.offset for record, _ in rejected))
-        accounts_for = RequestRange(topic_id=self.topic_id, partition=batch[0].partition, start=start, end=end, quarantined=names)
+        last, quarantined = batch.records[-1], tuple(sorted(record.offset for record, _ in taken.rejected))
+        accounts_for = RequestRange(
+            topic_id=self.topic_id, partition=last.partition, start=start, end=last.offset + 1, quarantined=quarantined
+        )
         headers: Headers = ((CONTENT_TYPE, ARROW.encode()), range_header(accounts_for))
-        if mark is not None:
-            headers = (*headers, watermark_header(mark))
+        if taken.watermark is not None:
+            headers = (*headers, watermark_header(taken.watermark))
         newest = pc.max(rows.column("event_time")).as_py() if rows.num_rows else None
-        return Accounted(value, headers, end, rows.num_rows, unknown, rejected, newest, mark)
+        unknown = taken.unknown_field_rows
+        return Accounted(value, headers, accounts_for.end, rows.num_rows, unknown, taken.rejected, newest, taken.watermark)
+
+    def _take(self, batch: Batch) -> "_Taken":
+        taken = _Taken(rejected=[])
+        if batch.plain:
+            taken.take_json(batch.records, self._decoder)
+            return taken
+        with_rows = taken.take_watermark(batch.records)
+        for arrow, run in itertools.groupby(with_rows, is_arrow):
+            if not arrow:
+                taken.take_json(list(run), self._decoder)
+                continue
+            for record in run:
+                taken.take_arrow(record, self._decoder)
+        return taken
+
+
+class _Taken:
+    """What the requests of a batch turned out to hold."""
+
+    def __init__(self, rejected: list[tuple[Record, str]]) -> None:
+        self.tables: list[pa.Table] = []
+        self.offsets: list[int] = []  # of each row
+        self.rejected = rejected
+        self.unknown_field_rows = 0
+        self.watermark: datetime | None = None
+
+    def rows(self, schema: pa.Schema) -> pa.Table:
+        return pa.concat_tables([schema.empty_table(), *self.tables]).combine_chunks()
+
+    def take_json(self, records: Sequence[Record], decoder: RowDecoder) -> None:
+        decoded = decoder.decode([r.value for r in records], [r.key for r in records])
+        self.tables.append(decoded.rows)
+        self.offsets += [records[i].offset for i in decoded.accepted]
+        self.rejected += [(records[i], reason) for i, reason in decoded.rejected]
+        self.unknown_field_rows += decoded.unknown_field_rows
+
+    def take_arrow(self, record: Record, decoder: RowDecoder) -> None:
+        try:
+            table = decoder.decode_arrow(record.value, record.key)
+        except InvalidMessage as exc:
+            self.rejected.append((record, str(exc)))
+            return
+        self.tables.append(table)
+        self.offsets += [record.offset] * table.num_rows
+
+    def take_watermark(self, records: Sequence[Record]) -> Sequence[Record]:
+        """The messages that hold rows: all, unless the last one is a watermark only."""
+        last = records[-1]
+        try:
+            self.watermark = watermark(last.headers)
+        except InvalidMessage as exc:
+            self.rejected.append((last, f"header {WATERMARK}: {exc}"))
+            return records[:-1]
+        return records if last.value or self.watermark is None else records[:-1]
 
 
 def scored(rows: pa.Table, schema: pa.Schema, serving: Serving | None, at: datetime, request_offsets: pa.Array | None) -> pa.Table:
@@ -183,30 +152,3 @@ def scored(rows: pa.Table, schema: pa.Schema, serving: Serving | None, at: datet
     scored_at = pa.repeat(pa.scalar(at, schema.field("scored_at").type), n)
     offsets = pa.nulls(n, pa.int64()) if request_offsets is None else request_offsets
     return pa.Table.from_arrays([*rows.columns, prediction, score, version, scored_at, offsets], schema=schema)
-
-
-def is_arrow(record: Record) -> bool:
-    content_type = header(record.headers, CONTENT_TYPE) if record.headers else None
-    return content_type is not None and content_type.partition(b";")[0].strip().lower() == ARROW.encode()
-
-
-def _split_watermark(batch: Sequence[Record], rejected: list[tuple[Record, str]]) -> tuple[datetime | None, Sequence[Record]]:
-    """The watermark that ends the batch, and the messages that hold rows."""
-    last = batch[-1]
-    if not _ends_batch(last):
-        return None, batch
-    try:
-        mark = watermark(last.headers)
-    except InvalidMessage as exc:
-        rejected.append((last, f"header {WATERMARK}: {exc}"))
-        return None, batch[:-1]
-    return mark, batch if last.value else batch[:-1]
-
-
-def _ends_batch(record: Record) -> bool:
-    return bool(record.headers) and header(record.headers, WATERMARK) is not None
-
-
-def _weight(record: Record) -> int:
-    """Rows, or for an Arrow message what its size lets expect."""
-    return 1 if not record.headers or not is_arrow(record) else max(1, len(record.value or b"") // ARROW_ROW_BYTES)

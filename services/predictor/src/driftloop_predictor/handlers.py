@@ -15,7 +15,8 @@ from driftloop.errors import GapError, TransientError
 from driftloop.ports import Clock, MessageProducer, Record, TopicPartition
 from driftloop.project import Project
 from driftloop.quarantine import send_to_quarantine
-from driftloop_predictor.batches import Accountant, Accounted, PartitionBuffer, Serving, TooLarge
+from driftloop_predictor.batches import Accountant, Accounted, Serving, TooLarge
+from driftloop_predictor.buffer import PartitionBuffer
 from driftloop_predictor.idle import IdlePartitions
 
 MAX_AGE_SECONDS = 0.02
@@ -99,7 +100,7 @@ class RequestHandler:
 
     def full(self) -> bool:
         buffers = self._buffers.values()
-        return sum(map(len, buffers)) >= MAX_BUFFERED_ROWS or sum(b.bytes for b in buffers) >= MAX_BUFFERED_BYTES
+        return sum(b.rows for b in buffers) >= MAX_BUFFERED_ROWS or sum(b.bytes for b in buffers) >= MAX_BUFFERED_BYTES
 
     def drain(self) -> None:
         while due := self._due(0.0):
@@ -134,15 +135,14 @@ class RequestHandler:
     def _account(self, tp: TopicPartition) -> Accounted:
         assert self._accountant is not None
         buffer, serving = self._buffers[tp], self._serving()
-        batch = buffer.cut(self._now())
+        batch = buffer.cut()
         with metrics.SCORING_SECONDS.labels("stream").time():
             while True:
                 try:
                     return self._accountant.account(batch, buffer.next_offset, serving, self._clock.now())
                 except TooLarge:
-                    middle = len(batch) // 2
-                    buffer.put_back(batch[middle:])
-                    batch = batch[:middle]
+                    batch, rest = batch.split()
+                    buffer.put_back(rest)
 
     def _quarantine(self, accounted: Mapping[TopicPartition, Accounted]) -> None:
         """The rejected bytes are safe before a range names them."""

@@ -1,0 +1,98 @@
+"""Requests of one partition that no range accounts for yet, cut into batches as they come in."""
+
+from collections import deque
+from collections.abc import Iterable
+
+from driftloop.contracts.headers import ARROW, CONTENT_TYPE, WATERMARK, header
+from driftloop.ports import Record
+
+MAX_ROWS = 1000
+MAX_BATCH_BYTES = 3 * 1024 * 1024  # of request values, so that the Arrow message fits with room to spare
+ARROW_ROW_BYTES = 64  # a guess at one row, to weigh an Arrow message whose rows are not counted yet
+
+
+class Batch:
+    """Requests that one inferences message will account for, in offset order."""
+
+    def __init__(self, since: float) -> None:
+        self.records: list[Record] = []
+        self.since = since
+        self.rows = 0  # JSON rows counted, those of Arrow messages guessed
+        self.bytes = 0
+        self.plain = True  # JSON rows only
+        self.ended = False  # by a watermark
+
+    def has_room_for(self, rows: int, size: int) -> bool:
+        return not self.ended and (not self.records or (self.rows + rows <= MAX_ROWS and self.bytes + size <= MAX_BATCH_BYTES))
+
+    def split(self) -> tuple["Batch", "Batch"]:
+        """Two halves of a batch that was too large for one message."""
+        middle = len(self.records) // 2
+        first, second = Batch(self.since), Batch(self.since)
+        for half, records in ((first, self.records[:middle]), (second, self.records[middle:])):
+            half.records, half.plain, half.rows = records, self.plain, len(records)
+            half.bytes = sum(len(r.value or b"") for r in records)
+        second.ended = self.ended
+        return first, second
+
+
+class PartitionBuffer:
+    """``next_offset`` is where the next range starts: the end of the last one."""
+
+    def __init__(self, next_offset: int) -> None:
+        self.next_offset = next_offset
+        self._batches: deque[Batch] = deque()
+        self._end = next_offset
+        self.rows = 0
+        self.bytes = 0
+
+    def __len__(self) -> int:
+        """Batches."""
+        return len(self._batches)
+
+    def take(self, records: Iterable[Record], now: float) -> None:
+        """Those not held or accounted for already, so that taking them twice is harmless."""
+        open_batch = self._batches[-1] if self._batches else None
+        for record in records:
+            if record.offset < self._end:
+                continue
+            self._end = record.offset + 1
+            size = len(record.value) if record.value else 0
+            rows, plain, ends = 1, True, False
+            if record.headers:
+                ends = header(record.headers, WATERMARK) is not None
+                if is_arrow(record):
+                    rows, plain = max(1, size // ARROW_ROW_BYTES), False
+            if open_batch is None or not open_batch.has_room_for(rows, size):
+                open_batch = Batch(now)
+                self._batches.append(open_batch)
+            open_batch.records.append(record)
+            open_batch.rows += rows
+            open_batch.bytes += size
+            open_batch.plain = open_batch.plain and plain and not ends
+            open_batch.ended = ends
+            self.rows += rows
+            self.bytes += size
+
+    def due(self, now: float, max_age_seconds: float) -> bool:
+        if not self._batches:
+            return False
+        first = self._batches[0]
+        return len(self._batches) > 1 or first.ended or first.rows >= MAX_ROWS or now - first.since >= max_age_seconds
+
+    def cut(self) -> Batch:
+        """The oldest batch, taken out."""
+        batch = self._batches.popleft()
+        self.rows -= batch.rows
+        self.bytes -= batch.bytes
+        return batch
+
+    def put_back(self, batch: Batch) -> None:
+        self._batches.appendleft(batch)
+        self.rows += batch.rows
+        self.bytes += batch.bytes
+
+
+def is_arrow(record: Record) -> bool:
+    content_type = header(record.headers, CONTENT_TYPE) if record.headers else None
+    return content_type is not None and content_type.partition(b";")[0].strip().lower() == ARROW.encode()
