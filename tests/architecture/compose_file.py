@@ -1,0 +1,16 @@
+"""docker-compose.yml as data, with the defaults of its variables: what a person gets who sets none."""
+
+import re
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+REPOSITORY = Path(__file__).parents[2]
+SERVICES = ("registry", "ingest", "predictor", "monitor", "trainer")
+
+
+def compose_file() -> dict[str, Any]:
+    text = (REPOSITORY / "docker-compose.yml").read_text(encoding="utf-8")
+    content: dict[str, Any] = yaml.safe_load(re.sub(r"\$\{\w+:-([^}]*)\}", r"\1", text))
+    return content

@@ -1,0 +1,85 @@
+"""What docker-compose.yml promises to those who put it in front of real traffic, read from the file itself."""
+
+import re
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+from infra.init.policies import policy
+from tests.architecture.compose_file import REPOSITORY, compose_file
+
+from driftloop.contracts.bucket import PROBE, RIGHTS
+
+COMPOSE = compose_file()
+CONTAINERS: dict[str, dict[str, Any]] = COMPOSE["services"]
+ONE_SHOT = {"init", "cli", "demo"}
+OWN_USER = {"kafka", "prometheus", "grafana"}  # their images name a user that is not root
+
+
+@pytest.mark.parametrize("name", CONTAINERS)
+def test_a_container_can_do_as_little_as_possible(name: str) -> None:
+    container = CONTAINERS[name]
+    assert container["read_only"] is True
+    assert container["cap_drop"] == ["ALL"]
+    assert "no-new-privileges:true" in container["security_opt"]
+    assert "container_name" not in container, "a fixed name forbids a second instance"
+    if name not in OWN_USER:
+        assert container["user"] == "10001:10001"
+
+
+@pytest.mark.parametrize("name", [name for name in CONTAINERS if name not in ONE_SHOT])
+def test_what_runs_on_is_watched_and_started_again(name: str) -> None:
+    container = CONTAINERS[name]
+    assert container["restart"] == "unless-stopped"
+    assert container["healthcheck"]["test"]
+
+
+def test_the_start_order_is_by_health() -> None:
+    conditions = {c["condition"] for container in CONTAINERS.values() for c in container.get("depends_on", {}).values()}
+    assert conditions == {"service_healthy", "service_completed_successfully"}
+    assert all(CONTAINERS[s]["depends_on"]["init"] for s in ("registry", "ingest", "predictor", "monitor", "trainer"))
+
+
+def test_ports_are_published_on_loopback_alone() -> None:
+    published = [port for container in CONTAINERS.values() for port in container.get("ports", [])]
+    assert published
+    assert all(str(port).startswith("127.0.0.1:") for port in published)
+
+
+def test_the_store_is_on_an_internal_network_alone() -> None:
+    assert CONTAINERS["minio"]["networks"] == ["store"]
+    assert COMPOSE["networks"]["store"]["internal"] is True
+    assert "ports" not in CONTAINERS["minio"]
+
+
+@pytest.mark.parametrize("name", sorted(RIGHTS))
+def test_a_service_sees_its_own_secrets_alone(name: str) -> None:
+    assert sorted(CONTAINERS[name]["secrets"]) == [f"{name}-access-key", f"{name}-secret-key"]
+
+
+def test_the_script_makes_the_secrets_that_are_mounted_and_keeps_them(tmp_path: Path) -> None:
+    def make() -> dict[str, str]:
+        subprocess.run([REPOSITORY / "infra" / "secrets.sh", tmp_path / "secrets"], check=True, capture_output=True)
+        return {file.name: file.read_text() for file in (tmp_path / "secrets").iterdir()}
+
+    made = make()
+    assert set(made) == set(COMPOSE["secrets"])
+    assert len(set(made.values())) == len(made), "every secret is random"
+    assert all(re.fullmatch("[0-9a-f]{20}|[0-9a-f]{40}", value) for value in made.values())
+    assert (tmp_path / "secrets").stat().st_mode & 0o077 == 0, "nobody else can enter the folder"
+    assert make() == made
+
+
+@pytest.mark.parametrize("service", sorted(RIGHTS))
+def test_a_policy_allows_what_the_table_says_and_nothing_else(service: str) -> None:
+    rights = RIGHTS[service]
+    allowed: dict[str, set[str]] = {}
+    for statement in policy("bucket", rights)["Statement"]:
+        for action in statement["Action"]:
+            allowed.setdefault(action.removeprefix("s3:"), set()).update(statement["Resource"])
+    objects = {area: f"arn:aws:s3:::bucket/{area}/*" for area in ("lake", "models", "projects", "snapshots", PROBE)}
+    assert allowed["GetObject"] == {objects[area] for area in {*rights.read, *rights.write} if area in rights.read or area == PROBE}
+    assert allowed.get("PutObject", set()) == {objects[area] for area in rights.write}
+    assert allowed.get("DeleteObject", set()) <= {objects[PROBE]}
+    assert allowed.keys() <= {"GetObject", "ListBucket", "PutObject", "AbortMultipartUpload", "ListMultipartUploadParts", "DeleteObject"}
