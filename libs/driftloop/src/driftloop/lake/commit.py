@@ -18,8 +18,9 @@ from deltalake.transaction import CommitProperties, Transaction
 from driftloop.contracts.parts import Part
 from driftloop.errors import Fenced, TransientError
 from driftloop.lake.cursors import METADATA_KEY, CommitNote, Move, TableState, moved
+from driftloop.lake.delta import store_errors
 from driftloop.lake.parquet import DataFile, intact_files, put_files
-from driftloop.lake.table import LakeTable, store_errors
+from driftloop.lake.table import LakeTable
 from driftloop.ports import ObjectStore
 from driftloop.telemetry import get_logger
 

@@ -1,29 +1,23 @@
 """A table of the lake: a Delta table whose commits also say how far its topics have been read."""
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any, NamedTuple
 
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.dataset as ds
-from deltalake import DeltaTable, Field
-from deltalake.exceptions import CommitFailedError, DeltaError, DeltaProtocolError, TableNotFoundError
-from deltalake.transaction import CommitProperties
+from deltalake import DeltaTable
 
 from driftloop.contracts.rows import TIME
-from driftloop.errors import ConfigurationError, ObjectNotFound, TransientError
+from driftloop.errors import ObjectNotFound, TransientError
 from driftloop.lake.cursors import CommitNote, Cursor, TableState, app_id, decode_note, request_app_id
+from driftloop.lake.delta import create_delta, delta_options, evolve, open_delta, store_errors
 from driftloop.lake.filesystem import table_files
 from driftloop.settings import S3Settings
 
 __all__ = ["FileEntry", "LakeTable", "app_id", "request_app_id"]
-
-CONFIGURATION = {"delta.enableExpiredLogCleanup": "false"}  # the notes, and with them the offset ranges, live in the log
-# A store that does not answer is the caller's business, soon: delta-rs would insist for three minutes.
-_PATIENCE = {"timeout": "10s", "connect_timeout": "2s", "max_retries": "2", "retry_timeout": "15s"}
 
 
 class FileEntry(NamedTuple):
@@ -36,21 +30,6 @@ class FileEntry(NamedTuple):
     event_time_max: datetime
 
 
-@contextmanager
-def store_errors(uri: str) -> Iterator[None]:
-    """Turn delta-rs's errors into ours. CommitFailedError passes: only the fence understands it."""
-    try:
-        yield
-    except CommitFailedError:
-        raise
-    except TableNotFoundError as exc:
-        raise ObjectNotFound(uri) from exc
-    except DeltaProtocolError as exc:
-        raise ConfigurationError(f"{uri}: {exc}") from exc
-    except (DeltaError, OSError) as exc:
-        raise TransientError(f"{uri}: {exc}") from exc
-
-
 class LakeTable:
     """A handle on one table at one version. ``refresh`` moves it to the newest; a commit is made by ``lake.commit``."""
 
@@ -59,36 +38,26 @@ class LakeTable:
         self.root = f"lake/{stream}/{table}"  # key of the table in the bucket
         self.uri = s3.table_uri(stream, table)
         self.delta = delta
-        self._options = {**s3.delta_options, **_PATIENCE}
+        self._options = delta_options(s3)
         self._files = table_files(s3, self.root)
         self._state: TableState | None = None
+        self._transactions: dict[str, int | None] = {}  # at this version; asking delta-rs reads the log
 
     @classmethod
     def open(cls, s3: S3Settings, stream: str, table: str, schema: pa.Schema | None = None, version: int | None = None) -> "LakeTable":
         """Open at ``version``, by default the newest. With ``schema`` the table is created if it is missing, and gains the
         columns that it lacks; without, a missing table raises ObjectNotFound. Raises TransientError, and
         ConfigurationError when a column's type is another one."""
-        uri, options = s3.table_uri(stream, table), {**s3.delta_options, **_PATIENCE}
+        uri, options = s3.table_uri(stream, table), delta_options(s3)
         try:
-            with store_errors(uri):
-                delta = DeltaTable(uri, version=version, storage_options=options)
+            delta = open_delta(uri, options, version)
         except ObjectNotFound:
             if schema is None:
                 raise
-            with store_errors(uri):
-                with suppress(CommitFailedError):  # another writer was faster; its table is opened next
-                    DeltaTable.create(
-                        uri,
-                        schema,
-                        mode="ignore",
-                        configuration=CONFIGURATION,
-                        storage_options=options,
-                        commit_properties=CommitProperties(max_commit_retries=0),  # a retry would replace the other's table
-                    )
-                delta = DeltaTable(uri, storage_options=options)
+            delta = create_delta(uri, options, schema)
         opened = cls(s3, stream, table, delta)
-        if schema is not None:
-            opened._evolve(schema)
+        if schema is not None and evolve(delta, uri, schema):
+            opened.refresh()
         return opened
 
     @property
@@ -105,13 +74,14 @@ class LakeTable:
         with store_errors(self.uri):
             self.delta.update_incremental()
         if self.version != before:
-            self._state = None
+            self._state, self._transactions = None, {}
 
     def advance(self, note: CommitNote) -> None:
         """Take up a commit that this handle has just made. Raises TransientError after the commit has landed."""
         self.refresh()
         if self.version == note.version:
             self._state = TableState(cursors=note.cursors, watermarks=note.watermarks)
+            self._transactions = {name: cursor.end for name, cursor in note.cursors.items()}
 
     def state(self) -> TableState:
         """Cursors and watermarks at this version; reads the newest commit once per version."""
@@ -142,8 +112,11 @@ class LakeTable:
 
     def cursor(self, app_id: str) -> int | None:
         """The offset to go on from, at this version."""
-        found = self.delta.transaction_version(app_id)
-        return None if found is None else int(found)
+        if app_id not in self._transactions:
+            with store_errors(self.uri):
+                found = self.delta.transaction_version(app_id)
+            self._transactions[app_id] = None if found is None else int(found)
+        return self._transactions[app_id]
 
     def cursors(self) -> dict[str, int]:
         """All cursors by app id, at this version."""
@@ -176,9 +149,7 @@ class LakeTable:
     ) -> pa.Table:
         """Rows with event time in ``[start, end)``, in no particular order."""
         if version is not None and version != self.version:
-            with store_errors(self.uri):
-                delta = DeltaTable(self.uri, version=version, storage_options=self._options)
-            return self._at(delta).read(columns, start, end)
+            return self._at(open_delta(self.uri, self._options, version)).read(columns, start, end)
         paths = [entry.path for entry in self.files(start, end)]
         with store_errors(self.uri):
             rows = ds.dataset(paths, schema=self.schema, format="parquet", filesystem=self._files)
@@ -186,26 +157,8 @@ class LakeTable:
 
     def _at(self, delta: DeltaTable) -> "LakeTable":
         other = object.__new__(LakeTable)
-        other.__dict__.update(self.__dict__, delta=delta, _state=None)
+        other.__dict__.update(self.__dict__, delta=delta, _state=None, _transactions={})
         return other
-
-    def _evolve(self, wanted: pa.Schema) -> None:
-        """A table has one schema: it may gain columns, and an old file's rows have nulls there. No column changes its type."""
-        have = self.schema
-        for field in wanted:
-            if field.name in have.names and have.field(field.name).type != field.type:
-                raise ConfigurationError(
-                    f"lake table {self.root}: column {field.name!r} is {have.field(field.name).type} there and {field.type} in the "
-                    f"project; give the feature another name, or the stream"
-                )
-        new = [f for f in wanted if f.name not in have.names]
-        if new:
-            with store_errors(self.uri):
-                try:
-                    self.delta.alter.add_columns([Field.from_arrow(f.with_nullable(True)) for f in new])
-                except CommitFailedError as exc:
-                    raise TransientError(f"{self.root}: another writer changed the table") from exc
-            self.refresh()
 
 
 def in_window(start: datetime | None, end: datetime | None) -> pc.Expression | None:

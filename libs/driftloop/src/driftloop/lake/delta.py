@@ -1,0 +1,72 @@
+"""delta-rs, opened with our options and its errors sorted by what to do about them."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+
+import pyarrow as pa
+from deltalake import DeltaTable, Field
+from deltalake.exceptions import CommitFailedError, DeltaError, DeltaProtocolError, TableNotFoundError
+from deltalake.transaction import CommitProperties
+
+from driftloop.errors import ConfigurationError, ObjectNotFound, TransientError
+from driftloop.settings import S3Settings
+
+CONFIGURATION = {"delta.enableExpiredLogCleanup": "false"}  # the notes, and with them the offset ranges, live in the log
+# A store that does not answer is the caller's business, soon: delta-rs would insist for three minutes.
+_PATIENCE = {"timeout": "10s", "connect_timeout": "2s", "max_retries": "2", "retry_timeout": "15s"}
+NO_RETRY = CommitProperties(max_commit_retries=0)
+
+
+@contextmanager
+def store_errors(uri: str) -> Iterator[None]:
+    """Turn delta-rs's errors into ours. CommitFailedError passes: only the fence understands it."""
+    try:
+        yield
+    except CommitFailedError:
+        raise
+    except TableNotFoundError as exc:
+        raise ObjectNotFound(uri) from exc
+    except DeltaProtocolError as exc:
+        raise ConfigurationError(f"{uri}: {exc}") from exc
+    except (DeltaError, OSError) as exc:
+        raise TransientError(f"{uri}: {exc}") from exc
+
+
+def delta_options(s3: S3Settings) -> dict[str, str]:
+    return {**s3.delta_options, **_PATIENCE}
+
+
+def open_delta(uri: str, options: dict[str, str], version: int | None = None) -> DeltaTable:
+    """Raises ObjectNotFound, TransientError."""
+    with store_errors(uri):
+        return DeltaTable(uri, version=version, storage_options=options)
+
+
+def create_delta(uri: str, options: dict[str, str], schema: pa.Schema) -> DeltaTable:
+    """Create the table, or open that of another writer who was faster. Raises TransientError."""
+    # Without retries, for a retry puts the loser's metadata, another table id with it, on top of the winner's table.
+    with store_errors(uri), suppress(CommitFailedError):
+        DeltaTable.create(uri, schema, mode="ignore", configuration=CONFIGURATION, storage_options=options, commit_properties=NO_RETRY)
+    return open_delta(uri, options)
+
+
+def evolve(delta: DeltaTable, uri: str, wanted: pa.Schema) -> bool:
+    """A table has one schema: it may gain columns, and old rows have nulls there. No column changes its type.
+
+    True when columns were added: the handle must be refreshed. Raises ConfigurationError, TransientError.
+    """
+    have = pa.schema(delta.schema().to_arrow())
+    for field in wanted:
+        if field.name in have.names and have.field(field.name).type != field.type:
+            raise ConfigurationError(
+                f"{uri}: column {field.name!r} is {have.field(field.name).type} there and {field.type} in the project; "
+                "give the feature another name, or the stream"
+            )
+    new = [field for field in wanted if field.name not in have.names]
+    if new:
+        with store_errors(uri):
+            try:
+                delta.alter.add_columns([Field.from_arrow(field.with_nullable(True)) for field in new], commit_properties=NO_RETRY)
+            except CommitFailedError as exc:
+                raise TransientError(f"{uri}: another writer changed the table at the same time") from exc
+    return bool(new)
