@@ -91,9 +91,11 @@ class ModelFollower:
             return
         if self._refused.get(champion.manifest, 0.0) > time.monotonic():
             return
-        self._refused[champion.manifest] = time.monotonic() + RETRY_AT_MOST_SECONDS  # someone may repair the object
-        loaded = self._loaded.get(champion.manifest) or self._load(self._store, champion.manifest)
-        del self._refused[champion.manifest]
+        try:
+            loaded = self._loaded.get(champion.manifest) or self._load(self._store, champion.manifest)
+        except (IntegrityError, ObjectNotFound):
+            self._refused = {champion.manifest: time.monotonic() + RETRY_AT_MOST_SECONDS}  # someone may repair the object
+            raise
         serving = Serving(self._project.model, champion.version, epoch, champion.manifest, loaded.scorer)
         self._serve(serving, loaded)
         self.last_error = None
