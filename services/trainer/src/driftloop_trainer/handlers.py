@@ -59,7 +59,8 @@ class RetrainRequests:
         self._logs.runs.catch_up()
         if self._ledger.answered(about.id):
             return
-        run_id, answers = about.id, (about.id,)
+        run_id = about.id
+        answers: tuple[str, ...] = (about.id,)
         with self._status.running(event.model, about.id):
             try:
                 model, project = self._what_to_train(event.model, about.id)
