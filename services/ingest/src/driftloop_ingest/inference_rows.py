@@ -10,6 +10,7 @@ from driftloop.contracts.headers import RequestRange, request_range, watermark
 from driftloop.contracts.rows import StreamSchema, inference_schema
 from driftloop.errors import InvalidMessage
 from driftloop.ports import Record
+from driftloop_ingest.times import check_times
 
 
 class InferenceMessage(NamedTuple):
@@ -33,6 +34,8 @@ class InferenceDecoder:
         if not record.value and (claimed is not None or mark is not None):
             return InferenceMessage(None, claimed)
         rows = decode_table(record.value, self._schema, optional=self._optional)
+        for name in ("event_time", "scored_at"):
+            check_times(rows.column(name), name)
         _check_offsets(rows.column("request_offset"), claimed)
         return InferenceMessage(rows, claimed)
 

@@ -15,10 +15,10 @@ from driftloop.contracts.parts import Time
 from driftloop.contracts.rows import StreamSchema, label_schema
 from driftloop.errors import InvalidMessage
 from driftloop.ports import Record
+from driftloop_ingest.times import EARLIEST, LATEST, check_times
 
 MAX_ID_BYTES = 512
 _LABEL_TYPES: dict[str, Any] = {"number": float, "boolean": bool, "category": str}
-_EARLIEST, _LATEST = datetime(1, 1, 2, tzinfo=UTC), datetime(9999, 12, 30, tzinfo=UTC)
 _UNDECODABLE = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError, InvalidMessage)
 
 
@@ -80,12 +80,13 @@ class LabelDecoder:
         except msgspec.ValidationError as exc:
             if "unknown field" not in str(exc):
                 raise
+            record.value.decode()  # msgspec passes over the bytes of what it does not know
             label = self._lax(record.value)
             metrics.UNKNOWN_FIELDS.labels(self._stream).inc()
         if len(label.event_id) * 4 > MAX_ID_BYTES and len(label.event_id.encode()) > MAX_ID_BYTES:
             raise InvalidMessage(f"field 'event_id' is longer than {MAX_ID_BYTES} bytes")
         label_time = label.label_time or _sent(record)
-        if not (_EARLIEST <= label.event_time <= _LATEST and _EARLIEST <= label_time <= _LATEST):
+        if not (EARLIEST <= label.event_time <= LATEST and EARLIEST <= label_time <= LATEST):
             raise InvalidMessage("a time is not between the years 1 and 9999")
         return label.event_id, label.event_time, label.label, label_time
 
@@ -96,7 +97,7 @@ class LabelDecoder:
             if sizes["min"] == 0 or sizes["max"] > MAX_ID_BYTES:
                 raise InvalidMessage(f"column 'event_id' holds an id that is empty or longer than {MAX_ID_BYTES} bytes")
             for name in ("event_time", "label_time"):
-                _check_times(table.column(name), name)
+                check_times(table.column(name), name)
         label = table.column("label")
         if pa.types.is_floating(label.type) and not pc.all(pc.is_finite(label), min_count=0).as_py():
             raise InvalidMessage("column 'label' holds NaN or infinity")
@@ -109,13 +110,10 @@ def is_arrow(record: Record) -> bool:
 
 
 def _sent(record: Record) -> datetime:
-    return datetime.fromtimestamp(record.timestamp_ms / 1000, UTC)
-
-
-def _check_times(column: pa.ChunkedArray, name: str) -> None:
-    micros = pc.min_max(column.cast(pa.int64())).as_py()
-    if micros["min"] is not None and (micros["min"] < _EARLIEST.timestamp() * 1e6 or micros["max"] > _LATEST.timestamp() * 1e6):
-        raise InvalidMessage(f"column {name!r} is not between the years 1 and 9999")
+    try:
+        return datetime.fromtimestamp(record.timestamp_ms / 1000, UTC)
+    except (ValueError, OverflowError, OSError) as exc:
+        raise InvalidMessage(f"the message's own time, {record.timestamp_ms} ms, is outside of the calendar") from exc
 
 
 def _reason(record: Record, exc: Exception) -> str:

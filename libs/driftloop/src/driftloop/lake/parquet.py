@@ -24,6 +24,8 @@ from driftloop.ports import ObjectStore
 T = TypeVar("T")
 R = TypeVar("R")
 _CONNECTIONS = 8
+_LARGEST = 1.7976931348623157e308
+_BOUND_CHARACTERS = 128  # every handle keeps the bounds of all files in memory
 _NAME = re.compile(r"(?P<partition>\d+)/(?P<offset>\d+)-(?P<sha256>[0-9a-f]{64})\.parquet")
 
 
@@ -103,13 +105,16 @@ def _stats(rows: pa.Table) -> dict[str, Any]:
         nulls[name] = column.null_count
         if column.null_count < len(column):
             span = pc.min_max(column).as_py()
-            lower[name], upper[name] = _bound(span["min"]), _bound(span["max"])
+            lower[name], upper[name] = _bound(span["min"], -1), _bound(span["max"], 1)
     return {"numRecords": rows.num_rows, "minValues": lower, "maxValues": upper, "nullCount": nulls}
 
 
-def _bound(value: Any) -> Any:
+def _bound(value: Any, side: int) -> Any:
+    """A lower (-1) or upper (1) bound of a column as JSON has it; it may be wider than the column, never narrower."""
     if isinstance(value, datetime):
         return format_time(value)
-    if isinstance(value, float) and math.isinf(value):
-        return math.copysign(1.7976931348623157e308, value)  # JSON has no infinity
+    if isinstance(value, float) and not math.isfinite(value):
+        return side * _LARGEST  # JSON has neither infinity nor NaN
+    if isinstance(value, str) and len(value) > _BOUND_CHARACTERS:
+        return value[:_BOUND_CHARACTERS] + ("\U0010ffff" if side > 0 else "")
     return value

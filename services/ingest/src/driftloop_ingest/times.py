@@ -1,0 +1,18 @@
+"""Times that Python can hold, in any time zone; what lies outside would stop a later step."""
+
+from datetime import UTC, datetime
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from driftloop.errors import InvalidMessage
+
+EARLIEST, LATEST = datetime(1, 1, 2, tzinfo=UTC), datetime(9999, 12, 30, tzinfo=UTC)
+_EARLIEST_US, _LATEST_US = int(EARLIEST.timestamp()) * 1_000_000, int(LATEST.timestamp()) * 1_000_000
+
+
+def check_times(column: pa.ChunkedArray, name: str) -> None:
+    """Raises InvalidMessage when a time of the column is outside of the calendar."""
+    span = pc.min_max(column.cast(pa.int64())).as_py()
+    if span["min"] is not None and (span["min"] < _EARLIEST_US or span["max"] > _LATEST_US):
+        raise InvalidMessage(f"column {name!r} holds a time that is not between the years 1 and 9999")

@@ -1,0 +1,243 @@
+"""What records become in a buffer, without a broker or a store."""
+
+from datetime import UTC, datetime, timedelta
+
+import pyarrow as pa
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from tests.support.traffic import START, Traffic, event_time, inference_rows, small_schema
+
+from driftloop.adapters.memory import FixedClock, MemoryBroker
+from driftloop.contracts.arrow_codec import encode_table
+from driftloop.contracts.headers import ARROW, RequestRange, range_header
+from driftloop.contracts.rows import label_schema
+from driftloop.errors import GapError
+from driftloop.ports import Record, TopicPartition
+from driftloop_ingest.buffer import Buffer
+from driftloop_ingest.intake import InferenceIntake, LabelIntake
+
+SCHEMA = small_schema("s")
+LATER = datetime(2030, 1, 1, tzinfo=UTC)
+
+
+class Partition:
+    """Traffic of one partition, taken into a buffer over a lake that keeps what was cut."""
+
+    def __init__(self, intake_type, topic, lateness=timedelta(0), now=LATER):
+        self.broker = MemoryBroker()
+        for each in (topic, "s.inferences", "s.labels"):
+            self.broker.create_topic(each)
+        self.traffic = Traffic(self.broker.producer(), "s")
+        self.intake = intake_type(SCHEMA, lateness, FixedClock(now))
+        self.buffer = Buffer(TopicPartition(topic, 0), "topic-id", 0, first=True)
+        self.topic, self.lake, self.cuts = topic, {}, []
+
+    def take(self):
+        """Everything new in the topic; whether a watermark asked for a flush."""
+        records = [r for r in self.broker.records(self.topic) if r.offset >= self.buffer.next]
+        flush = False
+        while records:
+            few = self.intake.few(records)
+            flush |= self.intake.take(records[:few], self.buffer, self.lake.get)
+            records = records[few:]
+        return flush
+
+    def cut(self):
+        cut = self.buffer.cut()
+        if cut is not None:
+            self.cuts.append(cut)
+            for move in cut.moves:
+                assert self.lake.get(move.cursor) == move.expected
+                self.lake[move.cursor] = move.end
+        return cut
+
+
+def inferences(**options):
+    return Partition(InferenceIntake, "s.inferences", **options)
+
+
+def labels(**options):
+    return Partition(LabelIntake, "s.labels", **options)
+
+
+steps = st.lists(st.one_of(st.tuples(st.integers(0, 12), st.integers(0, 12)), st.just("cut")), max_size=12)
+
+
+@settings(deadline=None, max_examples=60)
+@given(steps)
+def test_whatever_overlaps_arrive_and_whenever_it_is_cut_each_request_is_in_once(steps):
+    partition, reached = inferences(), 0
+    for step in steps:
+        if step == "cut":
+            partition.cut()
+            continue
+        back, forward = step
+        start = max(0, reached - back)
+        partition.traffic.scored(0, start, reached + forward)
+        reached += forward
+        partition.take()
+    partition.cut()
+    rows = [n for cut in partition.cuts if cut.rows is not None for n in cut.rows["request_offset"].to_pylist()]
+    assert rows == list(range(reached))
+    topic_moves = [cut.moves[0] for cut in partition.cuts]
+    assert [m.start for m in topic_moves] == [0, *(m.end for m in topic_moves[:-1])][: len(topic_moves)]
+
+
+def test_a_gap_takes_nothing_of_its_record():
+    partition = inferences()
+    partition.traffic.scored(0, 0, 5)
+    partition.traffic.scored(0, 6, 9)
+    with pytest.raises(GapError):
+        partition.take()
+    cut = partition.cut()
+    assert (cut.rows.num_rows, [m.end for m in cut.moves]) == (5, [1, 5])
+
+
+def test_a_message_that_only_accounts_for_quarantined_requests_moves_the_cursor():
+    partition = inferences()
+    partition.traffic.scored(0, 0, 3, quarantined=(0, 1, 2))
+    partition.take()
+    cut = partition.cut()
+    assert cut.rows is None
+    assert cut.moves[1].quarantined == (0, 1, 2)
+
+
+@pytest.mark.parametrize(
+    ("claimed", "reason"),
+    [
+        (RequestRange(topic_id="r", partition=1, start=0, end=3), "requests of partition 1 in partition 0"),
+        (RequestRange(topic_id="r", partition=0, start=3, end=0), "no range"),
+        (RequestRange(topic_id="r", partition=0, start=0, end=2**60), "claims"),
+        (RequestRange(topic_id="r", partition=0, start=0, end=3, quarantined=(7,)), "outside of its range"),
+        (RequestRange(topic_id="r", partition=0, start=1, end=3), "outside of"),
+    ],
+)
+def test_a_range_that_cannot_be_true_is_rejected(claimed, reason):
+    partition = inferences()
+    partition.traffic.scored(0, 0, 3)
+    (good,) = partition.broker.records("s.inferences")
+    partition.intake.take([good._replace(headers=(range_header(claimed),))], partition.buffer, partition.lake.get)
+    ((_, said),) = partition.cut().rejected
+    assert reason in said
+
+
+def test_rows_that_name_requests_without_a_range_are_rejected():
+    partition = inferences()
+    partition.traffic.scored(0, 0, 3)
+    (good,) = partition.broker.records("s.inferences")
+    partition.intake.take([good._replace(headers=())], partition.buffer, partition.lake.get)
+    assert "no request range" in partition.cut().rejected[0][1]
+
+
+def test_the_watermark_is_the_highest_time_less_the_lateness_and_a_promise_only_raises_it():
+    partition = inferences(lateness=timedelta(seconds=10))
+    partition.traffic.scored(0, 0, 101)
+    assert not partition.take()
+    assert partition.cut().watermark == event_time(90)
+    partition.traffic.promise("s.inferences", 0, event_time(500))
+    assert partition.take()
+    partition.traffic.scored(0, 101, 111)
+    partition.take()
+    assert partition.cut().watermark == event_time(500)
+
+
+def test_a_time_that_is_yet_to_come_does_not_carry_the_watermark_away():
+    partition = labels(now=event_time(60))
+    partition.traffic.label(0, 1, known=LATER)
+    partition.take()
+    assert partition.cut().watermark == event_time(60)
+
+
+def arrow_labels(**columns):
+    n = len(next(iter(columns.values())))
+    complete = {"event_id": ["a"] * n, "event_time": [START] * n, "label": [True] * n, "label_time": [START] * n} | columns
+    schema = label_schema(SCHEMA)
+    return encode_table(pa.table({k: pa.array(v, schema.field(k).type) for k, v in complete.items() if v is not None}))
+
+
+def test_an_arrow_batch_of_labels_is_taken_whole_with_its_offset():
+    partition = labels()
+    partition.traffic.label(0, 0)
+    partition.traffic.raw_label(0, arrow_labels(event_id=["x", "y"]), content_type=ARROW)
+    partition.traffic.raw_label(0, arrow_labels(event_id=["z"], label_time=None), content_type=ARROW)
+    partition.take()
+    rows = partition.cut().rows
+    assert rows["event_id"].to_pylist() == ["e0-0", "x", "y", "z"]
+    assert rows["offset"].to_pylist() == [0, 1, 1, 2]
+    assert rows["label_time"].null_count == 0
+
+
+@pytest.mark.parametrize(
+    ("value", "reason"),
+    [
+        (arrow_labels(event_id=["x", ""]), "empty"),
+        (arrow_labels(event_id=["x", "y" * 513]), "longer than 512"),
+        (arrow_labels(event_id=["x", None]), "nulls"),
+        (encode_table(pa.table({"event_id": ["x"]})), "missing columns"),
+        (b"\xff\xff\xff\xff", "Arrow"),
+        (b"", "Arrow"),
+    ],
+)
+def test_an_arrow_batch_with_one_bad_row_is_rejected_whole(value, reason):
+    partition = labels()
+    partition.traffic.raw_label(0, value, content_type=ARROW)
+    partition.take()
+    cut = partition.cut()
+    assert cut.rows is None
+    assert reason in cut.rejected[0][1]
+    assert cut.moves[0].quarantined == (0,)
+
+
+def test_an_unreadable_watermark_is_rejected():
+    for partition in (labels(), inferences()):
+        record = Record(partition.topic, 0, 0, 0, None, None, (("driftloop-watermark", b"tomorrow"),))
+        partition.intake.take([record], partition.buffer, partition.lake.get)
+        assert "RFC 3339" in partition.cut().rejected[0][1]
+
+
+@pytest.mark.parametrize("number", ["NaN", "Infinity", "1e999", '"1"', "true", "null"])
+def test_a_number_must_be_a_finite_number(number):
+    schema = type(SCHEMA)(stream="s", features=SCHEMA.features, target=type(SCHEMA.target)(name="late", type="number"))
+    intake, buffer = LabelIntake(schema, timedelta(0), FixedClock(LATER)), Buffer(TopicPartition("s.labels", 0), "t", 0, first=True)
+    value = f'{{"event_id": "a", "event_time": "2024-01-01T00:00:00Z", "label": {number}}}'.encode()
+    good = b'{"event_id": "b", "event_time": "2024-01-01T00:00:00Z", "label": 7}'
+    intake.take([Record("s.labels", 0, n, 0, None, v, ()) for n, v in enumerate((value, good))], buffer, {}.get)
+    cut = buffer.cut()
+    assert cut.rows["label"].to_pylist() == [7.0]
+    assert [record.offset for record, _ in cut.rejected] == [0]
+
+
+def test_broken_utf8_in_an_unknown_field_is_rejected_too():
+    partition = labels()
+    partition.traffic.raw_label(0, b'{"event_id": "a", "event_time": "2024-01-01T00:00:00Z", "label": true, "x": "\xff"}')
+    partition.take()
+    assert "UTF-8" in partition.cut().rejected[0][1]
+
+
+def test_a_message_from_outside_of_the_calendar_is_rejected():
+    partition = labels()
+    value = b'{"event_id": "a", "event_time": "2024-01-01T00:00:00Z", "label": true}'
+    partition.intake.take([Record("s.labels", 0, 0, 10**18, None, value, ())], partition.buffer, partition.lake.get)
+    assert "calendar" in partition.cut().rejected[0][1]
+
+
+@pytest.mark.parametrize("column", ["event_time", "scored_at"])
+def test_inferences_with_a_time_outside_of_the_calendar_are_rejected(column):
+    partition = inferences()
+    rows = inference_rows(SCHEMA, 0, 0, 2, http=True)
+    at = rows.schema.get_field_index(column)
+    odd = rows.set_column(at, rows.schema.field(at), pa.array([0, 2**62], pa.int64()).cast(rows.schema.field(at).type))
+    partition.broker.producer().send("s.inferences", encode_table(odd))
+    partition.take()
+    assert "years 1 and 9999" in partition.cut().rejected[0][1]
+
+
+@pytest.mark.parametrize("time", ["0001-01-01T00:00:00+14:00", "9999-12-31T23:59:59-10:00"])
+def test_a_time_at_the_edge_of_the_calendar_is_rejected(time):
+    partition = labels()
+    partition.traffic.raw_label(0, f'{{"event_id": "a", "event_time": "{time}", "label": true}}'.encode())
+    partition.take()
+    cut = partition.cut()
+    assert cut.rows is None
+    assert len(cut.rejected) == 1
