@@ -1,8 +1,10 @@
 """The stack that a command talks to: the local one of this folder, or the one that the environment names."""
 
 import os
+import socket
 from pathlib import Path
 from typing import NamedTuple
+from urllib.parse import urlsplit
 
 from driftloop.errors import ConfigurationError, UserError
 from driftloop.local.addresses import StackAddresses, read_addresses
@@ -20,9 +22,14 @@ class StackInfo(NamedTuple):
     services: dict[str, str]
 
 
+def named_by_environment() -> bool:
+    """Whether commands talk to a stack that runs elsewhere, such as one in containers, and not to one of this folder."""
+    return "DRIFTLOOP_CLI_KAFKA_BOOTSTRAP" in os.environ
+
+
 def current_stack() -> StackInfo:
     """Raises UserError when none is known."""
-    if "DRIFTLOOP_CLI_KAFKA_BOOTSTRAP" in os.environ:
+    if named_by_environment():
         return _from_environment()
     return stack_info(read_addresses(default_home()))
 
@@ -47,7 +54,6 @@ def stack_info(addresses: StackAddresses) -> StackInfo:
 
 def _from_environment() -> StackInfo:
     env = Environment("cli")
-    services = dict(pair.partition("=")[::2] for pair in env.text("SERVICES", " ").split(",") if "=" in pair)
     try:
         return StackInfo(
             home=default_home(),
@@ -60,7 +66,40 @@ def _from_environment() -> StackInfo:
                 secret_key=env.secret("S3_SECRET_KEY"),
             ),
             registry_url=env.text("REGISTRY_URL"),
-            services=services,
+            services=instances(env.text("SERVICES", " ")),
         )
     except ConfigurationError as exc:
         raise UserError(str(exc)) from exc
+
+
+def environment_addresses() -> StackAddresses:
+    """The environment's stack as a local one describes itself; what is kept of its logs is not known here."""
+    info, env = _from_environment(), Environment("cli")
+    return StackAddresses(
+        home=str(info.home),
+        port_base=0,
+        kafka_bootstrap=info.kafka_bootstrap,
+        s3_endpoint=info.s3.endpoint,
+        s3_access_key_file=env.text("S3_ACCESS_KEY_FILE"),
+        s3_secret_key_file=env.text("S3_SECRET_KEY_FILE"),
+        s3_region=info.s3.region,
+        s3_bucket=info.s3.bucket,
+        registry_url=info.registry_url,
+        services=info.services,
+        log_files={name: f"the logs of {name}" for name in info.services},
+    )
+
+
+def instances(services: str) -> dict[str, str]:
+    """URL by instance, of ``predictor=http://predictor:8080,…``. A name that stands for several addresses is several instances."""
+    found: dict[str, str] = {}
+    for service, _, url in (pair.partition("=") for pair in services.split(",") if "=" in pair):
+        parts = urlsplit(url.strip())
+        host, port = parts.hostname or "", parts.port or (443 if parts.scheme == "https" else 80)
+        try:
+            addresses = sorted({str(answer[4][0]) for answer in socket.getaddrinfo(host, port, socket.AF_INET)})
+        except OSError:
+            addresses = [host]
+        for number, address in enumerate(addresses if len(addresses) > 1 else [host]):
+            found[f"{service.strip()}-{number}"] = f"{parts.scheme}://{address}:{port}"
+    return found

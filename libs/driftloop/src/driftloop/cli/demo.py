@@ -25,14 +25,16 @@ from driftloop.local.ports import DEFAULT_PORT_BASE
     metavar="FACTOR",
     help="Replay at FACTOR x real time, without waiting for the loop.",
 )
+@click.option("--external", is_flag=True, help="Use the stack that DRIFTLOOP_CLI_... names instead of starting one.")
 @click.option("--json", "as_json", is_flag=True, help="Print demo.json at the end; what happens meanwhile goes to stderr.")
 @one_line_errors
-def demo(keep: bool, fraction: float, seed: int | None, port_base: int, realtime: float | None, as_json: bool) -> None:
+def demo(keep: bool, fraction: float, seed: int | None, port_base: int, realtime: float | None, external: bool, as_json: bool) -> None:
     """Run the closed loop on a year of flights: a real Kafka, a real S3 store and five services, started and ended here.
 
     The exit code is 0 only if every row is accounted for, every window was decided on, and (with all flights) the
     predictions are good enough. .driftloop/demo.json and demo.svg keep what was found.
     """
+    from driftloop.cli.context import environment_addresses
     from driftloop.cli.projects import register_project
     from driftloop.demo.run import Options, run_demo  # imports pandas and scikit-learn: only when needed
     from driftloop.demo.tables import show
@@ -42,7 +44,8 @@ def demo(keep: bool, fraction: float, seed: int | None, port_base: int, realtime
     for asked in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):  # SIGINT too: a shell's background jobs start with it ignored
         signal.signal(asked, _interrupt)
     console = Console(stderr=as_json)
-    report = run_demo(Options(fraction, seed, port_base, realtime, keep), home, register_project, console)
+    options = Options(fraction, seed, port_base, realtime, keep, environment_addresses() if external else None)
+    report = run_demo(options, home, register_project, console)
     show(report, console)
     console.print(f"figures: {home / 'demo.json'}  picture: {home / 'demo.svg'}", soft_wrap=True)
     if keep:

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import click
 
+from driftloop.cli.context import current_stack, named_by_environment
 from driftloop.cli.errors import one_line_errors
 from driftloop.errors import UserError
 from driftloop.local.addresses import StackAddresses
@@ -29,6 +30,8 @@ def up(project: Path | None, port_base: int | None, scale: tuple[str, ...], as_j
     services = services_from(scale)
     if project is not None and not (project / "driftloop.toml").is_file():
         raise UserError(f"{project} is not a project: it has no driftloop.toml")
+    if named_by_environment():
+        return _register_elsewhere(project, as_json, own_stack=bool(scale) or port_base is not None)
     home = default_home()
     addresses = running_stack(home)
     if addresses is None:
@@ -41,6 +44,18 @@ def up(project: Path | None, port_base: int | None, scale: tuple[str, ...], as_j
         register_project(project, addresses)
         wait_for_services(addresses)
     click.echo(json.dumps(_summary(addresses)) if as_json else _text(addresses))
+    return None
+
+
+def _register_elsewhere(project: Path | None, as_json: bool, *, own_stack: bool) -> None:
+    """In the stack that the environment names, which someone else has started."""
+    if project is None or own_stack:
+        raise UserError("DRIFTLOOP_CLI_KAFKA_BOOTSTRAP names a stack that runs elsewhere: all that `up` can do there is --project DIR")
+    from driftloop.cli.projects import register_project
+
+    registered = register_project(project, current_stack())
+    data = {"project": registered.name, "model": registered.model, "archive": registered.digest()}
+    click.echo(json.dumps(data) if as_json else f"project {registered.name} is registered ({registered.digest()[:12]})")
 
 
 @click.command()

@@ -25,6 +25,7 @@ from driftloop.demo.screen import Screen
 from driftloop.demo.settling import Settling
 from driftloop.demo.standing import Standing, standing
 from driftloop.demo.story import Story
+from driftloop.errors import UserError
 from driftloop.local.addresses import StackAddresses
 from driftloop.local.readiness import wait_for_services
 from driftloop.ports import TopicPartition
@@ -42,6 +43,7 @@ class Options(NamedTuple):
     port_base: int
     realtime: float | None
     keep: bool
+    external: StackAddresses | None = None  # a stack that runs already, and has seen no flights
 
 
 Register = Callable[[Path, StackAddresses], Project]
@@ -55,9 +57,11 @@ def run_demo(options: Options, home: Path, register: Register, console: Console)
     folder = with_seed(source, demo_home / "project", options.seed)
     flights = thinned(read_flights(source / DATA, read_project(folder).schema), options.fraction, options.seed or 0)
     total = len(flights.requests) + len(flights.labels)
-    console.print(f"{len(flights.requests):,} flights; starting Kafka, S3 and the services in {demo_home}")
-    with standing(demo_home, options.port_base, keep=options.keep) as stack:
+    where = "the stack that is up" if options.external else f"Kafka, S3 and the services that start in {demo_home}"
+    console.print(f"{len(flights.requests):,} flights for {where}")
+    with standing(demo_home, options.port_base, keep=options.keep, external=options.external) as stack:
         project = register(folder, stack.addresses)
+        _check_unused(stack.addresses.kafka_bootstrap, project.stream)
         wait_for_services(stack.addresses, SERVICES_READY_SECONDS, stack.failures)
         console.print(f"project {project.name} registered and every service ready after {time.monotonic() - began:.1f} s")
         with Screen(console, total) as screen:
@@ -111,6 +115,15 @@ def _told(options: Options, stack: Standing, project: Project, flights: Flights,
         versions=found.versions,
         conservation=found.conservation,
     )
+
+
+def _check_unused(bootstrap: str, stream: str) -> None:
+    """The demo accounts for every row of the stream, so all of them must be its own."""
+    topic = topics.requests(stream)
+    tps = [TopicPartition(topic, partition) for partition in range(partitions_of(bootstrap, topic))]
+    with closing(AssignedConsumer(bootstrap, tps, client_id=CLIENT)) as consumer:
+        if any(consumer.end_offsets(tps).values()):
+            raise UserError(f"{topic} already holds rows: run the demo on a stack that has seen none (docker compose down --volumes)")
 
 
 def _from_the_beginning(bootstrap: str) -> AssignedConsumer:

@@ -32,12 +32,15 @@ class Standing(NamedTuple):
 
 
 @contextmanager
-def standing(home: Path, port_base: int, *, keep: bool) -> Iterator[Standing]:
-    """Start a stack; end it with the block within 10 s.
+def standing(home: Path, port_base: int, *, keep: bool, external: StackAddresses | None = None) -> Iterator[Standing]:
+    """Start a stack; end it with the block within 10 s. An ``external`` one was started by others and is left to them.
 
     Without ``keep`` its processes are this process's children: they end with it, however it ends. With ``keep`` they belong to a
     process of their own and go on after the block, unless it is interrupted.
     """
+    if external is not None:
+        yield Standing(external, dict)
+        return
     if keep:
         addresses = start_in_background(home, port_base, SERVICES)
         try:
