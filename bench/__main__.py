@@ -1,0 +1,76 @@
+"""The command: choose measurements, run them one after the other, report."""
+
+import argparse
+import importlib
+import os
+import signal
+import sys
+import time
+from collections.abc import Callable, Sequence
+from contextlib import closing
+from types import FrameType
+
+from bench.clocks import BenchError
+from bench.figures import Figure, as_json, as_table
+from bench.surroundings import Surroundings
+from driftloop.errors import ConfigurationError, TransientError, UserError
+from driftloop.local.errors import LocalStackError
+from driftloop.local.paths import cache_dir, default_home
+
+Measure = Callable[[Surroundings], list[Figure]]
+# name: module; imported when asked for
+MEASUREMENTS = {
+    "split-hash": "bench.split_hash",
+    "monitor": "bench.monitor",
+    "predictor": "bench.predictor",
+    "http": "bench.http_row",
+    "ingest": "bench.ingest",
+    "promotion": "bench.promotion",
+    "start": "bench.stack_start",
+}
+EXPECTED = (BenchError, LocalStackError, TransientError, ConfigurationError, UserError)
+
+
+def main(arguments: Sequence[str] | None = None, load: Callable[[str], Measure] | None = None) -> int:
+    """0 when every measurement gave its figures, whatever they are; 1 when one could not be made."""
+    parser = argparse.ArgumentParser(prog="python -m bench", description="Measure driftloop. Reports, asserts nothing.")
+    parser.add_argument("names", nargs="*", metavar="NAME", help=f"of {', '.join(MEASUREMENTS)}; default: all")
+    parser.add_argument("--json", action="store_true", dest="as_json", help="print the report as JSON")
+    chosen = parser.parse_args(arguments)
+    unknown = [name for name in chosen.names if name not in MEASUREMENTS]
+    if unknown:
+        parser.error(f"no measurement {', '.join(unknown)}: choose from {', '.join(MEASUREMENTS)}")
+    figures: list[Figure] = []
+    failed: dict[str, str] = {}
+    with closing(Surroundings(_say)) as around:
+        for name in chosen.names or MEASUREMENTS:
+            try:
+                figures += (load or _load)(name)(around)
+            except EXPECTED as exc:
+                failed[name] = str(exc)
+                _say(f"{name}: not measured: {exc}")
+    print(as_json(figures, failed).decode() if chosen.as_json else as_table(figures))
+    return 1 if failed else 0
+
+
+def _load(name: str) -> Measure:
+    _say(f"== {name}")
+    measure: Measure = importlib.import_module(MEASUREMENTS[name]).measure
+    return measure
+
+
+_began = time.monotonic()
+
+
+def _say(text: str) -> None:
+    print(f"{time.monotonic() - _began:6.1f} s  {text}", file=sys.stderr, flush=True)
+
+
+def _exit(_number: int, _frame: FrameType | None) -> None:
+    sys.exit(130)  # so that everything that was started is ended on the way out
+
+
+if __name__ == "__main__":
+    os.environ.setdefault("DRIFTLOOP_CACHE", str(cache_dir(default_home())))  # the stacks' homes are temporary, jars are not
+    signal.signal(signal.SIGTERM, _exit)
+    sys.exit(main())

@@ -1,0 +1,81 @@
+"""Putting a project and its versions into the registry log, without a registry process."""
+
+import hashlib
+import uuid
+from datetime import UTC, datetime
+from typing import Any
+
+from bench.surroundings import Surroundings
+from driftloop.adapters.kafka import Publisher, create_topics
+from driftloop.artifact.model_files import CARD, LINEAGE, MODEL, PROFILE, Manifest, store_model, stored_files
+from driftloop.contracts.commands import Command, MoveAlias, RegisterProject, RegisterVersion
+from driftloop.contracts.parts import PromotionRules, TrainingPins
+from driftloop.contracts.topics import REGISTRY_LOG, stream_topics
+from driftloop.ports import MessageProducer
+from driftloop.project import Project, archive_key
+
+
+class Registered:
+    """A registered project. Versions count from 1; the alias's epoch counts its moves."""
+
+    def __init__(self, around: Surroundings, producer: MessageProducer, project: Project) -> None:
+        self.project = project
+        self._store, self._publisher = around.store, Publisher(producer, source="driftloop/bench")
+        self.versions = self.epoch = 0
+        create_topics(around.addresses.kafka_bootstrap, stream_topics(project.stream))
+        self._store.put(archive_key(project.name, project.digest()), project.archive())
+        self._append(
+            RegisterProject,
+            project=project.name,
+            stream=project.stream,
+            model=project.model,
+            archive=project.digest(),
+            schema_fingerprint=project.schema.fingerprint(),
+            promotion=PromotionRules(),
+        )
+
+    def add_version(self, skops: bytes, profile: bytes) -> str:
+        """Store and register a version; the digest of its manifest, another one each time."""
+        contents = {MODEL: skops, PROFILE: profile, CARD: b"# bench\n", LINEAGE: b"{}"}
+        pins = _pins()
+        request_id = f"bench-{self.versions + 1}"
+        manifest = Manifest(
+            model=self.project.model,
+            request_id=request_id,
+            schema_fingerprint=self.project.schema.fingerprint(),
+            recipe="all",
+            rows=0,
+            pins=pins,
+            measurements=None,
+            environment={},
+            files=stored_files(contents),
+        )
+        digest = store_model(self._store, manifest, contents)
+        self._append(RegisterVersion, model=self.project.model, request_id=request_id, manifest=digest, pins=pins)
+        self.versions += 1
+        return digest
+
+    def promote(self, version: int) -> None:
+        """Move the alias; returns once the log holds it."""
+        self._append(MoveAlias, model=self.project.model, alias="champion", version=version, expected_epoch=self.epoch)
+        self.epoch += 1
+
+    def _append(self, kind: type[Command], **fields: Any) -> None:
+        command_id = uuid.uuid4().hex
+        command = kind(command_id=command_id, at=datetime.now(UTC), actor="bench", reason="bench", **fields)
+        self._publisher.publish(REGISTRY_LOG, command, key=self.project.name, id=command_id)
+
+
+def _pins() -> TrainingPins:
+    digest = hashlib.sha256(b"bench").hexdigest()
+    return TrainingPins(
+        snapshot=digest,
+        project=digest,
+        environment=digest,
+        code="bench",
+        seed=0,
+        threads=1,
+        evaluation_window=None,
+        champion_version=None,
+        champion_epoch=0,
+    )
