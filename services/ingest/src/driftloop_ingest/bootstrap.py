@@ -5,7 +5,7 @@ from functools import partial
 from typing import Any
 
 from driftloop.adapters.follower import RegistryFollower
-from driftloop.adapters.kafka import GroupConsumer, Producer, Publisher, check_topics, partitions_of, topic_id
+from driftloop.adapters.kafka import GroupConsumer, Producer, Publisher, partitions_of, topic_id
 from driftloop.adapters.memory import SystemClock
 from driftloop.adapters.s3 import MinioObjectStore
 from driftloop.contracts import topics
@@ -17,6 +17,7 @@ from driftloop.process import Stop, run_service
 from driftloop.project import Project
 from driftloop.registered import restart_on_new_archive, wait_for_project
 from driftloop.settings import Environment, ServiceSettings, service_settings
+from driftloop.startup import check_surroundings
 from driftloop.telemetry import HealthServer, configure_logging
 from driftloop_ingest.handlers import IngestHandler
 from driftloop_ingest.intake import InferenceIntake, LabelIntake
@@ -50,7 +51,8 @@ def run(stop: Stop) -> None:
 def serve(project: Project, settings: ServiceSettings, env: Environment, store: MinioObjectStore, stop: Stop, health: "Health") -> None:
     """Fill the project's two tables until a stop is requested."""
     stream, bootstrap, clock = project.stream, settings.kafka_bootstrap, SystemClock()
-    check_topics(bootstrap, topics.stream_topics(stream, partitions_of(bootstrap, topics.inferences(stream))))
+    stream_topics = topics.stream_topics(stream, partitions_of(bootstrap, topics.inferences(stream)))
+    check_surroundings(settings, stream_topics)
     producer = RenewedProducer(lambda: Producer(bootstrap, client_id=settings.instance))
     outputs = Outputs(store, producer, Publisher(producer, source="driftloop/ingest"))
 

@@ -46,7 +46,7 @@ def list_datasets(as_json: bool) -> None:
 def show(digest: str, as_json: bool) -> None:
     """Show the snapshot whose digest begins with DIGEST: what it covers and the files it was pinned from."""
     store = MinioObjectStore(current_stack().s3)
-    stream, found = _find(store, digest)
+    stream, found = find_snapshot(store, digest)
     snapshot = load_snapshot(store, stream, found)
     data = {"digest": found, **msgspec.to_builtins(snapshot)}
     emit(data, as_json, lambda console: _render_snapshot(console, found, snapshot))
@@ -83,7 +83,7 @@ def _snapshots(store: ObjectStore, stream: str) -> list[dict[str, Any]]:
     return rows
 
 
-def _find(store: ObjectStore, prefix: str) -> tuple[str, str]:
+def find_snapshot(store: ObjectStore, prefix: str) -> tuple[str, str]:
     """Stream and digest of the only snapshot whose digest begins so."""
     found = [f.key for f in store.list("snapshots/") if _digest(f.key).startswith(prefix)]
     if len(found) != 1 or not prefix:
