@@ -92,6 +92,7 @@ def _told(options: Options, stack: Standing, project: Project, flights: Flights,
             failures=stack.failures,
             on_wait=screen.waits,
         )
+        clients.callback(settling.close)
         story = Story(
             project=project,
             replay=replay,

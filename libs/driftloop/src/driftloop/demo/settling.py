@@ -50,7 +50,8 @@ class Settling:
         self._model, self._journal, self._lag, self._registry = model, journal, lag, registry
         self._predictors = {name: url for name, url in services.items() if name.startswith("predictor-")}
         self._logs, self._failures, self._on_wait = logs, failures, on_wait
-        self._alias_epoch = alias_epoch or (lambda url: ask_alias_epoch(url, model))
+        self._http = httpx.Client(timeout=5)  # one for all: making one costs more than asking
+        self._alias_epoch = alias_epoch or self._ask_alias_epoch
         self._patience = patience_seconds
 
     def settle(self, window: Window) -> DecisionMade:
@@ -90,6 +91,9 @@ class Settling:
         """Every predictor scores with the present champion."""
         self._wait(self._unfollowed, "predictor")
 
+    def close(self) -> None:
+        self._http.close()
+
     def champion(self) -> tuple[int | None, int]:
         """Version and epoch of the champion alias; None and 0 before the first."""
         model = self._registry.state().model(self._model)
@@ -127,6 +131,15 @@ class Settling:
         behind = [name for name, url in self._predictors.items() if self._alias_epoch(url) != epoch]
         return f"{', '.join(behind)} to follow to champion epoch {epoch}" if behind else None
 
+    def _ask_alias_epoch(self, url: str) -> int:
+        """The champion epoch that a predictor has taken up; -1 while it does not say."""
+        try:
+            answer = self._http.get(f"{url}/status").json()
+        except (httpx.HTTPError, ValueError):
+            return -1
+        epoch = answer.get("alias_epoch") if isinstance(answer, dict) else None
+        return epoch if isinstance(epoch, int) else -1
+
     def _wait(self, missing: Callable[[], Missing], *services: str, patience_seconds: float | None = None) -> None:
         patience = self._patience if patience_seconds is None else patience_seconds
         said, since = "", time.monotonic()
@@ -142,13 +155,3 @@ class Settling:
 
     def _logs_of(self, services: tuple[str, ...]) -> str:
         return ", ".join(path for name, path in self._logs.items() if name.rpartition("-")[0] in services) or "the logs"
-
-
-def ask_alias_epoch(url: str, model: str) -> int:
-    """The champion epoch that a predictor has taken up; -1 while it does not say."""
-    try:
-        answer = httpx.get(f"{url}/status", timeout=5).json()
-    except (httpx.HTTPError, ValueError):
-        return -1
-    epoch = answer.get("alias_epoch") if isinstance(answer, dict) else None
-    return epoch if isinstance(epoch, int) else -1
