@@ -3,9 +3,19 @@
 import sqlite3
 
 import pytest
-from tests.unit.loop.registry_commands import measured, move_alias, promote, register_project, register_version
+from tests.unit.loop.registry_commands import (
+    approve,
+    delete,
+    measured,
+    move_alias,
+    promote,
+    register_project,
+    register_version,
+    reject,
+)
 
 from driftloop.adapters.registry_view import RegistryView, ViewBroken, ViewUnavailable
+from driftloop.contracts.parts import PromotionRules
 from driftloop.loop.registry import RegistryState, fold
 
 LOG = (
@@ -20,11 +30,21 @@ LOG = (
     register_project("project-2", archive="other"),
     move_alias(1, epoch=2, command_id="back"),
 )
+BY_PERSON = (
+    register_project(rules=PromotionRules(approval="person")),
+    register_version("r1"),
+    promote("r1", epoch=0),  # waits
+    approve(1),  # and does so no longer
+    register_version("r2"),
+    promote("r2", epoch=1, measured=measured(against=1)),
+    reject(2),
+    delete(2),
+)
 
 
-def states():
+def states(log=LOG):
     state = RegistryState()
-    for offset, command in enumerate(LOG):
+    for offset, command in enumerate(log):
         state, _ = fold(state, command, offset)
         yield state
 
@@ -43,6 +63,17 @@ def test_view_written_step_by_step_has_the_states_digest(view, every):
         if n % every == 0 or n == len(LOG):
             view.write(state)
             assert view.digest() == (state.next_offset, state.digest())
+
+
+def test_what_people_said_of_versions_is_written_changed_and_taken_away_step_by_step(view):
+    for state in states(BY_PERSON):
+        view.write(state)
+        assert view.digest() == (state.next_offset, state.digest())
+
+    with sqlite3.connect(view.path) as db:
+        said = db.execute("SELECT model, version, state, actor, reason FROM standings").fetchall()
+    db.close()
+    assert said == [("flights", 2, "deleted", "ada", "withdrawn rows")]
 
 
 def test_view_made_at_once_has_the_states_digest(view):

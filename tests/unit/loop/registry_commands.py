@@ -2,7 +2,16 @@
 
 from datetime import UTC, datetime, timedelta
 
-from driftloop.contracts.commands import Command, MoveAlias, PromoteVersion, RegisterProject, RegisterVersion
+from driftloop.contracts.commands import (
+    ApproveVersion,
+    Command,
+    DeleteVersion,
+    MoveAlias,
+    PromoteVersion,
+    RegisterProject,
+    RegisterVersion,
+    RejectVersion,
+)
 from driftloop.contracts.parts import GateMeasurements, PromotionRules, TrainingPins, Window
 from driftloop.loop.registry import Outcome, RegistryState, fold
 
@@ -32,7 +41,9 @@ def register_project(
     )
 
 
-def register_version(request_id: str, *, command_id: str | None = None, manifest: str | None = None, model: str = MODEL) -> RegisterVersion:
+def register_version(
+    request_id: str, *, command_id: str | None = None, manifest: str | None = None, model: str = MODEL, against: int | None = None
+) -> RegisterVersion:
     return RegisterVersion(
         command_id=command_id or f"register-{request_id}",
         at=NOW,
@@ -41,7 +52,7 @@ def register_version(request_id: str, *, command_id: str | None = None, manifest
         model=model,
         request_id=request_id,
         manifest=digest(manifest or f"manifest of {request_id}"),
-        pins=pins(),
+        pins=pins(against=against),
     )
 
 
@@ -72,7 +83,19 @@ def move_alias(version: int, *, epoch: int, command_id: str, alias: str = "champ
     )
 
 
-def pins(epoch: int = 0) -> TrainingPins:
+def approve(version: int, *, command_id: str = "approve", model: str = MODEL) -> ApproveVersion:
+    return ApproveVersion(command_id=command_id, at=NOW, actor="ada", reason="it holds", model=model, version=version)
+
+
+def reject(version: int, *, command_id: str = "reject", model: str = MODEL) -> RejectVersion:
+    return RejectVersion(command_id=command_id, at=NOW, actor="ada", reason="a broken sensor", model=model, version=version)
+
+
+def delete(version: int, *, command_id: str = "delete", model: str = MODEL) -> DeleteVersion:
+    return DeleteVersion(command_id=command_id, at=NOW, actor="ada", reason="withdrawn rows", model=model, version=version)
+
+
+def pins(epoch: int = 0, against: int | None = None) -> TrainingPins:
     return TrainingPins(
         snapshot=digest("snapshot"),
         project=digest("archive"),
@@ -81,7 +104,7 @@ def pins(epoch: int = 0) -> TrainingPins:
         seed=0,
         threads=2,
         evaluation_window=WINDOW,
-        champion_version=None,
+        champion_version=against,
         champion_epoch=epoch,
     )
 

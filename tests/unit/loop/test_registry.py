@@ -1,6 +1,7 @@
 import time
 from datetime import timedelta
 
+import msgspec
 import pytest
 from tests.unit.loop.registry_commands import (
     MODEL,
@@ -15,7 +16,7 @@ from tests.unit.loop.registry_commands import (
 )
 
 from driftloop.contracts.parts import PromotionRules
-from driftloop.loop.registry import RegistryState, fold
+from driftloop.loop.registry import RegistryState, Standing, fold
 
 FIRST_CHAMPION = (register_project(), register_version("r1"), promote("r1", epoch=0))
 
@@ -219,14 +220,16 @@ def test_alias_is_not_older_than_its_last_move_when_callers_clocks_differ():
 
 def test_digest_tells_states_apart_by_any_part():
     base, _ = folded(*FIRST_CHAMPION)
+    rejected = Standing(model=MODEL, version=1, state="rejected", since=NOW, by="ada", reason="why")
     others = [
         folded(*FIRST_CHAMPION[:2])[0],
         folded(register_project(archive="other"), *FIRST_CHAMPION[1:])[0],
         folded(*FIRST_CHAMPION, move_alias(7, epoch=1, command_id="refused"))[0],
         base.skip(base.next_offset),
+        msgspec.structs.replace(base, models={MODEL: base.model(MODEL).with_standing(rejected)}),
     ]
 
-    assert len({base.digest(), *(other.digest() for other in others)}) == 5
+    assert len({base.digest(), *(other.digest() for other in others)}) == 6
     assert base.digest() == folded(*FIRST_CHAMPION)[0].digest()
 
 

@@ -4,10 +4,19 @@ import msgspec
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
-from tests.unit.loop.registry_commands import measured, move_alias, promote, register_project, register_version
+from tests.unit.loop.registry_commands import (
+    approve,
+    delete,
+    measured,
+    move_alias,
+    promote,
+    register_project,
+    register_version,
+    reject,
+)
 
 from driftloop.contracts.codec import decode_event, encode_event, envelope
-from driftloop.contracts.commands import Command
+from driftloop.contracts.commands import ApproveVersion, Command, MoveAlias
 from driftloop.contracts.parts import PromotionRules
 from driftloop.loop.layers import Layers
 from driftloop.loop.registry import Outcome, RegistryState, fold
@@ -37,8 +46,11 @@ class AnyLog(RuleBasedStateMachine):
         if command.command_id in self.first:
             assert outcome == self.first[command.command_id]
             assert _facts(after) == _facts(before)
-        if not outcome.accepted:
+        if not outcome.accepted and not outcome.waiting:
             assert _facts(after) == _facts(before)
+        if outcome.waiting:
+            assert not outcome.accepted
+            assert _aliases(after) == _aliases(before)
         self.first.setdefault(command.command_id, outcome)
         self.log.append((offset, command))
         self.states.append(after)
@@ -52,9 +64,9 @@ class AnyLog(RuleBasedStateMachine):
     def register_a_project(self, model, archive, approval):
         self.append(register_project(self.new_id(), model=model, archive=archive, rules=PromotionRules(approval=approval)))
 
-    @rule(model=models, request=requests, manifest=st.sampled_from(["m1", "m1", "m2"]))
-    def register_a_version(self, model, request, manifest):
-        self.append(register_version(request, command_id=self.new_id(), manifest=manifest, model=model))
+    @rule(model=models, request=requests, manifest=st.sampled_from(["m1", "m1", "m2"]), against=st.none() | versions)
+    def register_a_version(self, model, request, manifest, against):
+        self.append(register_version(request, command_id=self.new_id(), manifest=manifest, model=model, against=against))
 
     @rule(model=models, request=requests, epoch=epochs, gain=st.sampled_from([None, -0.1, 0.0, 0.1]), against=versions)
     def promote_a_version(self, model, request, epoch, gain, against):
@@ -64,6 +76,24 @@ class AnyLog(RuleBasedStateMachine):
     @rule(model=models, alias=st.sampled_from(["champion", "challenger", "%2e%2e"]), version=versions, epoch=epochs)
     def move_an_alias(self, model, alias, version, epoch):
         self.append(move_alias(version, epoch=epoch, command_id=self.new_id(), alias=alias, model=model))
+
+    @rule(model=models, request=requests, gain=st.sampled_from([-0.1, 0.1]))
+    def put_a_version_to_the_gate(self, model, request, gain):
+        """As the registry does: measured against the champion of now, at its epoch."""
+        known = self.states[-1].model(model)
+        epoch, champion = (known.champion_epoch, known.champion) if known else (0, None)
+        measurements = measured(against=champion.version, gain_lower=gain) if champion else None
+        self.append(promote(request, epoch=epoch, measured=measurements, command_id=self.new_id(), model=model))
+
+    @rule(model=models, say=st.sampled_from([approve, reject, delete]), version=versions)
+    def say_of_a_version(self, model, say, version):
+        self.append(say(version, command_id=self.new_id(), model=model))
+
+    @rule(model=models, say=st.sampled_from([approve, approve, reject, delete]))
+    def say_of_a_waiting_version(self, model, say):
+        known = self.states[-1].model(model)
+        for number in [n for n in known.standings if known.state_of(n) == "waiting"][:1] if known else []:
+            self.append(say(number, command_id=self.new_id(), model=model))
 
     @rule(data=st.data())
     def deliver_a_command_again(self, data):
@@ -96,6 +126,30 @@ class AnyLog(RuleBasedStateMachine):
                     assert to.epoch - old in (0, 1)
                     assert model.version(to.version) is not None
 
+    @invariant()
+    def deleted_is_for_ever_and_nothing_that_holds_is_deleted(self):
+        for before, after in zip(self.states[-2:], self.states[-1:], strict=False):
+            for name, model in before.models.items():
+                gone = {n: s for n, s in model.standings.items() if s.state == "deleted"}
+                assert gone.items() <= after.models[name].standings.items()
+                for number in after.models[name].standings.keys() - model.standings.keys():
+                    if after.models[name].state_of(number) == "deleted":
+                        assert not any(v.pins.champion_version == number for v in model.versions[number:] if v.version not in gone)
+        for model in self.states[-1].models.values():
+            assert all(model.version(number) is not None for number in model.standings)
+            assert all(model.state_of(alias.version) != "deleted" for alias in model.aliases.values())
+
+    @invariant()
+    def champion_of_a_project_that_asks_for_a_person_moves_only_by_one(self):
+        for before, after in zip(self.states[-2:], self.states[-1:], strict=False):
+            for name, model in before.models.items():
+                moved = after.models[name].champion_epoch != model.champion_epoch
+                if moved and model.project.promotion.approval == "person":
+                    assert isinstance(self.log[-1][1], MoveAlias | ApproveVersion)
+                if moved and isinstance(self.log[-1][1], ApproveVersion):
+                    standing = model.standings[self.log[-1][1].version]
+                    assert standing.champion_epoch == model.champion_epoch
+
     def teardown(self):
         """Purity and prefixes: folding again gives every state's digest, and no state seen has changed since."""
         assert [state.digest() for state in self.states] == self.digests
@@ -116,7 +170,11 @@ def _on_the_wire(command: Command) -> bool:
 
 
 def _facts(state: RegistryState) -> dict:
-    return {name: (model.project, model.versions, model.aliases) for name, model in state.models.items()}
+    return {name: (model.project, model.versions, model.aliases, model.standings) for name, model in state.models.items()}
+
+
+def _aliases(state: RegistryState) -> dict:
+    return {name: model.aliases for name, model in state.models.items()}
 
 
 TestAnyLog = AnyLog.TestCase

@@ -9,7 +9,7 @@ from typing import TypeVar
 
 import msgspec
 
-from driftloop.loop.registry_state import Alias, LogEntry, ModelVersion, ProjectRef, RegistryState, content_digest
+from driftloop.loop.registry_state import Alias, LogEntry, ModelVersion, ProjectRef, RegistryState, Standing, content_digest
 
 # One truth per row, ``content`` (canonical JSON); the other columns are read out of it, so they cannot contradict it.
 _SCHEMA = """
@@ -22,6 +22,9 @@ CREATE TABLE versions (model TEXT, version INTEGER, content TEXT NOT NULL,
 CREATE TABLE aliases (model TEXT, name TEXT, content TEXT NOT NULL,
     version INTEGER AS (content ->> '$.version'), epoch INTEGER AS (content ->> '$.epoch'),
     since TEXT AS (content ->> '$.since'), PRIMARY KEY (model, name));
+CREATE TABLE standings (model TEXT, version INTEGER, content TEXT NOT NULL,
+    state TEXT AS (content ->> '$.state'), since TEXT AS (content ->> '$.since'), actor TEXT AS (content ->> '$.by'),
+    reason TEXT AS (content ->> '$.reason'), PRIMARY KEY (model, version));
 CREATE TABLE commands (log_offset INTEGER PRIMARY KEY, content TEXT NOT NULL,
     model TEXT AS (content ->> '$.model'), type TEXT AS (content ->> '$.type'), at TEXT AS (content ->> '$.at'),
     actor TEXT AS (content ->> '$.actor'), accepted INTEGER AS (content ->> '$.outcome.accepted'),
@@ -141,6 +144,11 @@ def _write_difference(db: sqlite3.Connection, old: RegistryState, new: RegistryS
         db.executemany("INSERT INTO versions VALUES (?, ?, ?)", ((name, v.version, _text(v)) for v in model.versions[known:]))
         moved = [alias for key, alias in model.aliases.items() if before is None or before.aliases.get(key) != alias]
         db.executemany("INSERT OR REPLACE INTO aliases VALUES (?, ?, ?)", ((name, a.name, _text(a)) for a in moved))
+        old_standings = before.standings if before else {}
+        said = [s for n, s in model.standings.items() if old_standings.get(n) != s]
+        db.executemany("INSERT OR REPLACE INTO standings VALUES (?, ?, ?)", ((name, s.version, _text(s)) for s in said))
+        ended = old_standings.keys() - model.standings.keys()
+        db.executemany("DELETE FROM standings WHERE model = ? AND version = ?", ((name, n) for n in ended))
     db.executemany("INSERT INTO commands VALUES (?, ?)", ((e.offset, _text(e)) for e in _entries_since(new, old.next_offset)))
     db.execute("UPDATE meta SET value = ? WHERE key = 'next_offset'", (new.next_offset,))
 
@@ -162,6 +170,7 @@ def _read_digest(db: sqlite3.Connection) -> tuple[int, str]:
         projects=_contents(db, "projects", ProjectRef),
         versions=_contents(db, "versions", ModelVersion),
         aliases=zip(models, aliases, strict=True),
+        standings=_contents(db, "standings", Standing),
         entries=_contents(db, "commands", LogEntry),
         next_offset=int(found[0]),
     )

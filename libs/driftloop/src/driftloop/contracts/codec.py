@@ -27,6 +27,9 @@ EVENT_TYPES: dict[str, type[Event]] = {
         commands.RegisterVersion,
         commands.PromoteVersion,
         commands.MoveAlias,
+        commands.ApproveVersion,
+        commands.RejectVersion,
+        commands.DeleteVersion,
     )
 }
 

@@ -56,3 +56,27 @@ class MoveAlias(Command, frozen=True, kw_only=True):
     alias: Name
     version: int
     expected_epoch: int
+
+
+class ApproveVersion(Command, frozen=True, kw_only=True):
+    """Make the version that waits for a person champion, if the champion is still the one that it was measured against."""
+
+    TYPE: ClassVar[str] = "driftloop.approve-version.v1"
+    model: ModelName
+    version: int
+
+
+class RejectVersion(Command, frozen=True, kw_only=True):
+    """Close the question of a version that waits for a person: the gate does not ask about it again."""
+
+    TYPE: ClassVar[str] = "driftloop.reject-version.v1"
+    model: ModelName
+    version: int
+
+
+class DeleteVersion(Command, frozen=True, kw_only=True):
+    """Give a version up for good. Its record and its number stay; its bytes are clean-up's to remove."""
+
+    TYPE: ClassVar[str] = "driftloop.delete-version.v1"
+    model: ModelName
+    version: int

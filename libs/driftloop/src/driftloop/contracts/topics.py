@@ -183,7 +183,7 @@ CONTROL_TOPICS: tuple[Topic, ...] = (
         name=REGISTRY_LOG,
         partitions=1,  # the registry must see all commands in one order
         key="none",
-        carries="commands: register project, register version, promote, move alias",
+        carries="commands: register project, register version, promote, move alias, approve, reject, delete",
         written_by=("registry",),
         read_by=("registry", "predictor", "trainer", "monitor", "console"),
         plane="control",
@@ -193,6 +193,9 @@ CONTROL_TOPICS: tuple[Topic, ...] = (
             "driftloop.register-version.v1",
             "driftloop.promote-version.v1",
             "driftloop.move-alias.v1",
+            "driftloop.approve-version.v1",
+            "driftloop.reject-version.v1",
+            "driftloop.delete-version.v1",
         ),
     ),
 )

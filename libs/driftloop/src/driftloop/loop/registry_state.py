@@ -1,81 +1,35 @@
-"""What the registry knows: values that the fold in ``registry`` makes, and nobody changes."""
+"""What the registry knows: states that the fold in ``registry`` makes, and nobody changes."""
 
-import hashlib
-from collections.abc import Iterable
 from datetime import datetime
 
 import msgspec
 
-from driftloop.contracts.names import Digest, Name
-from driftloop.contracts.parts import ModelName, Part, PromotionRules, StreamName, Time, TrainingPins
 from driftloop.loop.layers import Layers
-
-CHAMPION = "champion"
-CHALLENGER = "challenger"
-
-
-class Outcome(Part, frozen=True, kw_only=True):
-    """What the fold answered to a command. ``epoch``: of the alias in question after the command, moved or not."""
-
-    accepted: bool
-    reason: str
-    version: int | None = None
-    epoch: int | None = None
-
-
-class ModelVersion(Part, frozen=True, kw_only=True):
-    """One trained model: the manifest that names its bytes, and the pins that it can be rebuilt from."""
-
-    model: ModelName
-    version: int
-    request_id: str
-    manifest: Digest
-    pins: TrainingPins
-    registered_at: Time
-
-
-class Alias(Part, frozen=True, kw_only=True):
-    """A name for a version. ``epoch`` counts its moves from 1; ``since`` never goes back from one epoch to the next."""
-
-    name: Name
-    version: int
-    epoch: int
-    since: Time
-
-
-class ProjectRef(Part, frozen=True, kw_only=True):
-    """The current archive of a model's project."""
-
-    project: Name
-    stream: StreamName
-    model: ModelName
-    archive: Digest
-    schema_fingerprint: Digest
-    promotion: PromotionRules
-
-
-class LogEntry(Part, frozen=True, kw_only=True):
-    """A command with its outcome, as history shows it. ``alias`` and ``moved`` are null for commands that move none."""
-
-    offset: int
-    command_id: str
-    type: str
-    model: str
-    at: Time
-    actor: str
-    reason: str
-    outcome: Outcome
-    alias: str | None = None
-    moved: Alias | None = None
+from driftloop.loop.registry_parts import (
+    CHALLENGER,
+    CHAMPION,
+    Alias,
+    LogEntry,
+    ModelVersion,
+    Outcome,
+    ProjectRef,
+    Standing,
+    VersionState,
+    content_digest,
+)
 
 
 class ModelState(msgspec.Struct, frozen=True, kw_only=True):
-    """One model: its project, its versions 1, 2, 3 … without a gap, its aliases, and every command about it."""
+    """One model: its project, its versions 1, 2, 3 … without a gap, its aliases, and every command about it.
+
+    A deleted version is still among the versions; its standing says so.
+    """
 
     model: str
     project: ProjectRef | None = None
     versions: tuple[ModelVersion, ...] = ()
     aliases: dict[str, Alias] = {}
+    standings: dict[int, Standing] = {}  # by version
     requests: Layers[int] = Layers()
     history: Layers[LogEntry] = Layers()
 
@@ -100,12 +54,39 @@ class ModelState(msgspec.Struct, frozen=True, kw_only=True):
         number = self.requests.get(request_id)
         return self.version(number) if number is not None else None
 
+    def state_of(self, number: int) -> VersionState | None:
+        """None: nobody is asked about this version, and nobody has ruled it out."""
+        standing = self.standings.get(number)
+        return standing.state if standing else None
+
+    def with_standing(self, standing: Standing) -> "ModelState":
+        return msgspec.structs.replace(self, standings={**self.standings, standing.version: standing})
+
     def alias_at(self, alias: str, time: datetime) -> Alias | None:
         """Where an alias pointed at a moment; None before it was first set."""
+        entry = self.move_at(alias, time)
+        return entry.moved if entry else None
+
+    def move_at(self, alias: str, time: datetime) -> LogEntry | None:
+        """The move that was in force at a moment: where the alias pointed, who moved it and why."""
         for entry in self.history.newest():
             if entry.alias == alias and entry.moved is not None and entry.moved.since <= time:
-                return entry.moved
+                return entry
         return None
+
+    def before(self, alias: str) -> int | None:
+        """The version to step back to: where the alias pointed before its present version first came.
+
+        So steps back lead further back, and never to a version that somebody has stepped back from. None: there is none.
+        """
+        now = self.aliases.get(alias)
+        earlier = None
+        for entry in self.history.values():
+            if entry.alias == alias and entry.moved is not None and now is not None:
+                if entry.moved.version == now.version:
+                    break
+                earlier = entry.moved.version
+        return earlier
 
 
 class RegistryState(msgspec.Struct, frozen=True, kw_only=True):
@@ -134,25 +115,23 @@ class RegistryState(msgspec.Struct, frozen=True, kw_only=True):
             projects=[model.project for model in models if model.project is not None],
             versions=[version for model in models for version in model.versions],
             aliases=[(model.model, alias) for model in models for alias in model.aliases.values()],
+            standings=[standing for model in models for standing in model.standings.values()],
             entries=self.entries.values(),
             next_offset=self.next_offset,
         )
 
 
-def content_digest(
-    *,
-    projects: Iterable[ProjectRef],
-    versions: Iterable[ModelVersion],
-    aliases: Iterable[tuple[str, Alias]],
-    entries: Iterable[LogEntry],
-    next_offset: int,
-) -> str:
-    """The digest of a state in parts, in any order: ``RegistryState.digest`` and the view on disk give the same."""
-    content = {
-        "projects": {project.model: project for project in projects},
-        "versions": {f"{version.model}/{version.version}": version for version in versions},
-        "aliases": {f"{model}/{alias.name}": alias for model, alias in aliases},
-        "entries": {str(entry.offset): entry for entry in entries},
-        "next_offset": next_offset,
-    }
-    return hashlib.sha256(msgspec.json.encode(content, order="deterministic")).hexdigest()
+__all__ = [
+    "CHALLENGER",
+    "CHAMPION",
+    "Alias",
+    "LogEntry",
+    "ModelState",
+    "ModelVersion",
+    "Outcome",
+    "ProjectRef",
+    "RegistryState",
+    "Standing",
+    "VersionState",
+    "content_digest",
+]
