@@ -5,10 +5,11 @@ from typing import Any
 import msgspec
 from fastapi import Response
 
-from driftloop.loop.registry import Alias, ModelState, Outcome, RegistryState
+from driftloop.loop.registry import Alias, ModelState, ModelVersion, Outcome, RegistryState
 
 OFFSET_HEADER = "driftloop-registry-offset"  # the answer holds all commands below it
 RETRY_SECONDS = 2
+READ: dict[int | str, dict[str, Any]] = {404: {"description": "unknown"}, 422: {"description": "bad input"}, 503: {"description": "later"}}
 
 
 class Refused(Exception):
@@ -17,6 +18,21 @@ class Refused(Exception):
     def __init__(self, status: int, reason: str, field: str | None = None) -> None:
         super().__init__(reason)
         self.status, self.reason, self.field = status, reason, field
+
+
+def found(state: RegistryState, name: str) -> ModelState:
+    model = state.model(name)
+    if model is None:
+        raise Refused(404, f"no model {name} is registered", "model")
+    return model
+
+
+def found_version(model: ModelState, number: int) -> ModelVersion:
+    """Also a deleted one: its record stays."""
+    version = model.version(number)
+    if version is None:
+        raise Refused(404, f"model {model.model} has no version {number}", "version")
+    return version
 
 
 def answer(content: Any, *, status: int = 200, offset: int | None = None) -> Response:
@@ -40,11 +56,17 @@ def summary_of(model: ModelState) -> dict[str, Any]:
         "aliases": model.aliases,
         "champion": model.champion.version if model.champion else None,
         "champion_epoch": model.champion_epoch,
+        "waiting": sorted(number for number in model.standings if model.state_of(number) == "waiting"),
     }
 
 
 def model_of(model: ModelState) -> dict[str, Any]:
-    return {**summary_of(model), "versions": model.versions}
+    return {**summary_of(model), "versions": [version_of(model, version) for version in model.versions]}
+
+
+def version_of(model: ModelState, version: ModelVersion) -> dict[str, Any]:
+    """A version with its standing; null when nobody is asked about it and nobody has ruled it out."""
+    return {**msgspec.structs.asdict(version), "standing": model.standings.get(version.version)}
 
 
 def alias_of(model: ModelState, alias: Alias) -> dict[str, Any]:
@@ -69,6 +91,7 @@ def outcome_of(command_id: str, outcome: Outcome, state: RegistryState, accepted
         "reason": outcome.reason,
         "version": outcome.version,
         "epoch": outcome.epoch,
+        "waiting": outcome.waiting,
     }
     return answer(content, status=accepted_status if outcome.accepted else 409, offset=state.next_offset)
 

@@ -57,3 +57,14 @@ class MoveAliasBody(_Body):
 
     version: Annotated[int, Field(ge=1, le=MAX_INTEGER)]
     expected_epoch: Annotated[int, Field(ge=0, le=MAX_INTEGER)]
+
+
+class RollBackBody(_Body):
+    """Point the alias at an earlier version; without one, one step back in its history. The epoch is the current one if left out."""
+
+    to: Annotated[int | None, Field(ge=1, le=MAX_INTEGER)] = None
+    expected_epoch: Annotated[int | None, Field(ge=0, le=MAX_INTEGER)] = None
+
+
+class VersionBody(_Body):
+    """Who approves, rejects or deletes a version, and why."""

@@ -3,13 +3,21 @@
 import threading
 import time
 
-from driftloop.contracts.commands import MoveAlias, PromoteVersion, RegisterProject, RegisterVersion
+from driftloop.contracts.commands import (
+    ApproveVersion,
+    DeleteVersion,
+    MoveAlias,
+    PromoteVersion,
+    RegisterProject,
+    RegisterVersion,
+    RejectVersion,
+)
 from driftloop.contracts.topics import REGISTRY_LOG
 from driftloop.errors import TransientError
 from driftloop.loop.registry import Outcome, RegistryReader, RegistryState
 from driftloop.ports import EventPublisher
 
-AnyCommand = RegisterProject | RegisterVersion | PromoteVersion | MoveAlias
+AnyCommand = RegisterProject | RegisterVersion | PromoteVersion | MoveAlias | ApproveVersion | RejectVersion | DeleteVersion
 
 
 class CommandLog:

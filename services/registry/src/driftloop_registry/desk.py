@@ -5,11 +5,11 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
 
-from driftloop.contracts.commands import MoveAlias, RegisterProject
+from driftloop.contracts.commands import ApproveVersion, DeleteVersion, MoveAlias, RegisterProject, RejectVersion
 from driftloop.errors import TransientError
-from driftloop.loop.registry import Outcome, RegistryReader, RegistryState
+from driftloop.loop.registry import ModelState, ModelVersion, Outcome, RegistryReader, RegistryState
 from driftloop.ports import ObjectStore
-from driftloop_registry.answers import Refused
+from driftloop_registry.answers import Refused, found, found_version
 from driftloop_registry.command_log import CommandLog
 from driftloop_registry.folded import Folded
 from driftloop_registry.log_end import LogEnd
@@ -63,17 +63,26 @@ class Desk:
 
     async def move_alias(self, command: MoveAlias) -> Outcome:
         """Raises Refused when there is no such version, or its objects do not verify."""
+        return await self._submit(command, servable=True)
+
+    async def change_version(self, command: ApproveVersion | RejectVersion | DeleteVersion) -> Outcome:
+        """Raises Refused when there is no such version, or one is approved whose objects do not verify."""
+        return await self._submit(command, servable=isinstance(command, ApproveVersion))
+
+    async def _submit(self, command: MoveAlias | ApproveVersion | RejectVersion | DeleteVersion, *, servable: bool) -> Outcome:
         known = self._reader.state().outcome(command.command_id)
         if known is not None:
             return known
-        model = (await self.current()).model(command.model)
-        version = model.version(command.version) if model else None
-        if version is None:
-            raise Refused(404, f"model {command.model} has no version {command.version}", "version" if model else "model")
+        model = found(await self.current(), command.model)
+        version = found_version(model, command.version)
+        if servable and model.state_of(version.version) != "deleted":  # of a deleted one the fold knows more than the store
+            await self._verify(version)
+        return await self._in_thread(lambda: self._commands.append(command))
+
+    async def _verify(self, version: ModelVersion) -> None:
         problem = await self._in_thread(lambda: problem_with_model(self._store, version.model, version.request_id, version.manifest))
         if problem is not None:
             raise Refused(409, f"version {version.version} cannot be served: {problem}", "version")
-        return await self._in_thread(lambda: self._commands.append(command))
 
     async def digests(self) -> tuple[int, str, str]:
         """Offset, digest of the state, digest of the database at that offset."""
@@ -94,3 +103,15 @@ class Desk:
         self._waiting -= 1
         if not future.cancelled():
             future.exception()  # taken up here when the caller has gone
+
+
+def way_back(model: ModelState, alias: str) -> int:
+    """The version one step back. Raises Refused when there is none, or it was deleted."""
+    version = model.before(alias)
+    if version is None:
+        now = model.aliases.get(alias)
+        reason = f"version {now.version} was the first {alias}" if now else f"model {model.model} has no {alias}"
+        raise Refused(409, f"{reason}: there is nothing to go back to", "alias")
+    if model.state_of(version) == "deleted":
+        raise Refused(409, f"version {version}, the {alias} before, was deleted: name the version to go back to", "to")
+    return version

@@ -2,6 +2,7 @@
 
 import sys
 import tempfile
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -13,14 +14,12 @@ from driftloop.adapters.kafka import read_topic
 from driftloop.adapters.registry_view import RegistryView, ViewBroken, ViewUnavailable
 from driftloop.cli.context import current_stack
 from driftloop.cli.errors import one_line_errors
+from driftloop.cli.model_changes import CHANGES, as_json_option, checked, registry_client
 from driftloop.cli.output import emit, table
 from driftloop.cli.registry_client import RegistryClient
-from driftloop.contracts.names import is_name
 from driftloop.contracts.topics import REGISTRY_LOG
 from driftloop.errors import TransientError, UserError
 from driftloop.loop.registry import RegistryState
-
-as_json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 
 
 @click.group()
@@ -28,14 +27,18 @@ def models() -> None:
     """Model versions, aliases and their history."""
 
 
+for change in CHANGES:
+    models.add_command(change)
+
+
 @models.command("list")
 @as_json_option
 @one_line_errors
 def list_models(as_json: bool) -> None:
     """Every model with its champion."""
-    found = _registry().get("/models")
-    columns = ["model", "project", "versions", "champion", "epoch", "since"]
-    rows = [[m["model"], (m["project"] or {}).get("project"), m["versions"], *_champion(m)] for m in found]
+    found = registry_client().get("/models")
+    columns = ["model", "project", "versions", "champion", "epoch", "since", "waiting for approval"]
+    rows = [[m["model"], (m["project"] or {}).get("project"), m["versions"], *_champion(m), _numbers(m["waiting"])] for m in found]
     emit(found, as_json, lambda console: console.print(table("models", columns, rows)))
 
 
@@ -45,7 +48,7 @@ def list_models(as_json: bool) -> None:
 @one_line_errors
 def show(name: str, as_json: bool) -> None:
     """Versions of NAME, and where its aliases point."""
-    model = _registry().get(f"/models/{_checked(name)}")
+    model = registry_client().get(f"/models/{checked(name)}")
     emit(model, as_json, lambda console: _show(console, model))
 
 
@@ -56,9 +59,23 @@ def show(name: str, as_json: bool) -> None:
 @one_line_errors
 def history(name: str, limit: int, as_json: bool) -> None:
     """What was asked of NAME in the registry, what came of it and why; refusals too."""
-    entries = _registry().get(f"/models/{_checked(name)}/history", limit=limit)
-    columns = ["at", "command", "by", "version", "epoch", "answer", "because"]
+    entries = registry_client().get(f"/models/{checked(name)}/history", limit=limit)
+    columns = ["at", "command", "by", "why", "version", "epoch", "answer", "because"]
     emit(entries, as_json, lambda console: console.print(table(f"history of {name}", columns, map(_history_row, entries))))
+
+
+@models.command()
+@click.argument("name")
+@click.argument("time")
+@click.option("--alias", default="champion", show_default=True)
+@as_json_option
+@one_line_errors
+def at(name: str, time: str, alias: str, as_json: bool) -> None:
+    """Which version of NAME was champion at TIME (ISO 8601; without a zone: UTC), since when, by whom and why."""
+    found = registry_client().get(f"/models/{checked(name)}/at", time=_moment(time).isoformat(), alias=checked(alias))
+    row = [found["version"], found["epoch"], found["since"], found["by"], found["reason"], found["manifest"][:12]]
+    columns = ["version", "epoch", "since", "by", "why", "manifest"]
+    emit(found, as_json, lambda console: console.print(table(f"{alias} of {name} at {_moment(time).isoformat()}", columns, [row])))
 
 
 @click.group()
@@ -87,16 +104,6 @@ def rebuild(as_json: bool) -> None:
         sys.exit(1)
 
 
-def _registry() -> RegistryClient:
-    return RegistryClient(current_stack().registry_url)
-
-
-def _checked(name: str) -> str:
-    if not is_name(name):
-        raise UserError(f"{name[:80]!r} is no model name: lower-case letters, digits and hyphens")
-    return name
-
-
 def _champion(model: dict[str, Any]) -> list[Any]:
     alias = model["aliases"].get("champion") or {}
     return [alias.get("version"), alias.get("epoch"), alias.get("since")]
@@ -108,19 +115,46 @@ def _show(console: Console, model: dict[str, Any]) -> None:
         table("aliases", ["alias", "version", "epoch", "since"], ([a["name"], a["version"], a["epoch"], a["since"]] for a in aliases))
     )
     console.print(
-        table(f"versions of {model['model']}", ["version", "registered", "manifest", "request"], map(_version_row, model["versions"]))
+        table(
+            f"versions of {model['model']}",
+            ["version", "registered", "manifest", "request", "standing"],
+            (_version_row(version, model["champion_epoch"]) for version in model["versions"]),
+        )
     )
 
 
-def _version_row(version: dict[str, Any]) -> list[Any]:
-    return [version["version"], version["registered_at"], version["manifest"][:12], version["request_id"]]
+def _version_row(version: dict[str, Any], champion_epoch: int) -> list[Any]:
+    standing = _standing(version["standing"], champion_epoch)
+    return [version["version"], version["registered_at"], version["manifest"][:12], version["request_id"], standing]
+
+
+def _standing(standing: dict[str, Any] | None, champion_epoch: int) -> str | None:
+    if standing is None:
+        return None
+    if standing["state"] != "waiting":
+        return f"{standing['state']} by {standing['by']}: {standing['reason']}"
+    if standing["champion_epoch"] != champion_epoch:
+        return "waiting for approval, but the champion has moved since it was measured"
+    return f"waiting for approval: {standing['reason']}"
+
+
+def _numbers(versions: list[int]) -> str | None:
+    return ", ".join(map(str, versions)) or None
+
+
+def _moment(text: str) -> datetime:
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError as exc:
+        raise UserError(f"{text[:80]!r} is no time; one looks like 2026-05-03T14:00:00+02:00") from exc
+    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
 
 
 def _history_row(entry: dict[str, Any]) -> list[Any]:
     outcome = entry["outcome"]
     command = entry["type"].removeprefix("driftloop.").rpartition(".")[0]
-    answer = "accepted" if outcome["accepted"] else "refused"
-    return [entry["at"], command, entry["actor"], outcome["version"], outcome["epoch"], answer, outcome["reason"]]
+    answer = "accepted" if outcome["accepted"] else "waiting" if outcome["waiting"] else "refused"
+    return [entry["at"], command, entry["actor"], entry["reason"], outcome["version"], outcome["epoch"], answer, outcome["reason"]]
 
 
 def _folded(bootstrap: str, end: int) -> RegistryState:

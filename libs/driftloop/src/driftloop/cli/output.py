@@ -8,6 +8,7 @@ import click
 import msgspec
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 
 def emit(data: object, as_json: bool, render: Callable[[Console], None]) -> None:
@@ -19,10 +20,14 @@ def emit(data: object, as_json: bool, render: Callable[[Console], None]) -> None
 
 
 def table(title: str, columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> Table:
-    """A plain table; None is shown as a dash."""
+    """A plain table; None is shown as a dash. Cells are shown as they are: what others wrote may look like markup, or steer a terminal."""
     made = Table(title=title, title_justify="left", header_style="bold")
     for column in columns:
         made.add_column(column)
     for row in rows:
-        made.add_row(*("–" if cell is None else str(cell) for cell in row))
+        made.add_row(*("–" if cell is None else Text(_shown(str(cell))) for cell in row))
     return made
+
+
+def _shown(text: str) -> str:
+    return "".join(c if c.isprintable() or c == "\n" else "\N{REPLACEMENT CHARACTER}" for c in text)

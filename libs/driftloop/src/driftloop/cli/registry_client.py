@@ -16,8 +16,9 @@ class RegistryClient:
     def get(self, path: str, **params: Any) -> Any:
         return self._ask("GET", path, params=params)
 
-    def post(self, path: str, body: Any) -> Any:
-        return self._ask("POST", path, json=body)
+    def post(self, path: str, body: Any, *, key: str | None = None) -> Any:
+        """``key``: a call repeated with it is done once."""
+        return self._ask("POST", path, json=body, headers={"Idempotency-Key": key} if key else {})
 
     def _ask(self, method: str, path: str, **kwargs: Any) -> Any:
         try:
