@@ -6,6 +6,7 @@ import os
 import signal
 import sys
 import time
+import traceback
 from collections.abc import Callable, Sequence
 from contextlib import closing
 from types import FrameType
@@ -49,6 +50,9 @@ def main(arguments: Sequence[str] | None = None, load: Callable[[str], Measure] 
             except EXPECTED as exc:
                 failed[name] = str(exc)
                 _say(f"{name}: not measured: {exc}")
+            except Exception as exc:  # noqa: BLE001 - a fault in one measurement must not lose the others' figures
+                failed[name] = repr(exc)
+                _say(f"{name}: not measured:\n{traceback.format_exc()}")
     print(as_json(figures, failed).decode() if chosen.as_json else as_table(figures))
     return 1 if failed else 0
 

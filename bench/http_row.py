@@ -4,6 +4,7 @@ import http.client
 import statistics
 import time
 from collections.abc import Callable
+from contextlib import closing
 
 import msgspec
 from threadpoolctl import threadpool_limits
@@ -29,14 +30,13 @@ def measure(around: Surroundings) -> list[Figure]:
     frame = to_frame(model.rows.slice(0, 1), model.project.schema)
     with registered_flights(around, name), around.echo() as echo, around.service("predictor", name) as predictor:
         around.say("calling POST /invocations and an echo in turns")
-        post, bare = _caller(predictor, "/invocations", body), _caller(echo, "/", body)
         times: dict[str, list[float]] = {"invocations": [], "echo": [], "model": []}
         with threadpool_limits(1):
-            for call in (post, bare):
-                _timed(call, WARM_CALLS)
+            for service, path in ((predictor, "/invocations"), (echo, "/")):
+                _post(service, path, body, WARM_CALLS)
             for _ in range(ROUNDS):
-                times["invocations"] += _timed(post, CALLS)
-                times["echo"] += _timed(bare, CALLS)
+                times["invocations"] += _post(predictor, "/invocations", body, CALLS)
+                times["echo"] += _post(echo, "/", body, CALLS)
                 times["model"] += _timed(lambda: model.scorer.pipeline.predict_proba(frame), CALLS)
     p50 = {kind: 1000 * statistics.median(found) for kind, found in times.items()}
     p99 = 1000 * statistics.quantiles(times["invocations"], n=100)[98]
@@ -55,19 +55,20 @@ def measure(around: Surroundings) -> list[Figure]:
     ]
 
 
-def _caller(service: Service, path: str, body: bytes) -> Callable[[], bytes]:
+def _post(service: Service, path: str, body: bytes, n: int) -> list[float]:
+    """Times of calls on one connection, a new one each round: the server closes those that were idle for a few seconds."""
     host, _, port = service.url.removeprefix("http://").partition(":")
-    connection = http.client.HTTPConnection(host, int(port), timeout=10)  # little of its own, and the same for both
+    with closing(http.client.HTTPConnection(host, int(port), timeout=30)) as connection:  # little of its own, the same for both
 
-    def call() -> bytes:
-        connection.request("POST", path, body, {"content-type": "application/json"})
-        answer = connection.getresponse()
-        data = answer.read()
-        if answer.status != 200:
-            raise BenchError(f"{service.url}{path} answers {answer.status}: {data[:300]!r}")
-        return data
+        def call() -> None:
+            connection.request("POST", path, body, {"content-type": "application/json"})
+            answer = connection.getresponse()
+            data = answer.read()
+            if answer.status != 200:
+                raise BenchError(f"{service.url}{path} answers {answer.status}: {data[:300]!r}")
 
-    return call
+        call()  # connecting is not the row's time
+        return _timed(call, n)
 
 
 def _timed(call: Callable[[], object], n: int) -> list[float]:

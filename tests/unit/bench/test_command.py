@@ -16,10 +16,10 @@ FIGURE = Figure(name="made-up", what="nothing", value=1.0, unit="s", limit=Limit
 class Measured:
     """Stands in for the measurements; notes what was asked for, and the folder that it was given."""
 
-    def __init__(self, failing: str | None = None) -> None:
+    def __init__(self, failing: str | None = None, error: Exception | None = None) -> None:
         self.asked: list[str] = []
         self.folders: set[Path] = set()
-        self._failing = failing
+        self._failing, self._error = failing, error or BenchError("the broker is away")
 
     def load(self, name: str) -> Measure:
         def measure(around: Surroundings) -> list[Figure]:
@@ -27,7 +27,7 @@ class Measured:
             self.asked.append(name)
             self.folders.add(around.folder)
             if name == self._failing:
-                raise BenchError("the broker is away")
+                raise self._error
             return [FIGURE]
 
         return measure
@@ -60,6 +60,16 @@ def test_a_measurement_that_fails_is_said_and_the_others_go_on(capsys: pytest.Ca
     report = msgspec.json.decode(capsys.readouterr().out)
     assert report["failed"] == {"monitor": "the broker is away"}
     assert [found["name"] for found in report["figures"]] == ["made-up"]
+
+
+def test_a_fault_in_one_measurement_does_not_lose_the_figures_of_the_others(capsys: pytest.CaptureFixture[str]) -> None:
+    measured = Measured(failing="monitor", error=BrokenPipeError(32, "Broken pipe"))
+    assert main(["ingest", "monitor", "--json"], measured.load) == 1
+    captured = capsys.readouterr()
+    report = msgspec.json.decode(captured.out)
+    assert [found["name"] for found in report["figures"]] == ["made-up"]
+    assert "Broken pipe" in report["failed"]["monitor"]
+    assert "Traceback" in captured.err
 
 
 def test_the_report_alone_is_on_stdout(capsys: pytest.CaptureFixture[str]) -> None:
