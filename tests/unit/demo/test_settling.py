@@ -44,6 +44,16 @@ def test_a_retraining_settles_when_its_version_is_judged_and_every_predictor_fol
     assert settling(world, epochs=(1, 1)).champion() == (1, 1)
 
 
+def test_a_promotion_that_this_process_has_not_read_yet_is_waited_for() -> None:
+    world = World()
+    world.complete("q")
+    world.register("q")
+    world.judge("q", epoch=1)  # the decision overtook the command: they are on two topics
+
+    with pytest.raises(UserError, match="champion epoch 1 to show in the registry's log"):
+        settling(world).until_run_is_judged("q")
+
+
 def test_a_failed_run_settles_too() -> None:
     world = World()
     world.decide(accepted=True, request_id="q")

@@ -81,9 +81,16 @@ class World:
         failed = TrainingFailed(model=MODEL, request_id=request_id, answers=(request_id,), reason="one class only")
         self.say("training-runs", failed, id=f"f-{request_id}")
 
-    def judge(self, request_id: str, seconds: float = 0, *, accepted: bool = True) -> None:
+    def judge(self, request_id: str, seconds: float = 0, *, accepted: bool = True, epoch: int | None = None) -> None:
         decision = DecisionMade(
-            model=MODEL, kind="promote", accepted=accepted, reason="gain", window=None, rule="f" * 64, evidence={}, request_id=request_id
+            model=MODEL,
+            kind="promote",
+            accepted=accepted,
+            reason="gain",
+            window=None,
+            rule="f" * 64,
+            evidence={"outcome": {"epoch": epoch}},
+            request_id=request_id,
         )
         self.say("decisions", decision, id=f"j-{request_id}", seconds=seconds)
 

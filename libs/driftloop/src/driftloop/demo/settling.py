@@ -124,6 +124,9 @@ class Settling:
         model = self._registry.state().model(self._model)
         if model is None or model.by_request(request_id) is None:
             return f"the version of run {request_id} to show in the registry's log"
+        epoch = decision[0].evidence.get("outcome", {}).get("epoch") or 0
+        if decision[0].accepted and self.champion()[1] < epoch:  # another command, which may come later
+            return f"champion epoch {epoch} to show in the registry's log"
         return None
 
     def _unfollowed(self) -> Missing:
