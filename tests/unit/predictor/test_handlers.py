@@ -134,9 +134,9 @@ def test_a_twin_that_wakes_up_gives_overlaps_that_readers_trim_to_each_row_once(
     edge.now += 1
     twin.on_tick()
     twin.on_tick()
+    assert edge.ranges(0)[-1].end == 100
+    assert edge.handler().starting_offsets(edge.tps)[edge.tp(0)] == 110  # not what the twin wrote last
     edge.feed(twin, 0, start=100)
-    third = edge.handler()
-    assert third.starting_offsets(edge.tps)[edge.tp(0)] == 110
 
     found = account(edge.written(0), edge.project)
     assert found.overlaps == 2
