@@ -9,27 +9,20 @@ import faust
 from faust.transport.drivers.aiokafka import Consumer
 
 from driftloop.contracts import topics
+from driftloop.contracts.topics import MIB
 from driftloop.errors import GapError
 from driftloop.telemetry import get_logger
 from driftloop_monitor.board import Board
 from driftloop_monitor.board import stored_offset as stored_board_offset
 from driftloop_monitor.board_runner import BoardRunner
+from driftloop_monitor.changelogs import changelog_name
 from driftloop_monitor.durable_table import DurableTable
 from driftloop_monitor.failure import Failure
 from driftloop_monitor.fold_runner import FLUSH_SECONDS, FoldRunner
 from driftloop_monitor.partition_state import stored_offset as stored_fold_offset
 from driftloop_monitor.settings import MonitorSettings
 
-MIB = 1024 * 1024
-# A changelog is replayed on every start: small segments and eager compaction keep it short.
-CHANGELOG = {
-    "max.message.bytes": str(8 * MIB),
-    "segment.bytes": str(16 * MIB),
-    "segment.ms": "600000",
-    "min.cleanable.dirty.ratio": "0.1",
-    "max.compaction.lag.ms": "600000",
-    "delete.retention.ms": "3600000",
-}
+FOLDS, BOARDS = "folds", "boards"  # the tables
 
 log = get_logger(__name__)
 
@@ -96,8 +89,8 @@ class Monitor:
         self.stream, self._failure = stream, failure
         self.app = _new_app(settings, stream)
         self.inferences, self.sketches = topics.inferences(stream), topics.WINDOW_SKETCHES
-        self.folds_table = DurableTable(self._table("folds", partitions, settings.replication), stored_fold_offset)
-        self.board_table = DurableTable(self._table("boards", sketch_partitions, settings.replication), stored_board_offset)
+        self.folds_table = DurableTable(self._table(FOLDS, partitions), stored_fold_offset)
+        self.board_table = DurableTable(self._table(BOARDS, sketch_partitions), stored_board_offset)
         self.folds: dict[int, FoldRunner] = {}
         self.boards: dict[int, BoardRunner] = {}
         self.open_fold: Callable[[int, Callable[[Any], Awaitable[Any]]], FoldRunner]
@@ -110,7 +103,8 @@ class Monitor:
         self._agent(self._lake, topics.DATASET_VERSIONS, "lake", isolated=False)
 
     def settled(self) -> bool:
-        """Whether partitions are assigned and their tables recovered."""
+        """Whether partitions are assigned and their tables recovered. For the event loop's thread only: faust makes some of
+        its parts when they are first asked for, and binds them to the loop of the thread that asks."""
         app = self.app
         return bool(app.started and not app.rebalancing and not app.in_recovery and app.tables.recovery.completed.is_set())
 
@@ -127,20 +121,16 @@ class Monitor:
         for runner in list(self.folds.values()):
             await runner.flush()
 
-    def _table(self, name: str, partitions: int, replication: int) -> Any:
+    def _table(self, name: str, partitions: int) -> Any:
         changelog = self.app.topic(
-            f"{self.app.conf.id}-{name}-changelog",
+            changelog_name(self.stream, name),
             key_type=bytes,
             value_type=bytes,
             key_serializer="raw",
             value_serializer="raw",
             partitions=partitions,
-            replicas=replication,
-            compacting=True,
-            deleting=False,
             acks=False,
             internal=True,
-            config=CHANGELOG,
         )
         return self.app.Table(name, key_type=bytes, value_type=bytes, partitions=partitions, changelog_topic=changelog)
 
@@ -202,7 +192,7 @@ def _new_app(settings: MonitorSettings, stream: str) -> Any:
         store="memory://",
         web_enabled=False,
         topic_disable_leader=True,
-        topic_replication_factor=settings.replication,
+        topic_allow_declare=False,  # they exist: see changelogs.py
         broker_session_timeout=settings.session_timeout_seconds,
         broker_heartbeat_interval=settings.session_timeout_seconds / 4,
         broker_request_timeout=max(30.0, settings.session_timeout_seconds),

@@ -14,13 +14,14 @@ class Status:
         self.project: str | None = None
         self.monitor: Monitor | None = None
         self.journal: Journal | None = None
+        self.settled = False  # as the event loop last saw it
         self.last_error: str | None = None
 
     def ready(self) -> tuple[bool, dict[str, Any]]:
         """Ready once partitions were assigned and their tables recovered, or there are none left for this worker."""
         if self.monitor is None:
             return False, {"reason": "waiting for the project"}
-        if not self.monitor.settled():
+        if not self.settled:
             return False, {"reason": "partitions are being assigned or tables recovered"}
         return True, {}
 

@@ -12,8 +12,9 @@ from driftloop.loop.registry import RegistryReader
 from driftloop.process import Stop
 from driftloop.project import Project
 from driftloop.telemetry import get_logger
-from driftloop_monitor.app import Monitor
+from driftloop_monitor.app import BOARDS, FOLDS, Monitor
 from driftloop_monitor.board_runner import BoardRunner
+from driftloop_monitor.changelogs import create_changelogs
 from driftloop_monitor.failure import Failure
 from driftloop_monitor.fold_runner import FoldRunner
 from driftloop_monitor.journal import Journal
@@ -42,6 +43,8 @@ class Wiring:
         self.failure = Failure(stop)
         self._partitions = partitions_of(bootstrap, topics.inferences(stream))
         self._sketch_partitions = partitions_of(bootstrap, topics.WINDOW_SKETCHES)
+        tables = {FOLDS: self._partitions, BOARDS: self._sketch_partitions}
+        create_changelogs(bootstrap, stream, tables, settings.replication)
         self._producer = Producer(bootstrap, client_id=f"monitor-{common.instance}")
         self._publisher = Publisher(self._producer, source="driftloop/monitor")
         self._topic_id = topic_id(bootstrap, topics.inferences(stream))
@@ -57,15 +60,20 @@ class Wiring:
         monitor = self._new_monitor()
         self._status.project, self._status.journal, self._status.monitor = self._project.name, self._journal, monitor
         self._follower.start()
-        await monitor.app.start()
+        starting = asyncio.create_task(monitor.app.start())  # returns when the tables are recovered
         judging = asyncio.create_task(self._judge_for_ever(monitor))
         while not self._stop.requested() and not monitor.app.crashed:
             await asyncio.sleep(0.1)
-        if monitor.app.crashed:
-            self.failure.reason = self.failure.reason or TransientError(f"faust stopped: {monitor.app.crash_reason!r}")
+            self._status.settled = monitor.settled()
+            if starting.done() and starting.exception() is not None:
+                break
+        if monitor.app.crashed or (starting.done() and starting.exception() is not None):
+            reason = monitor.app.crash_reason or starting.exception()
+            self.failure.reason = self.failure.reason or TransientError(f"faust stopped: {reason!r}")
         judging.cancel()
         await _within(4.0, monitor.flush(), "flush")
         await _within(4.0, monitor.app.stop(), "leaving the group")
+        starting.cancel()
         self._follower.stop()
 
     def _new_monitor(self) -> Monitor:
