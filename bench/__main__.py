@@ -29,11 +29,12 @@ MEASUREMENTS = {
     "promotion": "bench.promotion",
     "start": "bench.stack_start",
 }
+INTERRUPTED = 130
 EXPECTED = (BenchError, LocalStackError, TransientError, ConfigurationError, UserError)
 
 
 def main(arguments: Sequence[str] | None = None, load: Callable[[str], Measure] | None = None) -> int:
-    """0 when every measurement gave its figures, whatever they are; 1 when one could not be made."""
+    """0 when every measurement gave its figures, whatever they are; 1 when one could not be made, 130 after SIGTERM or Ctrl-C."""
     parser = argparse.ArgumentParser(prog="python -m bench", description="Measure driftloop. Reports, asserts nothing.")
     parser.add_argument("names", nargs="*", metavar="NAME", help=f"of {', '.join(MEASUREMENTS)}; default: all")
     parser.add_argument("--json", action="store_true", dest="as_json", help="print the report as JSON")
@@ -50,11 +51,15 @@ def main(arguments: Sequence[str] | None = None, load: Callable[[str], Measure] 
             except EXPECTED as exc:
                 failed[name] = str(exc)
                 _say(f"{name}: not measured: {exc}")
+            except KeyboardInterrupt:
+                failed[name] = "interrupted"
+                _say(f"{name}: interrupted; no further measurements")
+                break
             except Exception as exc:  # noqa: BLE001 - a fault in one measurement must not lose the others' figures
                 failed[name] = repr(exc)
                 _say(f"{name}: not measured:\n{traceback.format_exc()}")
     print(as_json(figures, failed).decode() if chosen.as_json else as_table(figures))
-    return 1 if failed else 0
+    return INTERRUPTED if "interrupted" in failed.values() else 1 if failed else 0
 
 
 def _load(name: str) -> Measure:
@@ -70,11 +75,11 @@ def _say(text: str) -> None:
     print(f"{time.monotonic() - _began:6.1f} s  {text}", file=sys.stderr, flush=True)
 
 
-def _exit(_number: int, _frame: FrameType | None) -> None:
-    sys.exit(130)  # so that everything that was started is ended on the way out
+def _interrupt(_number: int, _frame: FrameType | None) -> None:
+    raise KeyboardInterrupt  # so that everything that was started is ended on the way out, and what is known is reported
 
 
 if __name__ == "__main__":
     os.environ.setdefault("DRIFTLOOP_CACHE", str(cache_dir(default_home())))  # the stacks' homes are temporary, jars are not
-    signal.signal(signal.SIGTERM, _exit)
+    signal.signal(signal.SIGTERM, _interrupt)
     sys.exit(main())

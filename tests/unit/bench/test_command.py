@@ -16,7 +16,7 @@ FIGURE = Figure(name="made-up", what="nothing", value=1.0, unit="s", limit=Limit
 class Measured:
     """Stands in for the measurements; notes what was asked for, and the folder that it was given."""
 
-    def __init__(self, failing: str | None = None, error: Exception | None = None) -> None:
+    def __init__(self, failing: str | None = None, error: BaseException | None = None) -> None:
         self.asked: list[str] = []
         self.folders: set[Path] = set()
         self._failing, self._error = failing, error or BenchError("the broker is away")
@@ -70,6 +70,15 @@ def test_a_fault_in_one_measurement_does_not_lose_the_figures_of_the_others(caps
     assert [found["name"] for found in report["figures"]] == ["made-up"]
     assert "Broken pipe" in report["failed"]["monitor"]
     assert "Traceback" in captured.err
+
+
+def test_an_interrupt_ends_the_run_and_keeps_the_figures_so_far(capsys: pytest.CaptureFixture[str]) -> None:
+    measured = Measured(failing="monitor", error=KeyboardInterrupt())
+    assert main(["ingest", "monitor", "predictor", "--json"], measured.load) == 130
+    report = msgspec.json.decode(capsys.readouterr().out)
+    assert [found["name"] for found in report["figures"]] == ["made-up"]
+    assert report["failed"] == {"monitor": "interrupted"}
+    assert measured.asked == ["ingest", "monitor"]
 
 
 def test_the_report_alone_is_on_stdout(capsys: pytest.CaptureFixture[str]) -> None:
