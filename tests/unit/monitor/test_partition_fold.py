@@ -159,7 +159,7 @@ def test_a_watermark_without_a_value_is_a_message():
 rows_of_a_message = st.lists(st.tuples(st.floats(0, 3.5), st.sampled_from([1, 2, None])), max_size=12)
 
 
-@settings(max_examples=60)
+@settings(max_examples=60, deadline=None)
 @given(
     messages=st.lists(rows_of_a_message, max_size=8),
     restarts=st.sets(st.integers(0, 8)),

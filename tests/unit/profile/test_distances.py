@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 import scipy.spatial.distance
 import scipy.stats
-from hypothesis import assume, given
+from hypothesis import assume, given, settings
 from tests.unit.profile.rows import profile
 
 from driftloop.profile.distances import ORDERED, chi_squared, js, ks, psi, shares, wasserstein
@@ -16,10 +16,12 @@ histogram = st.lists(st.integers(0, 10_000), min_size=6, max_size=6).map(lambda 
 
 @every_distance
 class TestConformance:
+    @settings(deadline=None)
     @given(a=histogram, factor=st.integers(1, 50))
     def test_equal_shares_are_no_distance_apart(self, distance, a, factor):
         assert distance(a, a * factor) == pytest.approx(0, abs=1e-6)
 
+    @settings(deadline=None)
     @given(a=histogram, b=histogram)
     def test_it_is_finite_and_not_negative_with_empty_slots_too(self, distance, a, b):
         value = distance(a, b)
@@ -27,6 +29,7 @@ class TestConformance:
         assert np.isfinite(value)
         assert value >= 0
 
+    @settings(deadline=None)
     @given(a=histogram)
     def test_an_empty_histogram_says_nothing(self, distance, a):
         assert distance(a, np.zeros_like(a)) == 0
@@ -50,6 +53,7 @@ def test_psi_takes_an_empty_slot_as_a_small_share():
     )
 
 
+@settings(deadline=None)
 @given(histogram, histogram)
 def test_ks_is_scipys_on_values_that_sit_in_the_slots(a, b):
     a, b = a // 100, b // 100
@@ -58,12 +62,14 @@ def test_ks_is_scipys_on_values_that_sit_in_the_slots(a, b):
     assert ks(a, b) == pytest.approx(scipy.stats.ks_2samp(np.repeat(slots, a), np.repeat(slots, b), method="asymp").statistic)
 
 
+@settings(deadline=None)
 @given(histogram, histogram)
 def test_js_is_scipys(a, b):
     assume(a.sum() and b.sum())
     assert js(a, b) == pytest.approx(scipy.spatial.distance.jensenshannon(a, b, base=2), abs=1e-6)
 
 
+@settings(deadline=None)
 @given(histogram, histogram)
 def test_wasserstein_is_scipys_over_the_range(a, b):
     assume(a.sum() and b.sum())
@@ -71,6 +77,7 @@ def test_wasserstein_is_scipys_over_the_range(a, b):
     assert wasserstein(a, b) == pytest.approx(scipy.stats.wasserstein_distance(slots, slots, a, b) / (a.size - 1), abs=1e-9)
 
 
+@settings(deadline=None)
 @given(histogram, histogram)
 def test_chi_squared_is_scipys(a, b):
     assume(a.sum() and b.sum())

@@ -3,7 +3,7 @@
 import numpy as np
 import pyarrow as pa
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from tests.unit.profile.rows import SCHEMA, profile, some_rows, table, traffic
 
 from driftloop.contracts.rows import Feature, StreamSchema, Target
@@ -16,6 +16,7 @@ PROFILE = profile()
 COUNTER = Counter(PROFILE)
 
 
+@settings(deadline=None)
 @given(some_rows, some_rows)
 def test_counts_of_parts_add_up_to_counts_of_the_whole(a, b):
     whole = COUNTER.count(pa.concat_tables([a, b]))
@@ -24,6 +25,7 @@ def test_counts_of_parts_add_up_to_counts_of_the_whole(a, b):
         assert np.array_equal(whole[name], parts[name]), name
 
 
+@settings(deadline=None)
 @given(some_rows)
 def test_both_methods_of_counting_agree(rows):
     by_sorting = COUNTER.count(rows)
@@ -36,6 +38,7 @@ def test_both_methods_of_counting_agree(rows):
         assert np.array_equal(by_sorting[name], by_passes[name]), name
 
 
+@settings(deadline=None)
 @given(some_rows)
 def test_every_row_falls_into_exactly_one_slot(rows):
     for name, counts in COUNTER.count(rows).items():
