@@ -77,7 +77,7 @@ def test_both_ask_a_service_the_same_way_whether_it_is_ready(service: str, tmp_p
         file.write_text("key")
     specs = [stack._service_spec(instance) for instance in stack.instances if instance.service == service]
     path = str(specs[0].ready_url).rpartition("/")[2]
-    assert f'asked.request("GET", "/{path}")' in " ".join(compose_file()["services"][service]["healthcheck"]["test"])
+    assert f'b"GET /{path} HTTP/1.0' in " ".join(compose_file()["services"][service]["healthcheck"]["test"])
 
 
 def test_both_make_the_same_topics_and_the_same_bucket(local: StackAddresses, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,0 +1,88 @@
+"""The stack of docker-compose.yml under a name, ports and secrets of its own, so that it meets no other on the machine."""
+
+import json
+import os
+import subprocess
+import time
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from testcontainers.compose import DockerCompose
+from tests.support.waiting import wait_until
+
+from driftloop.local.ports import free_port_base
+
+REPOSITORY = Path(__file__).parents[3]
+SERVICES = ("registry", "ingest", "predictor", "monitor", "trainer")
+HEALTHY_SECONDS = 240
+
+
+@dataclass(frozen=True)
+class Stack:
+    """``up_seconds``: from nothing to everything healthy, images built."""
+
+    name: str
+    port_base: int
+    up_seconds: float
+
+    @property
+    def bootstrap(self) -> str:
+        return f"127.0.0.1:{self.port_base}"
+
+    @property
+    def registry_url(self) -> str:
+        return f"http://127.0.0.1:{self.port_base + 10}"
+
+    def compose(self, *arguments: str, check: bool = True, seconds: float = 300) -> subprocess.CompletedProcess[str]:
+        command = ["docker", "compose", "--profile", "tools", "--profile", "demo", *arguments]
+        done = subprocess.run(command, cwd=REPOSITORY, capture_output=True, text=True, check=False, timeout=seconds)
+        assert done.returncode == 0 or not check, f"{' '.join(command)}:\n{done.stdout}\n{done.stderr}"
+        return done
+
+    def cli(self, *arguments: str) -> str:
+        """What a command of driftloop prints, run inside the stack."""
+        return self.compose("run", "--rm", "-T", "--no-deps", "cli", *arguments).stdout
+
+    def containers(self, service: str = "") -> list[dict[str, str]]:
+        """``docker compose ps`` of what runs; one-shot jobs that have ended are not in it."""
+        lines = self.compose("ps", "--format", "json", *([service] if service else [])).stdout.splitlines()
+        return [json.loads(line) for line in lines if line.startswith("{")]
+
+    def wait_healthy(self, *services: str) -> None:
+        def healthy() -> bool:
+            found = [c for c in self.containers() if c["Service"] in services]
+            return {c["Service"] for c in found} == set(services) and all(c["Health"] == "healthy" for c in found)
+
+        wait_until(healthy, f"{', '.join(services)} to be healthy", HEALTHY_SECONDS)
+
+
+@contextmanager
+def running_stack(secrets_folder: Path) -> Iterator[Stack]:
+    """Build the images, bring everything up with testcontainers, take everything away again, volumes included."""
+    name, base = f"driftloop-test-{uuid.uuid4().hex[:8]}", free_port_base()
+    given = {
+        "COMPOSE_PROJECT_NAME": name,
+        "DRIFTLOOP_KAFKA_PORT": str(base),
+        "DRIFTLOOP_REGISTRY_PORT": str(base + 10),
+        "DRIFTLOOP_PREDICTOR_PORTS": f"{base + 20}-{base + 29}",
+        "DRIFTLOOP_SECRETS_DIR": str(secrets_folder),
+        "DRIFTLOOP_TAG": "test",
+    }
+    before = {key: os.environ.get(key) for key in given}
+    os.environ.update(given)
+    try:
+        subprocess.run([REPOSITORY / "infra" / "secrets.sh"], check=True, capture_output=True)
+        compose = DockerCompose(str(REPOSITORY), compose_file_name="docker-compose.yml", wait=True)
+        built = Stack(name, base, 0)
+        built.compose("build", seconds=1500)
+        began = time.monotonic()
+        with compose:
+            yield Stack(name, base, time.monotonic() - began)
+    finally:
+        # what `compose run` and the other profiles left behind is none of testcontainers' business
+        Stack(name, base, 0).compose("down", "--volumes", "--remove-orphans", check=False)
+        for key, value in before.items():
+            os.environ.pop(key) if value is None else os.environ.__setitem__(key, value)

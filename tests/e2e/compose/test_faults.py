@@ -1,0 +1,90 @@
+"""The loop in containers under load: every container killed in turn, one changed while it works; nothing is lost, and it goes on."""
+
+import json
+import subprocess
+import time
+
+import pytest
+from tests.e2e.compose.stack import REPOSITORY, SERVICES, Stack
+from tests.support.waiting import wait_until
+
+from driftloop.adapters.kafka import AssignedConsumer, partitions_of
+from driftloop.ports import TopicPartition
+
+pytestmark = [pytest.mark.docker, pytest.mark.timeout(2400)]
+
+FRACTION = "0.03"
+REQUESTS = "flights.requests"
+DEMO_SECONDS = 1200
+
+
+class Demo:
+    """The flights replay, running in its container while this process does harm."""
+
+    def __init__(self, stack: Stack) -> None:
+        command = ["docker", "compose", "--profile", "demo", "run", "--rm", "-T", "--no-deps", "demo"]
+        arguments = ["demo", "--external", "--fraction", FRACTION, "--json"]
+        self._stack = stack
+        self._process = subprocess.Popen([*command, *arguments], cwd=REPOSITORY, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+
+    def running(self) -> bool:
+        return self._process.poll() is None
+
+    def wait_for_rows(self, rows: int) -> None:
+        """Until the broker holds that many requests, or the demo has ended."""
+        wait_until(lambda: not self.running() or sent(self._stack) >= rows, f"{rows} requests", DEMO_SECONDS)
+
+    def report(self) -> dict[str, object]:
+        out, err = self._process.communicate(timeout=DEMO_SECONDS)
+        assert out.lstrip().startswith("{"), f"the demo ended with {self._process.returncode}:\n{err[-3000:]}"
+        found: dict[str, object] = json.loads(out)
+        return found
+
+    def end(self) -> None:
+        self._process.kill()
+        self._process.communicate()
+
+
+def sent(stack: Stack) -> int:
+    tps = [TopicPartition(REQUESTS, partition) for partition in range(partitions_of(stack.bootstrap, REQUESTS))]
+    consumer = AssignedConsumer(stack.bootstrap, tps, client_id="compose-test")
+    try:
+        return sum(consumer.end_offsets(tps).values())
+    finally:
+        consumer.close()
+
+
+def test_every_container_is_killed_and_one_changed_and_no_row_is_lost(stack: Stack) -> None:
+    demo, hits = Demo(stack), []
+    try:
+        demo.wait_for_rows(1500)
+        for service in (*SERVICES, "minio", "kafka"):
+            if not demo.running():
+                break
+            stack.compose("kill", "-s", "KILL", service)
+            hits.append(service)
+            time.sleep(2)
+            stack.compose("up", "-d", "--no-build", "--no-deps", service)
+            stack.wait_healthy(service)
+        stack.compose("up", "-d", "--build", "--force-recreate", "--no-deps", "predictor")
+        changed_under_load = demo.running()
+        report = demo.report()
+    finally:
+        demo.end()
+    assert hits == [*SERVICES, "minio", "kafka"], "the replay ended before every container had been killed: raise FRACTION"
+    assert changed_under_load
+    check(report)
+
+
+def check(report: dict[str, object]) -> None:
+    conservation = report["conservation"]
+    assert isinstance(conservation, dict)
+    assert conservation["ok"], conservation
+    assert conservation["sent"] == conservation["lake"] + conservation["quarantined"] > 0
+    versions = report["versions"]
+    assert isinstance(versions, list)
+    numbers = [version["version"] for version in versions]
+    assert numbers == list(range(1, len(numbers) + 1)), "versions are dense from 1"
+    windows = report["windows"]
+    assert isinstance(windows, list)
+    assert len(windows) == 20, "every window was decided on, so the loop went on to the end"

@@ -1,0 +1,148 @@
+"""The compose stack as a person gets it: up, closed, least rights, scaled, and clear about what is wrong."""
+
+import json
+import os
+import signal
+import subprocess
+from collections.abc import Callable
+
+import httpx
+import pytest
+from tests.e2e.compose.stack import SERVICES, Stack
+from tests.support.waiting import wait_until
+
+from driftloop.contracts.bucket import RIGHTS
+from driftloop.local.kafka import answers
+from driftloop.process import EXIT_CONFIGURATION
+
+pytestmark = [pytest.mark.docker, pytest.mark.timeout(2400)]  # the first one builds the images
+
+# Run inside a service: does its own key open this area of the bucket for reading and for writing? Deleting is tried last.
+TRY_RIGHTS = """
+import json
+from driftloop.adapters.s3 import MinioObjectStore
+from driftloop.errors import ConfigurationError, ObjectNotFound
+from driftloop.settings import service_settings, Environment, S3Settings
+store, tried = MinioObjectStore(service_settings(SERVICE).s3), {}
+
+def may(what):
+    try:
+        what()
+    except ConfigurationError:
+        return False
+    except ObjectNotFound:
+        return True
+    return True
+
+for area in ("lake", "models", "projects", "snapshots", "probe"):
+    key = f"{area}/.test-of-rights"
+    tried[area] = [may(lambda: store.get(key)), may(lambda: store.put(key, b"x")), may(lambda: store.delete(key))]
+print(json.dumps(tried))
+"""
+
+
+def test_everything_comes_up_healthy_and_knows_the_project(stack: Stack, record_property: Callable[[str, object], None]) -> None:
+    record_property("up_seconds", round(stack.up_seconds, 1))
+    states = {c["Service"]: c["Health"] for c in stack.containers()}
+    assert states == dict.fromkeys((*SERVICES, "kafka", "minio"), "healthy")
+    assert httpx.get(f"{stack.registry_url}/models").status_code == httpx.codes.OK
+    assert answers(stack.port_base), "applications on this machine reach the broker"
+
+
+def test_nothing_is_published_beyond_loopback_and_the_store_not_at_all(stack: Stack) -> None:
+    for container in stack.containers():
+        for port in container.get("Publishers") or []:
+            assert not port["PublishedPort"] or port["URL"] == "127.0.0.1", f"{container['Service']} is open on {port['URL']}"
+    assert not any(p["PublishedPort"] for c in stack.containers("minio") for p in c.get("Publishers") or [])
+    outside = "import socket; socket.create_connection(('192.0.2.1', 80), timeout=3)"
+    assert stack.compose("exec", "-T", "ingest", "python", "-c", outside, check=False).returncode != 0, "ingest reaches the internet"
+
+
+@pytest.mark.parametrize("service", SERVICES)
+def test_a_service_can_do_in_the_bucket_what_the_table_says(stack: Stack, service: str) -> None:
+    said = stack.compose("exec", "-T", service, "python", "-c", TRY_RIGHTS.replace("SERVICE", repr(service))).stdout
+    rights = RIGHTS[service]
+    for area, (read, written, deleted) in json.loads(said.splitlines()[-1]).items():
+        probes = area == "probe" and area in rights.write
+        assert (read, written, deleted) == (area in rights.read or probes, area in rights.write, probes), area
+
+
+def test_a_container_runs_without_root_and_cannot_change_itself(stack: Stack) -> None:
+    for service in SERVICES:
+        tried = stack.compose("exec", "-T", service, "sh", "-c", "id -u; grep CapEff /proc/1/status; touch /app/x", check=False)
+        assert "10001" in tried.stdout
+        assert "0000000000000000" in tried.stdout
+        assert "Read-only file system" in tried.stderr
+
+
+def test_predictor_and_monitor_can_be_two_each_and_name_themselves(stack: Stack) -> None:
+    stack.compose("up", "-d", "--no-build", "--no-recreate", "--scale", "predictor=2", "--scale", "monitor=2")
+    try:
+        stack.wait_healthy("predictor", "monitor")
+        instances = {s["instance"] for s in json.loads(stack.cli("status", "--json"))["services"]}
+        assert {"predictor-0", "predictor-1", "monitor-0", "monitor-1"} <= instances
+        ports = {p["PublishedPort"] for c in stack.containers("predictor") for p in c["Publishers"] if p["PublishedPort"]}
+        told = {httpx.get(f"http://127.0.0.1:{port}/status").json()["instance"] for port in ports}
+        assert told == {"predictor-0", "predictor-1"}
+    finally:
+        stack.compose("up", "-d", "--no-build", "--no-recreate", "--scale", "predictor=1", "--scale", "monitor=1")
+
+
+def test_a_service_that_dies_is_started_again(stack: Stack) -> None:
+    container = stack.compose("ps", "-q", "ingest").stdout.strip()
+    process = _inspect(container, "{{.State.Pid}}")
+    if os.geteuid() != 0:
+        pytest.skip("only root may kill a container's process; docker kill counts as a wish to stop")
+    os.kill(int(process), signal.SIGKILL)
+    wait_until(lambda: _inspect(container, "{{.RestartCount}}") == "1", "ingest to be started again", 30)
+    stack.wait_healthy("ingest")
+
+
+@pytest.mark.parametrize(
+    ("service", "setting", "says"),
+    [
+        ("ingest", "DRIFTLOOP_INGEST_S3_ENDPOINT=minio:9000", "DRIFTLOOP_INGEST_S3_ENDPOINT='minio:9000' must start with http"),
+        ("predictor", "DRIFTLOOP_PREDICTOR_KAFKA_BOOTSTRAP=", "DRIFTLOOP_PREDICTOR_KAFKA_BOOTSTRAP is not set"),
+        ("trainer", "DRIFTLOOP_TRAINER_S3_SECRET_KEY_FILE=/none", "DRIFTLOOP_TRAINER_S3_SECRET_KEY_FILE: cannot read /none"),
+        ("monitor", "DRIFTLOOP_MONITOR_HTTP_PORT=web", "DRIFTLOOP_MONITOR_HTTP_PORT='web' is not a whole number"),
+        ("registry", "DRIFTLOOP_REGISTRY_STATE_DIR=/etc", "DRIFTLOOP_REGISTRY_STATE_DIR: cannot write /etc/registry-0"),
+    ],
+)
+def test_a_wrong_setting_stops_a_service_with_one_line_that_names_it(stack: Stack, service: str, setting: str, says: str) -> None:
+    done = stack.compose("run", "--rm", "-T", "--no-deps", "-e", setting, service, check=False)
+    assert done.returncode == EXIT_CONFIGURATION
+    lines = [line for line in done.stderr.splitlines() if line.startswith("driftloop ")]
+    assert len(lines) == 1
+    assert says in lines[0]
+    assert "Traceback" not in done.stderr
+
+
+def test_a_bucket_without_rights_stops_a_service_with_the_remedy(stack: Stack) -> None:
+    """The registry's key in the hands of ingest: it may not write the lake."""
+    keys = [f"DRIFTLOOP_INGEST_S3_{which}_KEY_FILE=/tmp/{which}" for which in ("ACCESS", "SECRET")]
+    own = os.environ["DRIFTLOOP_SECRETS_DIR"]
+    mounts = [f"{own}/registry-{which.lower()}-key:/tmp/{which}:ro" for which in ("ACCESS", "SECRET")]
+    options = [o for pair in zip(["-e"] * 2, keys, strict=True) for o in pair] + [o for m in mounts for o in ("-v", m)]
+    done = stack.compose("run", "--rm", "-T", "--no-deps", *options, "ingest", check=False, seconds=120)
+    assert done.returncode == EXIT_CONFIGURATION
+    assert "the key of ingest cannot read lake/" in done.stderr
+    assert "init job" in done.stderr
+
+
+def test_a_topic_with_another_configuration_stops_a_service_with_the_remedy(stack: Stack) -> None:
+    def alter(value: str) -> None:
+        topic = ["--entity-type", "topics", "--entity-name", "flights.requests"]
+        alter = ["--alter", "--add-config", f"max.message.bytes={value}"]
+        stack.compose("exec", "-T", "kafka", "/opt/kafka/bin/kafka-configs.sh", "--bootstrap-server", "localhost:9092", *topic, *alter)
+
+    alter("1000")
+    try:
+        done = stack.compose("run", "--rm", "-T", "--no-deps", "predictor", check=False, seconds=120)
+    finally:
+        alter(str(4 * 1024 * 1024))
+    assert done.returncode == EXIT_CONFIGURATION
+    assert "topic flights.requests: max.message.bytes is 1000, needs 4194304" in done.stderr
+
+
+def _inspect(container: str, template: str) -> str:
+    return subprocess.run(["docker", "inspect", "-f", template, container], check=True, capture_output=True, text=True).stdout.strip()
