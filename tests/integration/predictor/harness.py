@@ -173,7 +173,7 @@ class Predictor:
             self.process = subprocess.Popen(
                 [sys.executable, "-m", "driftloop_predictor"], env=os.environ | self._env, stdout=log, stderr=log
             )
-        eventually(f"{self.instance} to be ready, see {self.log}", self.ready, timeout_seconds=60)
+        eventually(f"{self.instance} to be ready, see {self.log}", self.ready, timeout_seconds=120)
         return self
 
     def ready(self) -> bool:
@@ -209,7 +209,11 @@ class Predictor:
         self.process.send_signal(number)
 
     def __enter__(self) -> "Predictor":
-        return self.start()
+        try:
+            return self.start()
+        except BaseException:
+            self.__exit__()
+            raise
 
     def __exit__(self, *_: object) -> None:
         self.http.close()
