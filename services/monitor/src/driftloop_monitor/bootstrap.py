@@ -1,15 +1,16 @@
 """The start of a worker: settings, health, registry log, project; then the wiring runs until a stop."""
 
+import asyncio
 from functools import partial
 
 import uvloop
 
 from driftloop.adapters.follower import RegistryFollower
-from driftloop.adapters.kafka import check_topics
 from driftloop.adapters.s3 import MinioObjectStore
 from driftloop.contracts import topics
 from driftloop.process import Stop, run_service
 from driftloop.registered import restart_on_new_archive, wait_for_project
+from driftloop.startup import check_surroundings
 from driftloop.telemetry import HealthServer, configure_logging
 from driftloop_monitor.settings import MonitorSettings, monitor_settings
 from driftloop_monitor.status import Status
@@ -31,8 +32,9 @@ def run(settings: MonitorSettings, stop: Stop) -> None:
         return
     follower.subscribe(partial(restart_on_new_archive, project=project, stop=stop))
     restart_on_new_archive(follower.state(), project, stop)
-    check_topics(common.kafka_bootstrap, (*topics.stream_topics(project.stream), *topics.CONTROL_TOPICS))
+    check_surroundings(common, (*topics.stream_topics(project.stream), *topics.CONTROL_TOPICS))
     wiring = Wiring(settings, project, follower, status, stop)
-    uvloop.run(wiring.run())
+    asyncio.set_event_loop_policy(uvloop.EventLoopPolicy())  # for the consumer's thread too, which makes its own loop
+    asyncio.run(wiring.run())
     if wiring.failure.reason is not None:
         raise wiring.failure.reason
