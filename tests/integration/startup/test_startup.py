@@ -11,7 +11,7 @@ from driftloop.contracts.bucket import RIGHTS
 from driftloop.contracts.topics import stream_topics
 from driftloop.errors import ConfigurationError, TransientError
 from driftloop.settings import S3Settings, ServiceSettings, service_settings
-from driftloop.startup import check_store, check_surroundings
+from driftloop.startup import check_store, check_surroundings, check_surroundings_but_for_a_silent_store
 
 
 @pytest.fixture
@@ -78,3 +78,13 @@ def test_a_store_that_does_not_answer_is_not_a_wrong_setting() -> None:
     nobody = S3Settings(endpoint="http://127.0.0.1:9", bucket="driftloop", region="us-east-1", access_key="k", secret_key="s")
     with pytest.raises(TransientError):
         check_store("ingest", nobody)
+
+
+def test_who_can_work_without_the_store_goes_on_when_it_is_away(settings: ServiceSettings) -> None:
+    away = msgspec.structs.replace(settings, service="predictor", s3=msgspec.structs.replace(settings.s3, endpoint="http://127.0.0.1:9"))
+    check_surroundings_but_for_a_silent_store(away, [])
+
+
+def test_who_can_work_without_the_store_still_refuses_one_that_says_no(settings: ServiceSettings) -> None:
+    with careless_store(closed=("GET models",)) as s3, pytest.raises(ConfigurationError, match="cannot read models/"):
+        check_surroundings_but_for_a_silent_store(msgspec.structs.replace(settings, service="predictor", s3=s3), [])

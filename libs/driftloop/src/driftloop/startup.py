@@ -1,5 +1,6 @@
 """What a service makes sure of before it works: topics as the table says, a bucket that its key may use, a store that keeps its word."""
 
+import threading
 import uuid
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
@@ -8,8 +9,11 @@ from driftloop.adapters.kafka import check_topics
 from driftloop.adapters.s3 import MinioObjectStore
 from driftloop.contracts.bucket import PROBE, RIGHTS
 from driftloop.contracts.topics import Topic
-from driftloop.errors import ConfigurationError, ObjectNotFound
+from driftloop.errors import ConfigurationError, ObjectNotFound, TransientError
 from driftloop.settings import S3Settings, ServiceSettings
+from driftloop.telemetry import get_logger
+
+log = get_logger(__name__)
 
 _PROBE_NAME = ".probe"  # no name of ours starts with a dot
 
@@ -18,6 +22,26 @@ def check_surroundings(settings: ServiceSettings, topics: Iterable[Topic]) -> No
     """Raises ConfigurationError that says what is wrong and what to do; TransientError when broker or store do not answer."""
     check_topics(settings.kafka_bootstrap, topics)
     check_store(settings.service, settings.s3)
+
+
+def check_surroundings_but_for_a_silent_store(settings: ServiceSettings, topics: Iterable[Topic], patience_seconds: float = 5.0) -> None:
+    """For a service that can work while the store is away: only what the store says counts, not that it says nothing."""
+    check_topics(settings.kafka_bootstrap, topics)
+    refusals: list[ConfigurationError] = []
+
+    def ask() -> None:
+        try:
+            check_store(settings.service, settings.s3)
+        except ConfigurationError as exc:
+            refusals.append(exc)
+        except TransientError as exc:
+            log.warning("store-not-checked", reason=str(exc))
+
+    asking = threading.Thread(target=ask, name="store-check", daemon=True)
+    asking.start()
+    asking.join(patience_seconds)
+    if refusals:
+        raise refusals[0]
 
 
 def check_store(service: str, settings: S3Settings) -> None:

@@ -5,7 +5,7 @@ from functools import cache, partial
 from typing import Any
 
 from driftloop.adapters.follower import RegistryFollower
-from driftloop.adapters.kafka import AssignedConsumer, GroupConsumer, Producer, check_topics, partitions_of, topic_id
+from driftloop.adapters.kafka import AssignedConsumer, GroupConsumer, Producer, partitions_of, topic_id
 from driftloop.adapters.memory import SystemClock
 from driftloop.adapters.s3 import MinioObjectStore
 from driftloop.contracts.topics import inferences, requests, stream_topics
@@ -14,6 +14,7 @@ from driftloop.partition_worker import PartitionWorker
 from driftloop.process import Stop, run_service
 from driftloop.project import Project
 from driftloop.registered import restart_on_new_archive
+from driftloop.startup import check_surroundings_but_for_a_silent_store
 from driftloop.telemetry import configure_logging, get_logger
 from driftloop_predictor.batches import Serving
 from driftloop_predictor.handlers import RequestHandler
@@ -135,7 +136,7 @@ def _stream(parts: _Parts, settings: PredictorSettings, project: Project, stop: 
 
 def _connect(parts: _Parts, settings: PredictorSettings, project: Project, stop: Stop) -> tuple[PartitionWorker, GroupConsumer]:
     bootstrap, instance, stream = settings.service.kafka_bootstrap, settings.service.instance, project.stream
-    check_topics(bootstrap, stream_topics(stream))
+    check_surroundings_but_for_a_silent_store(settings.service, stream_topics(stream))
     positions = Positions(
         lambda tps: AssignedConsumer(bootstrap, tps, client_id=f"predictor-positions-{instance}"),
         partial(topic_id, bootstrap),

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from typing import Any, TypeVar
 
 from driftloop.adapters.follower import RegistryFollower
-from driftloop.adapters.kafka import AssignedConsumer, GroupConsumer, Producer, Publisher, check_topics
+from driftloop.adapters.kafka import AssignedConsumer, GroupConsumer, Producer, Publisher
 from driftloop.adapters.memory import SystemClock
 from driftloop.adapters.registry_view import RegistryView
 from driftloop.adapters.s3 import MinioObjectStore
@@ -15,6 +15,7 @@ from driftloop.errors import TransientError
 from driftloop.ports import Record, TopicPartition
 from driftloop.process import EXIT_FAILED, Stop, run_service
 from driftloop.settings import ServiceSettings, service_settings
+from driftloop.startup import check_surroundings_but_for_a_silent_store
 from driftloop.telemetry import configure_logging, get_logger
 from driftloop.worker import EventWorker
 from driftloop_registry.api import create_app
@@ -69,7 +70,10 @@ def serve(settings: ServiceSettings, stop: Stop) -> None:
     threading.Thread(target=_stop_with, args=(server, stop), daemon=True).start()
     try:
         _until_connected(
-            lambda: check_topics(bootstrap, [t for t in CONTROL_TOPICS if t.name in (REGISTRY_LOG, TRAINING_RUNS, DECISIONS)]), stop
+            lambda: check_surroundings_but_for_a_silent_store(
+                settings, [t for t in CONTROL_TOPICS if t.name in (REGISTRY_LOG, TRAINING_RUNS, DECISIONS)]
+            ),
+            stop,
         )
         follower.start(timeout_seconds=0)
         keeper.start()

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from typing import Any, TypeVar
 
 from driftloop.adapters.follower import RegistryFollower
-from driftloop.adapters.kafka import AssignedConsumer, GroupConsumer, Producer, Publisher, check_topics, partitions_of
+from driftloop.adapters.kafka import AssignedConsumer, GroupConsumer, Producer, Publisher, partitions_of
 from driftloop.adapters.memory import SystemClock
 from driftloop.adapters.s3 import MinioObjectStore
 from driftloop.contracts.events import RetrainRequested
@@ -12,6 +12,7 @@ from driftloop.contracts.topics import CONTROL_TOPICS, REGISTRY_LOG, RETRAIN_REQ
 from driftloop.errors import TransientError
 from driftloop.ports import Record, TopicPartition
 from driftloop.process import Stop, run_service
+from driftloop.startup import check_surroundings
 from driftloop.telemetry import HealthServer, configure_logging, get_logger
 from driftloop.worker import EventWorker
 from driftloop_trainer.environments import Environments
@@ -59,7 +60,7 @@ def serve(settings: TrainerSettings, stop: Stop) -> None:
 def _worker(settings: TrainerSettings, follower: RegistryFollower, status: Status, stop: Stop) -> EventWorker:
     service = settings.service
     bootstrap, store = service.kafka_bootstrap, MinioObjectStore(service.s3)
-    check_topics(bootstrap, [t for t in CONTROL_TOPICS if t.name in (RETRAIN_REQUESTS, TRAINING_RUNS, REGISTRY_LOG)])
+    check_surroundings(service, [t for t in CONTROL_TOPICS if t.name in (RETRAIN_REQUESTS, TRAINING_RUNS, REGISTRY_LOG)])
     ledger = Ledger()
     workspace = Workspace(settings.work, store)
     workspace.clear()
