@@ -101,3 +101,10 @@ def test_auc_leaves_out_rows_without_a_score_and_needs_both_classes() -> None:
 
     assert roc_auc(labels, scores) == 0.5
     assert roc_auc(pa.chunked_array([[True, True]]), pa.chunked_array([[0.1, 0.2]])) is None
+
+
+def test_the_tables_fit_into_a_narrow_terminal() -> None:
+    out = io.StringIO()
+    show(report(*[window(number, 0.66, 0.70, version=number) for number in range(3, 21)]), Console(file=out, width=80))
+
+    assert "…" not in out.getvalue()

@@ -6,7 +6,7 @@ from html import escape
 from driftloop.demo.report import DemoReport, WindowReport
 
 WIDTH, HEIGHT = 920, 420
-LEFT, RIGHT, TOP, BOTTOM = 60, 110, 60, 70
+LEFT, RIGHT, TOP, BOTTOM = 60, 110, 84, 70
 INK, GRID, FROZEN, LOOP = "#222", "#ddd", "#999", "#0b6fb8"
 STEP = 0.02  # of AUC between two grid lines
 

@@ -37,13 +37,13 @@ class WindowReport(Part, frozen=True, kw_only=True):
     def verdict(self) -> str:
         """The drift report in words; the features that moved most come first."""
         if self.drift is None or self.drift.version is None:
-            return "no reference yet" if self.score is None else "no report"
+            return "no reference" if self.score is None else "no report"
         if not self.drift.drifted:
             return "calm"
         psi = {name: d.psi for name, d in self.drift.features.items() if d.drifted}
         first = sorted(psi, key=lambda name: -psi[name])[:2]
         more = f" +{len(psi) - len(first)}" if len(psi) > len(first) else ""
-        return f"drift: {', '.join(first)}{more}" if first else "drift: score"
+        return f"{', '.join(first)}{more}" if first else "score"
 
 
 class DemoReport(Part, frozen=True, kw_only=True):

@@ -103,7 +103,11 @@ def _told(options: Options, stack: Standing, project: Project, flights: Flights,
             screen=screen,
             realtime=options.realtime,
         )
-        story.run()
+        try:
+            story.run()
+        except KeyboardInterrupt:
+            clients.pop_all()  # the ten seconds are for the stack; the clients end with this process
+            raise
         screen.say("every label is in the lake; reading it all back")
         found = reckon(project, story, replay, journal, registry.state(), bootstrap, s3)
     return DemoReport(

@@ -139,9 +139,12 @@ class Story:
             return "retraining not over"
         if isinstance(ended[0], TrainingFailed):
             return f"retraining failed: {ended[0].reason}"
-        judged = self._journal.promotion_decision(ended[0].request_id)
-        why = judged[0].reason if judged else "not judged"
-        return f"v{before} → v{champion}: {why}" if champion != before else f"v{champion} stays: {why}"
+        moved = f"v{before} → v{champion}" if champion != before else f"v{champion} stays"
+        measured = ended[0].measurements
+        if measured is None:
+            judged = self._journal.promotion_decision(ended[0].request_id)
+            return f"{moved}: {judged[0].reason if judged else 'not judged'}"
+        return f"{moved:<10} {measured.candidate:.3f} against {measured.champion:.3f}, gain at least {measured.gain_lower:+.3f}"
 
 
 def project_windows(project: Project) -> list[Window]:

@@ -1,10 +1,21 @@
 """The report as a person reads it."""
 
+from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table
 
-from driftloop.demo.lead_time import MOMENTS, VersionStory
-from driftloop.demo.report import DemoReport
+from driftloop.demo.lead_time import VersionStory
+from driftloop.demo.report import DemoReport, WindowReport
+
+LEFT = frozenset({"#", "from", "data", "", "drift", "champion"})
+# what a person sees as one stage, and the moments that end its parts
+STAGES = {
+    "decide": ("decided", "requested"),
+    "start": ("started",),
+    "train": ("completed",),
+    "promote": ("registered", "promoted"),
+    "use": ("first_prediction",),
+}
 
 
 def show(report: DemoReport, console: Console) -> None:
@@ -22,49 +33,67 @@ def show(report: DemoReport, console: Console) -> None:
 
 
 def _windows_table(report: DemoReport) -> Table:
-    made = Table(title="Windows", title_justify="left", header_style="bold")
-    right = {"rows", "labels", "version 1", "loop", "gain"}
-    for column in ("", "from", "rows", "labels", "version 1", "loop", "gain", "drift", "scored by", "champion after"):
-        made.add_column(column, justify="right" if column in right else "left")
+    made = _table(
+        "AUC per window: version 1 left alone, and the loop", "#", "from", "rows", "labels", "v1", "loop", "gain", "drift", "champion"
+    )
     for w in report.windows:
         score = w.score
-        both = score is not None and score.auc_frozen is not None and score.auc_loop is not None
         made.add_row(
             str(w.number),
             f"{w.window.start:%d %b}",
             f"{w.rows:,}",
-            f"{100 * w.labelled / w.rows:.1f} %" if w.rows else "–",
+            f"{100 * w.labelled / w.rows:.1f}%" if w.rows else "–",
             _figure(score.auc_frozen if score else None),
             _figure(score.auc_loop if score else None),
-            f"{score.auc_loop - score.auc_frozen:+.3f}" if both and score and score.auc_loop and score.auc_frozen else "–",
+            _gain(score.auc_loop if score else None, score.auc_frozen if score else None),
             w.verdict,
-            ", ".join(f"v{v}" for v in score.scored_by) if score else "history",
-            f"v{w.champion}" if w.champion else "–",
+            _champion(w),
         )
     made.add_section()
-    loop, frozen = report.auc_loop, report.auc_frozen
-    gain = f"{loop - frozen:+.3f}" if loop is not None and frozen is not None else "–"
-    made.add_row("", "mean AUC", "", "", _figure(frozen), _figure(loop), gain, "", "", "")
+    made.add_row(
+        "", "mean", "", "", _figure(report.auc_frozen), _figure(report.auc_loop), _gain(report.auc_loop, report.auc_frozen), "", ""
+    )
     return made
 
 
+def _champion(window: WindowReport) -> str:
+    """Who scored the window, and who came after it."""
+    if window.score is None:
+        return "none yet"
+    by = ", ".join(f"v{v}" for v in window.score.scored_by) or "none"
+    return by if window.champion in window.score.scored_by[-1:] else f"{by} → v{window.champion}"
+
+
 def _versions_table(versions: tuple[VersionStory, ...]) -> Table:
-    made = Table(title="Versions: seconds by stage on the way to production", title_justify="left", header_style="bold")
-    for column in ("version", "why", "data", "gain", "verdict", *(m.replace("_", " ") for m in MOMENTS[1:]), "lead time"):
-        made.add_column(column)
+    made = _table("Versions, and their lead time to the first prediction by stage, in seconds", "#", "data", "gain", "", *STAGES, "lead")
     for v in versions:
-        stages, gain = v.stages, v.measurements
+        stages, measured = v.stages, v.measurements
         made.add_row(
             f"v{v.version}",
-            v.reason,
             v.recipe or "–",
-            f"{gain.gain:+.4f}" if gain else "–",
+            f"{measured.gain:+.3f}" if measured else "first",
             "champion" if v.promoted else "refused",
-            *(f"{stages[m]:.1f}" if m in stages else "–" for m in MOMENTS[1:]),
-            f"{v.lead_seconds:.1f}" if v.lead_seconds is not None else "–",
+            *(_seconds([stages[moment] for moment in moments if moment in stages]) for moments in STAGES.values()),
+            _seconds([v.lead_seconds] if v.lead_seconds is not None else []),
         )
+    return made
+
+
+def _table(title: str, *columns: str) -> Table:
+    """Fits into 80 columns."""
+    made = Table(title=title, title_justify="left", title_style="bold", box=SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0))
+    for column in columns:
+        made.add_column(column, justify="left" if column in LEFT else "right", no_wrap=True)
     return made
 
 
 def _figure(value: float | None) -> str:
     return "–" if value is None else f"{value:.3f}"
+
+
+def _gain(loop: float | None, frozen: float | None) -> str:
+    return "–" if loop is None or frozen is None else f"{loop - frozen:+.3f}"
+
+
+def _seconds(parts: list[float]) -> str:
+    return f"{sum(parts):.1f}" if parts else "–"
