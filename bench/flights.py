@@ -21,8 +21,8 @@ from driftloop.project_spec import CONFIG_FILE
 from driftloop.training.fit import TrainingRows, fit
 from driftloop.training.user_code import load_build
 
-FITTED_ROWS = 60_000  # the trees are as many and as large as with all rows; more rows only make the fit longer
-THREADS = 2
+FITTED_ROWS = 40_000  # the trees are as many and as large as with all rows; more rows only make the fit longer
+THREADS = 1  # on a busy machine two wait for each other
 
 
 class FlightsModel(NamedTuple):
