@@ -7,6 +7,7 @@ from typing import Any
 from driftloop.adapters.follower import RegistryFollower
 from driftloop.adapters.kafka import GroupConsumer, Producer, Publisher, partitions_of, topic_id
 from driftloop.adapters.memory import SystemClock
+from driftloop.adapters.renewed import RenewedProducer
 from driftloop.adapters.s3 import MinioObjectStore
 from driftloop.contracts import topics
 from driftloop.contracts.rows import lake_schema
@@ -21,7 +22,6 @@ from driftloop.startup import check_surroundings
 from driftloop.telemetry import HealthServer, configure_logging
 from driftloop_ingest.handlers import IngestHandler
 from driftloop_ingest.intake import InferenceIntake, LabelIntake
-from driftloop_ingest.renewed_producer import RenewedProducer
 from driftloop_ingest.settings import flush_limits
 from driftloop_ingest.table_writer import Outputs, TableWriter
 

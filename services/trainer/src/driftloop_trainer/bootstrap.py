@@ -6,6 +6,7 @@ from typing import Any, TypeVar
 from driftloop.adapters.follower import RegistryFollower
 from driftloop.adapters.kafka import AssignedConsumer, GroupConsumer, Producer, Publisher, partitions_of
 from driftloop.adapters.memory import SystemClock
+from driftloop.adapters.renewed import RenewedProducer
 from driftloop.adapters.s3 import MinioObjectStore
 from driftloop.contracts.events import RetrainRequested
 from driftloop.contracts.topics import CONTROL_TOPICS, REGISTRY_LOG, RETRAIN_REQUESTS, TRAINING_RUNS
@@ -16,7 +17,6 @@ from driftloop.startup import check_surroundings
 from driftloop.telemetry import HealthServer, configure_logging, get_logger
 from driftloop.worker import EventWorker
 from driftloop_trainer.environments import Environments
-from driftloop_trainer.fresh_publisher import FreshPublisher
 from driftloop_trainer.handlers import Logs, RetrainRequests
 from driftloop_trainer.ledger import Ledger
 from driftloop_trainer.log_reader import LogReader
@@ -71,9 +71,7 @@ def _worker(settings: TrainerSettings, follower: RegistryFollower, status: Statu
         Pinner(store, service.s3, Environments()),
         workspace,
         store,
-        FreshPublisher(
-            lambda: Producer(bootstrap, client_id=service.instance), lambda producer: Publisher(producer, source="driftloop/trainer")
-        ),
+        Publisher(RenewedProducer(lambda: Producer(bootstrap, client_id=service.instance)), source="driftloop/trainer"),
         status,
         stop,
     )
