@@ -6,6 +6,7 @@ import pytest
 from tests.support.waiting import wait_until
 
 from driftloop.adapters import kafka
+from driftloop.adapters.kafka_header_keys import HeaderKey
 from driftloop.adapters.memory import MemoryBroker
 from driftloop.contracts.topics import Topic
 from driftloop.errors import ConfigurationError, TransientError
@@ -174,6 +175,20 @@ class TestKafka(BrokerContract):
             kafka.check_topics(kafka_bootstrap, [spec])
         with pytest.raises(ConfigurationError, match="does not exist"):
             kafka.topic_id(kafka_bootstrap, spec.name)
+
+    def test_a_header_key_that_is_not_utf8_is_read_and_written_back_as_it_was(self, kafka_bootstrap: str, topic: str, producer) -> None:
+        odd = HeaderKey(b"\xff\x00k".decode("utf-8", "surrogateescape"))
+        producer.send(topic, b"before", partition=0)
+        producer.send(topic, b"odd", partition=0, headers=((odd, b"1"), ("plain", b"2")))
+        producer.send(topic, b"after", partition=0)
+        producer.flush()
+        records = kafka.read_topic(kafka_bootstrap, topic)
+        assert [r.value for r in records] == [b"before", b"odd", b"after"]
+        assert [(k.encode(), v) for k, v in records[1].headers] == [(b"\xff\x00k", b"1"), (b"plain", b"2")]
+        producer.send(topic, b"again", partition=1, headers=records[1].headers)
+        producer.flush()
+        again = next(r for r in kafka.read_topic(kafka_bootstrap, topic) if r.value == b"again")
+        assert again.headers == records[1].headers
 
     def test_a_topic_is_read_to_its_end(self, kafka_bootstrap: str, topic: str, producer: MessageProducer) -> None:
         for n in range(20):

@@ -9,9 +9,12 @@ from kafka.errors import CommitFailedError, IllegalStateError, RebalanceInProgre
 from kafka.structs import OffsetAndMetadata
 
 from driftloop.adapters.kafka_errors import translated
+from driftloop.adapters.kafka_header_keys import read_any_header_key
 from driftloop.contracts.headers import Headers
 from driftloop.errors import TransientError
 from driftloop.ports import RebalanceListener, Record, TopicPartition
+
+read_any_header_key()
 
 FETCH_BYTES = 16 * 1024 * 1024
 
