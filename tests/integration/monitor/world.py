@@ -11,11 +11,12 @@ import time
 import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
+import pyarrow.compute as pc
 from kafka.errors import KafkaError
 from kafka.structs import OffsetAndMetadata
 from tests.support.clients import KafkaConsumer, TopicPartition
@@ -25,11 +26,14 @@ from tests.unit.monitor.traffic import HOUR, START, make_profile, make_project, 
 from driftloop.adapters.kafka import Producer, Publisher, create_topics, read_topic
 from driftloop.adapters.s3 import MinioObjectStore
 from driftloop.artifact.model_files import FILES, PROFILE, Manifest, store_model, stored_files
+from driftloop.contracts.arrow_codec import encode_table
 from driftloop.contracts.codec import decode_event
 from driftloop.contracts.commands import RegisterProject, RegisterVersion
 from driftloop.contracts.events import Event, WindowSketched
+from driftloop.contracts.headers import ARROW, CONTENT_TYPE, watermark_header
 from driftloop.contracts.parts import PromotionRules, TrainingPins
-from driftloop.contracts.topics import CONTROL_TOPICS, REGISTRY_LOG, inferences, stream_topics
+from driftloop.contracts.rows import label_schema
+from driftloop.contracts.topics import CONTROL_TOPICS, REGISTRY_LOG, inferences, labels, stream_topics
 from driftloop.local.s3 import S3Access
 from driftloop.profile.reference import Profile
 from driftloop.project import archive_key
@@ -178,6 +182,23 @@ class World:
         values = read_topic(self.bootstrap, f"monitor-{self.project.stream}-folds-changelog")
         return {r.partition: decode_state(r.value).next_offset for r in values if r.value is not None}
 
+    def label_everything(self, hours: int) -> None:
+        """A label for every row sent so far, known a minute after its event, then the watermark of that time everywhere."""
+        rows = self.rows()
+        times = rows.column("event_time")
+        known = pc.add(times, pa.scalar(timedelta(minutes=1)))
+        truth = pc.greater(pc.fill_null(rows.column("score"), 0.0), 0.5)
+        columns = [rows.column("event_id"), times, truth, known.cast(times.type)]
+        table = pa.Table.from_arrays(columns, schema=label_schema(self.project.schema))
+        arrow = ((CONTENT_TYPE, ARROW.encode()),)
+        for i, start in enumerate(range(0, table.num_rows, 1000)):
+            value = encode_table(table.slice(start, 1000).combine_chunks())
+            self.producer.send(labels(self.project.stream), value, key=b"k", partition=i % PARTITIONS, headers=arrow)
+        for partition in range(PARTITIONS):
+            mark = watermark_header(START + hours * HOUR)
+            self.producer.send(labels(self.project.stream), b"", key=b"k", partition=partition, headers=(mark,))
+        self.producer.flush()
+
     def start_worker(self, instance: str = "monitor-0", **variables: str) -> "Worker":
         worker = Worker(self, instance, variables)
         self.workers.append(worker)
@@ -210,16 +231,18 @@ class World:
 
 
 class Worker:
-    """One monitor process; its log is in the world's folder."""
+    """One process of the service that its instance is called after; its log is in the world's folder."""
 
     def __init__(self, world: World, instance: str, variables: dict[str, str]) -> None:
         self.instance, self.port = instance, _free_port()
         self.log = world.folder / f"{instance}.log"
-        environment = {k: v for k, v in os.environ.items() if not k.startswith("DRIFTLOOP_MONITOR")}
+        service = instance.partition("-")[0]
+        prefix = f"DRIFTLOOP_{service.upper()}_"
+        environment = {k: v for k, v in os.environ.items() if not k.startswith(prefix)}
         for name, secret in (("ACCESS", world.access.access_key), ("SECRET", world.access.secret_key)):
             path = world.folder / name
             path.write_text(secret)
-            environment[f"DRIFTLOOP_MONITOR_S3_{name}_KEY_FILE"] = str(path)
+            environment[f"{prefix}S3_{name}_KEY_FILE"] = str(path)
         settings = {
             "INSTANCE": instance,
             "KAFKA_BOOTSTRAP": world.bootstrap,
@@ -231,9 +254,9 @@ class Worker:
             "PROJECT": world.project.name,
             "SESSION_TIMEOUT_SECONDS": "6",
         }
-        environment |= {f"DRIFTLOOP_MONITOR_{k}": v for k, v in settings.items()} | variables
+        environment |= {f"{prefix}{k}": v for k, v in settings.items()} | variables
         with self.log.open("ab") as log:
-            self.process = subprocess.Popen([sys.executable, "-m", "driftloop_monitor"], env=environment, stderr=log, stdout=log)
+            self.process = subprocess.Popen([sys.executable, "-m", f"driftloop_{service}"], env=environment, stderr=log, stdout=log)
 
     def kill(self) -> None:
         if self.process.poll() is None:
