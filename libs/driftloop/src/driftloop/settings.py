@@ -78,7 +78,9 @@ SETTINGS: tuple[Setting, ...] = (
     Setting("FLUSH_SECONDS", "10", "age of the oldest buffered row that forces a commit", ("ingest",)),
     Setting("REPLICATION", "1", "replicas of the changelog topics", ("monitor",)),
     Setting("SESSION_TIMEOUT_SECONDS", "10", "silence after which the group gives this member's partitions away", ("monitor",)),
-    Setting("MAX_POLL_INTERVAL_SECONDS", "120", "time without a poll after which the group gives them away", ("monitor",)),
+    Setting(
+        "MAX_POLL_INTERVAL_SECONDS", "120, trainer 300", "time without a poll after which the group gives them away", ("monitor", "trainer")
+    ),
 )
 
 
