@@ -9,11 +9,12 @@ import pytest
 from infra.init.policies import policy
 from tests.architecture.compose_file import REPOSITORY, compose_file
 
+from driftloop import metrics
 from driftloop.contracts.bucket import PROBE, RIGHTS
 
 COMPOSE = compose_file()
 CONTAINERS: dict[str, dict[str, Any]] = COMPOSE["services"]
-ONE_SHOT = {"init", "cli", "demo"}
+ONE_SHOT = {"init", "project", "cli", "demo"}
 OWN_USER = {"kafka", "prometheus", "grafana"}  # their images name a user that is not root
 
 
@@ -83,3 +84,17 @@ def test_a_policy_allows_what_the_table_says_and_nothing_else(service: str) -> N
     assert allowed.get("PutObject", set()) == {objects[area] for area in rights.write}
     assert allowed.get("DeleteObject", set()) <= {objects[PROBE]}
     assert allowed.keys() <= {"GetObject", "ListBucket", "PutObject", "AbortMultipartUpload", "ListMultipartUploadParts", "DeleteObject"}
+
+
+def test_the_dashboard_shows_metrics_that_the_services_export() -> None:
+    exported = {metric._name for metric in vars(metrics).values() if hasattr(metric, "_name")}
+    dashboard = (REPOSITORY / "infra" / "grafana" / "dashboards" / "driftloop.json").read_text(encoding="utf-8")
+    shown = {re.sub("_(total|bucket)$", "", name) for name in re.findall(r"driftloop_\w+", dashboard)}
+    assert shown
+    assert shown <= exported
+
+
+def test_every_variable_of_the_compose_file_is_documented() -> None:
+    used = set(re.findall(r"\$\{(\w+)", (REPOSITORY / "docker-compose.yml").read_text(encoding="utf-8")))
+    documented = set(re.findall(r"`(DRIFTLOOP_\w+)`", (REPOSITORY / "docs" / "compose.md").read_text(encoding="utf-8")))
+    assert used == documented

@@ -8,6 +8,8 @@ from collections.abc import Callable
 
 import httpx
 import pytest
+from kafka import KafkaAdminClient
+from kafka.admin import ConfigResource, ConfigResourceType
 from tests.e2e.compose.stack import SERVICES, Stack
 from tests.support.waiting import wait_until
 
@@ -131,9 +133,9 @@ def test_a_bucket_without_rights_stops_a_service_with_the_remedy(stack: Stack) -
 
 def test_a_topic_with_another_configuration_stops_a_service_with_the_remedy(stack: Stack) -> None:
     def alter(value: str) -> None:
-        topic = ["--entity-type", "topics", "--entity-name", "flights.requests"]
-        alter = ["--alter", "--add-config", f"max.message.bytes={value}"]
-        stack.compose("exec", "-T", "kafka", "/opt/kafka/bin/kafka-configs.sh", "--bootstrap-server", "localhost:9092", *topic, *alter)
+        admin = KafkaAdminClient(bootstrap_servers=stack.bootstrap)
+        admin.alter_configs([ConfigResource(ConfigResourceType.TOPIC, "flights.requests", configs={"max.message.bytes": value})])
+        admin.close()
 
     alter("1000")
     try:
