@@ -1,6 +1,7 @@
 """What commands print: a table for people, JSON for programs."""
 
 import json
+import sys
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
@@ -10,13 +11,15 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+PIPED_WIDTH = 160  # characters; a pipe or a log has no edge at which cells would have to be cut
+
 
 def emit(data: object, as_json: bool, render: Callable[[Console], None]) -> None:
     """Print ``data`` as one JSON document, or let ``render`` show it to a person."""
     if as_json:
         click.echo(json.dumps(msgspec.to_builtins(data), indent=2))
     else:
-        render(Console())
+        render(Console(width=None if sys.stdout.isatty() else PIPED_WIDTH))
 
 
 def table(title: str, columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> Table:
