@@ -8,6 +8,7 @@ import uvloop
 from driftloop.adapters.follower import RegistryFollower
 from driftloop.adapters.s3 import MinioObjectStore
 from driftloop.contracts import topics
+from driftloop.errors import ConfigurationError, GapError, TransientError
 from driftloop.process import Stop, run_service
 from driftloop.registered import restart_on_new_archive, wait_for_project
 from driftloop.startup import check_surroundings
@@ -36,5 +37,8 @@ def run(settings: MonitorSettings, stop: Stop) -> None:
     wiring = Wiring(settings, project, follower, status, stop)
     asyncio.set_event_loop_policy(uvloop.EventLoopPolicy())  # for the consumer's thread too, which makes its own loop
     asyncio.run(wiring.run())
-    if wiring.failure.reason is not None:
-        raise wiring.failure.reason
+    reason = wiring.failure.reason
+    if isinstance(reason, ConfigurationError | GapError | TransientError):
+        raise reason
+    if reason is not None:
+        raise TransientError(f"unexpected: {reason!r}") from reason  # it was logged where it happened

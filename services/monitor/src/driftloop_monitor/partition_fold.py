@@ -1,10 +1,8 @@
 """Folding one partition of ``<stream>.inferences`` into counts per window and model version. Pure: no clock, no client."""
 
-import itertools
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import datetime
 
-import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -14,19 +12,16 @@ from driftloop.contracts.headers import Headers, RequestRange, request_range, wa
 from driftloop.contracts.parts import Window
 from driftloop.contracts.rows import inference_schema
 from driftloop.errors import GapError, InvalidMessage
-from driftloop.profile.reference import Counts
 from driftloop.profile.sketch import Counter
 from driftloop.project import Project
+from driftloop_monitor.counted_parts import CountedPart, split
 from driftloop_monitor.open_window import OpenWindow
 from driftloop_monitor.partition_state import PartitionState
-from driftloop_monitor.window_rows import NO_WINDOW, WindowRows, latest
+from driftloop_monitor.window_rows import WindowRows, latest
 
 KEPT_CLOSED_WINDOWS = 3  # late rows of these give a correction; of older ones they are only counted
 MAX_WINDOWS = 400  # kept at once; bounds the state however far into the future a stranger's rows reach
 MAX_EMPTY_WINDOWS = 100  # sent when a watermark jumps; the reader takes a later window for the closing of earlier ones
-
-
-Part = tuple[int, int, int | None, tuple[str, dict[str, Counts]] | None]  # window, rows, version, (profile, counts)
 
 
 class ProfileNeeded(Exception):
@@ -87,7 +82,7 @@ class PartitionFold:
         rows = self._read(value, has_meaning=mark is not None or covered is not None)
         if rows.num_rows and covered is not None and expected > covered.start:
             rows = rows.filter(pc.greater_equal(rows.column("request_offset"), expected))
-        parts = list(self._split(rows))
+        parts = list(split(rows, self._plan, self._counter_of))
         self._add(parts)
         if covered is not None:
             self._state.requests[covered.topic_id] = max(expected, covered.end)
@@ -137,31 +132,7 @@ class PartitionFold:
             return self._schema.empty_table()
         return decode_table(value, self._schema)
 
-    def _split(self, rows: pa.Table) -> Iterator[Part]:
-        """One part per window and version present."""
-        if not rows.num_rows:
-            return
-        indices = self._plan.of_rows(rows.column("event_time"))
-        versions = rows.column("model_version").fill_null(-1).to_numpy()
-        if indices.min() == indices.max() and versions.min() == versions.max():
-            yield from self._count(rows, int(indices[0]), int(versions[0]))
-            return
-        order = np.lexsort((versions, indices))
-        indices, versions, rows = indices[order], versions[order], rows.take(pa.array(order))
-        starts = np.flatnonzero(np.diff(indices) | np.diff(versions)) + 1
-        for start, end in itertools.pairwise([0, *starts.tolist(), rows.num_rows]):
-            yield from self._count(rows.slice(start, end - start), int(indices[start]), int(versions[start]))
-
-    def _count(self, rows: pa.Table, index: int, version: int) -> Iterator[Part]:
-        if index == NO_WINDOW:
-            return
-        if version < 0:
-            yield index, rows.num_rows, None, None
-        else:
-            profile, counter = self._counter_of(version)
-            yield index, rows.num_rows, version, (profile, counter.count(rows))
-
-    def _add(self, parts: list[Part]) -> None:
+    def _add(self, parts: list[CountedPart]) -> None:
         for index, n_rows, version, counted in parts:
             late = self._closed is not None and index < self._closed
             if late and index < (self._closed or 0) - KEPT_CLOSED_WINDOWS:
