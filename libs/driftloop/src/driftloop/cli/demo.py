@@ -11,6 +11,8 @@ from driftloop.cli.errors import one_line_errors
 from driftloop.local.paths import cache_dir, default_home
 from driftloop.local.ports import DEFAULT_PORT_BASE
 
+INTERRUPTED = 130  # as shells say it
+
 
 @click.command()
 @click.option("--keep", is_flag=True, help="Leave the stack up at the end.")
@@ -34,6 +36,8 @@ def demo(keep: bool, fraction: float, seed: int | None, port_base: int, realtime
     The exit code is 0 only if every row is accounted for, every window was decided on, and (with all flights) the
     predictions are good enough. .driftloop/demo.json and demo.svg keep what was found.
     """
+    for asked in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):  # SIGINT too: a shell's background jobs start with it ignored
+        signal.signal(asked, _interrupt)
     from driftloop.cli.context import environment_addresses
     from driftloop.cli.projects import register_project
     from driftloop.demo.run import Options, run_demo  # imports pandas and scikit-learn: only when needed
@@ -41,11 +45,13 @@ def demo(keep: bool, fraction: float, seed: int | None, port_base: int, realtime
 
     home = default_home()
     os.environ.setdefault("DRIFTLOOP_CACHE", str(cache_dir(home)))  # the demo's own home has none: jars stay where they are
-    for asked in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):  # SIGINT too: a shell's background jobs start with it ignored
-        signal.signal(asked, _interrupt)
     console = Console(stderr=as_json)
     options = Options(fraction, seed, port_base, realtime, keep, environment_addresses() if external else None)
-    report = run_demo(options, home, register_project, console)
+    try:
+        report = run_demo(options, home, register_project, console)
+    except KeyboardInterrupt:
+        click.echo("stopped", err=True)
+        os._exit(INTERRUPTED)  # what the demo was doing is of no use any more, and its threads must not hold up the end
     show(report, console)
     console.print(f"figures: {home / 'demo.json'}  picture: {home / 'demo.svg'}", soft_wrap=True)
     if keep:

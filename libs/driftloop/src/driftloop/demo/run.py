@@ -15,6 +15,7 @@ from driftloop.demo import journal as journals
 from driftloop.demo.example import DATA, example_folder, with_seed
 from driftloop.demo.flights import Flights, read_flights, thinned
 from driftloop.demo.home import fresh_home
+from driftloop.demo.interruptible import interruptible
 from driftloop.demo.journal import Journal
 from driftloop.demo.lag import LakeLag
 from driftloop.demo.picture import picture
@@ -59,21 +60,22 @@ def run_demo(options: Options, home: Path, register: Register, console: Console)
     total = len(flights.requests) + len(flights.labels)
     where = "the stack that is up" if options.external else f"Kafka, S3 and the services that start in {demo_home}"
     console.print(f"{len(flights.requests):,} flights for {where}")
-    with standing(demo_home, options.port_base, keep=options.keep, external=options.external) as stack:
-        project = register(folder, stack.addresses)
-        _check_unused(stack.addresses.kafka_bootstrap, project.stream)
-        wait_for_services(stack.addresses, SERVICES_READY_SECONDS, stack.failures)
-        console.print(f"project {project.name} registered and every service ready after {time.monotonic() - began:.1f} s")
-        with Screen(console, total) as screen:
-            report = _told(options, stack, project, flights, screen, began)
+    with standing(demo_home, options.port_base, keep=options.keep, external=options.external) as stack, Screen(console, total) as screen:
+        report = interruptible(lambda: _told(options, stack, register, folder, flights, screen, began))
     home.mkdir(parents=True, exist_ok=True)
     (home / "demo.json").write_bytes(report.as_json())
     (home / "demo.svg").write_text(picture(report), encoding="utf-8")
     return report
 
 
-def _told(options: Options, stack: Standing, project: Project, flights: Flights, screen: Screen, began: float) -> DemoReport:
+def _told(
+    options: Options, stack: Standing, register: Register, folder: Path, flights: Flights, screen: Screen, began: float
+) -> DemoReport:
     bootstrap, s3 = stack.addresses.kafka_bootstrap, stack.s3
+    project = register(folder, stack.addresses)
+    _check_unused(bootstrap, project.stream)
+    wait_for_services(stack.addresses, SERVICES_READY_SECONDS, stack.failures)
+    screen.say(f"project {project.name} registered and every service ready after {time.monotonic() - began:.1f} s")
     with ExitStack() as clients:
         producer = Producer(bootstrap, client_id=CLIENT)
         clients.callback(producer.close)
@@ -103,11 +105,7 @@ def _told(options: Options, stack: Standing, project: Project, flights: Flights,
             screen=screen,
             realtime=options.realtime,
         )
-        try:
-            story.run()
-        except KeyboardInterrupt:
-            clients.pop_all()  # the ten seconds are for the stack; the clients end with this process
-            raise
+        story.run()
         screen.say("every label is in the lake; reading it all back")
         found = reckon(project, story, replay, journal, registry.state(), bootstrap, s3)
     return DemoReport(

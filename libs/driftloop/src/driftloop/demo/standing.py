@@ -6,6 +6,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
+from driftloop.demo.interruptible import interruptible
 from driftloop.local.addresses import StackAddresses, read_addresses
 from driftloop.local.background import end_in_background, start_in_background
 from driftloop.local.prepare import prepare_stack
@@ -50,7 +51,7 @@ def standing(home: Path, port_base: int, *, keep: bool, external: StackAddresses
                 end_in_background(home)
             raise
         return
-    stack = LocalStack(home, port_base, prepare=prepare_stack)
+    stack = LocalStack(home, port_base, prepare=lambda addresses: interruptible(lambda: prepare_stack(addresses)))
     stack.__enter__()
     try:
         yield Standing(stack.addresses(), stack.failures)

@@ -1,0 +1,30 @@
+"""Ctrl-C reaches the waiting thread, whatever the working one does."""
+
+import os
+import signal
+import threading
+import time
+
+import pytest
+
+from driftloop.demo.interruptible import interruptible
+
+
+def test_the_result_comes_back() -> None:
+    assert interruptible(lambda: 42) == 42
+
+
+def test_an_error_comes_back() -> None:
+    with pytest.raises(ZeroDivisionError):
+        interruptible(lambda: 1 // 0)
+
+
+def test_an_interrupt_ends_the_wait_though_the_work_goes_on() -> None:
+    over, began = threading.Event(), time.monotonic()
+    threading.Timer(0.2, lambda: os.kill(os.getpid(), signal.SIGINT)).start()
+
+    with pytest.raises(KeyboardInterrupt):
+        interruptible(lambda: over.wait(30))
+    over.set()
+
+    assert time.monotonic() - began < 5
