@@ -1,5 +1,3 @@
-from datetime import UTC, datetime
-
 import pytest
 from tests.unit.loop.registry_commands import register_project
 
@@ -7,7 +5,6 @@ from driftloop.contracts.topics import REGISTRY_LOG
 from driftloop.errors import TransientError
 from driftloop.loop.registry import RegistryState, fold
 from driftloop_registry.command_log import CommandLog
-from driftloop_registry.renewed_publisher import Connection, RenewedPublisher
 
 
 class Reader:
@@ -24,22 +21,16 @@ class Reader:
 
 
 class Events:
-    """Keeps what was published; fails as often as told."""
+    """Keeps what was published."""
 
-    def __init__(self, reader=None, failures=0):
-        self.published, self.closed = [], False
-        self._reader, self._failures = reader, failures
+    def __init__(self, reader=None):
+        self.published = []
+        self._reader = reader
 
     def publish(self, topic, event, *, key, id, time=None):
-        if self._failures:
-            self._failures -= 1
-            raise TransientError("not delivered")
         self.published.append((topic, event.command_id, id))
         if self._reader:
             self._reader.now, _ = fold(self._reader.now, event, self._reader.now.next_offset)
-
-    def close(self):
-        self.closed = True
 
 
 def test_answer_is_the_folds_outcome():
@@ -66,21 +57,3 @@ def test_command_that_the_log_holds_already_is_not_appended_again():
 def test_command_that_is_not_folded_in_time_has_no_known_outcome():
     with pytest.raises(TransientError, match="was not folded"):
         CommandLog(Events(), Reader(), timeout_seconds=0.05).append(register_project("c1"))
-
-
-def test_producer_that_lost_a_message_is_replaced():
-    connections = [Events(failures=1), Events()]
-    made = iter(connections)
-
-    def connect():
-        events = next(made)
-        return Connection(events, events)
-
-    publisher = RenewedPublisher(connect)
-    now = datetime.now(UTC)
-    with pytest.raises(TransientError):
-        publisher.publish(REGISTRY_LOG, register_project("c1"), key="m", id="c1", time=now)
-    publisher.publish(REGISTRY_LOG, register_project("c1"), key="m", id="c1", time=now)
-
-    assert connections[0].closed
-    assert len(connections[1].published) == 1

@@ -8,6 +8,7 @@ from driftloop.adapters.follower import RegistryFollower
 from driftloop.adapters.kafka import AssignedConsumer, GroupConsumer, Producer, Publisher
 from driftloop.adapters.memory import SystemClock
 from driftloop.adapters.registry_view import RegistryView
+from driftloop.adapters.renewed import RenewedProducer
 from driftloop.adapters.s3 import MinioObjectStore
 from driftloop.contracts.events import TrainingCompleted
 from driftloop.contracts.topics import CONTROL_TOPICS, DECISIONS, REGISTRY_LOG, TRAINING_RUNS
@@ -26,7 +27,6 @@ from driftloop_registry.handlers import TrainingRuns
 from driftloop_registry.http_server import HttpServer
 from driftloop_registry.log_end import LogEnd
 from driftloop_registry.operations import add_operations
-from driftloop_registry.renewed_publisher import Connection, RenewedPublisher
 from driftloop_registry.view_keeper import ViewKeeper
 
 GROUP = "registry"
@@ -47,7 +47,9 @@ def serve(settings: ServiceSettings, stop: Stop) -> None:
     configure_logging("registry", settings.instance)
     bootstrap, clock, store = settings.kafka_bootstrap, SystemClock(), MinioObjectStore(settings.s3)
     follower = RegistryFollower(bootstrap, client_id=f"{settings.instance}-log")
-    events = RenewedPublisher(lambda: _connection(settings))
+    producer = RenewedProducer(lambda: Producer(bootstrap, client_id=settings.instance, delivery_timeout_seconds=DELIVERY_SECONDS))
+    # Order across a failure does not matter: commands carry the epoch that they expect, decisions stand alone.
+    events = Publisher(producer, source="driftloop/registry")
     commands = CommandLog(events, follower, timeout_seconds=ANSWER_SECONDS)
     folded = Folded(follower)
     keeper = ViewKeeper(RegistryView(settings.state_dir / DATABASE), follower)
@@ -83,7 +85,7 @@ def serve(settings: ServiceSettings, stop: Stop) -> None:
         server.stop()
         log_end.stop()
         keeper.stop()
-        events.close()
+        producer.close()
 
 
 def _handle_training_runs(settings: ServiceSettings, runs: TrainingRuns, follower: RegistryFollower, stop: Stop) -> None:
@@ -94,11 +96,6 @@ def _handle_training_runs(settings: ServiceSettings, runs: TrainingRuns, followe
     )
     if consumer is not None:
         EventWorker(consumer, {TrainingCompleted: runs.on_training_completed}, stop=stop, reject=_reject).run()  # type: ignore[dict-item]
-
-
-def _connection(settings: ServiceSettings) -> Connection:
-    producer = Producer(settings.kafka_bootstrap, client_id=settings.instance, delivery_timeout_seconds=DELIVERY_SECONDS)
-    return Connection(Publisher(producer, source="driftloop/registry"), producer)
 
 
 def _until_connected(connect: Callable[[], T], stop: Stop) -> T | None:
