@@ -30,12 +30,15 @@ $(INSTALLED): requirements-dev.txt pyproject.toml $(addsuffix /pyproject.toml,$(
 demo: setup ## the whole loop on a year of flights (ARGS="--fraction 0.1 --keep")
 	$(BIN)/driftloop demo $(ARGS)
 
+# Most tests wait for real servers rather than compute: three workers, each with a broker and a store of its own, keep two cores busy.
+WORKERS ?= 3
+
 test: setup ## style, types, import contracts, tests (ARGS="-k name" goes to pytest)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
-	$(BIN)/python -m pytest $(ARGS)
+	$(BIN)/python -m pytest -n $(WORKERS) --dist loadgroup --no-loadscope-reorder $(ARGS)
 
 bench: setup ## measure; reports, asserts nothing
 	$(BIN)/python -m bench $(ARGS)

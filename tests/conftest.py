@@ -8,6 +8,16 @@ from tests.support.servers import kafka_server, running_kafka, running_s3, s3_se
 
 from driftloop.local.s3 import S3Access
 
+ONE_AFTER_ANOTHER = ("tests/e2e/compose/", "tests/contract/test_containers.py")  # folders and files that share one engine's stack
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """With several workers, the tests of one file stay together, and so do those that share the containers."""
+    for item in items:
+        file = item.nodeid.partition("::")[0]
+        group = "containers" if file.startswith(ONE_AFTER_ANOTHER) else file
+        item.add_marker(pytest.mark.xdist_group(group))
+
 
 @pytest.fixture(scope="session")
 def kafka_bootstrap() -> Iterator[str]:

@@ -10,10 +10,10 @@ import pytest
 from tests.contract import test_broker, test_object_store
 from tests.contract.test_object_store import s3_settings  # noqa: F401  a fixture of the suite
 from tests.support.docker import need_docker
+from tests.support.ports import free_port_base
 from tests.support.waiting import wait_until
 
 from driftloop.local.kafka import answers
-from driftloop.local.ports import free_port_base
 from driftloop.local.s3 import S3Access
 
 pytestmark = [pytest.mark.docker, pytest.mark.timeout(1200)]  # MinIO's first build takes minutes

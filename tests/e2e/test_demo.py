@@ -10,10 +10,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from tests.support.ports import free_port_base
 from tests.support.servers import REPOSITORY, shared_cache
 from tests.support.waiting import wait_until
 
-from driftloop.local.ports import SPAN, free_port_base, is_free
+from driftloop.local.ports import SPAN, is_free
 
 FRACTION = "0.04"  # 13,528 flights: every window keeps more than the 200 labels that a retraining asks for
 READY_SECONDS = 150

@@ -7,9 +7,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from tests.support.ports import free_port_base
+
 from driftloop.local.aot import ensure_aot_cache
 from driftloop.local.kafka import KafkaServer
-from driftloop.local.ports import StackPorts, free_port_base
+from driftloop.local.ports import StackPorts
 from driftloop.local.process import ProcessSpec, spawn, stop, wait_ready
 from driftloop.local.s3 import S3Access, S3Server, create_bucket
 

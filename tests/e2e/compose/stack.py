@@ -11,9 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from testcontainers.compose import DockerCompose
+from tests.support.ports import free_port_base
 from tests.support.waiting import wait_until
-
-from driftloop.local.ports import free_port_base
 
 REPOSITORY = Path(__file__).parents[3]
 SERVICES = ("registry", "ingest", "predictor", "monitor", "trainer")

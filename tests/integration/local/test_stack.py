@@ -15,6 +15,7 @@ import pytest
 from click import Command
 from click.testing import CliRunner, Result
 from tests.support.clients import get, publish, put, read_all
+from tests.support.ports import free_port_base
 from tests.support.servers import REPOSITORY, shared_cache
 from tests.support.waiting import wait_until
 
@@ -24,7 +25,6 @@ from driftloop.local.background import end_in_background
 from driftloop.local.errors import LocalStackError
 from driftloop.local.identity import identity
 from driftloop.local.kafka import answers
-from driftloop.local.ports import free_port_base
 from driftloop.local.prepare import prepare_bucket
 from driftloop.local.s3 import answers as store_answers
 from driftloop.local.stack import SERVICES, LocalStack

@@ -9,11 +9,12 @@ from pathlib import Path
 
 import pytest
 from tests.integration.monitor.world import World
+from tests.support.ports import free_port_base
 from tests.support.servers import READY_SECONDS, shared_cache
 
 from driftloop.local.aot import ensure_aot_cache
 from driftloop.local.kafka import KafkaServer
-from driftloop.local.ports import StackPorts, free_port_base
+from driftloop.local.ports import StackPorts
 from driftloop.local.process import spawn, stop, wait_ready
 from driftloop.local.s3 import S3Access
 

@@ -3,6 +3,7 @@
 import itertools
 import json
 from datetime import UTC, datetime, timedelta
+from functools import cache
 
 import pyarrow as pa
 import pytest
@@ -17,8 +18,9 @@ from driftloop.demo.replay import Progress, Replay, messages
 START = datetime(2013, 2, 1, tzinfo=UTC)
 
 
+@cache
 def small() -> Flights:
-    return thinned(flights(), 0.01, seed=0)
+    return thinned(flights(), 0.005, seed=0)
 
 
 def broker() -> MemoryBroker:

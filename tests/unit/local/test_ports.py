@@ -4,9 +4,10 @@ import socket
 from pathlib import Path
 
 import pytest
+from tests.support.ports import free_port_base
 
 from driftloop.local.errors import LocalStackError
-from driftloop.local.ports import StackPorts, check_free, free_port_base
+from driftloop.local.ports import StackPorts, check_free
 from driftloop.local.stack import SERVICES, LocalStack
 
 

@@ -11,11 +11,11 @@ from pathlib import Path
 
 import pytest
 from tests.support import stub_service
+from tests.support.ports import free_port_base
 from tests.support.waiting import wait_until
 
 from driftloop.local.errors import LocalStackError
 from driftloop.local.identity import identity
-from driftloop.local.ports import free_port_base
 from driftloop.local.process import ProcessSpec
 from driftloop.local.supervisor import MAX_QUICK_DEATHS, Supervisor
 

@@ -69,7 +69,7 @@ def is_free(port: int) -> bool:
 
 
 def free_port_base(start: int = 20_000, stop: int = 28_000) -> int:
-    """A base whose whole span is free now; for tests."""
+    """A base whose whole span is free now; for tests and benchmarks."""
     import random
 
     for _ in range(200):
