@@ -64,7 +64,7 @@ def demo(tmp_path: Path) -> Iterator[Demo]:
                 made.process.kill()  # its children end with it
 
 
-@pytest.mark.timeout(1500)  # two to three minutes on two idle cores
+@pytest.mark.timeout(1500)  # 19 trainings, each in a process of its own
 def test_a_part_of_the_year_closes_the_loop(demo: Demo) -> None:
     code = demo.process.wait(1400)
     text = demo.output.read_text(encoding="utf-8")
