@@ -3,10 +3,11 @@
 import re
 from pathlib import Path
 
-from driftloop import reference
+from driftloop import metrics, reference
 from driftloop.settings import SETTINGS
 
 ROOT = Path(__file__).parents[2]
+METRICS = {next(iter(m.describe())).name for m in vars(metrics).values() if hasattr(m, "describe")}
 SOURCES = [*(ROOT / "libs").rglob("*.py"), *(ROOT / "services").rglob("*.py")]
 
 
@@ -41,3 +42,10 @@ def test_links_between_documents_lead_somewhere() -> None:
     for document in [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *(ROOT / "docs").rglob("*.md")]:
         for target in re.findall(r"\]\((?!https?:)([^)#]+)", document.read_text()):
             assert (document.parent / target).exists(), f"{document.name}: {target}"
+
+
+def test_alerts_and_dashboard_name_metrics_that_exist() -> None:
+    exported = {sample for metric in METRICS for sample in (metric, f"{metric}_total", f"{metric}_bucket")}
+    for path in (ROOT / "infra").rglob("*"):
+        if path.suffix in {".yml", ".json"}:
+            assert set(re.findall(r"driftloop_\w+", path.read_text())) <= exported, path.name

@@ -110,6 +110,8 @@ class BrokerContract:
         consumer = member()
         assert consumer.beginning_offsets(tps) == {tps[0]: 0, tps[1]: 0}
         assert consumer.end_offsets(tps) == {tps[0]: 3, tps[1]: 0}
+        read(consumer, 3)
+        assert consumer.last_known_end(tps[0]) == 3
 
     def test_sending_to_a_topic_that_is_not_there_fails(self, producer: MessageProducer, unique: str):
         with pytest.raises((ConfigurationError, TransientError)):

@@ -31,11 +31,11 @@ class LossyProxy:
             self._wanted, self._left = [part.encode() for part in parts], times
 
     def refuse_after_loss(self) -> None:
-        """After the next lost answer, close every new connection until ``recover``."""
+        """After the next lost answer, as ``refuse``."""
         self._refusing_next = True
 
     def refuse(self) -> None:
-        """Close every new connection until ``recover``: a server that is not there."""
+        """Close every connection until ``recover``, an old one at its next request: a server that is not there."""
         self._refusing = True
 
     def hang(self) -> None:
@@ -80,6 +80,9 @@ class LossyProxy:
                 if not self._flowing.is_set():
                     self.held += 1
                     self._flowing.wait()
+                if self._refusing:  # a client's pool keeps connections from before
+                    self.held += 1
+                    break
                 if self._matches(data):
                     losing.set()
                 server.sendall(data)

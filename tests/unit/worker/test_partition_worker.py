@@ -4,6 +4,8 @@ import threading
 import time
 from collections.abc import Mapping, Sequence
 
+from prometheus_client import REGISTRY
+
 from driftloop.adapters.memory import MemoryBroker
 from driftloop.errors import TransientError
 from driftloop.partition_worker import PartitionWorker
@@ -119,3 +121,14 @@ def test_only_durable_offsets_are_committed_and_draining_comes_last() -> None:
     scene.run_until(lambda: scene.handler.next == 5)
     assert scene.broker.committed[("g", TP)] == 5
     assert scene.handler.drained
+
+
+def test_the_end_of_a_partition_is_shown_beside_its_durable_offset() -> None:
+    scene = Scene()
+    scene.send(5)
+    scene.run_until(lambda: scene.handler.next == 5)
+    shown = {
+        name: REGISTRY.get_sample_value(name, {"topic": "t", "partition": "0"})
+        for name in ("driftloop_end_offset", "driftloop_durable_offset")
+    }
+    assert shown == {"driftloop_end_offset": 5, "driftloop_durable_offset": 5}

@@ -154,6 +154,7 @@ class PartitionWorker:
     def _commit(self) -> None:
         assert self._consumer is not None
         owned = self._consumer.assignment()
+        self._show_ends(owned)
         new = {tp: o for tp, o in self._handler.durable_offsets().items() if tp in owned and self._committed.get(tp) != o}
         if not new:
             return
@@ -164,6 +165,14 @@ class PartitionWorker:
             log.warning("offset-commit-failed", reason=str(exc))
         for tp, offset in new.items():
             metrics.DURABLE_OFFSET.labels(tp.topic, str(tp.partition)).set(offset)
+
+    def _show_ends(self, owned: frozenset[TopicPartition]) -> None:
+        """Beside the durable offsets: a partition whose end moves while its durable offset does not has stalled."""
+        assert self._consumer is not None
+        for tp in owned - self._to_seek:
+            end = self._consumer.last_known_end(tp)
+            if end is not None:
+                metrics.END_OFFSET.labels(tp.topic, str(tp.partition)).set(end)
 
     def _drain(self) -> None:
         assert self._consumer is not None

@@ -106,6 +106,9 @@ class MessageConsumer(Protocol):
 
     def end_offsets(self, tps: Sequence[TopicPartition]) -> dict[TopicPartition, int]: ...
 
+    def last_known_end(self, tp: TopicPartition) -> int | None:
+        """The end offset that the last fetch showed; None before the first. Asks nobody."""
+
     def close(self) -> None: ...
 
 

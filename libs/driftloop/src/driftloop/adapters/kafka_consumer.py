@@ -79,6 +79,10 @@ class _Consumer:
             found = self._inner.end_offsets([KafkaPartition(*tp) for tp in tps])
         return {TopicPartition(tp.topic, tp.partition): int(offset) for tp, offset in found.items()}
 
+    def last_known_end(self, tp: TopicPartition) -> int | None:
+        end = self._inner.highwater(KafkaPartition(*tp))
+        return None if end is None else int(end)
+
     def close(self) -> None:
         with translated("closing a consumer"):
             self._inner.close(autocommit=False)

@@ -215,6 +215,9 @@ class MemoryConsumer:
     def end_offsets(self, tps: Sequence[TopicPartition]) -> dict[TopicPartition, int]:
         return {tp: self._broker.bounds(tp)[1] for tp in tps}
 
+    def last_known_end(self, tp: TopicPartition) -> int | None:
+        return self._broker.bounds(tp)[1]
+
     def close(self) -> None:
         self._broker.leave(self._group or "", self)
         self.owned = frozenset()
