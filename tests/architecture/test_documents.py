@@ -3,11 +3,13 @@
 import re
 from pathlib import Path
 
+from prometheus_client.metrics import MetricWrapperBase
+
 from driftloop import metrics, reference
 from driftloop.settings import SETTINGS
 
 ROOT = Path(__file__).parents[2]
-METRICS = {next(iter(m.describe())).name for m in vars(metrics).values() if hasattr(m, "describe")}
+METRICS = {next(iter(m.describe())).name for m in vars(metrics).values() if isinstance(m, MetricWrapperBase)}
 SOURCES = [*(ROOT / "libs").rglob("*.py"), *(ROOT / "services").rglob("*.py")]
 
 
