@@ -4,6 +4,7 @@ import os
 import signal
 import threading
 import time
+from collections.abc import Iterator
 
 import pytest
 
@@ -19,6 +20,15 @@ def test_an_error_comes_back() -> None:
         interruptible(lambda: 1 // 0)
 
 
+@pytest.fixture
+def sigint_raises() -> Iterator[None]:
+    """As in a terminal; a process that was started in the background ignores the signal."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.usefixtures("sigint_raises")
 def test_an_interrupt_ends_the_wait_though_the_work_goes_on() -> None:
     over, began = threading.Event(), time.monotonic()
     threading.Timer(0.2, lambda: os.kill(os.getpid(), signal.SIGINT)).start()
