@@ -109,6 +109,15 @@ def test_another_manifest_under_the_name_is_refused(store, project, tables):
         load_snapshot(store, project.stream, "0" * 64)
 
 
+def test_a_manifest_whose_schema_was_changed_is_refused(store, project, schema, tables):
+    digest, snapshot = pin(store, project, *tables, start=None, end=END)
+    assert snapshot.schema == schema
+    key = snapshot_key(project.stream, digest)
+    store.put(key, store.get(key).replace(b'"type":"boolean"', b'"type":"category"', 1))
+    with pytest.raises(IntegrityError, match="schema"):
+        load_snapshot(store, project.stream, digest)
+
+
 def test_a_snapshot_is_not_read_under_another_schema(store, project, schema, tables):
     _, snapshot = pin(store, project, *tables, start=None, end=END)
     narrower = type(schema)(stream=schema.stream, features=schema.features[:1], target=schema.target)

@@ -64,6 +64,7 @@ class Snapshot(Part, frozen=True, kw_only=True):
     files: tuple[PinnedFile, ...]
     inferences_version: int
     labels_version: int
+    schema: StreamSchema | None = None  # its fingerprint is in the content; null in manifests of earlier programs
 
     @property
     def digest(self) -> str:
@@ -104,6 +105,7 @@ def pin(
         files=tuple(_pinned(store, table, entry) for table in (inferences, labels) for entry in table.files(start, end)),
         inferences_version=inferences.version,
         labels_version=labels.version,
+        schema=project.schema,
     )
     store.put(snapshot_key(project.stream, digest), msgspec.json.encode(snapshot, order="deterministic"))
     return digest, snapshot
@@ -118,6 +120,8 @@ def load_snapshot(store: ObjectStore, stream: str, digest: str) -> Snapshot:
         raise IntegrityError(f"{key}: {exc}") from exc
     if snapshot.digest != digest:
         raise IntegrityError(f"{key} holds the manifest {snapshot.digest}")
+    if snapshot.schema is not None and snapshot.schema.fingerprint() != snapshot.content.schema_fingerprint:
+        raise IntegrityError(f"{key} names the schema {snapshot.content.schema_fingerprint} and holds another")
     return snapshot
 
 
