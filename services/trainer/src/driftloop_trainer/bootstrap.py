@@ -15,6 +15,7 @@ from driftloop.ports import Record, TopicPartition
 from driftloop.process import Stop, run_service
 from driftloop.startup import check_surroundings
 from driftloop.telemetry import HealthServer, configure_logging, get_logger
+from driftloop.training.workspace import Workspace
 from driftloop.worker import EventWorker
 from driftloop_trainer.environments import Environments
 from driftloop_trainer.handlers import Logs, RetrainRequests
@@ -24,7 +25,6 @@ from driftloop_trainer.pinning import Pinner
 from driftloop_trainer.registry_view import RegistryNow
 from driftloop_trainer.settings import TrainerSettings, trainer_settings
 from driftloop_trainer.status import Status
-from driftloop_trainer.workspace import Workspace
 
 GROUP = "trainer"
 T = TypeVar("T")

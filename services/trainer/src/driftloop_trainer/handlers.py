@@ -19,13 +19,13 @@ from driftloop.project import Project
 from driftloop.registered import load_project
 from driftloop.telemetry import get_logger
 from driftloop.training.job import Failure, Trained
+from driftloop.training.process import train
+from driftloop.training.workspace import Workspace
 from driftloop_trainer.ledger import Asked, Ledger
 from driftloop_trainer.log_reader import LogReader
 from driftloop_trainer.pinning import Pinner
 from driftloop_trainer.registry_view import RegistryNow
 from driftloop_trainer.status import Status
-from driftloop_trainer.training_process import train
-from driftloop_trainer.workspace import Workspace
 
 log = get_logger(__name__)
 

@@ -56,6 +56,11 @@ class Workspace:
 
     def store(self, folder: Path, started: TrainingStarted, project: Project, trained: Trained) -> str:
         """Digest of the stored manifest. Safe to repeat. Raises TransientError."""
+        manifest, contents = self.manifest(folder, started, project, trained)
+        return store_model(self._store, manifest, contents)
+
+    def manifest(self, folder: Path, started: TrainingStarted, project: Project, trained: Trained) -> tuple[Manifest, dict[str, bytes]]:
+        """What the run's files make, and the files by name; nothing is stored."""
         contents = {name: (folder / name).read_bytes() for name in model_files.FILES}
         manifest = Manifest(
             model=started.model,
@@ -68,7 +73,7 @@ class Workspace:
             environment=trained.environment,
             files=stored_files(contents),
         )
-        return store_model(self._store, manifest, contents)
+        return manifest, contents
 
     def remove(self, started: TrainingStarted) -> None:
         shutil.rmtree(self.folder(started), ignore_errors=True)

@@ -9,12 +9,11 @@ import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import IO
+from typing import IO, Protocol
 
 import msgspec
 
 from driftloop.errors import TransientError
-from driftloop.process import Stop
 from driftloop.telemetry import get_logger
 from driftloop.training.environment import child_variables
 from driftloop.training.job import RESULT_FILE, Failure, Progress, Result
@@ -23,6 +22,14 @@ STDERR_FILE = "stderr.txt"
 MAX_DETAIL_CHARACTERS = 4000
 
 log = get_logger(__name__)
+
+
+class Stop(Protocol):
+    """Tells whether this process shall end; ``driftloop.process.Stop`` does."""
+
+    def requested(self) -> bool: ...
+
+    def wait(self, seconds: float) -> bool: ...
 
 
 def train(folder: Path, *, threads: int, timeout_seconds: float, stop: Stop, on_progress: Callable[[Progress], None]) -> Result:
