@@ -96,19 +96,21 @@ class LakeTable:
 
     def note(self, version: int) -> CommitNote | None:
         """What the commit that made ``version`` says; None if others made it. Raises ObjectNotFound, TransientError."""
+        for action in self.log_entry(version):
+            if "commitInfo" in action:
+                return decode_note(action["commitInfo"])
+        return None
+
+    def log_entry(self, version: int) -> list[dict[str, Any]]:
+        """The actions of the commit that made ``version``, as the Delta log has them. Raises ObjectNotFound, TransientError."""
         path = f"_delta_log/{version:020d}.json"
         try:
             with store_errors(self.uri), self._files.open_input_stream(path) as file:
-                lines = file.read().splitlines()
+                return [json.loads(line) for line in file.read().splitlines()]
         except TransientError as exc:
             if isinstance(exc.__cause__, FileNotFoundError):
                 raise ObjectNotFound(f"{self.root}/{path}") from exc
             raise
-        for line in lines:
-            action: dict[str, Any] = json.loads(line)
-            if "commitInfo" in action:
-                return decode_note(action["commitInfo"])
-        return None
 
     def cursor(self, app_id: str) -> int | None:
         """The offset to go on from, at this version."""
@@ -149,11 +151,19 @@ class LakeTable:
     ) -> pa.Table:
         """Rows with event time in ``[start, end)``, in no particular order."""
         if version is not None and version != self.version:
-            return self._at(open_delta(self.uri, self._options, version)).read(columns, start, end)
-        paths = [entry.path for entry in self.files(start, end)]
+            return self.at(version).read(columns, start, end)
         with store_errors(self.uri):
-            rows = ds.dataset(paths, schema=self.schema, format="parquet", filesystem=self._files)
+            rows = self.dataset(self.files(start, end))
             return rows.to_table(columns=None if columns is None else list(columns), filter=in_window(start, end))
+
+    def dataset(self, files: Sequence[FileEntry]) -> ds.Dataset:
+        """Some of the table's files under its schema; a column that a file does not have is null. Reads nothing yet;
+        wrap what does in ``delta.store_errors``."""
+        return ds.dataset([entry.path for entry in files], schema=self.schema, format="parquet", filesystem=self._files)
+
+    def at(self, version: int) -> "LakeTable":
+        """A handle on another version. Raises ObjectNotFound, TransientError."""
+        return self._at(open_delta(self.uri, self._options, version))
 
     def _at(self, delta: DeltaTable) -> "LakeTable":
         other = object.__new__(LakeTable)
