@@ -43,6 +43,7 @@ class Comparer:
     def __init__(self, job: Job, project: Project, rows: TrainingRows, folder: Path, fit: Fit, report: Report) -> None:
         self._job, self._project, self._rows, self._folder, self._fit, self._report = job, project, rows, folder, fit, report
         self._values: dict[str, Any] = {}
+        self._by_rows: dict[bytes, Any] = {}  # early in a stream's life "the last five windows" are all there is: one fit for both
         self._detail = ""
 
     def compare(self) -> Comparison:
@@ -67,8 +68,7 @@ class Comparer:
         started = time.monotonic()
         metric, error = None, None
         try:
-            pipeline = self._fit(recipe, mask)
-            self._values[recipe] = call("scoring", lambda: self._measured(pipeline, judged))
+            self._values[recipe] = self._values_on(judged, recipe, mask)
             metric = metric_of(self._project.metric, self._rows.labels[judged], self._values[recipe])
             error = None if metric is not None else f"{self._project.metric} is not defined on {int(judged.sum())} rows of the window"
         except UserError as exc:
@@ -78,6 +78,14 @@ class Comparer:
         rows = self._rows.fitted(mask)
         self._report(Progress(step="measured", recipe=recipe, rows=rows, metric=metric, seconds=seconds))
         return CandidateResult(recipe=recipe, rows=rows, metric=metric, seconds=seconds, error=error)
+
+    def _values_on(self, judged: Mask, recipe: str, mask: Mask) -> Any:
+        """What a pipeline fitted on the masked rows gives the judged ones; the same rows, seed and threads are not fitted twice."""
+        rows = mask.tobytes()
+        if rows not in self._by_rows:
+            pipeline = self._fit(recipe, mask)
+            self._by_rows[rows] = call("scoring", lambda: self._measured(pipeline, judged))
+        return self._by_rows[rows]
 
     def _against_champion(self, window: Window, judged: Mask, ours: Any) -> tuple[GateMeasurements | None, tuple[str, ...]]:
         """Without measurements the gate does not promote; the version can still be promoted by a person."""
