@@ -16,6 +16,6 @@ def identity(pid: int) -> str | None:
         return None
     # the name in parentheses may hold spaces; after it come state (field 3) and start time in clock ticks (field 22)
     fields = stat.rpartition(")")[2].split()
-    if fields[0] == "Z":
-        return None  # ended, and its parent has not looked yet
+    if fields[0] in "ZX" or not command:
+        return None  # ended, and its parent has not looked yet; the command line goes a moment before the state changes
     return f"{fields[19]}-{hashlib.sha256(command).hexdigest()[:16]}"

@@ -39,7 +39,7 @@ transaction.state.log.num.partitions=1
 share.coordinator.state.topic.replication.factor=1
 share.coordinator.state.topic.min.isr=1
 broker.heartbeat.interval.ms=1000
-broker.session.timeout.ms=4000
+broker.session.timeout.ms=9000
 group.initial.rebalance.delay.ms=0
 message.max.bytes={max_message_bytes}
 replica.fetch.max.bytes={max_message_bytes}
@@ -107,8 +107,8 @@ class KafkaServer:
 
     def _format(self, jars: list[Path]) -> None:
         jvm_flags = ("-XX:TieredStopAtLevel=1",)
-        cluster_id = secrets.token_urlsafe(16)
-        arguments = ["format", "--cluster-id", cluster_id, "--config", str(self.config_file)]
+        # one word with "=": an id may start with "-"
+        arguments = ["format", f"--cluster-id={secrets.token_urlsafe(16)}", "--config", str(self.config_file)]
         command = java_command(jars, "kafka.tools.StorageTool", arguments, jvm_flags)
         done = subprocess.run(command, capture_output=True, text=True, timeout=FORMAT_TIMEOUT_SECONDS, check=False)
         if done.returncode != 0:
