@@ -99,7 +99,7 @@ class BrokerContract:
             second.poll(0.1)
             return len(first.assignment()) == 1 == len(second.assignment())
 
-        wait_until(shared, "one partition each", seconds=30)
+        wait_until(shared, "one partition each", seconds=90)
         assert second.assignment() <= listener.revoked
 
     def test_offsets_of_beginning_and_end_are_told(self, topic, producer: MessageProducer, member: Member):

@@ -26,7 +26,8 @@ def assert_exact(world: World) -> None:
     )
     for report in reports(world):
         if report.version is not None:
-            assert report.rows == expected[report.window.start][report.version][0]
+            found = (report.window.start, report.version, report.revision, report.late_rows, report.closing_offsets)
+            assert report.rows == expected[report.window.start][report.version][0], found
 
 
 def assert_committed_within_tables(world: World) -> None:

@@ -9,9 +9,10 @@ import sys
 import threading
 import time
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime, timedelta
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -95,13 +96,16 @@ class World:
         )
         self._command(command, f"{name}-v{version}")
 
-    def send(self, messages: int = MESSAGES, pause_seconds: float = 0.0) -> None:
-        """``messages`` to each partition, spread over WINDOWS hours, versions (or none) taking turns."""
-        for i in range(messages):
+    def send(self, messages: int = MESSAGES, pause_seconds: float = 0.0, *, enough: Callable[[], bool] = lambda: True) -> None:
+        """``messages`` to each partition, spread over WINDOWS hours, versions (or none) taking turns; then in the last one until enough."""
+        for i in count():
+            if i >= messages and enough():
+                return
             for partition in range(PARTITIONS):
                 version = (1, 2, None)[(i // 7 + partition) % 3]
                 span = WINDOWS * HOUR / messages
-                times = [START + i * span + j * span / ROWS_PER_MESSAGE for j in range(ROWS_PER_MESSAGE)]
+                first = START + min(i, messages - 1) * span
+                times = [first + j * span / ROWS_PER_MESSAGE for j in range(ROWS_PER_MESSAGE)]
                 start = self._requests[partition]
                 rows = make_rows(self.project, times, version=version, seed=i * PARTITIONS + partition, first_request=start)
                 self.send_rows(rows, partition)
@@ -110,19 +114,23 @@ class World:
 
     @contextmanager
     def sending(self, messages: int = MESSAGES, pause_seconds: float = 0.3) -> Iterator[None]:
-        """Traffic while the block runs; after it, the rest of the traffic and the watermark that closes all windows."""
+        """Traffic for as long as the block runs, and ``messages`` at least; after it, the watermark that closes all windows."""
         failure: list[BaseException] = []
+        block_ended = threading.Event()
 
         def work() -> None:
             try:
-                self.send(messages, pause_seconds)
+                self.send(messages, pause_seconds, enough=block_ended.is_set)
             except BaseException as exc:  # noqa: BLE001 - raised in the test's thread
                 failure.append(exc)
 
         thread = threading.Thread(target=work, daemon=True)
         thread.start()
-        yield
-        thread.join(120)
+        try:
+            yield
+        finally:
+            block_ended.set()
+            thread.join(120)
         assert not failure, failure
         assert not thread.is_alive(), "the traffic was not sent in time"
         self.close_windows(WINDOWS)

@@ -8,13 +8,14 @@ from driftloop import metrics
 from driftloop.contracts.codec import caused_id, decode_event
 from driftloop.contracts.events import DriftReported, WindowSketched
 from driftloop.contracts.topics import DRIFT_REPORTS
-from driftloop.errors import ConfigurationError, InvalidMessage, TransientError
+from driftloop.errors import ConfigurationError, GapError, InvalidMessage, TransientError
 from driftloop.ports import EventPublisher
 from driftloop.project import Project
 from driftloop.telemetry import get_logger
 from driftloop_monitor.board import Board, BoardWindow
 from driftloop_monitor.drift import drift_reports
 from driftloop_monitor.durable_table import DurableTable
+from driftloop_monitor.early_messages import EarlyMessages
 from driftloop_monitor.fold_runner import Message
 from driftloop_monitor.partition_fold import ProfileNeeded
 from driftloop_monitor.profiles import Profiles
@@ -31,12 +32,23 @@ class BoardRunner:
         self._project, self.partition, self._table = project, partition, table
         self._profiles, self._publisher = profiles, publisher
         self.board = Board(project.stream, table.values(partition))
+        if not self.board.cursor.next_offset:  # nothing stored: what expired before this board began is not missing
+            self.board.cursor.next_offset = table.placed(partition)
+        self._early = EarlyMessages()
         self._invalid = 0
 
     async def take(self, event: Any, ack: Callable[[Any], Awaitable[Any]]) -> None:
-        """Handle one sketch to its end. A repeat changes nothing; a repeat after a crash makes the same reports again."""
+        """Handle one sketch to its end. A repeat changes nothing; a repeat after a crash makes the same reports again.
+
+        Raises GapError when sketches were skipped: windows would be reported without them.
+        """
         message: Message = event.message
-        if message.offset >= self.board.cursor.next_offset:
+        due = self.board.cursor.next_offset
+        if self._early.is_one(message.offset, due):
+            return
+        if message.offset > due:
+            raise GapError(f"{message.topic}[{self.partition}]: sketch {message.offset} came where {due} was due")
+        if message.offset == due:
             sketch = self._decode(message)
             if sketch is not None and self.board.take(sketch):
                 for held in list(self.board.to_report(sketch)):

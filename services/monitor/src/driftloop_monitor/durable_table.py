@@ -29,6 +29,7 @@ class DurableTable:
     def __init__(self, table: Table, next_offset: Callable[[Mapping[bytes, bytes]], int | None]) -> None:
         self._table, self._next_offset = table, next_offset
         self._durable: dict[int, int] = {}
+        self._placed: dict[int, int] = {}
 
     def values(self, partition: int) -> dict[bytes, bytes]:
         """The values of one partition, as recovered or written by this worker."""
@@ -40,6 +41,14 @@ class DurableTable:
         offset = self._next_offset(self.values(partition))
         self._durable[partition] = offset or 0
         return offset
+
+    def place(self, partition: int, offset: int) -> None:
+        """Note where the consumer was put: with nothing stored, that is the first source offset to come."""
+        self._placed[partition] = offset
+
+    def placed(self, partition: int) -> int:
+        """Where the consumer was put; 0 before it was."""
+        return self._placed.get(partition, 0)
 
     def durable(self, partition: int) -> int:
         """The source offset that the changelog is known to account for."""

@@ -15,13 +15,13 @@ from driftloop.ports import EventPublisher, MessageProducer, Record
 from driftloop.quarantine import send_to_quarantine
 from driftloop.telemetry import get_logger
 from driftloop_monitor.durable_table import DurableTable
+from driftloop_monitor.early_messages import EarlyMessages
 from driftloop_monitor.partition_fold import PartitionFold, ProfileNeeded
 from driftloop_monitor.partition_state import STATE_KEY
 from driftloop_monitor.profiles import Profiles
 
 FLUSH_SECONDS = 0.5
 MAX_BACKOFF_SECONDS = 5.0
-PATIENCE_SECONDS = 20.0
 
 log = get_logger(__name__)
 
@@ -57,28 +57,18 @@ class FoldRunner:
         self._covered: list[Any] = []
         self._flushing = asyncio.Lock()
         self._flushed_at = time.monotonic()
-        self._ahead_since: float | None = None
+        self._early = EarlyMessages()
 
     async def take(self, event: Any) -> None:
         """Fold one event; flush if it closed a window or time has come. Raises GapError, TransientError."""
         message: Message = event.message
-        if self._came_too_early(message.offset):
+        if self._early.is_one(message.offset, self.fold.next_offset):
             return
         closed = self.fold.closed_up_to
         await self._fold(message)
         self._covered.append(event)
         if self.fold.closed_up_to != closed or time.monotonic() - self._flushed_at >= FLUSH_SECONDS:
             await self.flush()
-
-    def _came_too_early(self, offset: int) -> bool:
-        """Whether to leave a message unacknowledged for now: what was fetched before faust sought the table's offset comes
-        again after it. Only when the due message does not come for long is there a gap, which the fold then raises."""
-        if offset <= self.fold.next_offset:
-            self._ahead_since = None
-            return False
-        now = time.monotonic()
-        self._ahead_since = self._ahead_since or now
-        return now - self._ahead_since < PATIENCE_SECONDS
 
     async def flush(self) -> None:
         """Store, publish, acknowledge what was folded by now. A crash in between repeats all of it, to the same effect."""

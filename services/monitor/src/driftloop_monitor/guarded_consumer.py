@@ -48,6 +48,7 @@ def guarded_consumer(guards: Mapping[str, DurableTable], failure: Failure) -> ty
             for tp, earliest in (await self.earliest_offsets(*mine)).items():
                 stored = guards[tp.topic].recovered(tp.partition)
                 places[tp] = earliest if stored is None else stored
+                guards[tp.topic].place(tp.partition, places[tp])
                 if places[tp] < earliest:
                     lost = f"{tp.topic}[{tp.partition}]: messages {places[tp]} to {earliest} expired before they were read"
                     await failure.halt(GapError(lost))

@@ -92,7 +92,8 @@ class Wiring:
 
     def _fold_runner(self, monitor: Monitor, partition: int, ack: Any) -> FoldRunner:
         value = monitor.folds_table.values(partition).get(STATE_KEY)
-        state = PartitionState(topic_id=self._topic_id) if value is None else decode_state(value)
+        fresh = PartitionState(topic_id=self._topic_id, next_offset=monitor.folds_table.placed(partition))
+        state = fresh if value is None else decode_state(value)
         return FoldRunner(
             PartitionFold(self._project, partition, self._partitions, self._profiles.counter, state),
             stream=self._project.stream,
