@@ -40,7 +40,7 @@ class Runner:
         self.reports, self.acknowledged = Reports(), list[int]()
         table = DurableTable(Changelog(), stored_offset)
         table.place(0, placed)
-        self.runner = BoardRunner(PROJECT, 0, table=table, profiles=SimpleNamespace(), publisher=self.reports)
+        self.runner = BoardRunner(PROJECT, 0, table=table, profiles=SimpleNamespace(profile=None), publisher=self.reports)
 
     def take(self, offset: int, which: int) -> None:
         value, headers = encode_event(SKETCHES[which], envelope(SKETCHES[which], id=f"s{offset}", source="test", subject=PROJECT.stream))
