@@ -140,12 +140,16 @@ def read_snapshot(
     content = snapshot.content
     if schema.fingerprint() != content.schema_fingerprint:
         raise IntegrityError(f"snapshot {snapshot.digest} was pinned under the schema {content.schema_fingerprint}")
-    inferences = _table(store, snapshot, "inferences", lake_schema(schema, "inferences"))
-    labels = _table(store, snapshot, "labels", lake_schema(schema, "labels"))
+    inferences = pinned_rows(store, snapshot, "inferences", lake_schema(schema, "inferences"))
+    labels = pinned_rows(store, snapshot, "labels", lake_schema(schema, "labels"))
     return join(inferences, labels, columns=columns, keep_unlabelled=keep_unlabelled)
 
 
-def _table(store: ObjectStore, snapshot: Snapshot, name: str, wanted: pa.Schema) -> pa.Table:
+def pinned_rows(store: ObjectStore, snapshot: Snapshot, name: str, wanted: pa.Schema) -> pa.Table:
+    """The wanted columns of one table's pinned files, each checked first; in no particular order.
+
+    Raises IntegrityError when a file is gone or changed, TransientError.
+    """
     files = [f for f in snapshot.files if f.table == name]
     parts = in_parallel(lambda file: _rows(store, snapshot.content, file, wanted), files)
     return pa.concat_tables([wanted.empty_table(), *parts])
@@ -173,8 +177,9 @@ def _rows(store: ObjectStore, content: Content, file: PinnedFile, wanted: pa.Sch
         raise IntegrityError(f"{key} was pinned and is gone") from exc
     if hashlib.sha256(data).hexdigest() != file.sha256:
         raise IntegrityError(f"{key} is not the file that was pinned")
-    found = pq.read_table(pa.BufferReader(data), use_threads=False)
+    parquet = pq.ParquetFile(pa.BufferReader(data))
+    found = parquet.read(columns=[name for name in wanted.names if name in parquet.schema_arrow.names], use_threads=False)
     columns = [found.column(f.name).cast(f.type) if f.name in found.column_names else pa.nulls(found.num_rows, f.type) for f in wanted]
-    rows = pa.Table.from_arrays(columns, schema=wanted)
+    rows = pa.Table.from_arrays(columns, schema=wanted)  # `wanted` holds the event time
     window = in_window(content.start, content.end)
     return rows if window is None else rows.filter(window)
