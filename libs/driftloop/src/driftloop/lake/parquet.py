@@ -1,4 +1,9 @@
-"""Data files: one partition's rows of one flush as Parquet, named by their first offset and the sha256 of their bytes."""
+"""Data files: Parquet, named by the sha256 of its bytes. A flush's file holds one partition's rows and is named by their
+first offset too; a compaction's holds the rows of the files that it replaces.
+
+What a file says about itself is in its schema's metadata: the topic id of its rows, and of a compaction's file the first
+file that it replaces.
+"""
 
 import hashlib
 import io
@@ -9,7 +14,7 @@ import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -26,14 +31,25 @@ R = TypeVar("R")
 _CONNECTIONS = 8
 _LARGEST = 1.7976931348623157e308
 _BOUND_CHARACTERS = 128  # every handle keeps the bounds of all files in memory
-_NAME = re.compile(r"(?P<partition>\d+)/(?P<offset>\d+)-(?P<sha256>[0-9a-f]{64})\.parquet")
+_FLUSHED = re.compile(r"(?P<partition>\d+)/(?P<offset>\d+)-(?P<sha256>[0-9a-f]{64})\.parquet")
+_COMPACTED = re.compile(r"compacted/(?P<sha256>[0-9a-f]{64})\.parquet")
+TOPIC_ID, FIRST_INPUT = "driftloop.topic-id", "driftloop.first-input"
+_ROW_GROUP = 65_536  # rows; those of a compaction's file are in order of time, so a reader of an interval skips most groups
+
+
+class FileName(NamedTuple):
+    """What a path says. ``partition`` and ``first_offset`` are null for a compaction's file."""
+
+    sha256: str
+    partition: int | None
+    first_offset: int | None
 
 
 class DataFile(Part, frozen=True, kw_only=True):
     """A file and its bytes, kept until the commit that names it is known to have landed."""
 
     path: str  # below the table's root
-    partition: int
+    partition: int | None  # null: a compaction's, of several
     sha256: str
     rows: int
     stats: str  # JSON, as the Delta protocol has it
@@ -41,22 +57,31 @@ class DataFile(Part, frozen=True, kw_only=True):
     event_time_min: datetime
     event_time_max: datetime
 
-    def add_action(self) -> AddAction:
-        return AddAction(self.path, len(self.data), {}, int(time.time() * 1000), True, self.stats)
+    def add_action(self, *, data_change: bool = True) -> AddAction:
+        return AddAction(self.path, len(self.data), {}, int(time.time() * 1000), data_change, self.stats)
 
 
 def encode_file(rows: pa.Table, *, topic_id: str, partition: int, first_offset: int) -> DataFile:
     """The same rows give the same bytes, hence the same name. ``rows`` holds at least one."""
-    # In the bytes, so that equal rows of a recreated topic, whose offsets start again, are another file.
-    rows = rows.replace_schema_metadata({"driftloop.topic-id": topic_id})
+    # The topic id is in the bytes, so that equal rows of a recreated topic, whose offsets start again, are another file.
+    return _encode(rows, {TOPIC_ID: topic_id}, partition, f"{partition}/{first_offset}-")
+
+
+def encode_compacted(rows: pa.Table, *, topic_id: str, first_input: str) -> DataFile:
+    """A file that takes the place of others. ``rows`` are in order of time; ``first_input`` is the path of one of the others."""
+    return _encode(rows, {TOPIC_ID: topic_id, FIRST_INPUT: first_input}, None, "compacted/")
+
+
+def _encode(rows: pa.Table, says: dict[str, str], partition: int | None, prefix: str) -> DataFile:
+    rows = rows.replace_schema_metadata(says)
     strings = [f.name for f in rows.schema if pa.types.is_string(f.type)]
     sink = io.BytesIO()
-    pq.write_table(rows, sink, compression="zstd", compression_level=1, use_dictionary=strings)
+    pq.write_table(rows, sink, compression="zstd", compression_level=1, use_dictionary=strings, row_group_size=_ROW_GROUP)
     data = sink.getvalue()
     sha256 = hashlib.sha256(data).hexdigest()
     span = pc.min_max(rows.column("event_time")).as_py()
     return DataFile(
-        path=f"{partition}/{first_offset}-{sha256}.parquet",
+        path=f"{prefix}{sha256}.parquet",
         partition=partition,
         sha256=sha256,
         rows=rows.num_rows,
@@ -92,10 +117,25 @@ def in_parallel(work: Callable[[T], R], items: Sequence[T]) -> list[R]:
         return list(pool.map(work, items))
 
 
+def file_name(path: str) -> FileName | None:
+    """What a path below a table's root says; None for files that others wrote."""
+    if match := _FLUSHED.fullmatch(path):
+        return FileName(match["sha256"], int(match["partition"]), int(match["offset"]))
+    match = _COMPACTED.fullmatch(path)
+    return FileName(match["sha256"], None, None) if match else None
+
+
 def sha256_in_name(path: str) -> str | None:
-    """The digest that a file's name promises; None for files that others wrote, such as a compaction."""
-    match = _NAME.fullmatch(path)
-    return match["sha256"] if match else None
+    """The digest that a file's name promises; None for files that others wrote."""
+    name = file_name(path)
+    return None if name is None else name.sha256
+
+
+def conformed(rows: pa.Table, wanted: pa.Schema) -> pa.Table:
+    """Rows of a file under its table's schema: a column that the file does not have is null."""
+    have = set(rows.column_names)
+    columns = [rows.column(f.name).cast(f.type) if f.name in have else pa.nulls(rows.num_rows, f.type) for f in wanted]
+    return pa.Table.from_arrays(columns, schema=wanted)
 
 
 def _stats(rows: pa.Table) -> dict[str, Any]:
