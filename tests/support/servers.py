@@ -2,6 +2,8 @@
 
 import json
 import os
+import signal
+import subprocess
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -68,12 +70,37 @@ def s3_server() -> Iterator[S3Access]:
             yield server.access()
 
 
+class PausableS3:
+    """A store that only one test uses, with a bucket."""
+
+    def __init__(self, access: S3Access, pid: int) -> None:
+        self.access, self._pid = access, pid
+
+    def pause(self) -> None:
+        """Stop the process: it answers nothing, and its connections stay open."""
+        os.kill(self._pid, signal.SIGSTOP)
+
+    def go_on(self) -> None:
+        os.kill(self._pid, signal.SIGCONT)
+
+
 @contextmanager
-def running(spec: ProcessSpec) -> Iterator[None]:
-    """Run a process until it is ready, and end it after the block."""
+def pausable_s3_server() -> Iterator[PausableS3]:
+    ports = StackPorts(free_port_base())
+    with tempfile.TemporaryDirectory(prefix="driftloop-") as home:
+        server = S3Server(Path(home), ports.s3)
+        server.prepare()
+        with running(server.spec()) as process:
+            create_bucket(server.access())
+            yield PausableS3(server.access(), process.pid)
+
+
+@contextmanager
+def running(spec: ProcessSpec) -> "Iterator[subprocess.Popen[bytes]]":
+    """Run a process until it is ready, and end it after the block, also a paused one."""
     process = spawn(spec)
     try:
         wait_ready(process, spec, READY_SECONDS)
-        yield
+        yield process
     finally:
         stop(process, spec.stop_seconds)
