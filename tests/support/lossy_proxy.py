@@ -10,7 +10,7 @@ _CHUNK = 1 << 16
 
 
 class LossyProxy:
-    """Stands before one HTTP server. ``lost`` counts the answers that were dropped, ``held`` what a hang or a refusal stopped."""
+    """Stands before one HTTP server. ``lost`` counts the answers that were dropped, ``held`` what a refusal stopped."""
 
     def __init__(self, endpoint: str) -> None:
         url = urlsplit(endpoint)
@@ -20,8 +20,6 @@ class LossyProxy:
         self._wanted: list[bytes] = []
         self._left = 0
         self._refusing = self._refusing_next = False
-        self._flowing = threading.Event()
-        self._flowing.set()
         self._lock = threading.Lock()
         self.lost = self.held = 0
 
@@ -38,13 +36,8 @@ class LossyProxy:
         """Close every connection until ``recover``, an old one at its next request: a server that is not there."""
         self._refusing = True
 
-    def hang(self) -> None:
-        """Keep connections open and let no request through until ``recover``: a server that is stopped."""
-        self._flowing.clear()
-
     def recover(self) -> None:
         self._refusing = self._refusing_next = False
-        self._flowing.set()
 
     def _matches(self, data: bytes) -> bool:
         with self._lock:
@@ -77,9 +70,6 @@ class LossyProxy:
     def _requests(self, client: socket.socket, server: socket.socket, losing: threading.Event) -> None:
         with suppress(OSError):
             while data := client.recv(_CHUNK):
-                if not self._flowing.is_set():
-                    self.held += 1
-                    self._flowing.wait()
                 if self._refusing:  # a client's pool keeps connections from before
                     self.held += 1
                     break
