@@ -36,7 +36,7 @@ from driftloop.settings import S3Settings
 
 
 class World:
-    def __init__(self, bootstrap: str, s3: S3Access, unique: str, folder: Path) -> None:
+    def __init__(self, bootstrap: str, s3: S3Access, unique: str, folder: Path, *, trainers: bool = True) -> None:
         self.bootstrap, self.s3, self.name, self.folder = bootstrap, s3, f"t{unique}", folder
         self.settings = S3Settings(
             endpoint=s3.endpoint, bucket=s3.bucket, region=s3.region, access_key=s3.access_key, secret_key=s3.secret_key
@@ -48,7 +48,8 @@ class World:
         self.hold = folder / "hold"  # training waits while this file exists
         self.project = self.register()
         self._at = 0
-        _begin_at_the_end(bootstrap)
+        if trainers:
+            _begin_at_the_end(bootstrap)
 
     def register(self, pipeline: str = jobs.PIPELINE, model: str | None = None) -> Project:
         """Register a project whose training can be held, and wait for nothing."""
@@ -77,14 +78,14 @@ class World:
         self.command(RegisterVersion, model=run.model, request_id=run.request_id, manifest=run.manifest, pins=run.pins)
         self.command(MoveAlias, model=run.model, alias="champion", version=version, expected_epoch=epoch)
 
-    def fill_lake(self, windows: int, seed: int = 0, mark: datetime | None = None) -> None:
-        """The first ``windows`` windows of rows and labels, as one more flush of each table."""
+    def fill_lake(self, windows: int, seed: int = 0, mark: datetime | None = None, version: int | None = None) -> None:
+        """The first ``windows`` windows of rows and labels, as one more flush of each table, as if ``version`` had scored them."""
         table = jobs.rows(windows, seed=seed).slice(self._at)
         n, at = table.num_rows, self._at
         extra = {
-            "prediction": pa.nulls(n, pa.bool_()),
-            "score": pa.nulls(n, pa.float64()),
-            "model_version": pa.nulls(n, pa.int64()),
+            "prediction": pa.array([None if version is None else True] * n, pa.bool_()),
+            "score": pa.array([None if version is None else 0.75] * n, pa.float64()),
+            "model_version": pa.array([version] * n, pa.int64()),
             "scored_at": table.column("event_time"),
             "request_offset": pa.array(range(at, at + n)),
             "label_time": table.column("event_time"),

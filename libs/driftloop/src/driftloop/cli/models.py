@@ -2,7 +2,6 @@
 
 import sys
 import tempfile
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -15,10 +14,12 @@ from driftloop.adapters.registry_view import RegistryView, ViewBroken, ViewUnava
 from driftloop.cli.context import current_stack
 from driftloop.cli.errors import one_line_errors
 from driftloop.cli.model_changes import CHANGES, as_json_option, checked, registry_client
+from driftloop.cli.moments import moment
 from driftloop.cli.output import emit, table
 from driftloop.cli.registry_client import RegistryClient
+from driftloop.cli.reproduce import reproduce
 from driftloop.contracts.topics import REGISTRY_LOG
-from driftloop.errors import TransientError, UserError
+from driftloop.errors import TransientError
 from driftloop.loop.registry import RegistryState
 
 
@@ -27,8 +28,8 @@ def models() -> None:
     """Model versions, aliases and their history."""
 
 
-for change in CHANGES:
-    models.add_command(change)
+for command in (*CHANGES, reproduce):
+    models.add_command(command)
 
 
 @models.command("list")
@@ -72,10 +73,10 @@ def history(name: str, limit: int, as_json: bool) -> None:
 @one_line_errors
 def at(name: str, time: str, alias: str, as_json: bool) -> None:
     """Which version of NAME was champion at TIME (ISO 8601; without a zone: UTC), since when, by whom and why."""
-    found = registry_client().get(f"/models/{checked(name)}/at", time=_moment(time).isoformat(), alias=checked(alias))
+    found = registry_client().get(f"/models/{checked(name)}/at", time=moment(time).isoformat(), alias=checked(alias))
     row = [found["version"], found["epoch"], found["since"], found["by"], found["reason"], found["manifest"][:12]]
     columns = ["version", "epoch", "since", "by", "why", "manifest"]
-    emit(found, as_json, lambda console: console.print(table(f"{alias} of {name} at {_moment(time).isoformat()}", columns, [row])))
+    emit(found, as_json, lambda console: console.print(table(f"{alias} of {name} at {moment(time).isoformat()}", columns, [row])))
 
 
 @click.group()
@@ -140,14 +141,6 @@ def _standing(standing: dict[str, Any] | None, champion_epoch: int) -> str | Non
 
 def _numbers(versions: list[int]) -> str | None:
     return ", ".join(map(str, versions)) or None
-
-
-def _moment(text: str) -> datetime:
-    try:
-        moment = datetime.fromisoformat(text)
-    except ValueError as exc:
-        raise UserError(f"{text[:80]!r} is no time; one looks like 2026-05-03T14:00:00+02:00") from exc
-    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
 
 
 def _history_row(entry: dict[str, Any]) -> list[Any]:

@@ -6,17 +6,18 @@ PROBE = "probe"  # whoever may write here tries at start whether the store honou
 
 
 class Rights(NamedTuple):
-    """Areas: ``lake`` stands for every key that starts with ``lake/``. Only in ``probe`` may anything be deleted."""
+    """Areas: ``lake`` stands for every key that starts with ``lake/``. Who may write ``probe`` may also delete there."""
 
     read: tuple[str, ...]
     write: tuple[str, ...] = ()
+    delete: tuple[str, ...] = ()
 
 
 RIGHTS: dict[str, Rights] = {
-    "ingest": Rights(read=("lake", "projects"), write=("lake", PROBE)),
+    "ingest": Rights(read=("lake", "projects", "snapshots"), write=("lake", PROBE), delete=("lake",)),
     "monitor": Rights(read=("lake", "models", "projects")),
     "predictor": Rights(read=("models", "projects")),
     "registry": Rights(read=("models", "projects")),
     "trainer": Rights(read=("lake", "models", "projects", "snapshots"), write=("models", "snapshots")),
-    "cli": Rights(read=("lake", "models", "projects", "snapshots"), write=("projects",)),
+    "cli": Rights(read=("lake", "models", "projects", "snapshots"), write=("lake", "projects"), delete=("lake",)),
 }

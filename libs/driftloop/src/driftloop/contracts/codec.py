@@ -23,6 +23,7 @@ EVENT_TYPES: dict[str, type[Event]] = {
         events.TrainingStarted,
         events.TrainingCompleted,
         events.TrainingFailed,
+        events.VersionReproduced,
         commands.RegisterProject,
         commands.RegisterVersion,
         commands.PromoteVersion,

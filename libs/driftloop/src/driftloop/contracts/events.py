@@ -7,6 +7,7 @@ import msgspec
 from driftloop.contracts.names import Digest
 from driftloop.contracts.parts import (
     CandidateResult,
+    Difference,
     FeatureDrift,
     GateMeasurements,
     Interval,
@@ -20,6 +21,7 @@ from driftloop.contracts.parts import (
 )
 
 Table = Literal["inferences", "labels"]
+ReproductionLevel = Literal["bytes", "predictions", "metrics", "none"]
 RetrainReason = Literal["bootstrap", "window", "drift", "performance", "schedule", "new-data", "code-change", "manual"]
 
 
@@ -156,3 +158,23 @@ class TrainingFailed(Event, frozen=True, kw_only=True):
     answers: tuple[str, ...]
     reason: str
     detail: str = ""
+
+
+class VersionReproduced(Event, frozen=True, kw_only=True):
+    """An audit has rebuilt a version from its pins and compared it with what is stored.
+
+    ``level`` is the closest that matched (``driftloop.training.levels``); ``reason`` says why nothing could be rebuilt.
+    """
+
+    TYPE: ClassVar[str] = "driftloop.version-reproduced.v1"
+    model: ModelName
+    version: int
+    manifest: Digest
+    audit: str
+    level: ReproductionLevel
+    files: dict[str, bool]  # by name: the same bytes
+    differences: tuple[Difference, ...]
+    environment: Digest | None  # that it was rebuilt in
+    code: str  # version of driftloop that rebuilt it
+    reason: str | None = None
+    seconds: float

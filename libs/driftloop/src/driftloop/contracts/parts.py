@@ -99,6 +99,14 @@ class TrainingPins(Part, frozen=True, kw_only=True):
     champion_epoch: int
 
 
+class Difference(Part, frozen=True, kw_only=True):
+    """Something that was otherwise when it was recorded; null: it was not there."""
+
+    what: str  # package numpy, threads OMP_NUM_THREADS, kernel of openblas
+    recorded: str | None
+    now: str | None
+
+
 class PartitionSketch(Part, frozen=True, kw_only=True):
     """Counts of one model version's rows in one window of one partition.
 

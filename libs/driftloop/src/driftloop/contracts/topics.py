@@ -16,6 +16,7 @@ DECISIONS = "decisions"
 RETRAIN_REQUESTS = "retrain-requests"
 TRAINING_RUNS = "training-runs"
 REGISTRY_LOG = "registry-log"
+REPRODUCTIONS = "reproductions"
 
 
 class Topic(Part, frozen=True, kw_only=True):
@@ -178,6 +179,17 @@ CONTROL_TOPICS: tuple[Topic, ...] = (
         plane="control",
         retention_ms=FOREVER,
         events=("driftloop.training-started.v1", "driftloop.training-completed.v1", "driftloop.training-failed.v1"),
+    ),
+    Topic(
+        name=REPRODUCTIONS,
+        partitions=4,
+        key="model",
+        carries="a version that an audit rebuilt: which level matched and what differed",
+        written_by=("CLI", "CI"),
+        read_by=("console", "CLI"),
+        plane="control",
+        retention_ms=FOREVER,
+        events=("driftloop.version-reproduced.v1",),
     ),
     Topic(
         name=REGISTRY_LOG,

@@ -9,11 +9,20 @@ from driftloop.contracts.parts import CandidateResult, GateMeasurements, ModelNa
 
 JOB_FILE, RESULT_FILE = "job.json", "result.json"
 ROWS_FILE, PROJECT_FILE, CHAMPION_FILE = "rows.arrow", "project.zip", "champion.skops"
+RECORDED_FILE = "recorded.skops"  # of the version that is rebuilt
+
+
+class Recorded(Part, frozen=True, kw_only=True):
+    """What the comparison of an earlier run of the same job came to, from its lineage: it need not be made again."""
+
+    recipe: str
+    candidates: tuple[CandidateResult, ...]
+    measurements: GateMeasurements | None
 
 
 class Job(Part, frozen=True, kw_only=True):
     """One run. ``end``: event time up to which the final model is fitted. The work directory holds ROWS_FILE (Arrow IPC
-    file), PROJECT_FILE and, when ``has_champion``, CHAMPION_FILE."""
+    file), PROJECT_FILE and, when ``has_champion``, CHAMPION_FILE; RECORDED_FILE when a version is rebuilt."""
 
     model: ModelName
     request_id: str
@@ -21,6 +30,7 @@ class Job(Part, frozen=True, kw_only=True):
     end: Time
     has_champion: bool
     champion_note: str | None = None  # why an existing champion cannot be compared with
+    recorded: Recorded | None = None  # null: compare
 
 
 class Failure(Part, frozen=True, kw_only=True):
@@ -28,6 +38,22 @@ class Failure(Part, frozen=True, kw_only=True):
 
     reason: str
     detail: str = ""
+
+
+class Agreement(Part, frozen=True, kw_only=True):
+    """The rebuilt model beside the recorded one, on all rows that the version was made from, held-out ones included.
+
+    The metrics are those of the held-out rows, null where they are not defined. ``error``: the recorded model cannot be
+    loaded here, and the other fields say nothing.
+    """
+
+    rows: int
+    differing: int = 0  # rows with another prediction
+    largest_score_difference: float = 0.0
+    metric: str
+    recorded_metric: float | None = None
+    rebuilt_metric: float | None = None
+    error: str | None = None
 
 
 class Trained(Part, frozen=True, kw_only=True):
@@ -38,6 +64,7 @@ class Trained(Part, frozen=True, kw_only=True):
     candidates: tuple[CandidateResult, ...]
     measurements: GateMeasurements | None
     environment: dict[str, Any]
+    agreement: Agreement | None = None  # with RECORDED_FILE, when a version was rebuilt
 
 
 class Result(Part, frozen=True, kw_only=True):

@@ -15,13 +15,14 @@ from driftloop.lake.split import SplitRule
 from driftloop.loop.performance import measure
 from driftloop.profile.reference import build_profile
 from driftloop.project import Project
+from driftloop.training.agreement import agreement
 from driftloop.training.candidates import training_start
 from driftloop.training.card import render_card
 from driftloop.training.comparison import Comparer, Comparison, Report, first_version
 from driftloop.training.environment import describe_environment
 from driftloop.training.evaluation import measured_values
 from driftloop.training.fit import Mask, TrainingRows, check_sanity, fit
-from driftloop.training.job import Job, Progress, Trained
+from driftloop.training.job import RECORDED_FILE, Agreement, Job, Progress, Trained
 from driftloop.training.user_code import call, dump_checked, load_build
 
 CHECKED_ROWS = 2000  # scored before storing and after loading
@@ -51,9 +52,13 @@ class TrainingRun:
             candidates=compared.candidates,
             measurements=compared.measurements,
             environment=describe_environment(),
+            agreement=self._agreement(data, mask, predictions, scores),
         )
 
     def _compare(self) -> Comparison:
+        recorded = self._job.recorded
+        if recorded is not None:
+            return Comparison(recorded.recipe, recorded.candidates, recorded.measurements)
         if self._job.pins.champion_version is None:
             return first_version(self._project)
         return Comparer(self._job, self._project, self._rows, self._folder, self._fit, self._report).compare()
@@ -69,6 +74,12 @@ class TrainingRun:
         _, scores = call("scoring", lambda: self._rows.scores(pipeline, few))
         if not np.array_equal(scores, stored[: len(scores)]):
             raise UserError("the stored model scores otherwise than the fitted one: its state cannot be stored by skops")
+
+    def _agreement(self, data: bytes, mask: Mask, predictions: Any, scores: Any) -> Agreement | None:
+        path = self._folder / RECORDED_FILE
+        if not path.exists():
+            return None
+        return agreement(self._project, self._rows, mask, recorded=path.read_bytes(), rebuilt=data, predictions=predictions, scores=scores)
 
     def _write(self, data: bytes, compared: Comparison, mask: Mask, predictions: Any, scores: Any) -> None:
         fitted = ~self._rows.held_out[mask]
