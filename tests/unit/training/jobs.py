@@ -107,13 +107,16 @@ def prepare(folder: Path, of: Project, table: pa.Table, judged: Window, champion
 
 
 def start(folder: Path, **variables: str) -> "subprocess.Popen[bytes]":
-    return subprocess.Popen(
-        [sys.executable, "-m", "driftloop.training.child", str(folder)],
+    process = subprocess.Popen(
+        [sys.executable, "-m", "driftloop.training.child"],
         env=child_variables(1) | variables,
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         start_new_session=True,
     )
+    process.stdin.write(f"{folder}\n".encode())
+    process.stdin.flush()
+    return process
 
 
 def run(folder: Path, **variables: str) -> Result:

@@ -15,6 +15,7 @@ from driftloop.ports import Record, TopicPartition
 from driftloop.process import Stop, run_service
 from driftloop.startup import check_surroundings
 from driftloop.telemetry import HealthServer, configure_logging, get_logger
+from driftloop.training.process import Spare
 from driftloop.training.workspace import Workspace
 from driftloop.worker import EventWorker
 from driftloop_trainer.environments import Environments
@@ -48,16 +49,18 @@ def serve(settings: TrainerSettings, stop: Stop) -> None:
         ready=lambda: (follower.caught_up, {"registry_log": "folded" if follower.caught_up else "not folded yet"}),
         status=status.as_dict,
     ).start()
+    spare = Spare()
     follower.start(timeout_seconds=0)  # each run waits for the log's end itself
     try:
-        worker = _until_connected(lambda: _worker(settings, follower, status, stop), stop)
+        worker = _until_connected(lambda: _worker(settings, follower, status, stop, spare), stop)
         if worker is not None:
             worker.run()
     finally:
+        spare.close()
         health.stop()
 
 
-def _worker(settings: TrainerSettings, follower: RegistryFollower, status: Status, stop: Stop) -> EventWorker:
+def _worker(settings: TrainerSettings, follower: RegistryFollower, status: Status, stop: Stop, spare: Spare) -> EventWorker:
     service = settings.service
     bootstrap, store = service.kafka_bootstrap, MinioObjectStore(service.s3)
     check_surroundings(service, [t for t in CONTROL_TOPICS if t.name in (RETRAIN_REQUESTS, TRAINING_RUNS, REGISTRY_LOG)])
@@ -74,6 +77,7 @@ def _worker(settings: TrainerSettings, follower: RegistryFollower, status: Statu
         Publisher(RenewedProducer(lambda: Producer(bootstrap, client_id=service.instance)), source="driftloop/trainer"),
         status,
         stop,
+        spare,
     )
     consumer = GroupConsumer(
         bootstrap,

@@ -19,7 +19,7 @@ from driftloop.project import Project
 from driftloop.registered import load_project
 from driftloop.telemetry import get_logger
 from driftloop.training.job import Failure, Trained
-from driftloop.training.process import train
+from driftloop.training.process import Spare, train
 from driftloop.training.workspace import Workspace
 from driftloop_trainer.ledger import Asked, Ledger
 from driftloop_trainer.log_reader import LogReader
@@ -51,9 +51,11 @@ class RetrainRequests:
         events: EventPublisher,
         status: Status,
         stop: Stop,
+        spare: Spare,
     ) -> None:
         self._ledger, self._logs, self._registry, self._pinner, self._workspace = ledger, logs, registry, pinner, workspace
         self._store, self._events, self._status, self._stop = store, events, status, stop
+        self._spare = spare
 
     def on_retrain_requested(self, event: RetrainRequested, about: Envelope) -> None:
         self._logs.runs.catch_up()
@@ -102,6 +104,7 @@ class RetrainRequests:
 
     def _train(self, started: TrainingStarted, model: ModelState, project: Project) -> None:
         began = time.monotonic()
+        self._spare.prepare(started.pins.threads)  # for the first run; it imports while the rows are read
         folder = self._workspace.lay_out(started, model, project)
         result = train(
             folder,
@@ -109,6 +112,7 @@ class RetrainRequests:
             timeout_seconds=parse_duration(project.training.timeout).total_seconds(),
             stop=self._stop,
             on_progress=self._status.progressed,
+            spare=self._spare,
         )
         if result.trained is None:
             failure = result.failure or Failure(reason="the training process left no result")
@@ -118,6 +122,7 @@ class RetrainRequests:
             crash_point("trainer.after-store")
             self._complete(started, manifest, result.trained, time.monotonic() - began)
         self._workspace.remove(started)
+        self._spare.prepare(started.pins.threads)
 
     def _complete(self, started: TrainingStarted, manifest: str, trained: Trained, seconds: float) -> None:
         completed = TrainingCompleted(
