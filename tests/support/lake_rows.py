@@ -6,9 +6,11 @@ import pyarrow as pa
 from tests.support.traffic import event_id, event_time, inference_rows
 
 from driftloop.contracts.rows import StreamSchema, lake_schema
-from driftloop.lake.commit import Flush
-from driftloop.lake.cursors import Move, app_id
+from driftloop.lake.commit import Flush, commit, store_files
+from driftloop.lake.cursors import CommitNote, Move, app_id
 from driftloop.lake.parquet import encode_file
+from driftloop.lake.table import LakeTable
+from driftloop.ports import ObjectStore
 
 TOPIC_ID = "topic-id"
 
@@ -36,17 +38,36 @@ def lake_labels(schema: StreamSchema, partition: int, start: int, end: int, *, v
 
 
 def flush_of(
-    rows: pa.Table | None, partition: int, start: int, end: int, *, first: bool | None = None, mark: datetime | None = None
+    rows: pa.Table | None,
+    partition: int,
+    start: int,
+    end: int,
+    *,
+    first: bool | None = None,
+    mark: datetime | None = None,
+    topic: str = "topic",
+    topic_id: str = TOPIC_ID,
 ) -> Flush:
     """What a writer that read offsets ``[start, end)`` of one partition would commit."""
     move = Move(
-        cursor=app_id(TOPIC_ID, partition),
-        topic="topic",
-        topic_id=TOPIC_ID,
+        cursor=app_id(topic_id, partition),
+        topic=topic,
+        topic_id=topic_id,
         partition=partition,
         start=start,
         end=end,
         first=start == 0,
     )
-    files = () if rows is None else (encode_file(rows, topic_id=TOPIC_ID, partition=partition, first_offset=start),)
+    files = () if rows is None else (encode_file(rows, topic_id=topic_id, partition=partition, first_offset=start),)
     return Flush(moves=(move,), files=files, watermarks={} if mark is None else {partition: mark})
+
+
+def append(store: ObjectStore, table: LakeTable, rows: pa.Table, start: int, *, partition: int = 0, topic_id: str = TOPIC_ID) -> CommitNote:
+    """Commit rows of one partition as its offsets from ``start`` on, each row in a message of its own, as ingest does."""
+    end = start + rows.num_rows
+    for name, values in (("partition", [partition] * rows.num_rows), ("offset", range(start, end))):
+        field = rows.schema.field(name)
+        rows = rows.set_column(rows.schema.get_field_index(name), field, pa.array(values, field.type))
+    flush = flush_of(rows, partition, start, end, topic=f"{table.stream}.{table.table}", topic_id=topic_id)
+    store_files(store, table, flush)
+    return commit(table, store, flush)

@@ -5,6 +5,7 @@ import json
 import xml.etree.ElementTree as ElementTree
 from datetime import timedelta
 
+import msgspec
 import pyarrow as pa
 import pytest
 from rich.console import Console
@@ -12,12 +13,15 @@ from tests.unit.demo.world import WINDOW
 
 from driftloop.contracts.events import DecisionMade
 from driftloop.contracts.parts import Window
+from driftloop.datasets.split_check import SplitReport
 from driftloop.demo.conservation import Conservation
 from driftloop.demo.picture import picture
 from driftloop.demo.report import DemoReport, WindowReport
 from driftloop.demo.scores import WindowScore, mean, roc_auc
 from driftloop.demo.tables import show
 
+SPLIT = SplitReport(snapshots=2, rows=100, keys=10, held_out_rows=10, straddling=(), moved=(), rules=1)
+LEAK = msgspec.structs.replace(SPLIT, moved=("e1",))
 NO = DecisionMade(model="late", kind="retrain", accepted=False, reason="r", window=WINDOW, rule="f" * 64, evidence={})
 
 
@@ -30,7 +34,7 @@ def window(number: int, frozen: float | None, loop: float | None, *, version: in
     )
 
 
-def report(*windows: WindowReport, fraction: float = 1.0, lake: int = 10) -> DemoReport:
+def report(*windows: WindowReport, fraction: float = 1.0, lake: int = 10, split: SplitReport = SPLIT) -> DemoReport:
     return DemoReport(
         seconds=10,
         replay_seconds=5,
@@ -40,6 +44,7 @@ def report(*windows: WindowReport, fraction: float = 1.0, lake: int = 10) -> Dem
         windows=windows or (window(3, 0.66, 0.70), window(4, 0.64, 0.72, version=2)),
         versions=(),
         conservation=Conservation(sent=10, lake=lake, quarantined=0),
+        split=split,
     )
 
 
@@ -52,6 +57,7 @@ def test_a_good_run_passes_every_check() -> None:
     [
         (report(lake=9), "conservation"),
         (report(window(3, 0.66, 0.70, decided=False)), "every window decided"),
+        (report(split=LEAK), "no leak through the split"),
         (report(window(3, 0.66, 0.689)), "mean AUC of the loop"),
         (report(window(3, 0.66, None)), "mean AUC of the loop"),
     ],

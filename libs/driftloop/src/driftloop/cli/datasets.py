@@ -4,19 +4,24 @@ from typing import Any
 
 import click
 import msgspec
-from rich.console import Console
 
 from driftloop.adapters.s3 import MinioObjectStore
 from driftloop.cli.context import StackInfo, current_stack
+from driftloop.cli.datasets_changes import diff, verify
+from driftloop.cli.datasets_export import export
+from driftloop.cli.datasets_tables import render_list, render_snapshot, render_tables
 from driftloop.cli.errors import one_line_errors
-from driftloop.cli.output import emit, table
+from driftloop.cli.output import emit
 from driftloop.cli.registry_client import RegistryClient
+from driftloop.cli.trained_models import trained_models
+from driftloop.contracts.names import is_name
+from driftloop.datasets.sides import TABLES, open_table, table_ref
+from driftloop.datasets.snapshots import find_snapshot, schema_of, stored_snapshots
+from driftloop.datasets.trained import TrainedOn
+from driftloop.datasets.versions import newest_versions, summary
 from driftloop.errors import ObjectNotFound, UserError
 from driftloop.lake.snapshot import Snapshot, load_snapshot
 from driftloop.lake.table import LakeTable
-from driftloop.ports import ObjectStore
-
-SHOWN_DIGITS = 12
 
 
 @click.group()
@@ -24,93 +29,93 @@ def datasets() -> None:
     """Versions of the data in the lake."""
 
 
+for command in (diff, verify, export):
+    datasets.add_command(command)
+
+
 @datasets.command("list")
+@click.argument("stream", required=False)
+@click.option("--limit", type=click.IntRange(1, 100_000), default=5, show_default=True, help="How many of each table's newest versions.")
 @click.option("--json", "as_json", is_flag=True)
 @one_line_errors
-def list_datasets(as_json: bool) -> None:
-    """Show each stream's tables and its snapshots."""
+def list_datasets(stream: str | None, limit: int, as_json: bool) -> None:
+    """Show the tables of STREAM, or of every stream, their newest versions, and the snapshots with who was trained on them."""
     stack = current_stack()
     store = MinioObjectStore(stack.s3)
-    streams = sorted({m["project"]["stream"] for m in RegistryClient(stack.registry_url).get("/models") if m.get("project")})
+    stored = stored_snapshots(store)
+    streams = _streams(stack, stream, {s.stream for s in stored})
+    trained = trained_models(stack)
+    tables = [t for name in streams for table_name in TABLES if (t := _opened(stack, name, table_name))]
+    summaries = [summary(t) for t in tables]
+    versions = [newest_versions(t, limit) for t in tables]
+    snapshots = [_snapshot_row(load_snapshot(store, s.stream, s.digest), s.pinned_at, trained) for s in stored if s.stream in streams]
     data = {
-        "tables": [row for stream in streams for name in ("inferences", "labels") if (row := _table(stack, stream, name))],
-        "snapshots": [row for stream in streams for row in _snapshots(store, stream)],
+        "tables": [msgspec.to_builtins(s) | {"versions": msgspec.to_builtins(v)} for s, v in zip(summaries, versions, strict=True)],
+        "snapshots": snapshots,
     }
-    emit(data, as_json, lambda console: _render_list(console, data))
+    emit(data, as_json, lambda console: render_list(console, summaries, versions, snapshots))
 
 
 @datasets.command()
-@click.argument("digest")
+@click.argument("ref")
+@click.option("--limit", type=click.IntRange(1, 100_000), default=20, show_default=True, help="How many versions of a table.")
 @click.option("--json", "as_json", is_flag=True)
 @one_line_errors
-def show(digest: str, as_json: bool) -> None:
-    """Show the snapshot whose digest begins with DIGEST: what it covers and the files it was pinned from."""
-    store = MinioObjectStore(current_stack().s3)
-    stream, found = find_snapshot(store, digest)
-    snapshot = load_snapshot(store, stream, found)
-    data = {"digest": found, **msgspec.to_builtins(snapshot)}
-    emit(data, as_json, lambda console: _render_snapshot(console, found, snapshot))
+def show(ref: str, limit: int, as_json: bool) -> None:
+    """Show what REF covers: the snapshot whose digest begins so, or the table STREAM/TABLE or STREAM/TABLE@VERSION."""
+    stack = current_stack()
+    named = table_ref(ref)
+    if named is not None:
+        opened = open_table(stack.s3, named)
+        found, versions = summary(opened), newest_versions(opened, 1 if named.version is not None else limit)
+        data = msgspec.to_builtins(found) | {"versions": msgspec.to_builtins(versions)}
+        emit(data, as_json, lambda console: render_tables(console, [found], [versions]))
+        return
+    store = MinioObjectStore(stack.s3)
+    stream, digest = find_snapshot(store, ref)
+    snapshot = load_snapshot(store, stream, digest)
+    schema, trained = schema_of(store, snapshot), trained_models(stack).get(digest, [])
+    data = msgspec.to_builtins(snapshot) | {
+        "digest": digest,
+        "rows": snapshot.rows,
+        "split": msgspec.to_builtins(snapshot.content.split),
+        "schema": msgspec.to_builtins(schema),
+        "trained": msgspec.to_builtins(trained),
+    }
+    emit(data, as_json, lambda console: render_snapshot(console, digest, snapshot, trained))
 
 
-def _table(stack: StackInfo, stream: str, name: str) -> dict[str, Any] | None:
+def _streams(stack: StackInfo, stream: str | None, with_snapshots: set[str]) -> list[str]:
+    if stream is not None and not is_name(stream):
+        raise UserError(f"{stream[:80]!r} is no stream's name: lower-case letters, digits and hyphens")
+    registered = {m["project"]["stream"] for m in RegistryClient(stack.registry_url).get("/models") if m.get("project")}
+    known = sorted(registered | with_snapshots)
+    if stream is not None and stream not in known:
+        raise UserError(
+            f"no stream {stream!r} is known; there is {', '.join(known) or 'none: register a project with driftloop up --project DIR'}"
+        )
+    return known if stream is None else [stream]
+
+
+def _opened(stack: StackInfo, stream: str, name: Any) -> LakeTable | None:
     try:
-        opened = LakeTable.open(stack.s3, stream, name)
+        return LakeTable.open(stack.s3, stream, name)
     except ObjectNotFound:  # nothing was ingested yet
         return None
-    files = opened.files()
-    marks = opened.watermarks().values()
-    return {
-        "stream": stream,
-        "table": name,
-        "version": opened.version,
-        "rows": sum(f.rows for f in files),
-        "files": len(files),
-        "bytes": sum(f.size for f in files),
-        "event_time_min": min((f.event_time_min for f in files), default=None),
-        "event_time_max": max((f.event_time_max for f in files), default=None),
-        "watermark": min(marks, default=None),
-        "cursors": opened.cursors(),
-    }
 
 
-def _snapshots(store: ObjectStore, stream: str) -> list[dict[str, Any]]:
-    rows = []
-    for found in sorted(store.list(f"snapshots/{stream}/"), key=lambda f: f.modified):
-        digest = _digest(found.key)
-        snapshot = load_snapshot(store, stream, digest)
-        content = {"stream": stream, "digest": digest, "start": snapshot.content.start, "end": snapshot.content.end}
-        rows.append({**content, "rows": snapshot.rows, "files": len(snapshot.files), "pinned_at": found.modified})
-    return rows
-
-
-def find_snapshot(store: ObjectStore, prefix: str) -> tuple[str, str]:
-    """Stream and digest of the only snapshot whose digest begins so."""
-    found = [f.key for f in store.list("snapshots/") if _digest(f.key).startswith(prefix)]
-    if len(found) != 1 or not prefix:
-        raise UserError(f"{len(found)} snapshots have a digest that begins with {prefix!r}; see `driftloop datasets list`")
-    stream = found[0].split("/")[1]
-    return stream, _digest(found[0])
-
-
-def _digest(key: str) -> str:
-    return key.rpartition("/")[2].removesuffix(".json")
-
-
-def _render_list(console: Console, data: dict[str, list[dict[str, Any]]]) -> None:
-    columns = ("stream", "table", "version", "rows", "files", "event_time_min", "event_time_max", "watermark")
-    console.print(table("Tables", columns, ([row[c] for c in columns] for row in data["tables"])))
-    rows = (
-        (s["stream"], s["digest"][:SHOWN_DIGITS], s["start"], s["end"], s["rows"]["inferences"], s["rows"]["labels"], s["pinned_at"])
-        for s in data["snapshots"]
-    )
-    console.print(table("Snapshots", ("stream", "digest", "from", "to", "inferences", "labels", "pinned at"), rows))
-
-
-def _render_snapshot(console: Console, digest: str, snapshot: Snapshot) -> None:
+def _snapshot_row(snapshot: Snapshot, pinned_at: Any, trained: dict[str, list[TrainedOn]]) -> dict[str, Any]:
     content = snapshot.content
-    console.print(f"snapshot {digest}\nstream {content.stream}, event time {content.start or 'from the beginning'} to {content.end}")
-    console.print(f"split by {content.split.key}, salt {content.split.salt!r}; schema {content.schema_fingerprint[:SHOWN_DIGITS]}")
-    ranges = ((r.table, r.topic, r.partition, r.start, r.end, r.topic_id) for r in content.ranges)
-    console.print(table("Offsets", ("table", "topic", "partition", "from", "to", "topic id"), ranges))
-    files = ((f.table, f.rows, f.size, f.path) for f in snapshot.files)
-    console.print(table("Files", ("table", "rows", "bytes", "path"), files))
+    return {
+        "stream": content.stream,
+        "digest": snapshot.digest,
+        "start": content.start,
+        "end": content.end,
+        "rows": snapshot.rows,
+        "files": len(snapshot.files),
+        "pinned_at": pinned_at,
+        "schema_fingerprint": content.schema_fingerprint,
+        "ranges": msgspec.to_builtins(content.ranges),
+        "split": msgspec.to_builtins(content.split),
+        "trained": msgspec.to_builtins(trained.get(snapshot.digest, [])),
+    }

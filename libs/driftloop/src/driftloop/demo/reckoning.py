@@ -6,6 +6,10 @@ from driftloop.adapters.kafka import stream_topic
 from driftloop.adapters.s3 import MinioObjectStore
 from driftloop.artifact.model_files import load_model
 from driftloop.contracts import topics
+from driftloop.datasets.remembered import RememberedReads
+from driftloop.datasets.snapshots import schema_of, stored_snapshots
+from driftloop.datasets.split_check import SplitCheck, SplitReport
+from driftloop.datasets.split_rows import split_rows
 from driftloop.demo.conservation import Conservation, conservation
 from driftloop.demo.flights import HISTORY_WINDOWS
 from driftloop.demo.journal import Journal
@@ -16,8 +20,10 @@ from driftloop.demo.scores import WindowScore, first_predictions, score_windows
 from driftloop.demo.story import Settled, Story
 from driftloop.errors import UserError
 from driftloop.lake.join import labelled_rows
+from driftloop.lake.snapshot import load_snapshot
 from driftloop.lake.table import LakeTable
 from driftloop.loop.registry import RegistryState
+from driftloop.ports import ObjectStore
 from driftloop.project import Project
 from driftloop.settings import S3Settings
 
@@ -26,6 +32,7 @@ class Reckoning(NamedTuple):
     windows: tuple[WindowReport, ...]
     versions: tuple[VersionStory, ...]
     conservation: Conservation
+    split: SplitReport
 
 
 def reckon(
@@ -50,7 +57,17 @@ def reckon(
             labels_table=labels.read(["partition", "offset", "event_id"]),
             acknowledged=(replay.requests, replay.labels),
         ),
+        split=_split(project, MinioObjectStore(s3)),
     )
+
+
+def _split(project: Project, store: ObjectStore) -> SplitReport:
+    """The leak test over every snapshot that a model was trained on. Their files are read once: most are in many of them."""
+    check, reads = SplitCheck(), RememberedReads(store)
+    for found in stored_snapshots(store, project.stream):
+        snapshot = load_snapshot(reads, found.stream, found.digest)
+        check.take(snapshot.content.split, split_rows(reads, snapshot, schema_of(reads, snapshot)))
+    return check.report()
 
 
 def _windows(

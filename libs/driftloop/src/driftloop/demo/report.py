@@ -6,6 +6,7 @@ import msgspec
 
 from driftloop.contracts.events import DecisionMade, DriftReported
 from driftloop.contracts.parts import Part, Window
+from driftloop.datasets.split_check import SplitReport
 from driftloop.demo.conservation import Conservation
 from driftloop.demo.lead_time import VersionStory
 from driftloop.demo.scores import WindowScore, mean
@@ -57,6 +58,7 @@ class DemoReport(Part, frozen=True, kw_only=True):
     windows: tuple[WindowReport, ...]
     versions: tuple[VersionStory, ...]
     conservation: Conservation
+    split: SplitReport
 
     @property
     def auc_frozen(self) -> float | None:
@@ -81,6 +83,7 @@ class DemoReport(Part, frozen=True, kw_only=True):
                 ok=not undecided,
                 detail=f"no decision on {', '.join(map(str, undecided))}" if undecided else "yes",
             ),
+            Check(name="no leak through the split", ok=self.split.ok, detail=str(self.split)),
         ]
         if self.fraction >= 1:
             loop = self.auc_loop
@@ -113,6 +116,7 @@ class DemoReport(Part, frozen=True, kw_only=True):
                 "ok": account.ok,
                 "violations": [str(v) for v in account.violations],
             },
+            "split": msgspec.to_builtins(self.split) | {"ok": self.split.ok},
         }
 
 

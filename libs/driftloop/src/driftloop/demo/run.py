@@ -117,6 +117,7 @@ def _told(
         windows=found.windows,
         versions=found.versions,
         conservation=found.conservation,
+        split=found.split,
     )
 
 

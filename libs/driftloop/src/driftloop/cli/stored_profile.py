@@ -1,0 +1,30 @@
+"""The stored profile that describes a snapshot: of a model version that was fitted on all of it."""
+
+from driftloop.artifact.model_files import PROFILE, load_file, load_manifest
+from driftloop.cli.context import StackInfo
+from driftloop.cli.trained_models import trained_models
+from driftloop.datasets.diff import Reference, StoredProfile
+from driftloop.datasets.sides import Side
+from driftloop.errors import IntegrityError, ObjectNotFound
+from driftloop.ports import ObjectStore
+from driftloop.profile.reference import Profile
+
+ALL = "all"  # the recipe that fits on the whole snapshot
+
+
+def stored_profile(stack: StackInfo, store: ObjectStore, described: Side) -> StoredProfile | None:
+    """None when nobody fitted all of the side's rows, or those files are gone: then a profile is made. Raises TransientError."""
+    if described.snapshot is None:
+        return None
+    for run in trained_models(stack).get(described.snapshot, []):
+        if run.version is None or run.manifest is None:
+            continue
+        try:
+            manifest = load_manifest(store, run.model, run.manifest)
+            if manifest.recipe != ALL or manifest.schema_fingerprint != described.schema.fingerprint():
+                continue
+            profile = Profile.decode(load_file(store, manifest, run.manifest, PROFILE))
+        except (ObjectNotFound, IntegrityError):
+            continue  # `models` and `trace` are who complains about that
+        return StoredProfile(Reference(model=run.model, version=run.version, profile=manifest.files[PROFILE].sha256), profile)
+    return None

@@ -1,0 +1,87 @@
+"""Snapshots in the store: which there are, one by the beginning of its digest, the schema that one was pinned under."""
+
+import re
+from collections.abc import Iterator
+from datetime import datetime
+from typing import NamedTuple
+
+import pyarrow as pa
+
+from driftloop.contracts.names import is_digest, is_name
+from driftloop.contracts.rows import StreamSchema, lake_schema
+from driftloop.datasets.dataset import Batches, in_memory
+from driftloop.errors import IntegrityError, UserError
+from driftloop.lake.snapshot import Snapshot, load_snapshot, read_snapshot
+from driftloop.ports import ObjectStore
+from driftloop.project import open_archive
+
+_BEGINNING = re.compile(r"[0-9a-f]{1,64}")
+
+
+class Stored(NamedTuple):
+    """A manifest in the store. ``pinned_at``: wall time of the store."""
+
+    stream: str
+    digest: str
+    pinned_at: datetime
+
+
+def stored_snapshots(store: ObjectStore, stream: str | None = None) -> list[Stored]:
+    """Oldest first. Raises TransientError."""
+    return sorted(_listed(store, "snapshots/" if stream is None else f"snapshots/{stream}/"), key=lambda s: (s.pinned_at, s.digest))
+
+
+def find_snapshot(store: ObjectStore, beginning: str, stream: str | None = None) -> tuple[str, str]:
+    """Stream and digest of the only snapshot whose digest begins so. Raises UserError."""
+    if not _BEGINNING.fullmatch(beginning):
+        raise UserError(f"{beginning[:80]!r} is not the beginning of a digest (lower-case hex digits); see `driftloop datasets list`")
+    found = [s for s in _listed(store, "snapshots/" if stream is None else f"snapshots/{stream}/") if s.digest.startswith(beginning)]
+    if len(found) != 1:
+        raise UserError(f"{len(found)} snapshots have a digest that begins with {beginning!r}; see `driftloop datasets list`")
+    return found[0].stream, found[0].digest
+
+
+def schema_of(store: ObjectStore, snapshot: Snapshot) -> StreamSchema:
+    """The schema in the manifest; for manifests without one, that of an archived project with the same fingerprint.
+
+    Raises IntegrityError when no project has it, TransientError.
+    """
+    if snapshot.schema is not None:
+        return snapshot.schema
+    for found in store.list("projects/"):
+        schema = open_archive(store.get(found.key)).schema
+        if schema.fingerprint() == snapshot.content.schema_fingerprint:
+            return schema
+    raise IntegrityError(f"snapshot {snapshot.digest}: no project in the store has its schema {snapshot.content.schema_fingerprint}")
+
+
+def snapshot_rows(
+    store: ObjectStore, stream: str, digest: str, *, columns: list[str] | None = None, labelled_only: bool = False
+) -> tuple[pa.Schema, Batches, Snapshot]:
+    """Exactly the pinned rows, joined with their labels and ordered; every file is checked before it is read.
+
+    Raises ObjectNotFound, TransientError, UserError for an unknown column, and IntegrityError when reading what is not intact.
+    """
+    snapshot = load_snapshot(store, stream, digest)
+    schema = schema_of(store, snapshot)
+    known, labels = lake_schema(schema, "inferences"), lake_schema(schema, "labels")
+    for name in columns or ():
+        if name not in known.names:
+            raise UserError(f"snapshot {digest[:12]} has no column {name!r}; it has {', '.join(known.names)}")
+    chosen = [known.field(name) for name in (columns or known.names)]
+    label = [labels.field(name).with_nullable(True) for name in ("label", "label_time")]
+
+    def rows() -> pa.Table:
+        return read_snapshot(store, snapshot, schema, columns=columns, keep_unlabelled=not labelled_only)
+
+    return pa.schema([*chosen, *label]), in_memory(rows), snapshot
+
+
+def _listed(store: ObjectStore, prefix: str) -> Iterator[Stored]:
+    """Objects that are called as manifests are; whatever else lies there is no snapshot."""
+    for found in store.list(prefix):
+        _, _, rest = found.key.partition("/")
+        stream, _, name = rest.partition("/")
+        digest = name.removesuffix(".json")
+        if is_name(stream) and is_digest(digest) and name.endswith(".json"):
+            yield Stored(stream, digest, found.modified)
