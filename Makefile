@@ -51,6 +51,6 @@ lock: ## resolve requirements*.in again (needs uv)
 	uv pip compile infra/init/requirements.in --universal --generate-hashes --no-header --no-annotate --python-version 3.11 -c requirements.txt -o infra/init/requirements.txt
 	uv pip compile libs/driftloop/pyproject.toml --extra cli --extra kafka --extra s3 --extra lake --extra join --extra scoring --universal --generate-hashes --no-header --no-annotate --python-version 3.11 -c requirements.txt -o infra/cli/requirements.txt
 
-clean: ## end this folder's stack and remove all that the other targets made
-	@if [ -x $(BIN)/driftloop ]; then $(BIN)/driftloop down || true; fi
+clean: ## end this folder's stacks and remove all that the other targets made
+	@if [ -x $(BIN)/driftloop ]; then for home in .driftloop .driftloop/demo; do DRIFTLOOP_HOME=$$home $(BIN)/driftloop down || true; done; fi
 	rm -rf $(VENV) .driftloop .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis

@@ -211,14 +211,14 @@ def members(bootstrap: str) -> set[str]:
 
 
 def processes_of(folder: Path) -> list[int]:
-    """Training processes whose work directory is below ``folder``."""
+    """Training processes that have begun a job below ``folder``."""
     found = []
     for entry in Path("/proc").iterdir():
         try:
-            command = (entry / "cmdline").read_bytes().decode(errors="replace")
+            command, directory = (entry / "cmdline").read_bytes(), (entry / "cwd").readlink()
         except (OSError, ValueError):
             continue
-        if "driftloop.training.child" in command and str(folder) in command:
+        if b"driftloop.training.child" in command and directory.is_relative_to(folder.resolve()):
             found.append(int(entry.name))
     return found
 
