@@ -8,7 +8,7 @@ _WRITE = ["s3:PutObject", "s3:AbortMultipartUpload", "s3:ListMultipartUploadPart
 
 
 def policy(bucket: str, rights: Rights) -> dict[str, Any]:
-    """Read and list the areas of ``read``; write those of ``write``; delete nothing but probes."""
+    """Read and list the areas of ``read``; write those of ``write``; delete in those of ``delete``, and probes."""
     readable = rights.read + tuple(area for area in rights.write if area == PROBE)
     statements = [
         _allow(["s3:GetObject"], [_objects(bucket, area) for area in readable]),
@@ -16,8 +16,9 @@ def policy(bucket: str, rights: Rights) -> dict[str, Any]:
     ]
     if rights.write:
         statements.append(_allow(_WRITE, [_objects(bucket, area) for area in rights.write]))
-    if PROBE in rights.write:
-        statements.append(_allow(["s3:DeleteObject"], [_objects(bucket, PROBE)]))
+    deletable = rights.delete + tuple(area for area in rights.write if area == PROBE)
+    if deletable:
+        statements.append(_allow(["s3:DeleteObject"], [_objects(bucket, area) for area in deletable]))
     return {"Version": "2012-10-17", "Statement": statements}
 
 

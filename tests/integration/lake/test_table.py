@@ -3,12 +3,14 @@
 import pyarrow as pa
 import pyarrow.compute as pc
 import pytest
+from deltalake import DeltaTable
 from tests.support.lake_rows import flush_of, lake_inferences
 from tests.support.traffic import event_id, event_time
 
 from driftloop.contracts.rows import Feature, lake_schema
 from driftloop.errors import ConfigurationError, ObjectNotFound
 from driftloop.lake.commit import commit, store_files
+from driftloop.lake.delta import CONFIGURATION
 from driftloop.lake.table import LakeTable
 
 
@@ -71,6 +73,15 @@ def test_a_new_feature_becomes_a_column_that_old_rows_have_nulls_in(table, setti
     commit(table, store, flush)
     again.refresh()
     assert again.read(["extra"])["extra"].null_count == 40
+
+
+def test_a_table_of_an_earlier_program_gets_todays_configuration_once(settings, schema):
+    wanted = lake_schema(schema, "inferences")
+    old = {"delta.enableExpiredLogCleanup": "false", "delta.checkpointInterval": "50"}
+    DeltaTable.create(settings.table_uri(schema.stream, "inferences"), wanted, configuration=old, storage_options=settings.delta_options)
+    table = LakeTable.open(settings, schema.stream, "inferences", wanted)
+    assert table.delta.metadata().configuration == old | CONFIGURATION
+    assert table.version == LakeTable.open(settings, schema.stream, "inferences", wanted).version == 1
 
 
 def test_a_feature_that_changes_its_type_is_refused_by_name(table, settings, schema):

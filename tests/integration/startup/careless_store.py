@@ -46,7 +46,7 @@ def careless_store(*, closed: tuple[str, ...] = ()) -> Iterator[S3Settings]:
 
         def do_DELETE(self) -> None:
             deleted.append(self.path)
-            self._answer(204)
+            self._answer(403, _error("AccessDenied")) if self._closed() else self._answer(204)
 
         def log_message(self, format: str, *args: object) -> None:
             """Silent."""

@@ -53,8 +53,15 @@ def test_a_topic_with_another_configuration_is_refused_with_its_setting(settings
         check_surroundings(settings, [requests])
 
 
-@pytest.mark.parametrize(("service", "closed", "cannot"), [("ingest", "PUT lake", "write lake/"), ("ingest", "PUT probe", "write probe/")])
-def test_a_key_without_the_right_to_write_is_refused(service: str, closed: str, cannot: str) -> None:
+@pytest.mark.parametrize(
+    ("service", "closed", "cannot"),
+    [
+        ("ingest", "PUT lake", "write lake/"),
+        ("ingest", "PUT probe", "write probe/"),
+        ("ingest", "DELETE lake", "delete in lake/"),
+    ],
+)
+def test_a_key_without_the_right_to_write_or_delete_is_refused(service: str, closed: str, cannot: str) -> None:
     with careless_store(closed=(closed,)) as s3, pytest.raises(ConfigurationError, match=rf"key of {service} cannot {cannot} .*init job"):
         check_store(service, s3)
 

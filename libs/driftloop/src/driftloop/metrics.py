@@ -18,3 +18,5 @@ SCORING_SECONDS = Histogram("driftloop_scoring_seconds", "Time to score one batc
 HTTP_DROPPED = Counter("driftloop_http_rows_dropped", "Rows scored by HTTP that the full buffer could not record")
 TRAININGS = Counter("driftloop_trainings", "Training runs by outcome", ["model", "outcome"])
 VIEW_REBUILDS = Counter("driftloop_registry_view_rebuilds", "Times that the registry's database was made anew after damage")
+UPKEEP = Counter("driftloop_lake_upkeep", "Passes of upkeep over a table by outcome: done, postponed, failed", ["table", "work", "outcome"])
+LAKE_FILES = Gauge("driftloop_lake_files", "Data files of a table after the last compaction", ["table"])

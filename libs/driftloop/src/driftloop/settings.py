@@ -76,6 +76,9 @@ SETTINGS: tuple[Setting, ...] = (
     Setting("FLUSH_ROWS", "10000", "rows in one commit at most", ("ingest",)),
     Setting("FLUSH_MIB", "64", "buffered MiB that force a commit", ("ingest",)),
     Setting("FLUSH_SECONDS", "10", "age of the oldest buffered row that forces a commit", ("ingest",)),
+    Setting("COMPACT_SECONDS", "60", "time between two looks for small files to merge; 0: never", ("ingest",)),
+    Setting("CLEAN_SECONDS", "3600", "time between two looks for files that nobody names any more; 0: never", ("ingest",)),
+    Setting("CLEAN_GRACE_HOURS", "168", "how long such a file stays marked before it is deleted", ("ingest",)),
     Setting("REPLICATION", "1", "replicas of the changelog topics", ("monitor",)),
     Setting("SESSION_TIMEOUT_SECONDS", "10", "silence after which the group gives this member's partitions away", ("monitor",)),
     Setting(

@@ -52,6 +52,9 @@ def check_store(service: str, settings: S3Settings) -> None:
             next(iter(store.list(f"{area}/")), None)
             with suppress(ObjectNotFound):
                 store.get(f"{area}/{_PROBE_NAME}")
+    for area in rights.delete:
+        with _remedy(service, settings, "delete in", area):
+            store.delete(f"{area}/{_PROBE_NAME}")
     for area in rights.write:
         with _remedy(service, settings, "write", area):
             if area == PROBE:

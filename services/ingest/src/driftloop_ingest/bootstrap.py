@@ -22,8 +22,9 @@ from driftloop.startup import check_surroundings
 from driftloop.telemetry import HealthServer, configure_logging
 from driftloop_ingest.handlers import IngestHandler
 from driftloop_ingest.intake import InferenceIntake, LabelIntake
-from driftloop_ingest.settings import flush_limits
+from driftloop_ingest.settings import flush_limits, upkeep_times
 from driftloop_ingest.table_writer import Outputs, TableWriter
+from driftloop_ingest.upkeep import Upkeep
 
 MAX_POLL_INTERVAL_SECONDS = 300  # a flush against a store that answers slowly
 
@@ -84,6 +85,9 @@ def serve(project: Project, settings: ServiceSettings, env: Environment, store: 
     )
 
     health.serving(handler)
+    first = TopicPartition(topics.inferences(stream), 0)
+    upkeep = Upkeep(lambda table: LakeTable.open(settings.s3, stream, table), store, upkeep_times(env), turn=lambda: handler.owns(first))
+    upkeep.start(stop)
     worker.run(consumer)
     producer.close()
 

@@ -52,6 +52,10 @@ class IngestHandler:
     def durable_offsets(self) -> Mapping[TopicPartition, int]:
         return {tp: offset for writer in self._writers.values() for tp, offset in writer.durable_offsets().items()}
 
+    def owns(self, tp: TopicPartition) -> bool:
+        """Whether this member fills the lake from the partition now. May be asked from another thread."""
+        return self._writers[tp.topic].owns(tp.partition)
+
     def full(self) -> bool:
         return any(writer.pending for writer in self._writers.values())
 

@@ -1,7 +1,10 @@
 """Settings of ingest, beside those that all services have."""
 
+from datetime import timedelta
+
 import msgspec
 
+from driftloop.errors import ConfigurationError
 from driftloop.settings import Environment
 
 
@@ -21,3 +24,22 @@ def flush_limits(env: Environment) -> FlushLimits:
         bytes=env.integer("FLUSH_MIB", 64, minimum=1, maximum=1024) * 1024 * 1024,
         seconds=env.number("FLUSH_SECONDS", 10.0),
     )
+
+
+class UpkeepTimes(msgspec.Struct, frozen=True, kw_only=True):
+    """How often the lake is looked after, and how long a file that nobody names stays; 0 seconds: never."""
+
+    compact_seconds: float = 60.0
+    clean_seconds: float = 3600.0
+    grace: timedelta = timedelta(days=7)
+
+
+def upkeep_times(env: Environment) -> UpkeepTimes:
+    """Raises ConfigurationError."""
+    grace = env.number("CLEAN_GRACE_HOURS", 168.0)
+    times = UpkeepTimes(compact_seconds=env.number("COMPACT_SECONDS", 60.0), clean_seconds=env.number("CLEAN_SECONDS", 3600.0))
+    if not 0 <= grace <= 24 * 36_525 or times.compact_seconds < 0 or times.clean_seconds < 0:
+        raise ConfigurationError(
+            f"{env.prefix}COMPACT_SECONDS, CLEAN_SECONDS, CLEAN_GRACE_HOURS: not below 0, and at most a century of grace"
+        )
+    return msgspec.structs.replace(times, grace=timedelta(hours=grace))

@@ -145,6 +145,9 @@ class TableWriter:
     def durable_offsets(self) -> dict[TopicPartition, int]:
         return {TopicPartition(self.topic, p): offset for p, offset in self._durable.items()}
 
+    def owns(self, partition: int) -> bool:
+        return partition in self._durable
+
     @property
     def pending(self) -> bool:
         """Whether a flush is in hand that could not be finished yet."""

@@ -10,7 +10,7 @@ from driftloop.contracts.events import TrainingStarted
 from driftloop.contracts.parts import TrainingPins, Window
 from driftloop.errors import ObjectNotFound, UserError
 from driftloop.lake.join import labelled_rows
-from driftloop.lake.snapshot import pin
+from driftloop.lake.pinning import pin
 from driftloop.lake.table import LakeTable
 from driftloop.loop.registry_state import ModelState
 from driftloop.loop.windows import WindowPlan

@@ -14,7 +14,9 @@ COMMANDS: dict[str, tuple[str, str, str]] = {
     "retrain": ("driftloop.cli.retrain", "retrain", "Ask for a new version now."),
     "models": ("driftloop.cli.models", "models", "Model versions, aliases and their history."),
     "registry": ("driftloop.cli.models", "registry", "Rebuild the registry's state from its log."),
+    "trace": ("driftloop.cli.trace", "trace", "A prediction back to the bytes that it came from."),
     "datasets": ("driftloop.cli.datasets", "datasets", "Versions of the data in the lake."),
+    "lake": ("driftloop.cli.lake", "lake", "Merge small files, delete what nobody names any more."),
     "decisions": ("driftloop.cli.decisions", "decisions", "Every decision with its evidence."),
     "quarantine": ("driftloop.cli.quarantine", "quarantine", "Rejected messages, with their bytes and reasons."),
 }

@@ -11,7 +11,12 @@ from deltalake.transaction import CommitProperties
 from driftloop.errors import ConfigurationError, ObjectNotFound, TransientError
 from driftloop.settings import S3Settings
 
-CONFIGURATION = {"delta.enableExpiredLogCleanup": "false"}  # the notes, and with them the offset ranges, live in the log
+CONFIGURATION = {
+    "delta.enableExpiredLogCleanup": "false",  # the notes, and with them the offset ranges, live in the log
+    # A checkpoint lists each file that was removed less than so long ago: thousands, after compactions. Only a vacuum
+    # reads that list, and none may run here: it knows nothing of snapshots (see lake.cleaning).
+    "delta.deletedFileRetentionDuration": "interval 1 minutes",
+}
 # A store that does not answer is the caller's business, soon: delta-rs would insist for three minutes.
 _PATIENCE = {"timeout": "10s", "connect_timeout": "2s", "max_retries": "2", "retry_timeout": "15s"}
 NO_RETRY = CommitProperties(max_commit_retries=0)
@@ -48,6 +53,22 @@ def create_delta(uri: str, options: dict[str, str], schema: pa.Schema) -> DeltaT
     with store_errors(uri), suppress(CommitFailedError):
         DeltaTable.create(uri, schema, mode="ignore", configuration=CONFIGURATION, storage_options=options, commit_properties=NO_RETRY)
     return open_delta(uri, options)
+
+
+def configure(delta: DeltaTable, uri: str) -> bool:
+    """Give a table of an earlier program our configuration; True when it lacked some of it: the handle must be refreshed.
+
+    Raises TransientError.
+    """
+    have = delta.metadata().configuration
+    lacking = {name: value for name, value in CONFIGURATION.items() if have.get(name) != value}
+    if lacking:
+        with store_errors(uri):
+            try:
+                delta.alter.set_table_properties(lacking, commit_properties=NO_RETRY)
+            except CommitFailedError as exc:
+                raise TransientError(f"{uri}: another writer changed the table at the same time") from exc
+    return bool(lacking)
 
 
 def evolve(delta: DeltaTable, uri: str, wanted: pa.Schema) -> bool:

@@ -6,7 +6,6 @@ rule, but not the file list: a compaction rewrites files and not content.
 
 import hashlib
 from collections.abc import Sequence
-from datetime import datetime
 from typing import Literal
 
 import msgspec
@@ -17,12 +16,11 @@ from driftloop.contracts.names import Digest
 from driftloop.contracts.parts import OffsetRange, Part, StreamName, Time
 from driftloop.contracts.rows import StreamSchema, lake_schema
 from driftloop.errors import IntegrityError, ObjectNotFound
-from driftloop.lake.join import join
-from driftloop.lake.parquet import in_parallel, sha256_in_name
+from driftloop.lake.known_rows import rows_below
+from driftloop.lake.parquet import in_parallel
 from driftloop.lake.split import SplitRule
-from driftloop.lake.table import FileEntry, LakeTable, in_window
+from driftloop.lake.table import in_window
 from driftloop.ports import ObjectStore
-from driftloop.project import Project
 
 
 class PinnedRange(OffsetRange, frozen=True, kw_only=True):
@@ -45,6 +43,10 @@ class Content(Part, frozen=True, kw_only=True):
     def digest(self) -> str:
         """sha256 of the canonical JSON, hex."""
         return hashlib.sha256(msgspec.json.encode(self, order="deterministic")).hexdigest()
+
+    def ends(self, table: str) -> dict[str, int]:
+        """By cursor, the first offset of one table that is not in the content."""
+        return {r.cursor: r.end for r in self.ranges if r.table == table}
 
 
 class PinnedFile(Part, frozen=True, kw_only=True):
@@ -80,37 +82,6 @@ def snapshot_key(stream: str, digest: str) -> str:
     return f"snapshots/{stream}/{digest}.json"
 
 
-def pin(
-    store: ObjectStore, project: Project, inferences: LakeTable, labels: LakeTable, *, start: datetime | None, end: datetime
-) -> tuple[str, Snapshot]:
-    """Pin what the tables hold at their handles' versions, store the manifest and return its digest.
-
-    The first manifest of a digest stands: a later one would differ in its files only. Raises TransientError.
-    """
-    content = Content(
-        stream=project.stream,
-        start=start,
-        end=end,
-        ranges=tuple(sorted((*_ranges(inferences), *_ranges(labels)), key=lambda r: (r.table, r.cursor))),
-        schema_fingerprint=project.schema.fingerprint(),
-        split=SplitRule(key=project.split_key, salt=project.split_salt),
-    )
-    digest = content.digest()
-    try:
-        return digest, load_snapshot(store, project.stream, digest)
-    except ObjectNotFound:
-        pass  # the usual case: nobody has pinned this yet
-    snapshot = Snapshot(
-        content=content,
-        files=tuple(_pinned(store, table, entry) for table in (inferences, labels) for entry in table.files(start, end)),
-        inferences_version=inferences.version,
-        labels_version=labels.version,
-        schema=project.schema,
-    )
-    store.put(snapshot_key(project.stream, digest), msgspec.json.encode(snapshot, order="deterministic"))
-    return digest, snapshot
-
-
 def load_snapshot(store: ObjectStore, stream: str, digest: str) -> Snapshot:
     """Raises ObjectNotFound, TransientError, and IntegrityError when the stored manifest is not the one that was named."""
     key = snapshot_key(stream, digest)
@@ -120,6 +91,9 @@ def load_snapshot(store: ObjectStore, stream: str, digest: str) -> Snapshot:
         raise IntegrityError(f"{key}: {exc}") from exc
     if snapshot.digest != digest:
         raise IntegrityError(f"{key} holds the manifest {snapshot.digest}")
+    for file in snapshot.files:  # the digest does not cover them
+        if ".." in file.path.split("/") or file.path.startswith("/"):
+            raise IntegrityError(f"{key} names a file outside of its table: {file.path[:200]!r}")
     if snapshot.schema is not None and snapshot.schema.fingerprint() != snapshot.content.schema_fingerprint:
         raise IntegrityError(f"{key} names the schema {snapshot.content.schema_fingerprint} and holds another")
     return snapshot
@@ -142,6 +116,8 @@ def read_snapshot(
         raise IntegrityError(f"snapshot {snapshot.digest} was pinned under the schema {content.schema_fingerprint}")
     inferences = pinned_rows(store, snapshot, "inferences", lake_schema(schema, "inferences"))
     labels = pinned_rows(store, snapshot, "labels", lake_schema(schema, "labels"))
+    from driftloop.lake.join import join  # brings DuckDB: only for those who read rows, not for all who read manifests
+
     return join(inferences, labels, columns=columns, keep_unlabelled=keep_unlabelled)
 
 
@@ -155,20 +131,6 @@ def pinned_rows(store: ObjectStore, snapshot: Snapshot, name: str, wanted: pa.Sc
     return pa.concat_tables([wanted.empty_table(), *parts])
 
 
-def _ranges(table: LakeTable) -> list[PinnedRange]:
-    name: Literal["inferences", "labels"] = "inferences" if table.table == "inferences" else "labels"
-    return [
-        PinnedRange(table=name, cursor=cursor, topic=c.topic, topic_id=c.topic_id, partition=c.partition, start=c.start, end=c.end)
-        for cursor, c in table.positions().items()
-    ]
-
-
-def _pinned(store: ObjectStore, table: LakeTable, entry: FileEntry) -> PinnedFile:
-    sha256 = sha256_in_name(entry.path) or hashlib.sha256(store.get(f"{table.root}/{entry.path}")).hexdigest()
-    name: Literal["inferences", "labels"] = "inferences" if table.table == "inferences" else "labels"
-    return PinnedFile(table=name, path=entry.path, sha256=sha256, size=entry.size, rows=entry.rows)
-
-
 def _rows(store: ObjectStore, content: Content, file: PinnedFile, wanted: pa.Schema) -> pa.Table:
     key = f"lake/{content.stream}/{file.table}/{file.path}"
     try:
@@ -177,9 +139,6 @@ def _rows(store: ObjectStore, content: Content, file: PinnedFile, wanted: pa.Sch
         raise IntegrityError(f"{key} was pinned and is gone") from exc
     if hashlib.sha256(data).hexdigest() != file.sha256:
         raise IntegrityError(f"{key} is not the file that was pinned")
-    parquet = pq.ParquetFile(pa.BufferReader(data))
-    found = parquet.read(columns=[name for name in wanted.names if name in parquet.schema_arrow.names], use_threads=False)
-    columns = [found.column(f.name).cast(f.type) if f.name in found.column_names else pa.nulls(found.num_rows, f.type) for f in wanted]
-    rows = pa.Table.from_arrays(columns, schema=wanted)  # `wanted` holds the event time
+    rows = rows_below(pq.ParquetFile(pa.BufferReader(data)), content.ends(file.table), wanted)
     window = in_window(content.start, content.end)
     return rows if window is None else rows.filter(window)

@@ -1,21 +1,24 @@
 """A table of the lake: a Delta table whose commits also say how far its topics have been read."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from datetime import datetime
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.dataset as ds
 from deltalake import DeltaTable
 
 from driftloop.contracts.rows import TIME
-from driftloop.errors import ObjectNotFound, TransientError
+from driftloop.errors import ObjectNotFound
 from driftloop.lake.cursors import CommitNote, Cursor, TableState, app_id, decode_note, request_app_id
-from driftloop.lake.delta import create_delta, delta_options, evolve, open_delta, store_errors
+from driftloop.lake.delta import configure, create_delta, delta_options, evolve, open_delta, store_errors
 from driftloop.lake.filesystem import table_files
 from driftloop.settings import S3Settings
+
+if TYPE_CHECKING:
+    import pyarrow.dataset as ds
 
 __all__ = ["FileEntry", "LakeTable", "app_id", "request_app_id"]
 
@@ -56,8 +59,11 @@ class LakeTable:
                 raise
             delta = create_delta(uri, options, schema)
         opened = cls(s3, stream, table, delta)
-        if schema is not None and evolve(delta, uri, schema):
-            opened.refresh()
+        if schema is not None:
+            if configure(delta, uri):
+                opened.refresh()
+            if evolve(delta, uri, schema):
+                opened.refresh()
         return opened
 
     @property
@@ -103,14 +109,19 @@ class LakeTable:
 
     def log_entry(self, version: int) -> list[dict[str, Any]]:
         """The actions of the commit that made ``version``, as the Delta log has them. Raises ObjectNotFound, TransientError."""
-        path = f"_delta_log/{version:020d}.json"
-        try:
-            with store_errors(self.uri), self._files.open_input_stream(path) as file:
-                return [json.loads(line) for line in file.read().splitlines()]
-        except TransientError as exc:
-            if isinstance(exc.__cause__, FileNotFoundError):
+        with self.open_file(f"_delta_log/{version:020d}.json") as file:
+            return [json.loads(line) for line in file.read().splitlines()]
+
+    @contextmanager
+    def open_file(self, path: str) -> Iterator[pa.NativeFile]:
+        """An object below the table's root, to be read in pieces. Raises ObjectNotFound, TransientError."""
+        with store_errors(self.uri):
+            try:
+                file = self._files.open_input_file(path)
+            except FileNotFoundError as exc:
                 raise ObjectNotFound(f"{self.root}/{path}") from exc
-            raise
+            with file:
+                yield file
 
     def cursor(self, app_id: str) -> int | None:
         """The offset to go on from, at this version."""
@@ -156,14 +167,20 @@ class LakeTable:
             rows = self.dataset(self.files(start, end))
             return rows.to_table(columns=None if columns is None else list(columns), filter=in_window(start, end))
 
-    def dataset(self, files: Sequence[FileEntry]) -> ds.Dataset:
+    def dataset(self, files: Sequence[FileEntry]) -> "ds.Dataset":
         """Some of the table's files under its schema; a column that a file does not have is null. Reads nothing yet;
         wrap what does in ``delta.store_errors``."""
+        import pyarrow.dataset as ds  # brings pandas: a trace, which reads no dataset, does without
+
         return ds.dataset([entry.path for entry in files], schema=self.schema, format="parquet", filesystem=self._files)
 
     def at(self, version: int) -> "LakeTable":
         """A handle on another version. Raises ObjectNotFound, TransientError."""
         return self._at(open_delta(self.uri, self._options, version))
+
+    def newest(self) -> "LakeTable":
+        """A handle on the newest version; this one stays where it is. Raises TransientError."""
+        return self._at(open_delta(self.uri, self._options))
 
     def _at(self, delta: DeltaTable) -> "LakeTable":
         other = object.__new__(LakeTable)

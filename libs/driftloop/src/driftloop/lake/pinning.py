@@ -1,0 +1,92 @@
+"""Pinning: which files hold a snapshot's content, written down so that none of them is ever deleted."""
+
+import hashlib
+from datetime import datetime
+from typing import Literal
+
+import msgspec
+
+from driftloop.contracts.names import is_digest
+from driftloop.crashpoints import crash_point
+from driftloop.errors import ObjectNotFound, TransientError
+from driftloop.lake.marks import doomed
+from driftloop.lake.parquet import in_parallel, sha256_in_name
+from driftloop.lake.snapshot import Content, PinnedFile, PinnedRange, Snapshot, load_snapshot, snapshot_key
+from driftloop.lake.split import SplitRule
+from driftloop.lake.table import FileEntry, LakeTable
+from driftloop.ports import ObjectStore
+from driftloop.project import Project
+
+_PIN_ATTEMPTS = 5
+
+
+def pin(
+    store: ObjectStore, project: Project, inferences: LakeTable, labels: LakeTable, *, start: datetime | None, end: datetime
+) -> tuple[str, Snapshot]:
+    """Pin what the tables hold at their handles' versions, store the manifest and return its digest.
+
+    The first manifest of a digest stands: a later one would differ in its files only. When one of its files is about to
+    be deleted (see ``lake.marks``) the same content is pinned from the newest files. Raises TransientError.
+    """
+    content = Content(
+        stream=project.stream,
+        start=start,
+        end=end,
+        ranges=tuple(sorted((*_ranges(inferences), *_ranges(labels)), key=lambda r: (r.table, r.cursor))),
+        schema_fingerprint=project.schema.fingerprint(),
+        split=SplitRule(key=project.split_key, salt=project.split_salt),
+    )
+    digest = content.digest()
+    try:
+        stored = load_snapshot(store, project.stream, digest)
+        if not _doomed(store, stored):
+            return digest, stored
+    except ObjectNotFound:
+        pass  # the usual case: nobody has pinned this yet
+    for _ in range(_PIN_ATTEMPTS):
+        snapshot = Snapshot(
+            content=content,
+            files=tuple(_pinned(store, table, entry) for table in (inferences, labels) for entry in table.files(start, end)),
+            inferences_version=inferences.version,
+            labels_version=labels.version,
+            schema=project.schema,
+        )
+        if not _doomed(store, snapshot):  # before it is stored, so that a manifest in the store hardly ever names what is gone
+            crash_point("pin.before-manifest")
+            store.put(snapshot_key(project.stream, digest), msgspec.json.encode(snapshot, order="deterministic"))
+            crash_point("pin.after-manifest")
+            if not _doomed(store, snapshot):
+                return digest, snapshot
+        inferences, labels = inferences.newest(), labels.newest()  # with later rows among theirs; reading leaves those out
+    raise TransientError(f"the files of {project.stream} are being replaced and deleted faster than they can be pinned")
+
+
+def pinned_paths(store: ObjectStore, stream: str, table: str) -> frozenset[str]:
+    """Every file of one table that any manifest names. Raises TransientError, IntegrityError when one cannot be read."""
+    keys = [found.key.rpartition("/")[2] for found in store.list(snapshot_key(stream, "").removesuffix(".json"))]
+    digests = [key.removesuffix(".json") for key in keys if key.endswith(".json") and is_digest(key.removesuffix(".json"))]
+    manifests = in_parallel(lambda digest: load_snapshot(store, stream, digest), digests)
+    return frozenset(file.path for snapshot in manifests for file in snapshot.files if file.table == table)
+
+
+def _ranges(table: LakeTable) -> list[PinnedRange]:
+    name: Literal["inferences", "labels"] = "inferences" if table.table == "inferences" else "labels"
+    return [
+        PinnedRange(table=name, cursor=cursor, topic=c.topic, topic_id=c.topic_id, partition=c.partition, start=c.start, end=c.end)
+        for cursor, c in table.positions().items()
+    ]
+
+
+def _doomed(store: ObjectStore, snapshot: Snapshot) -> list[str]:
+    """Pinned files that are marked for deletion, or gone."""
+    found = []
+    for name in ("inferences", "labels"):
+        root = f"lake/{snapshot.content.stream}/{name}"
+        found += doomed(store, root, [file.path for file in snapshot.files if file.table == name])
+    return found
+
+
+def _pinned(store: ObjectStore, table: LakeTable, entry: FileEntry) -> PinnedFile:
+    sha256 = sha256_in_name(entry.path) or hashlib.sha256(store.get(f"{table.root}/{entry.path}")).hexdigest()
+    name: Literal["inferences", "labels"] = "inferences" if table.table == "inferences" else "labels"
+    return PinnedFile(table=name, path=entry.path, sha256=sha256, size=entry.size, rows=entry.rows)
