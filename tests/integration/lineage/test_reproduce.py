@@ -4,6 +4,7 @@ import json
 import signal
 
 import pytest
+from tests.integration.lineage.changed import Changed
 from tests.integration.lineage.lineage_world import Commands, LineageWorld
 from tests.integration.trainer.harness import processes_of
 from tests.support.waiting import wait_until
@@ -13,28 +14,10 @@ from driftloop.artifact.model_files import MODEL, model_key
 from driftloop.contracts.codec import decode_event
 from driftloop.contracts.topics import REPRODUCTIONS
 from driftloop.lake.snapshot import load_snapshot, snapshot_key
-from driftloop.ports import ObjectStore
 
 
 def stored(world: LineageWorld) -> dict[str, int]:
     return {found.key: found.size for prefix in ("models", "snapshots", "lake") for found in world.store.list(f"{prefix}/{world.name}/")}
-
-
-class Changed:
-    """An object with other bytes, or gone, while the block runs."""
-
-    def __init__(self, store: ObjectStore, key: str, data: bytes | None) -> None:
-        self._store, self._key, self._data = store, key, data
-
-    def __enter__(self) -> None:
-        self._before = self._store.get(self._key)
-        if self._data is None:
-            self._store.delete(self._key)
-        else:
-            self._store.put(self._key, self._data)
-
-    def __exit__(self, *_: object) -> None:
-        self._store.put(self._key, self._before)
 
 
 @pytest.mark.parametrize(("version", "more", "comparison"), [(1, (), "none"), (2, (), "recorded"), (2, ("--compare-again",), "repeated")])

@@ -1,0 +1,64 @@
+"""Live files of a table with what their statistics say, read without the rest of the lake's machinery: a trace has a second."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import NamedTuple
+
+import pyarrow as pa
+from deltalake import DeltaTable
+
+from driftloop.lake.delta import delta_options, open_delta, store_errors
+from driftloop.settings import S3Settings
+
+
+class LiveFile(NamedTuple):
+    """A file below its table's root; the bounds are null where a column has none."""
+
+    path: str
+    size: int
+    rows: int | None
+    first_id: str | None
+    last_id: str | None
+    start: datetime | None
+    end: datetime | None
+    first_version: int | None
+    last_version: int | None
+
+
+_COLUMNS = {
+    "path": None,
+    "size_bytes": None,
+    "num_records": None,
+    "min.event_id": None,
+    "max.event_id": None,
+    "min.event_time": None,
+    "max.event_time": None,
+    "min.model_version": None,
+    "max.model_version": None,
+}
+
+
+def open_inferences(s3: S3Settings, stream: str) -> DeltaTable:
+    """Raises ObjectNotFound when nothing was ingested yet, TransientError."""
+    return open_delta(s3.table_uri(stream, "inferences"), delta_options(s3))
+
+
+def live_files(delta: DeltaTable, uri: str) -> list[LiveFile]:
+    """In path order. Raises TransientError."""
+    with store_errors(uri):
+        actions = pa.table(delta.get_add_actions(flatten=True))
+    n = actions.num_rows
+    columns = [actions.column(name).to_pylist() if name in actions.column_names else [None] * n for name in _COLUMNS]
+    return sorted((LiveFile(*row) for row in zip(*columns, strict=True)), key=lambda file: file.path)
+
+
+def may_hold(files: Sequence[LiveFile], event_id: str, time: datetime | None) -> list[LiveFile]:
+    """Those whose statistics do not rule the event out. Ids that begin with their time, or count up, rule out nearly all files;
+    random ones none, and then the event's time does."""
+
+    def can(file: LiveFile) -> bool:
+        if file.first_id is not None and file.last_id is not None and not file.first_id <= event_id <= file.last_id:
+            return False
+        return time is None or file.start is None or file.end is None or file.start <= time <= file.end
+
+    return [file for file in files if can(file)]

@@ -1,0 +1,152 @@
+"""From a prediction back to bytes: the row in the lake, the version that made it, and everything that the version came from."""
+
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from datetime import datetime
+from typing import Any
+
+from deltalake import DeltaTable
+
+from driftloop.contracts.parts import Part
+from driftloop.contracts.topics import inferences, requests
+from driftloop.errors import IntegrityError, ObjectNotFound, UserError
+from driftloop.lake.cursors import app_id
+from driftloop.lake.delta import store_errors
+from driftloop.lineage.find_event import Search, Sighting, find_event
+from driftloop.lineage.lake_files import live_files, may_hold, open_inferences
+from driftloop.lineage.links import Link, checked
+from driftloop.lineage.version_chain import all_hold, version_chain
+from driftloop.loop.registry_state import ModelState
+from driftloop.ports import ObjectStore
+from driftloop.settings import S3Settings
+
+SHOWN_CHARACTERS = 80
+MANY_BYTES = 64 * 1024 * 1024  # what is looked into without a word
+
+Say = Callable[[str], None]
+
+
+class Trace(Part, frozen=True, kw_only=True):
+    """A prediction with its links, the prediction's own first. ``version`` is null when no model scored the row."""
+
+    event_id: str
+    stream: str
+    model: str | None
+    version: int | None
+    ok: bool
+    prediction: dict[str, Any]
+    links: tuple[Link, ...]
+
+
+def trace(
+    store: ObjectStore,
+    s3: S3Settings,
+    models: Sequence[ModelState],
+    event_id: str,
+    *,
+    time: datetime | None = None,
+    every_file: bool = False,
+    say: Say = lambda _: None,
+) -> Trace:
+    """Follow the event through ``models``, each with the stream that its project names.
+
+    ``time`` narrows the search to files with that event time. Raises UserError when no prediction has this id,
+    IntegrityError when a file that may hold it cannot be read, TransientError.
+    """
+    streams = sorted({model.project.stream for model in models if model.project is not None})
+    unreadable: list[str] = []
+    for stream in streams:
+        try:
+            delta = open_inferences(s3, stream)
+        except ObjectNotFound:  # nothing was ingested yet
+            continue
+        found = _search(store, s3, delta, stream, event_id, time, say)
+        if found.rows:
+            return _traced(store, s3, delta, stream, models, found, every_file)
+        unreadable += found.unreadable
+    shown = event_id[:SHOWN_CHARACTERS]
+    if unreadable:
+        damaged = f"{len(unreadable)} files are damaged: {unreadable[0]}"
+        raise IntegrityError(f"no prediction with the event id {shown!r} was found, but {damaged}")
+    where = f"the lake holds no prediction with the event id {shown!r}"
+    if time is not None:
+        where += f" at {time.isoformat()}"
+    raise UserError(f"{where} (streams: {', '.join(streams) or 'none'}); it may not be ingested yet: see `driftloop status`")
+
+
+def _search(store: ObjectStore, s3: S3Settings, delta: DeltaTable, stream: str, event_id: str, time: datetime | None, say: Say) -> Search:
+    files = may_hold(live_files(delta, s3.table_uri(stream, "inferences")), event_id, time)
+    size = sum(file.size for file in files)
+    if size > MANY_BYTES:
+        say(f"looking into {len(files)} files of {stream}, {size / 1e6:,.0f} MB; --time, the event's time, narrows it")
+    return find_event(store, f"lake/{stream}/inferences", files, event_id)
+
+
+def _traced(
+    store: ObjectStore, s3: S3Settings, delta: DeltaTable, stream: str, models: Sequence[ModelState], found: Search, every_file: bool
+) -> Trace:
+    first = found.rows[0]
+    number = first.row["model_version"]
+    with ThreadPoolExecutor(1) as pool:  # the lake is asked while the chain is hashed
+        own = pool.submit(_own_links, s3, delta, stream, found)
+        model = next((m for m in models if m.project is not None and m.project.stream == stream), None)
+        chain, name = _chain(store, model, stream, number, every_file)
+        links = (*own.result(), *chain)
+    return Trace(
+        event_id=first.row["event_id"],
+        stream=stream,
+        model=name,
+        version=number,
+        ok=all_hold(links),
+        prediction=first.row,
+        links=links,
+    )
+
+
+def _chain(
+    store: ObjectStore, model: ModelState | None, stream: str, number: int | None, every_file: bool
+) -> tuple[list[Link], str | None]:
+    if number is None:
+        return [Link(link="model version", ok=True, what="none: there was no champion when it was scored")], None
+    version = model.version(number) if model is not None else None
+    if model is None or version is None:
+        reason = f"the registry knows no version {number} of a model of the stream {stream}"
+        return [Link(link="model version", ok=False, what=f"version {number}", reason=reason)], model.model if model else None
+    return version_chain(store, model, version, every_file=every_file), model.model
+
+
+def _own_links(s3: S3Settings, delta: DeltaTable, stream: str, found: Search) -> list[Link]:
+    first, key = found.rows[0], f"lake/{stream}/inferences/{found.rows[0].path}"
+    row = first.row
+    details = {"file": key, "sha256": first.sha256, "copies": len(found.rows), "files_looked_into": found.looked_into}
+    what = f"{row['prediction']} (score {row['score']}) at {row['scored_at'].isoformat()}, in {key}"
+    offset = f"{inferences(stream)}[{row['partition']}]@{row['offset']}"
+    return [
+        checked("prediction", what, lambda: _intact(first, details)),
+        checked("kafka", f"{offset}, {_request(stream, row)}", lambda: _taken_up(s3, delta, stream, first)),
+    ]
+
+
+def _intact(first: Sighting, details: dict[str, Any]) -> dict[str, Any]:
+    if first.problem is not None:
+        raise IntegrityError(first.problem)
+    return details
+
+
+def _request(stream: str, row: dict[str, Any]) -> str:
+    if row["request_offset"] is None:
+        return "a request by HTTP"
+    return f"request {requests(stream)}[{row['partition']}]@{row['request_offset']}"
+
+
+def _taken_up(s3: S3Settings, delta: DeltaTable, stream: str, first: Sighting) -> dict[str, Any]:
+    """The table's cursor over that partition has passed the row's offset."""
+    row = first.row
+    places = {"topic": inferences(stream), "partition": row["partition"], "offset": row["offset"], "request_offset": row["request_offset"]}
+    if first.topic_id is None:  # a file that others wrote does not say which incarnation of the topic
+        return places
+    with store_errors(s3.table_uri(stream, "inferences")):
+        reached = delta.transaction_version(app_id(first.topic_id, row["partition"]))
+    if reached is None or reached <= row["offset"]:
+        raise IntegrityError(f"the table has taken up that partition of the topic {first.topic_id} up to {reached} only")
+    return places | {"topic_id": first.topic_id}
