@@ -1,25 +1,18 @@
 """A registered project with two model versions on a real broker and store, its traffic, and monitor processes to torment."""
 
-import json
-import os
-import signal
-import socket
-import subprocess
-import sys
 import threading
 import time
-import urllib.request
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime, timedelta
 from itertools import count
 from pathlib import Path
-from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
 from kafka.errors import KafkaError
 from kafka.structs import OffsetAndMetadata
+from tests.integration.monitor.worker import Worker
 from tests.support.clients import KafkaConsumer, TopicPartition
 from tests.support.waiting import wait_until
 from tests.unit.monitor.traffic import HOUR, START, make_profile, make_project, make_rows, message
@@ -207,8 +200,8 @@ class World:
             self.producer.send(labels(self.project.stream), b"", key=b"k", partition=partition, headers=(mark,))
         self.producer.flush()
 
-    def start_worker(self, instance: str = "monitor-0", **variables: str) -> "Worker":
-        worker = Worker(self, instance, variables)
+    def start_worker(self, instance: str = "monitor-0", **variables: str) -> Worker:
+        worker = Worker(instance, variables, bootstrap=self.bootstrap, access=self.access, folder=self.folder, project=self.project.name)
         self.workers.append(worker)
         return worker
 
@@ -238,75 +231,6 @@ class World:
         self.publisher.publish(REGISTRY_LOG, command, key=self.project.name, id=cause)
 
 
-class Worker:
-    """One process of the service that its instance is called after; its log is in the world's folder."""
-
-    def __init__(self, world: World, instance: str, variables: dict[str, str]) -> None:
-        self.instance, self.port = instance, _free_port()
-        self.log = world.folder / f"{instance}.log"
-        service = instance.partition("-")[0]
-        prefix = f"DRIFTLOOP_{service.upper()}_"
-        environment = {k: v for k, v in os.environ.items() if not k.startswith(prefix)}
-        for name, secret in (("ACCESS", world.access.access_key), ("SECRET", world.access.secret_key)):
-            path = world.folder / name
-            path.write_text(secret)
-            environment[f"{prefix}S3_{name}_KEY_FILE"] = str(path)
-        settings = {
-            "INSTANCE": instance,
-            "KAFKA_BOOTSTRAP": world.bootstrap,
-            "S3_ENDPOINT": world.access.endpoint,
-            "S3_BUCKET": world.access.bucket,
-            "S3_REGION": world.access.region,
-            "HTTP_PORT": str(self.port),
-            "STATE_DIR": str(world.folder / "state"),
-            "PROJECT": world.project.name,
-            "SESSION_TIMEOUT_SECONDS": "6",
-        }
-        environment |= {f"{prefix}{k}": v for k, v in settings.items()} | variables
-        with self.log.open("ab") as log:
-            self.process = subprocess.Popen([sys.executable, "-m", f"driftloop_{service}"], env=environment, stderr=log, stdout=log)
-
-    def kill(self) -> None:
-        if self.process.poll() is None:
-            self.process.kill()
-        self.process.wait()
-
-    def terminate(self, seconds: float = 12) -> int:
-        self.process.send_signal(signal.SIGTERM)
-        return self.process.wait(seconds)
-
-    def status(self) -> dict[str, Any]:
-        """Empty while it does not answer."""
-        try:
-            with urllib.request.urlopen(f"http://127.0.0.1:{self.port}/status", timeout=2) as answer:
-                return dict(json.loads(answer.read()))
-        except OSError:
-            return {}
-
-    def ready(self) -> bool:
-        try:
-            with urllib.request.urlopen(f"http://127.0.0.1:{self.port}/readyz", timeout=2) as answer:
-                return bool(answer.status == 200)
-        except OSError:
-            return False
-
-    def in_flight(self) -> int:
-        """Messages folded in memory and not yet covered by its table."""
-        status = self.status()
-        return sum(status.get("partitions", {}).values()) - sum(status.get("durable", {}).values())
-
-    def wait_for_work(self) -> None:
-        """Until it has something to lose."""
-        wait_until(lambda: self.alive() and self.in_flight() > 0, f"{self.instance} to have work in flight; see its log", 60)
-
-    def tail(self) -> str:
-        return self.log.read_text()[-3000:]
-
-    def alive(self) -> bool:
-        assert self.process.poll() is None, f"{self.instance} ended with {self.process.returncode}:\n{self.tail()}"
-        return True
-
-
 def wait_for_windows(world: World, windows: int = WINDOWS, seconds: float = 90) -> list[WindowSketched]:
     """Until every partition has sketched that many windows."""
     deadline = time.monotonic() + seconds
@@ -318,12 +242,6 @@ def wait_for_windows(world: World, windows: int = WINDOWS, seconds: float = 90) 
         assert any(worker.process.poll() is None for worker in world.workers), f"no worker lives: {world.workers[-1].tail()}"
         assert time.monotonic() < deadline, f"only {len(seen)} of {windows * PARTITIONS} sketches came"
         time.sleep(0.3)
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def _pins() -> TrainingPins:
