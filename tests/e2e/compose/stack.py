@@ -35,6 +35,12 @@ class Stack:
     def registry_url(self) -> str:
         return f"http://127.0.0.1:{self.port_base + 10}"
 
+    @property
+    def predictor_url(self) -> str:
+        """Of the first predictor; a new container may have another port of the range."""
+        ports = [p["PublishedPort"] for c in self.containers("predictor") for p in c["Publishers"] if p["PublishedPort"]]
+        return f"http://127.0.0.1:{min(ports, default=0)}"
+
     def compose(self, *arguments: str, check: bool = True, seconds: float = 300) -> subprocess.CompletedProcess[str]:
         command = ["docker", "compose", "--profile", "tools", "--profile", "demo", *arguments]
         done = subprocess.run(command, cwd=REPOSITORY, capture_output=True, text=True, check=False, timeout=seconds)

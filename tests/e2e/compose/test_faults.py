@@ -2,15 +2,21 @@
 
 import json
 import subprocess
+import threading
 import time
+from collections import Counter
 
+import httpx
 import pytest
 from tests.e2e.compose.stack import REPOSITORY, SERVICES, Stack
 from tests.support.waiting import wait_until
 
 from driftloop.adapters.kafka import AssignedConsumer, partitions_of
+from driftloop.demo.example import DATA, example_folder
+from driftloop.demo.flights import read_flights
 from driftloop.errors import TransientError
 from driftloop.ports import TopicPartition
+from driftloop.project import read_project
 
 pytestmark = [pytest.mark.docker, pytest.mark.timeout(2400)]
 
@@ -99,3 +105,57 @@ def check(report: dict[str, object]) -> None:
     windows = report["windows"]
     assert isinstance(windows, list)
     assert len(windows) == 20, "every window was decided on, so the loop went on to the end"
+
+
+class Caller:
+    """Asks the predictor over HTTP, one row after the other, each to be recorded before it is answered."""
+
+    def __init__(self, stack: Stack) -> None:
+        self.accepted: dict[str, int] = {}  # event id: version that answered
+        self.refused: list[tuple[int, str]] = []
+        self._stack, self._ending = stack, threading.Event()
+        self._thread = threading.Thread(target=self._work)
+        folder = example_folder()
+        (row,) = read_flights(folder / DATA, read_project(folder).schema).requests.slice(0, 1).to_pylist()
+        self._row = row | {"event_time": row["event_time"].isoformat()}
+
+    def __enter__(self) -> "Caller":
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._ending.set()
+        self._thread.join()
+
+    def _work(self) -> None:
+        number = 0
+        while not self._ending.wait(0.1):
+            number += 1
+            row = self._row | {"event_id": f"http-{number}"}
+            try:
+                answer = httpx.post(f"{self._stack.predictor_url}/invocations?durable=1", json={"instances": [row]}, timeout=30)
+            except httpx.TransportError:  # between the old container and the new one nobody listens
+                continue
+            if answer.status_code == httpx.codes.OK:
+                self.accepted[row["event_id"]] = answer.json()["version"]
+            else:
+                self.refused.append((answer.status_code, answer.text))
+
+
+def test_what_was_accepted_over_http_during_a_change_is_in_the_lake_and_was_answered_by_the_champion(stack: Stack) -> None:
+    champion = httpx.get(f"{stack.registry_url}/models/flights-late/aliases/champion").json()["version"]
+    with Caller(stack) as caller:
+        wait_until(lambda: len(caller.accepted) >= 10, "answers before the change", 60)
+        stack.compose("up", "-d", "--build", "--force-recreate", "--no-deps", "predictor")
+        stack.wait_healthy("predictor")
+        before = len(caller.accepted)
+        wait_until(lambda: len(caller.accepted) >= before + 10, "answers after the change", 60)
+    assert set(caller.accepted.values()) == {champion}
+    assert [code for code, _ in caller.refused if code != httpx.codes.SERVICE_UNAVAILABLE] == [], caller.refused
+
+    def recorded() -> Counter[str]:
+        exported = stack.cli("datasets", "export", "flights", "--table", "inferences", "--columns", "event_id", "--format", "jsonl")
+        ids = [json.loads(row)["event_id"] for row in exported.splitlines()]
+        return Counter(event_id for event_id in ids if event_id in caller.accepted)
+
+    wait_until(lambda: recorded() == Counter(dict.fromkeys(caller.accepted, 1)), "every accepted row to be in the lake, once", 60)
