@@ -1,4 +1,4 @@
-"""Fixtures of the lineage tests on the real broker, store and registry: trained once for each file."""
+"""Fixtures of the lineage tests on the real broker, store and registry: trained once."""
 
 import uuid
 from collections.abc import Iterator
@@ -11,7 +11,7 @@ from tests.integration.registry.registry_process import make_world, registry
 from driftloop.local.s3 import S3Access
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def world(kafka_bootstrap: str, s3: S3Access, tmp_path_factory: pytest.TempPathFactory) -> Iterator[LineageWorld]:
     """Version 1, the champion, from three windows, and version 2, measured against it, from four."""
     made = LineageWorld(kafka_bootstrap, s3, uuid.uuid4().hex[:10], tmp_path_factory.mktemp("world"), trainers=False)
@@ -26,7 +26,7 @@ def world(kafka_bootstrap: str, s3: S3Access, tmp_path_factory: pytest.TempPathF
         made.producer.close()
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def commands(world: LineageWorld, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Commands]:
     """`driftloop` beside a registry that is up."""
     folder: Path = tmp_path_factory.mktemp("commands")

@@ -18,7 +18,7 @@ HOUR = timedelta(hours=1)
 
 
 def live(path: str, first: str | None, last: str | None, start: datetime | None = AT, end: datetime | None = AT + HOUR) -> LiveFile:
-    return LiveFile(path, 1, 1, first, last, start, end, None, None)
+    return LiveFile(path, 1, 1, first, last, start, end, None, None, None)
 
 
 def looked_into(event_id: str, time: datetime | None = None) -> list[str]:

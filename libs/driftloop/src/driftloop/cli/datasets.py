@@ -11,6 +11,7 @@ from driftloop.cli.datasets_changes import diff, verify
 from driftloop.cli.datasets_export import export
 from driftloop.cli.datasets_tables import render_list, render_snapshot, render_tables
 from driftloop.cli.errors import one_line_errors
+from driftloop.cli.file_use import show_file
 from driftloop.cli.output import emit
 from driftloop.cli.registry_client import RegistryClient
 from driftloop.cli.trained_models import trained_models
@@ -59,18 +60,23 @@ def list_datasets(stream: str | None, limit: int, as_json: bool) -> None:
 @datasets.command()
 @click.argument("ref")
 @click.option("--limit", type=click.IntRange(1, 100_000), default=20, show_default=True, help="How many versions of a table.")
+@click.option("--file", "is_file", is_flag=True, help="REF is a data file: show which models, and which predictions, used it.")
 @click.option("--json", "as_json", is_flag=True)
 @one_line_errors
-def show(ref: str, limit: int, as_json: bool) -> None:
-    """Show what REF covers: the snapshot whose digest begins so, or the table STREAM/TABLE or STREAM/TABLE@VERSION."""
+def show(ref: str, limit: int, is_file: bool, as_json: bool) -> None:
+    """Show what REF covers: the snapshot whose digest begins so, or the table STREAM/TABLE or STREAM/TABLE@VERSION.
+
+    With --file, REF is a file's key, path or the beginning of its sha256.
+    """
     stack = current_stack()
+    if is_file:
+        return show_file(stack, ref, as_json)
     named = table_ref(ref)
     if named is not None:
         opened = open_table(stack.s3, named)
         found, versions = summary(opened), newest_versions(opened, 1 if named.version is not None else limit)
         data = msgspec.to_builtins(found) | {"versions": msgspec.to_builtins(versions)}
-        emit(data, as_json, lambda console: render_tables(console, [found], [versions]))
-        return
+        return emit(data, as_json, lambda console: render_tables(console, [found], [versions]))
     store = MinioObjectStore(stack.s3)
     stream, digest = find_snapshot(store, ref)
     snapshot = load_snapshot(store, stream, digest)
@@ -82,7 +88,7 @@ def show(ref: str, limit: int, as_json: bool) -> None:
         "schema": msgspec.to_builtins(schema),
         "trained": msgspec.to_builtins(trained),
     }
-    emit(data, as_json, lambda console: render_snapshot(console, digest, snapshot, trained))
+    return emit(data, as_json, lambda console: render_snapshot(console, digest, snapshot, trained))
 
 
 def _streams(stack: StackInfo, stream: str | None, with_snapshots: set[str]) -> list[str]:

@@ -17,3 +17,8 @@ def model_state(client: RegistryClient, name: str) -> ModelState:
         return msgspec.convert(known | {"standings": standings}, type=ModelState)
     except msgspec.ValidationError as exc:
         raise TransientError(f"the registry's answer is not understood: {exc}") from exc
+
+
+def all_models(client: RegistryClient) -> list[ModelState]:
+    """Every model that the registry knows."""
+    return [model_state(client, found["model"]) for found in client.get("/models")]

@@ -45,12 +45,20 @@ def list_models(as_json: bool) -> None:
 
 @models.command()
 @click.argument("name")
+@click.argument("version", type=click.IntRange(1), required=False)
 @as_json_option
 @one_line_errors
-def show(name: str, as_json: bool) -> None:
-    """Versions of NAME, and where its aliases point."""
+def show(name: str, version: int | None, as_json: bool) -> None:
+    """Versions of NAME, and where its aliases point; or VERSION back to bytes and forward to its predictions.
+
+    Exit code 1 if something that VERSION was made from is gone or changed.
+    """
+    if version is not None:
+        from driftloop.cli.model_lineage import show_version
+
+        return show_version(name, version, as_json)
     model = registry_client().get(f"/models/{checked(name)}")
-    emit(model, as_json, lambda console: _show(console, model))
+    return emit(model, as_json, lambda console: _show(console, model))
 
 
 @models.command()

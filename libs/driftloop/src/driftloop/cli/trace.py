@@ -9,12 +9,11 @@ from rich.console import Console
 
 from driftloop.cli.context import current_stack
 from driftloop.cli.errors import one_line_errors
-from driftloop.cli.model_state import model_state
+from driftloop.cli.model_state import all_models
 from driftloop.cli.moments import moment
 from driftloop.cli.output import emit, table
 from driftloop.cli.registry_client import RegistryClient
 from driftloop.errors import UserError
-from driftloop.loop.registry_state import ModelState
 
 if TYPE_CHECKING:
     from driftloop.lineage.links import Link
@@ -39,7 +38,7 @@ def trace(event_id: str, when: str | None, every_file: bool, as_json: bool) -> N
     _check(event_id)
     stack = current_stack()
     with ThreadPoolExecutor(1) as pool:
-        known = pool.submit(_models, stack.registry_url)  # asked while the lake's modules are imported
+        known = pool.submit(all_models, RegistryClient(stack.registry_url))  # asked while the lake's modules are imported
         from driftloop.adapters.s3 import MinioObjectStore
         from driftloop.lineage import trace as lineage
 
@@ -61,11 +60,6 @@ def _check(event_id: str) -> None:
         raise UserError("the event id is not readable text in this terminal's encoding") from exc
     if not 0 < size <= MAX_ID_BYTES:
         raise UserError(f"an event id has 1 to {MAX_ID_BYTES:,} bytes")
-
-
-def _models(url: str) -> list[ModelState]:
-    client = RegistryClient(url)
-    return [model_state(client, found["model"]) for found in client.get("/models")]
 
 
 def show_links(console: Console, links: "list[Link] | tuple[Link, ...]", title: str) -> None:

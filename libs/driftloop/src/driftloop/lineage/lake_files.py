@@ -1,4 +1,4 @@
-"""Live files of a table with what their statistics say, read without the rest of the lake's machinery: a trace has a second."""
+"""Live inferences files with what their statistics say, read without the rest of the lake's machinery: a trace has a second."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -23,19 +23,21 @@ class LiveFile(NamedTuple):
     end: datetime | None
     first_version: int | None
     last_version: int | None
+    unscored: int | None
 
 
-_COLUMNS = {
-    "path": None,
-    "size_bytes": None,
-    "num_records": None,
-    "min.event_id": None,
-    "max.event_id": None,
-    "min.event_time": None,
-    "max.event_time": None,
-    "min.model_version": None,
-    "max.model_version": None,
-}
+_COLUMNS = (
+    "path",
+    "size_bytes",
+    "num_records",
+    "min.event_id",
+    "max.event_id",
+    "min.event_time",
+    "max.event_time",
+    "min.model_version",
+    "max.model_version",
+    "null_count.model_version",
+)
 
 
 def open_inferences(s3: S3Settings, stream: str) -> DeltaTable:
