@@ -11,6 +11,7 @@ model = "{stream}"
 [stream]
 name = "{stream}"
 split_salt = "{split_salt}"
+version = {version}
 
 [features]
 {features}
@@ -26,6 +27,6 @@ every = "1h"
 
 
 def sample_project(schema: StreamSchema, split_salt: str = "driftloop") -> Project:
-    features = "\n".join(f'{f.name} = "{f.type}"' for f in schema.features)
-    config = _CONFIG.format(stream=schema.stream, split_salt=split_salt, features=features, target=schema.target)
+    features = "\n".join(f'{f.name} = {{ type = "{f.type}", required = {str(f.required).lower()} }}' for f in schema.features)
+    config = _CONFIG.format(stream=schema.stream, split_salt=split_salt, features=features, target=schema.target, version=schema.version)
     return parse_project({CONFIG_FILE: config.encode(), PIPELINE_FILE: b"def build():\n    raise NotImplementedError\n"}, where="sample")

@@ -5,12 +5,15 @@ import pyarrow.compute as pc
 import pytest
 from deltalake import DeltaTable
 from tests.support.lake_rows import flush_of, lake_inferences
+from tests.support.sample_project import sample_project
 from tests.support.traffic import event_id, event_time
 
 from driftloop.contracts.rows import Feature, lake_schema
 from driftloop.errors import ConfigurationError, ObjectNotFound
 from driftloop.lake.commit import commit, store_files
 from driftloop.lake.delta import CONFIGURATION
+from driftloop.lake.pinning import pin
+from driftloop.lake.snapshot import read_snapshot
 from driftloop.lake.table import LakeTable
 
 
@@ -84,7 +87,27 @@ def test_a_table_of_an_earlier_program_gets_todays_configuration_once(settings, 
     assert table.version == LakeTable.open(settings, schema.stream, "inferences", wanted).version == 1
 
 
-def test_a_feature_that_changes_its_type_is_refused_by_name(table, settings, schema):
-    other = type(schema)(stream=schema.stream, features=(Feature(name="amount", type="category"),), target=schema.target)
-    with pytest.raises(ConfigurationError, match=r"'amount' is double there and string"):
+def test_a_feature_that_changes_its_type_gets_a_column_more_and_no_value_is_converted(table, settings, schema, store):
+    _, kind, night = schema.features
+    retyped = Feature(name="amount", type="category")
+    other = type(schema)(stream=schema.stream, features=(retyped, kind, night), target=schema.target, version=2)
+    again = LakeTable.open(settings, schema.stream, "inferences", lake_schema(other, "inferences"))
+    rows = lake_inferences(schema, 0, 30, 40)
+    rows = rows.drop_columns(["amount"]).append_column("amount__category", pa.array([f"a{n}" for n in range(10)]))
+    flush = flush_of(rows, 0, 30, 40)
+    store_files(store, again, flush)
+    commit(again, store, flush)
+    found = again.read(["amount", "amount__category"])
+    assert (found["amount"].null_count, found["amount__category"].null_count) == (10, 30)
+    assert LakeTable.open(settings, schema.stream, "inferences", lake_schema(other, "inferences")).version == again.version
+    labels = LakeTable.open(settings, schema.stream, "labels", lake_schema(schema, "labels"))
+    _, snapshot = pin(store, sample_project(other), again, labels, start=None, end=event_time(1000))
+    pinned = read_snapshot(store, snapshot, other, columns=["amount", "kind"], keep_unlabelled=True)
+    assert pinned["amount"].to_pylist() == [None] * 30 + [f"a{n}" for n in range(10)]
+    assert pinned["kind"].null_count < 40
+
+
+def test_a_target_that_changes_its_type_is_refused_by_name(table, settings, schema):
+    other = type(schema)(stream=schema.stream, features=schema.features, target=type(schema.target)(name="late", type="number"))
+    with pytest.raises(ConfigurationError, match="'prediction' is bool there and double"):
         LakeTable.open(settings, schema.stream, "inferences", lake_schema(other, "inferences"))

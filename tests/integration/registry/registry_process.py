@@ -12,8 +12,10 @@ from typing import Any, NamedTuple
 
 import httpx
 import msgspec
+from tests.support.sample_project import sample_project
+from tests.support.traffic import small_schema
 from tests.support.waiting import wait_until
-from tests.unit.loop.registry_commands import digest, pins
+from tests.unit.loop.registry_commands import pins
 
 from driftloop.adapters.kafka import Producer, Publisher, create_topics, read_topic
 from driftloop.adapters.s3 import MinioObjectStore
@@ -46,11 +48,11 @@ class World(NamedTuple):
     model: str
 
     def project_body(self, **changes: Any) -> dict[str, Any]:
-        data = f"archive of {self.model}".encode()
-        archive = hashlib.sha256(data).hexdigest()
-        self.store.put(f"projects/{self.model}/{archive}.zip", data)
+        project = sample_project(small_schema(self.model))
+        archive = project.digest()
+        self.store.put(f"projects/{self.model}/{archive}.zip", project.archive())
         body = {"project": self.model, "stream": self.model, "model": self.model, "archive": archive}
-        body |= {"schema_fingerprint": digest("schema"), "promotion": {"min_rows": 100}, "actor": "a person", "reason": "up"}
+        body |= {"schema_fingerprint": project.schema.fingerprint(), "promotion": {"min_rows": 100}, "actor": "a person", "reason": "up"}
         return body | changes
 
     def store_model(self, request_id: str) -> str:

@@ -1,12 +1,16 @@
 """The registry's HTTP contract, on a real broker and a real store."""
 
+import hashlib
 import socket
 import time
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 
+import msgspec
 import pytest
 from tests.integration.registry.registry_process import make_world, registry
+from tests.support.sample_project import sample_project
+from tests.support.traffic import small_schema
 from tests.unit.loop.registry_commands import digest, measured
 
 
@@ -67,6 +71,39 @@ def test_project_whose_archive_is_not_stored_is_refused(model):
 
     assert response.status_code == 422
     assert response.json()["field"] == "archive"
+
+
+def test_archive_that_is_no_project_or_another_one_is_refused(model):
+    world, running = model
+    data = b"PK no archive"
+    archive = hashlib.sha256(data).hexdigest()
+    world.store.put(f"projects/{world.model}/{archive}.zip", data)
+
+    no_project = running.client.post("/projects", json=world.project_body(archive=archive))
+    another = running.client.post("/projects", json=world.project_body(schema_fingerprint=digest("other")))
+
+    assert [r.status_code for r in (no_project, another)] == [422, 422]
+    assert "no project's archive" in no_project.json()["error"]
+    assert "with the schema" in another.json()["error"]
+
+
+def test_project_that_breaks_its_streams_schema_is_refused_with_the_way_out(model):
+    world, running = model
+    schema = small_schema(world.model)
+
+    def registered(features, version=1):
+        project = sample_project(msgspec.structs.replace(schema, features=features, version=version))
+        world.store.put(f"projects/{world.model}/{project.digest()}.zip", project.archive())
+        body = world.project_body(archive=project.digest(), schema_fingerprint=project.schema.fingerprint())
+        return running.client.post("/projects", json=body)
+
+    refused, declared = registered(schema.features[1:]), registered(schema.features[1:], version=2)
+
+    assert refused.status_code == 409
+    assert "feature 'amount' was removed" in refused.json()["reason"]
+    assert "version = 2" in refused.json()["reason"]
+    assert declared.status_code == 201
+    assert registered(schema.features, version=1).status_code == 409
 
 
 def test_completed_training_becomes_a_version_and_champion(two_versions):

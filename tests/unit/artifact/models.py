@@ -9,6 +9,7 @@ from sklearn.preprocessing import OrdinalEncoder
 
 from driftloop.artifact.scoring import target_values, to_frame
 from driftloop.contracts.rows import Feature, StreamSchema, Target
+from driftloop.project import Project, parse_project
 
 SCHEMA = StreamSchema(
     stream="shop",
@@ -63,3 +64,24 @@ def forest() -> Pipeline:
 def fitted(pipeline: Pipeline, n: int = 400, schema: StreamSchema = SCHEMA) -> Pipeline:
     table = rows(n)
     return pipeline.fit(to_frame(table, schema), target_values(table.column("label"), schema))
+
+
+def project() -> Project:
+    """A project with this schema."""
+    features = "\n".join(f'{f.name} = "{f.type}"' for f in SCHEMA.features)
+    config = f"""
+[project]
+name = "shop"
+model = "buyers"
+[stream]
+name = "shop"
+[features]
+{features}
+[target]
+name = "bought"
+type = "boolean"
+metric = "roc_auc"
+[windows]
+every = "7d"
+"""
+    return parse_project({"driftloop.toml": config.encode(), "pipeline.py": b"def build():\n    raise NotImplementedError\n"}, "test")

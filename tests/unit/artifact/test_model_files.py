@@ -1,4 +1,5 @@
 import msgspec
+import pyarrow as pa
 import pytest
 from tests.unit.artifact import models
 
@@ -6,7 +7,9 @@ from driftloop.adapters.memory import MemoryStore
 from driftloop.artifact import skops_file
 from driftloop.artifact.model_files import Manifest, load_model, model_key, store_model, stored_files
 from driftloop.contracts.parts import TrainingPins
+from driftloop.contracts.rows import Feature
 from driftloop.errors import IntegrityError, ObjectNotFound
+from driftloop.project import archive_key
 
 PINS = TrainingPins(
     snapshot="a" * 64,
@@ -98,3 +101,50 @@ def test_a_manifest_that_does_not_describe_the_files_is_not_stored(contents, man
     with pytest.raises(ValueError, match="does not describe"):
         store_model(store, manifest, contents | {"card.md": b"another"})
     assert not list(store.list(""))
+
+
+EXTRA = Feature(name="extra", type="number", required=False)
+
+
+@pytest.fixture
+def trained(contents, manifest):
+    """A store with a version and the archive of the project that it was trained with; the version's digest."""
+    project = models.project()
+    store = MemoryStore()
+    store.put(archive_key("shop", project.digest()), project.archive())
+    pins = msgspec.structs.replace(PINS, project=project.digest())
+    return store, store_model(store, msgspec.structs.replace(manifest, pins=pins), contents)
+
+
+def test_a_version_of_an_earlier_schema_scores_rows_that_have_all_its_features(trained):
+    store, digest = trained
+    wider = msgspec.structs.replace(models.SCHEMA, features=(EXTRA, *models.SCHEMA.features))
+    loaded = load_model(store, "buyers", digest, wider, (), project="shop")
+    rows = models.rows(10)
+    before = load_model(store, "buyers", digest, models.SCHEMA, ()).scorer.score(rows)
+    assert loaded.scorer.score(rows.add_column(0, "extra", pa.nulls(10, pa.float64()))) == before
+
+
+@pytest.mark.parametrize(
+    ("features", "said"),
+    [
+        (models.SCHEMA.features[1:], "'price' is no longer sent"),
+        ((Feature(name="price", type="category"), *models.SCHEMA.features[1:]), "'price' was a number and is a category now"),
+    ],
+)
+def test_a_version_whose_features_are_gone_or_retyped_is_refused(trained, features, said):
+    store, digest = trained
+    with pytest.raises(IntegrityError, match=said):
+        load_model(store, "buyers", digest, msgspec.structs.replace(models.SCHEMA, features=features), (), project="shop")
+
+
+def test_an_earlier_schema_is_believed_only_from_the_archive_that_was_pinned(trained):
+    store, digest = trained
+    wider = msgspec.structs.replace(models.SCHEMA, features=(*models.SCHEMA.features, EXTRA))
+    [archive] = store.list("projects/")
+    store.put(archive.key, store.get(archive.key) + b"x")
+    with pytest.raises(IntegrityError, match="not the ones"):
+        load_model(store, "buyers", digest, wider, (), project="shop")
+    store.delete(archive.key)
+    with pytest.raises(IntegrityError, match="archive is gone"):
+        load_model(store, "buyers", digest, wider, (), project="shop")

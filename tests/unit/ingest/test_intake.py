@@ -11,8 +11,8 @@ from tests.support.traffic import START, Traffic, event_time, inference_rows, sm
 from driftloop.adapters.memory import FixedClock, MemoryBroker
 from driftloop.contracts.arrow_codec import encode_table
 from driftloop.contracts.headers import ARROW, RequestRange, range_header
-from driftloop.contracts.rows import label_schema
-from driftloop.errors import GapError
+from driftloop.contracts.rows import inference_schema, label_schema
+from driftloop.errors import GapError, TransientError
 from driftloop.ports import Record, TopicPartition
 from driftloop_ingest.buffer import Buffer
 from driftloop_ingest.intake import InferenceIntake, LabelIntake
@@ -241,3 +241,34 @@ def test_a_time_at_the_edge_of_the_calendar_is_rejected(time):
     cut = partition.cut()
     assert cut.rows is None
     assert len(cut.rejected) == 1
+
+
+def with_a_feature_of_its_own():
+    """Three requests, from a predictor that knows a feature more."""
+    partition = inferences()
+    rows = inference_rows(SCHEMA, 0, 0, 3).append_column("newer", pa.array([1.0, 2.0, 3.0]))
+    partition.traffic.scored(0, 0, 3, value=encode_table(rows))
+    return partition
+
+
+def test_rows_of_a_newer_project_wait_for_it():
+    partition = with_a_feature_of_its_own()
+
+    def newer():
+        raise TransientError("a newer archive")
+
+    partition.intake = InferenceIntake(SCHEMA, timedelta(0), FixedClock(LATER), newer=newer)
+    with pytest.raises(TransientError):
+        partition.take()
+    assert partition.cut() is None
+    stored = pa.schema([*inference_schema(SCHEMA), pa.field("newer", pa.float64())])
+    partition.intake = InferenceIntake(SCHEMA, timedelta(0), FixedClock(LATER), stored=stored)  # as after the restart
+    partition.take()
+    assert partition.cut().rows["newer"].to_pylist() == [1.0, 2.0, 3.0]
+
+
+def test_rows_of_no_project_are_rejected():
+    partition = with_a_feature_of_its_own()
+    partition.take()
+    [(_, reason)] = partition.cut().rejected
+    assert "newer (double)" in reason

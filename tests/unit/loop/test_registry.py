@@ -16,6 +16,7 @@ from tests.unit.loop.registry_commands import (
 )
 
 from driftloop.contracts.parts import PromotionRules
+from driftloop.contracts.rows import Feature, StreamSchema, Target
 from driftloop.loop.registry import RegistryState, Standing, fold
 
 FIRST_CHAMPION = (register_project(), register_version("r1"), promote("r1", epoch=0))
@@ -243,3 +244,26 @@ def test_fold_stays_cheap_as_the_log_grows():
 
     # ten times the log: about ten times the work; copying the outcomes at each command would make it a hundred
     assert seconds(20_000) < 30 * seconds(2_000)
+
+
+def test_a_project_whose_schema_breaks_the_streams_is_refused_until_it_declares_a_new_version():
+    price, colour = Feature(name="price", type="number"), Feature(name="colour", type="category")
+    target = Target(name="bought", type="boolean")
+
+    def registered(command_id, *features, version=1):
+        schema = StreamSchema(stream="shop", features=features, target=target, version=version)
+        return msgspec.structs.replace(register_project(command_id, archive=command_id), stream_schema=schema)
+
+    state, outcomes = folded(
+        register_project("before", archive="before"),  # by a program that did not say its schema
+        registered("first", price, colour),
+        registered("optional", price, colour, Feature(name="size", type="number", required=False)),
+        registered("removed", price, colour),
+        registered("declared", price, version=2),
+        registered("back", price, colour),
+    )
+    assert [o.accepted for o in outcomes] == [True, True, True, False, True, False]
+    assert "'size' was removed" in outcomes[3].reason
+    assert "version = 2" in outcomes[3].reason
+    assert "cannot go back" in outcomes[5].reason
+    assert state.models["flights"].project.archive == digest("declared")

@@ -206,3 +206,20 @@ def test_lateness_holds_windows_open():
     lenient.take(1, *message(make_rows(PROJECT, [at(0.5), at(1.5)], first_request=2), 2))
     [sketch] = lenient.take_sketches()
     assert (sketch.rows, sketch.late_rows) == (2, 0)
+
+
+def test_messages_of_predictors_with_other_schemas_are_counted_by_the_profile_of_their_version():
+    rows = make_rows(PROJECT, [at(0.1)] * 50)
+    newer = rows.append_column("extra", pa.array(["x"] * 50)).append_column("strange", pa.array([b"x"] * 50))
+    older = make_rows(PROJECT, [at(0.2)] * 20, version=None).drop_columns(["country"])
+    fold, plain = new_fold(), new_fold()
+    fold.take(0, *message(newer.drop_columns(["strange"]), 0))
+    plain.take(0, *message(rows, 0))
+    assert fold.take(1, *message(older, 50)) == 20
+    with pytest.raises(InvalidMessage, match="strange"):
+        fold.take(2, *message(newer, 70))
+    for each, requests in ((fold, 70), (plain, 50)):
+        each.take(each.next_offset, *message(make_rows(PROJECT, []), requests, requests, watermark=at(1)))
+    [counted], [expected] = fold.take_sketches(), plain.take_sketches()
+    assert counted.rows == 70
+    assert counted.sketches == expected.sketches

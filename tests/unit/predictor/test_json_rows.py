@@ -122,8 +122,8 @@ def arrow(**changes: object) -> bytes:
 
 
 def test_an_arrow_batch_takes_its_entities_from_the_key() -> None:
-    assert DECODER.decode_arrow(arrow(entity=None), b"key").column("entity").to_pylist() == ["key"]
-    assert DECODER.decode_arrow(arrow(entity=None), None).column("entity").to_pylist() == ["e0"]
+    assert DECODER.decode_arrow(arrow(entity=None), b"key").rows.column("entity").to_pylist() == ["key"]
+    assert DECODER.decode_arrow(arrow(entity=None), None).rows.column("entity").to_pylist() == ["e0"]
 
 
 @pytest.mark.parametrize(
@@ -145,3 +145,11 @@ def test_arrow_times_that_no_calendar_holds_are_refused() -> None:
     far = table.set_column(1, table.schema.field(1), pa.array([2**62], pa.int64()).cast(table.schema.field(1).type))
     with pytest.raises(InvalidMessage, match="'event_time' is not between the years 1 and 9999"):
         DECODER.decode_arrow(encode_table(far), None)
+
+
+def test_arrow_columns_of_a_newer_producer_are_ignored_and_counted() -> None:
+    table = pa.Table.from_pylist([request(0) | {"event_time": START}], schema=request_schema(SCHEMA))
+    found = DECODER.decode_arrow(encode_table(table.append_column("newer", pa.array([1]))), None)
+    assert found.rows.column_names == table.column_names
+    assert found.unknown_field_rows == 1
+    assert DECODER.decode_arrow(encode_table(table), None).unknown_field_rows == 0

@@ -2,13 +2,14 @@ import subprocess
 import sys
 
 import msgspec
+import pyarrow as pa
 import pytest
 from tests.unit.training import jobs
 
 from driftloop.artifact import skops_file
 from driftloop.profile.reference import Profile
 from driftloop.training.environment import child_variables, environment_digest
-from driftloop.training.job import RESULT_FILE
+from driftloop.training.job import JOB_FILE, RESULT_FILE, write_json
 
 FILES = ("model.skops", "profile.json", "card.md", "lineage.json")
 
@@ -148,3 +149,17 @@ def test_the_environment_has_one_digest_in_every_process_and_another_with_other_
         return environment_digest(msgspec.json.decode(out))
 
     assert digest(1) == digest(1) != digest(2)
+
+
+def test_a_champion_of_an_earlier_schema_is_compared_on_the_features_that_it_knows(first, tmp_path):
+    champion = (first[0] / "model.skops").read_bytes()
+    wider = jobs.project(
+        config=jobs.CONFIG.replace('colour = "category"', 'colour = "category"\nsize = { type = "number", required = false }')
+    )
+    table = jobs.rows(windows=6, seed=1)
+    table = table.append_column("size", pa.array([None] * 900 + [float(n % 7) for n in range(900)], pa.float64()))
+    job = jobs.prepare(tmp_path / "job", wider, table, jobs.window(5), champion)
+    write_json(tmp_path / "job" / JOB_FILE, msgspec.structs.replace(job, champion_features=("price", "colour")))
+    measured = jobs.run(tmp_path / "job").trained.measurements
+    assert measured.champion_version == 7
+    assert measured.champion > 0.8

@@ -14,7 +14,7 @@ import msgspec
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from driftloop.contracts.arrow_codec import decode_table
+from driftloop.contracts.arrow_codec import decode_table, schema_in
 from driftloop.contracts.parts import Time
 from driftloop.contracts.rows import FeatureType, StreamSchema, request_schema
 from driftloop.errors import InvalidMessage
@@ -37,6 +37,13 @@ class DecodedRows(NamedTuple):
     accepted: list[int]
     rejected: list[tuple[int, str]]  # with a reason that a person understands
     unknown_field_rows: int  # accepted rows that carried fields which the schema does not name
+
+
+class ArrowRows(NamedTuple):
+    """The rows of one Arrow message; ``unknown_field_rows`` as above."""
+
+    rows: pa.Table
+    unknown_field_rows: int
 
 
 class RowDecoder:
@@ -78,9 +85,10 @@ class RowDecoder:
         except (*_UNDECODABLE, InvalidMessage, ValueError, OverflowError):
             return self._one_by_one(values, keys)
 
-    def decode_arrow(self, data: bytes | None, key: bytes | None) -> pa.Table:
+    def decode_arrow(self, data: bytes | None, key: bytes | None) -> ArrowRows:
         """The rows of one Arrow message. Raises InvalidMessage for the message as a whole."""
-        table = decode_table(data, self.schema, optional=self._optional)
+        table = decode_table(data, self.schema, optional=self._optional, ignore_unknown=True)
+        unknown = bool(set(schema_in(data).names) - set(self.schema.names))
         for name in self._numbers:
             column = table.column(name)
             if not pc.all(pc.is_finite(column), min_count=0).as_py():
@@ -91,7 +99,7 @@ class RowDecoder:
             stand_in = _text(key)
             filled = pc.fill_null(entity, stand_in) if stand_in else pc.coalesce(entity, table.column("event_id"))
             table = table.set_column(table.schema.get_field_index("entity"), self.schema.field("entity"), filled)
-        return table
+        return ArrowRows(table, table.num_rows if unknown else 0)
 
     def _one_by_one(self, values: Sequence[Any], keys: Sequence[bytes | None]) -> DecodedRows:
         rows: list[Any] = []

@@ -6,10 +6,11 @@ import tomllib
 import zipfile
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import msgspec
 
+from driftloop.contracts.evolution import clashes
 from driftloop.contracts.names import NAME_PATTERN, Name, is_name
 from driftloop.contracts.parts import Window
 from driftloop.contracts.rows import RESERVED, Feature, FeatureType, StreamSchema, Target
@@ -31,6 +32,7 @@ class _StreamTable(msgspec.Struct, forbid_unknown_fields=True):
     split_key: str = "entity"
     split_salt: str = "driftloop"
     allowed_lateness: str = "0s"
+    version: Annotated[int, msgspec.Meta(ge=1)] = 1
 
 
 class _FeatureTable(msgspec.Struct, forbid_unknown_fields=True):
@@ -140,12 +142,19 @@ def _check(file: _File, files: dict[str, bytes]) -> Project:
             raise _Problem(
                 f"features.{name}", f"{name!r} cannot be a feature's name: use letters, digits and _, and none of {sorted(RESERVED)}"
             )
+        if clashes(name):
+            raise _Problem(f"features.{name}", f"{name!r} is how the lake calls a feature that changed its type: use another name")
         features.append(
             Feature(name=name, type=value) if isinstance(value, str) else Feature(name=name, type=value.type, required=value.required)
         )
     if file.target.name in file.features:
         raise _Problem(f"features.{file.target.name}", "the target is also a feature: the model would see the answer")
-    schema = StreamSchema(stream=file.stream.name, features=tuple(features), target=Target(name=file.target.name, type=file.target.type))
+    schema = StreamSchema(
+        stream=file.stream.name,
+        features=tuple(features),
+        target=Target(name=file.target.name, type=file.target.type),
+        version=file.stream.version,
+    )
     if not is_name(f"{file.stream.name}"):
         raise _Problem("stream.name", f"a name matches {NAME_PATTERN}")
     allowed = METRICS[schema.target.task]

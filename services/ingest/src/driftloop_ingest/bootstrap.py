@@ -1,11 +1,14 @@
 """The one place that builds ingest."""
 
 from collections.abc import Mapping, Sequence
+from contextlib import closing
 from functools import partial
 from typing import Any
 
+import pyarrow as pa
+
 from driftloop.adapters.follower import RegistryFollower
-from driftloop.adapters.kafka import GroupConsumer, Producer, Publisher, partitions_of, topic_id
+from driftloop.adapters.kafka import AssignedConsumer, GroupConsumer, Producer, Publisher, partitions_of, topic_id
 from driftloop.adapters.memory import SystemClock
 from driftloop.adapters.renewed import RenewedProducer
 from driftloop.adapters.s3 import MinioObjectStore
@@ -22,6 +25,7 @@ from driftloop.startup import check_surroundings
 from driftloop.telemetry import HealthServer, configure_logging
 from driftloop_ingest.handlers import IngestHandler
 from driftloop_ingest.intake import InferenceIntake, LabelIntake
+from driftloop_ingest.newer_project import NewerProject
 from driftloop_ingest.settings import flush_limits, upkeep_times
 from driftloop_ingest.table_writer import Outputs, TableWriter
 from driftloop_ingest.upkeep import Upkeep
@@ -46,10 +50,18 @@ def run(stop: Stop) -> None:
         return
     follower.subscribe(lambda state: restart_on_new_archive(state, project, stop))
     restart_on_new_archive(follower.state(), project, stop)
-    serve(project, settings, env, store, stop, health)
+    serve(project, follower, settings, env, store, stop, health)
 
 
-def serve(project: Project, settings: ServiceSettings, env: Environment, store: MinioObjectStore, stop: Stop, health: "Health") -> None:
+def serve(
+    project: Project,
+    follower: RegistryFollower,
+    settings: ServiceSettings,
+    env: Environment,
+    store: MinioObjectStore,
+    stop: Stop,
+    health: "Health",
+) -> None:
     """Fill the project's two tables until a stop is requested."""
     stream, bootstrap, clock = project.stream, settings.kafka_bootstrap, SystemClock()
     stream_topics = topics.stream_topics(stream, partitions_of(bootstrap, topics.inferences(stream)))
@@ -66,9 +78,12 @@ def serve(project: Project, settings: ServiceSettings, env: Environment, store: 
     writer = partial(TableWriter, outputs=outputs, limits=flush_limits(env), give_up=give_up)
     inferences = LakeTable.open(settings.s3, stream, "inferences", lake_schema(project.schema, "inferences"))
     labels = LakeTable.open(settings.s3, stream, "labels", lake_schema(project.schema, "labels"))
+    stored = pa.schema([field for field in inferences.schema if field.name not in ("partition", "offset")])
+    newer = NewerProject(project, follower, partial(_log_end, bootstrap, settings.instance)).wait_for_restart
+    intake = InferenceIntake(project.schema, project.allowed_lateness, clock, stored=stored, newer=newer)
     handler = IngestHandler(
         [
-            writer(inferences, topics.inferences(stream), InferenceIntake(project.schema, project.allowed_lateness, clock)),
+            writer(inferences, topics.inferences(stream), intake),
             writer(labels, topics.labels(stream), LabelIntake(project.schema, project.allowed_lateness, clock)),
         ],
         beginning_offsets=beginning_offsets,
@@ -90,6 +105,12 @@ def serve(project: Project, settings: ServiceSettings, env: Environment, store: 
     upkeep.start(stop)
     worker.run(consumer)
     producer.close()
+
+
+def _log_end(bootstrap: str, instance: str) -> int:
+    tp = TopicPartition(topics.REGISTRY_LOG, 0)
+    with closing(AssignedConsumer(bootstrap, [tp], client_id=f"{instance}-registry-end")) as consumer:
+        return consumer.end_offsets([tp])[tp]
 
 
 class Health:

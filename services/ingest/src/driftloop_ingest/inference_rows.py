@@ -5,11 +5,12 @@ from typing import NamedTuple
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from driftloop.contracts.arrow_codec import MAX_ROWS, decode_table
+from driftloop.contracts.arrow_codec import MAX_ROWS, decode_table, schema_in
 from driftloop.contracts.headers import RequestRange, request_range, watermark
-from driftloop.contracts.rows import StreamSchema, inference_schema
+from driftloop.contracts.rows import RESERVED, StreamSchema, inference_schema
 from driftloop.errors import InvalidMessage
 from driftloop.ports import Record
+from driftloop_ingest.feature_columns import FeatureColumns
 from driftloop_ingest.times import check_times
 
 
@@ -21,19 +22,24 @@ class InferenceMessage(NamedTuple):
 
 
 class InferenceDecoder:
-    """Decodes the messages of one stream. Features that an older writer did not know are null."""
+    """Decodes the messages of one stream into rows of its table, whose columns are ``stored`` (default: the schema's).
 
-    def __init__(self, schema: StreamSchema) -> None:
-        self._schema = inference_schema(schema)
-        self._optional = frozenset(schema.feature_names)
+    Writers may be of any schema that the table has columns for. Features that one did not know are null.
+    """
+
+    def __init__(self, schema: StreamSchema, stored: pa.Schema | None = None) -> None:
+        own = inference_schema(schema)
+        fixed = pa.schema([field for field in own if field.name in RESERVED])
+        self._columns = FeatureColumns(fixed, own if stored is None else stored)
 
     def decode(self, record: Record) -> InferenceMessage:
-        """Raises InvalidMessage."""
+        """Raises InvalidMessage; UnknownFeatures when nothing else is known to be wrong."""
         claimed = claimed_range(record)
         mark = watermark(record.headers)
         if not record.value and (claimed is not None or mark is not None):
             return InferenceMessage(None, claimed)
-        rows = decode_table(record.value, self._schema, optional=self._optional)
+        found = schema_in(record.value)
+        rows = self._columns.arranged(decode_table(record.value, self._columns.expected(found)), found)
         for name in ("event_time", "scored_at"):
             check_times(rows.column(name), name)
         _check_offsets(rows.column("request_offset"), claimed)

@@ -4,6 +4,7 @@ from collections.abc import Callable, Sequence
 from datetime import timedelta
 from typing import Protocol
 
+import pyarrow as pa
 import pyarrow.compute as pc
 
 from driftloop import metrics
@@ -14,6 +15,7 @@ from driftloop.errors import InvalidMessage
 from driftloop.lake.cursors import request_app_id
 from driftloop.ports import Clock, Record
 from driftloop_ingest.buffer import Buffer
+from driftloop_ingest.feature_columns import UnknownFeatures
 from driftloop_ingest.inference_rows import InferenceDecoder, claimed_range
 from driftloop_ingest.label_rows import LabelDecoder, is_arrow
 from driftloop_ingest.request_ranges import accepted
@@ -35,8 +37,18 @@ class Intake(Protocol):
 class InferenceIntake:
     """Trims what the lake has, stops at a gap, and accounts for every request."""
 
-    def __init__(self, schema: StreamSchema, lateness: timedelta, clock: Clock) -> None:
-        self._decoder = InferenceDecoder(schema)
+    def __init__(
+        self,
+        schema: StreamSchema,
+        lateness: timedelta,
+        clock: Clock,
+        *,
+        stored: pa.Schema | None = None,
+        newer: Callable[[], None] = lambda: None,
+    ) -> None:
+        """``stored``: the table's columns, but for partition and offset. ``newer`` is called for rows with features that it
+        does not have; it raises TransientError if they are of a newer project."""
+        self._decoder, self._newer = InferenceDecoder(schema, stored), newer
         self._requests = topics.requests(schema.stream)
         self._lateness, self._clock = lateness, clock
 
@@ -55,6 +67,8 @@ class InferenceIntake:
             rows, claimed = self._decoder.decode(record)
             mark = watermark(record.headers)
         except InvalidMessage as exc:
+            if isinstance(exc, UnknownFeatures):
+                self._newer()
             self._reject(record, str(exc), buffer, cursor)
             return False
         if claimed is not None:

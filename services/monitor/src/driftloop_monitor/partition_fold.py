@@ -6,11 +6,11 @@ from datetime import datetime
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from driftloop.contracts.arrow_codec import decode_table
+from driftloop.contracts.arrow_codec import decode_table, schema_in
 from driftloop.contracts.events import WindowSketched
 from driftloop.contracts.headers import Headers, RequestRange, request_range, watermark
 from driftloop.contracts.parts import Window
-from driftloop.contracts.rows import inference_schema
+from driftloop.contracts.rows import ARROW_TYPES, RESERVED, inference_schema
 from driftloop.errors import GapError, InvalidMessage
 from driftloop.profile.sketch import Counter
 from driftloop.project import Project
@@ -22,6 +22,8 @@ from driftloop_monitor.window_rows import WindowRows, latest
 KEPT_CLOSED_WINDOWS = 3  # late rows of these give a correction; of older ones they are only counted
 MAX_WINDOWS = 400  # kept at once; bounds the state however far into the future a stranger's rows reach
 MAX_EMPTY_WINDOWS = 100  # sent when a watermark jumps; the reader takes a later window for the closing of earlier ones
+
+_FEATURE_TYPES = frozenset(ARROW_TYPES.values())
 
 
 class ProfileNeeded(Exception):
@@ -46,6 +48,7 @@ class PartitionFold:
         self.partition, self._partitions = partition, partitions
         self._project, self._counter_of = project, counter_of
         self._schema = inference_schema(project.schema)
+        self._fixed = [field for field in self._schema if field.name in RESERVED]
         self._plan = WindowRows(project.windows)
         self._state = state
         self._windows: dict[int, OpenWindow] = {}
@@ -130,7 +133,11 @@ class PartitionFold:
     def _read(self, value: bytes | None, *, has_meaning: bool) -> pa.Table:
         if not value and has_meaning:
             return self._schema.empty_table()
-        return decode_table(value, self._schema)
+        found = schema_in(value)
+        if found.equals(self._schema):
+            return decode_table(value, self._schema)
+        # of a predictor with an earlier or a newer schema: the model that scored the rows knows only features that are there
+        return decode_table(value, pa.schema([*self._fixed, *(f for f in found if f.name not in RESERVED and f.type in _FEATURE_TYPES)]))
 
     def _add(self, parts: list[CountedPart]) -> None:
         for index, n_rows, version, counted in parts:

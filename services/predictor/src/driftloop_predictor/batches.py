@@ -123,12 +123,13 @@ class _Taken:
 
     def take_arrow(self, record: Record, decoder: RowDecoder) -> None:
         try:
-            table = decoder.decode_arrow(record.value, record.key)
+            table, unknown = decoder.decode_arrow(record.value, record.key)
         except InvalidMessage as exc:
             self.rejected.append((record, str(exc)))
             return
         self.tables.append(table)
         self.offsets += [record.offset] * table.num_rows
+        self.unknown_field_rows += unknown
 
     def take_watermark(self, records: Sequence[Record]) -> Sequence[Record]:
         """The messages that hold rows: all, unless the last one is a watermark only."""

@@ -114,7 +114,9 @@ class ModelFollower:
 
     def _load(self, store: ObjectStore, manifest: str) -> "_Loaded":
         started, project, reads = time.monotonic(), self._project, Reads(store)
-        model = load_model(cast(ObjectStore, reads), project.model, manifest, project.schema, project.training.trusted_types)
+        model = load_model(
+            cast(ObjectStore, reads), project.model, manifest, project.schema, project.training.trusted_types, project=project.name
+        )
         model.scorer.score(_one_row(project))  # what is built at the first call is built here
         log.info("model-loaded", model=project.model, manifest=manifest, seconds=round(time.monotonic() - started, 3))
         return _Loaded(model.scorer, reads.objects)

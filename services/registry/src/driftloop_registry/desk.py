@@ -5,6 +5,8 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
 
+import msgspec
+
 from driftloop.contracts.commands import ApproveVersion, DeleteVersion, MoveAlias, RegisterProject, RejectVersion
 from driftloop.errors import TransientError
 from driftloop.loop.registry import ModelState, ModelVersion, Outcome, RegistryReader, RegistryState
@@ -13,7 +15,7 @@ from driftloop_registry.answers import Refused, found, found_version
 from driftloop_registry.command_log import CommandLog
 from driftloop_registry.folded import Folded
 from driftloop_registry.log_end import LogEnd
-from driftloop_registry.stored_models import problem_with_archive, problem_with_model
+from driftloop_registry.stored_models import archived_schema, problem_with_model
 from driftloop_registry.view_keeper import ViewKeeper
 
 ANSWER_SECONDS = 5.0  # for a read, and for a write's outcome; then 503
@@ -55,11 +57,15 @@ class Desk:
             raise TransientError(f"the log's end was not reached within {ANSWER_SECONDS:g} s; read with ?stale=ok") from exc
 
     async def register_project(self, command: RegisterProject) -> Outcome:
-        """Raises Refused when the archive is not in the store."""
-        problem = await self._in_thread(lambda: problem_with_archive(self._store, command.project, command.archive))
-        if problem is not None:
-            raise Refused(422, problem, "archive")
-        return await self._in_thread(lambda: self._commands.append(command))
+        """Raises Refused when the archive is not in the store, or is another project's. The fold compares its schema with the
+        registered one's."""
+        schema, problem = await self._in_thread(
+            lambda: archived_schema(self._store, command.project, command.stream, command.archive, command.schema_fingerprint)
+        )
+        if schema is None:
+            raise Refused(422, problem or "no schema", "archive")
+        whole = msgspec.structs.replace(command, stream_schema=schema)
+        return await self._in_thread(lambda: self._commands.append(whole))
 
     async def move_alias(self, command: MoveAlias) -> Outcome:
         """Raises Refused when there is no such version, or its objects do not verify."""

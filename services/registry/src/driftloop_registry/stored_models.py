@@ -1,14 +1,17 @@
 """Whether the objects that a command names are in the store, byte for byte."""
 
 import hashlib
+import io
 import re
+import zipfile
 
 import msgspec
 
 from driftloop.contracts.names import Digest, is_digest, is_name
-from driftloop.errors import ObjectNotFound
+from driftloop.contracts.rows import StreamSchema
+from driftloop.errors import ObjectNotFound, UserError
 from driftloop.ports import ObjectStore
-from driftloop.project import archive_key
+from driftloop.project import Project, archive_key, open_archive
 
 MAX_MANIFEST_BYTES = 16 * 1024 * 1024
 MAX_FILE_BYTES = 1024 * 1024 * 1024
@@ -54,9 +57,28 @@ def problem_with_model(store: ObjectStore, model: str, request_id: str, manifest
     return None
 
 
-def problem_with_archive(store: ObjectStore, project: str, archive: str) -> str | None:
-    """Why this archive cannot be registered; None when it is there and verifies. Raises TransientError."""
-    return _verified(store, archive_key(project, archive), archive, None, MAX_MANIFEST_BYTES)[1]
+def archived_schema(
+    store: ObjectStore, project: str, stream: str, archive: str, fingerprint: str
+) -> tuple[StreamSchema | None, str | None]:
+    """The schema in a project's archive, or why the archive cannot be registered. Raises TransientError."""
+    data, problem = _verified(store, archive_key(project, archive), archive, None, MAX_MANIFEST_BYTES)
+    if data is None:
+        return None, problem
+    try:
+        schema = _stored_project(data).schema
+    except (UserError, zipfile.BadZipFile, KeyError, NotImplementedError, RuntimeError, OSError, ValueError) as exc:
+        return None, f"{archive_key(project, archive)} is no project's archive: {exc}"
+    if (schema.stream, schema.fingerprint()) != (stream, fingerprint):
+        return None, f"the archive declares the stream {schema.stream} with the schema {schema.fingerprint()}"
+    return schema, None
+
+
+def _stored_project(data: bytes) -> Project:
+    """Our archives are stored uncompressed: what was checked is all that there is to read."""
+    with zipfile.ZipFile(io.BytesIO(data)) as found:
+        if any(entry.compress_type != zipfile.ZIP_STORED for entry in found.infolist()):
+            raise zipfile.BadZipFile("its files are compressed")
+    return open_archive(data)
 
 
 def _verified(store: ObjectStore, key: str, sha256: str, size: int | None, most: int) -> tuple[bytes | None, str | None]:

@@ -6,11 +6,13 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
+from driftloop.contracts.evolution import unscorable
 from driftloop.contracts.names import Digest, is_digest, is_name
 from driftloop.contracts.parts import GateMeasurements, ModelName, Part, TrainingPins
 from driftloop.contracts.rows import StreamSchema
 from driftloop.errors import IntegrityError, ObjectNotFound
 from driftloop.ports import ObjectStore
+from driftloop.project import archive_key, open_archive
 
 if TYPE_CHECKING:
     from driftloop.artifact.scoring import Scorer
@@ -104,15 +106,43 @@ def load_file(store: ObjectStore, manifest: Manifest, digest: str, name: str) ->
     return data
 
 
-def load_model(store: ObjectStore, model: str, manifest: str, schema: StreamSchema, trusted: Sequence[str]) -> LoadedModel:
-    """Fetch, verify and load a version; nothing is parsed before its digest matches.
+def trained_schema(store: ObjectStore, manifest: Manifest, project: str | None, rows: StreamSchema) -> StreamSchema:
+    """The schema that a version was trained under, which must be able to score ``rows``.
 
-    Raises ObjectNotFound when there is no such version, IntegrityError when its bytes are not the ones that were named, it
-    holds types that are not trusted, or it was trained for another schema; TransientError when the store is away.
+    Raises IntegrityError when it is not, or cannot be had; TransientError.
+    """
+    about = f"version {manifest.request_id} of {manifest.model}"
+    if project is None:
+        raise IntegrityError(f"{about} was trained for another schema of the stream {rows.stream}")
+    key = archive_key(project, manifest.pins.project)
+    try:
+        data = store.get(key)
+    except ObjectNotFound as exc:
+        raise IntegrityError(f"{about} was trained under an earlier schema, and its project's archive is gone: {key}") from exc
+    if hashlib.sha256(data).hexdigest() != manifest.pins.project:
+        raise IntegrityError(f"{key}: the bytes are not the ones that were named")
+    schema = open_archive(data).schema
+    if schema.fingerprint() != manifest.schema_fingerprint:
+        raise IntegrityError(f"{about} was trained under a schema that its project's archive does not have")
+    problem = unscorable(schema, rows)
+    if problem is not None:
+        raise IntegrityError(f"{about} cannot score the stream as it is now: {problem}")
+    return schema
+
+
+def load_model(
+    store: ObjectStore, model: str, manifest: str, schema: StreamSchema, trusted: Sequence[str], *, project: str | None = None
+) -> LoadedModel:
+    """Fetch, verify and load a version that scores rows of ``schema``; nothing is parsed before its digest matches.
+
+    A version that was trained under an earlier schema of the stream takes its features from the archive of ``project`` that
+    it was trained with. Raises ObjectNotFound when there is no such version, IntegrityError when its bytes are not the ones
+    that were named, it holds types that are not trusted, or rows of ``schema`` lack what it needs; TransientError when the
+    store is away.
     """
     about = load_manifest(store, model, manifest)
     if about.schema_fingerprint != schema.fingerprint():
-        raise IntegrityError(f"models/{model}/{manifest} was trained for another schema of the stream {schema.stream}")
+        schema = trained_schema(store, about, project, schema)
     from driftloop.artifact import skops_file  # scikit-learn: only for those who load models, not for all who read manifests
     from driftloop.artifact.scoring import Scorer
 

@@ -22,8 +22,22 @@ def encode_table(rows: pa.Table | pa.RecordBatch) -> bytes:
     return sink.getvalue().to_pybytes()  # type: ignore[no-any-return]
 
 
-def decode_table(data: bytes | None, schema: pa.Schema, *, optional: frozenset[str] = frozenset()) -> pa.Table:
-    """Rows of an IPC stream with exactly ``schema``'s columns, in its order; columns in ``optional`` may be absent (null).
+def schema_in(data: bytes | None) -> pa.Schema:
+    """The schema that an IPC stream begins with. Raises InvalidMessage."""
+    if data is None:
+        raise InvalidMessage("null value where an Arrow stream was expected")
+    try:
+        with pa.ipc.open_stream(data) as reader:
+            return reader.schema
+    except (pa.ArrowException, OSError, EOFError, ValueError, KeyError) as exc:
+        raise InvalidMessage(f"not a readable Arrow stream: {exc}") from exc
+
+
+def decode_table(
+    data: bytes | None, schema: pa.Schema, *, optional: frozenset[str] = frozenset(), ignore_unknown: bool = False
+) -> pa.Table:
+    """Rows of an IPC stream with exactly ``schema``'s columns, in its order; columns in ``optional`` may be absent (null),
+    and with ``ignore_unknown`` others may be there.
 
     Raises InvalidMessage for anything else, for more than MAX_ROWS rows, for more than MAX_DECODED_BYTES decoded, and
     for nulls in a column that has none.
@@ -35,7 +49,7 @@ def decode_table(data: bytes | None, schema: pa.Schema, *, optional: frozenset[s
         with pa.ipc.open_stream(data) as reader:
             as_expected = reader.schema.equals(schema)
             if not as_expected:
-                _refuse_other_schema(reader.schema, schema, optional)
+                _refuse_other_schema(reader.schema, schema, optional, ignore_unknown)
             batches, n_rows = [], 0
             for batch in reader:
                 n_rows += batch.num_rows
@@ -59,16 +73,16 @@ def decode_table(data: bytes | None, schema: pa.Schema, *, optional: frozenset[s
     return pa.Table.from_arrays(columns, schema=schema)
 
 
-def _refuse_other_schema(found: pa.Schema, expected: pa.Schema, optional: frozenset[str]) -> None:
+def _refuse_other_schema(found: pa.Schema, expected: pa.Schema, optional: frozenset[str], ignore_unknown: bool) -> None:
     have, want = set(found.names), set(expected.names)
     if len(have) != len(found.names):
         raise InvalidMessage("the Arrow schema names a column twice")
     missing = [name for name in expected.names if name not in have and name not in optional]
-    unknown = [name for name in found.names if name not in want]
+    unknown = [] if ignore_unknown else [name for name in found.names if name not in want]
     if missing or unknown:
         parts = [f"missing columns {missing}" if missing else "", f"unknown columns {unknown}" if unknown else ""]
         raise InvalidMessage("another Arrow schema: " + "; ".join(filter(None, parts)))
-    for name in found.names:
+    for name in have & want:
         if found.field(name).type != expected.field(name).type:
             raise InvalidMessage(f"another Arrow schema: column {name!r} is {found.field(name).type}, expected {expected.field(name).type}")
 

@@ -5,6 +5,7 @@ from typing import ClassVar
 from driftloop.contracts.events import Event
 from driftloop.contracts.names import Digest, Name
 from driftloop.contracts.parts import GateMeasurements, ModelName, PromotionRules, StreamName, Time, TrainingPins
+from driftloop.contracts.rows import StreamSchema
 
 
 class Command(Event, frozen=True, kw_only=True):
@@ -16,7 +17,7 @@ class Command(Event, frozen=True, kw_only=True):
     reason: str
 
 
-class RegisterProject(Command, frozen=True, kw_only=True):
+class RegisterProject(Command, frozen=True, kw_only=True, omit_defaults=True):
     """Make an archived project the current one of its model; services take schema and code from its archive."""
 
     TYPE: ClassVar[str] = "driftloop.register-project.v1"
@@ -26,6 +27,7 @@ class RegisterProject(Command, frozen=True, kw_only=True):
     archive: Digest
     schema_fingerprint: Digest
     promotion: PromotionRules
+    stream_schema: StreamSchema | None = None  # of the archive; null in commands of earlier programs
 
 
 class RegisterVersion(Command, frozen=True, kw_only=True):

@@ -1,7 +1,7 @@
 """The rows of the data plane: a stream's declared schema and the Arrow schemas that follow from it."""
 
 import hashlib
-from typing import Literal
+from typing import Annotated, Literal
 
 import msgspec
 import pyarrow as pa
@@ -45,12 +45,16 @@ class Target(Part, frozen=True, kw_only=True):
         return {"boolean": "binary", "category": "multiclass", "number": "regression"}[self.type]  # type: ignore[return-value]
 
 
-class StreamSchema(Part, frozen=True, kw_only=True):
-    """The declared columns of one stream."""
+class StreamSchema(Part, frozen=True, kw_only=True, omit_defaults=True):
+    """The declared columns of one stream. How they may change: ``contracts.evolution``.
+
+    ``version`` is left out of the JSON, and so of the fingerprint, while it is 1.
+    """
 
     stream: Name
     features: tuple[Feature, ...]
     target: Target
+    version: Annotated[int, msgspec.Meta(ge=1)] = 1
 
     @property
     def feature_names(self) -> list[str]:

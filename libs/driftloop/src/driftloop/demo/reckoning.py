@@ -73,7 +73,9 @@ def _split(project: Project, store: ObjectStore) -> SplitReport:
 def _windows(
     project: Project, story: Story, journal: Journal, first_manifest: str, inferences: LakeTable, labels: LakeTable, s3: S3Settings
 ) -> list[WindowReport]:
-    frozen = load_model(MinioObjectStore(s3), project.model, first_manifest, project.schema, project.training.trusted_types).scorer
+    frozen = load_model(
+        MinioObjectStore(s3), project.model, first_manifest, project.schema, project.training.trusted_types, project=project.name
+    ).scorer
     columns = ["event_id", "event_time", "score", "model_version", *project.schema.feature_names]
     windows = [s.window for s in story.settled]
     rows = labelled_rows(inferences, labels, start=windows[0].start, end=windows[-1].end, columns=columns, keep_unlabelled=True)

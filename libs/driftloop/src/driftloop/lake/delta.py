@@ -8,7 +8,9 @@ from deltalake import DeltaTable, Field
 from deltalake.exceptions import CommitFailedError, DeltaError, DeltaProtocolError, TableNotFoundError
 from deltalake.transaction import CommitProperties
 
+from driftloop.contracts.rows import RESERVED
 from driftloop.errors import ConfigurationError, ObjectNotFound, TransientError
+from driftloop.lake.columns import later_column, same_type, stored_as
 from driftloop.settings import S3Settings
 
 CONFIGURATION = {
@@ -72,18 +74,20 @@ def configure(delta: DeltaTable, uri: str) -> bool:
 
 
 def evolve(delta: DeltaTable, uri: str, wanted: pa.Schema) -> bool:
-    """A table has one schema: it may gain columns, and old rows have nulls there. No column changes its type.
+    """A table has one schema: it may gain columns, and old rows have nulls there. No column changes its type: a feature that
+    did gets a column more (``lake.columns``).
 
     True when columns were added: the handle must be refreshed. Raises ConfigurationError, TransientError.
     """
     have = pa.schema(delta.schema().to_arrow())
     for field in wanted:
-        if field.name in have.names and have.field(field.name).type != field.type:
+        if field.name in have.names and field.name in RESERVED and not same_type(have.field(field.name).type, field.type):
             raise ConfigurationError(
                 f"{uri}: column {field.name!r} is {have.field(field.name).type} there and {field.type} in the project; "
-                "give the feature another name, or the stream"
+                "give the stream another name"
             )
-    new = [field for field in wanted if field.name not in have.names]
+    missing = [field for field in wanted if stored_as(field, have) is None]
+    new = [field if field.name not in have.names else later_column(field) or field for field in missing]
     if new:
         with store_errors(uri):
             try:

@@ -10,6 +10,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from driftloop.lake.columns import stored_as
 from driftloop.lake.cursors import app_id
 from driftloop.lake.parquet import TOPIC_ID, conformed
 
@@ -21,8 +22,8 @@ def rows_below(file: pq.ParquetFile, ends: Mapping[str, int], wanted: pa.Schema,
     groups = range(file.num_row_groups) if row_groups is None else row_groups
     topic_id = (file.schema_arrow.metadata or {}).get(TOPIC_ID.encode())
     all_known = _all_below(file, groups, ends, topic_id)
-    have = set(file.schema_arrow.names)
-    columns = [name for name in wanted.names if name in have] + [n for n in _WHERE if not all_known and n not in wanted.names]
+    stored = [name for field in wanted if (name := stored_as(field, file.schema_arrow)) is not None]
+    columns = stored + [n for n in _WHERE if not all_known and n not in wanted.names]
     rows = file.read_row_groups(list(groups), columns=columns, use_threads=False)
     if not all_known:
         rows = rows.filter(_below(rows, ends, topic_id))

@@ -24,6 +24,7 @@ from deltalake.transaction import AddAction
 from driftloop.contracts.headers import format_time
 from driftloop.contracts.parts import Part
 from driftloop.errors import ObjectNotFound
+from driftloop.lake.columns import stored_as
 from driftloop.ports import ObjectStore
 
 T = TypeVar("T")
@@ -132,9 +133,9 @@ def sha256_in_name(path: str) -> str | None:
 
 
 def conformed(rows: pa.Table, wanted: pa.Schema) -> pa.Table:
-    """Rows of a file under its table's schema: a column that the file does not have is null."""
-    have = set(rows.column_names)
-    columns = [rows.column(f.name).cast(f.type) if f.name in have else pa.nulls(rows.num_rows, f.type) for f in wanted]
+    """Rows of a file under its table's schema, or under a stream's: a column that the file does not have is null."""
+    stored = {f.name: stored_as(f, rows.schema) for f in wanted}
+    columns = [rows.column(name).cast(f.type) if (name := stored[f.name]) else pa.nulls(rows.num_rows, f.type) for f in wanted]
     return pa.Table.from_arrays(columns, schema=wanted)
 
 

@@ -17,6 +17,7 @@ from driftloop.contracts.commands import (
     RegisterVersion,
     RejectVersion,
 )
+from driftloop.contracts.evolution import refusal
 from driftloop.contracts.names import is_digest, is_name
 from driftloop.contracts.parts import PromotionRules
 from driftloop.loop.registry_change import MAX_ID_LENGTH, Change, refused
@@ -126,9 +127,15 @@ def _register_project(model: ModelState | None, command: RegisterProject) -> Cha
         archive=command.archive,
         schema_fingerprint=command.schema_fingerprint,
         promotion=command.promotion,
+        stream_schema=command.stream_schema,
     )
-    if model is not None and model.project == ref:
+    present = model.project if model is not None else None
+    if present == ref:
         return Change(Outcome(accepted=True, reason="this archive is registered already"))
+    if present is not None and present.stream_schema is not None and ref.stream_schema is not None:
+        broken = refusal(present.stream_schema, ref.stream_schema)
+        if broken is not None:
+            return refused(broken)
     before = model or ModelState(model=command.model)
     return Change(Outcome(accepted=True, reason="registered"), msgspec.structs.replace(before, project=ref))
 

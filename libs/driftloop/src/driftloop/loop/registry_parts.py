@@ -8,6 +8,7 @@ import msgspec
 
 from driftloop.contracts.names import Digest, Name
 from driftloop.contracts.parts import ModelName, Part, PromotionRules, StreamName, Time, TrainingPins
+from driftloop.contracts.rows import StreamSchema
 
 CHAMPION = "champion"
 CHALLENGER = "challenger"
@@ -73,6 +74,7 @@ class ProjectRef(Part, frozen=True, kw_only=True):
     archive: Digest
     schema_fingerprint: Digest
     promotion: PromotionRules
+    stream_schema: StreamSchema | None = None  # null for projects that earlier programs registered
 
 
 class LogEntry(Part, frozen=True, kw_only=True):

@@ -1,7 +1,7 @@
 """Candidates against one another and against the champion, on the newest labelled window, which none was fitted on."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -94,7 +94,7 @@ class Comparer:
             return None, (f"The champion could not be compared: {self._job.champion_note}.",)
         try:
             champion = skops_file.load((self._folder / CHAMPION_FILE).read_bytes(), self._project.training.trusted_types)
-            theirs = call("scoring with the champion", lambda: self._measured(champion, judged))
+            theirs = call("scoring with the champion", lambda: self._measured(champion, judged, self._job.champion_features))
         except (IntegrityError, UserError) as exc:
             return None, (f"The champion, version {version}, could not be compared: {exc}.",)
         confidence, metric = self._project.promotion.confidence, self._project.metric
@@ -116,8 +116,8 @@ class Comparer:
         )
         return measurements, ()
 
-    def _measured(self, pipeline: Any, mask: Mask) -> Any:
-        predictions, scores = self._rows.scores(pipeline, mask)
+    def _measured(self, pipeline: Any, mask: Mask, features: Sequence[str] | None = None) -> Any:
+        predictions, scores = self._rows.scores(pipeline, mask, features)
         if not np.isfinite(scores).all():
             raise UserError("the model gives scores that are not finite numbers")
         return measured_values(self._project.metric, self._project.schema, predictions, scores)

@@ -1,7 +1,7 @@
 """Fit one recipe: the same rows, seed and threads give the same model."""
 
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -41,9 +41,12 @@ class TrainingRows:
         """How many of the masked rows are fitted on."""
         return int((mask & ~self.held_out).sum())
 
-    def scores(self, pipeline: Any, mask: Mask) -> "tuple[npt.NDArray[Any], npt.NDArray[np.float64]]":
-        """Predictions and scores of the masked rows; raises what the pipeline raises."""
-        return Scorer(pipeline, self.schema).raw(self.frame[mask])
+    def scores(
+        self, pipeline: Any, mask: Mask, features: Sequence[str] | None = None
+    ) -> "tuple[npt.NDArray[Any], npt.NDArray[np.float64]]":
+        """Predictions and scores of the masked rows, by their ``features`` or by all; raises what the pipeline raises."""
+        rows = self.frame[mask]
+        return Scorer(pipeline, self.schema).raw(rows if features is None else rows[list(features)])
 
 
 def fit(build: Callable[[], Any], rows: TrainingRows, mask: Mask, *, seed: int, threads: int) -> Any:

@@ -30,6 +30,7 @@ class Job(Part, frozen=True, kw_only=True):
     end: Time
     has_champion: bool
     champion_note: str | None = None  # why an existing champion cannot be compared with
+    champion_features: tuple[str, ...] | None = None  # null: the project's; an earlier schema of the stream had fewer
     recorded: Recorded | None = None  # null: compare
 
 

@@ -3,12 +3,13 @@
 import hashlib
 import shutil
 from pathlib import Path
+from typing import NamedTuple
 
 import msgspec
 import pyarrow as pa
 
 from driftloop.artifact import model_files
-from driftloop.artifact.model_files import Manifest, load_file, load_manifest, store_model, stored_files
+from driftloop.artifact.model_files import Manifest, load_file, load_manifest, store_model, stored_files, trained_schema
 from driftloop.contracts.events import TrainingStarted
 from driftloop.errors import IntegrityError, ObjectNotFound
 from driftloop.lake.snapshot import load_snapshot, read_snapshot
@@ -16,6 +17,13 @@ from driftloop.loop.registry_state import ModelState
 from driftloop.ports import ObjectStore
 from driftloop.project import Project
 from driftloop.training.job import CHAMPION_FILE, JOB_FILE, PROJECT_FILE, ROWS_FILE, Job, Trained, write_json
+
+
+class _Champion(NamedTuple):
+    """Its model file; ``features`` when an earlier schema of the stream had fewer of them, null: the project's."""
+
+    model: bytes
+    features: tuple[str, ...] | None
 
 
 class Workspace:
@@ -42,7 +50,7 @@ class Workspace:
         (folder / PROJECT_FILE).write_bytes(project.archive())
         champion, note = self._champion(started, model, project)
         if champion is not None:
-            (folder / CHAMPION_FILE).write_bytes(champion)
+            (folder / CHAMPION_FILE).write_bytes(champion.model)
         job = Job(
             model=started.model,
             request_id=started.request_id,
@@ -50,6 +58,7 @@ class Workspace:
             end=snapshot.content.end,
             has_champion=champion is not None,
             champion_note=note,
+            champion_features=champion.features if champion is not None else None,
         )
         write_json(folder / JOB_FILE, job)
         return folder
@@ -85,16 +94,17 @@ class Workspace:
         with pa.ipc.new_file(str(path), rows.schema) as writer:
             writer.write_table(rows)
 
-    def _champion(self, started: TrainingStarted, model: ModelState, project: Project) -> tuple[bytes | None, str | None]:
-        """The pinned champion's model file, or why it cannot be compared with; neither when there was none."""
+    def _champion(self, started: TrainingStarted, model: ModelState, project: Project) -> tuple[_Champion | None, str | None]:
+        """The pinned champion, or why it cannot be compared with; neither when there was none."""
         number = started.pins.champion_version
         champion = model.version(number) if number is not None else None
         if number is None or champion is None:
             return None, None if number is None else f"version {number} is not in the registry"
         try:
             manifest = load_manifest(self._store, model.model, champion.manifest)
+            features = None
             if manifest.schema_fingerprint != project.schema.fingerprint():
-                return None, f"version {number} was trained for another schema of the stream"
-            return load_file(self._store, manifest, champion.manifest, model_files.MODEL), None
+                features = tuple(trained_schema(self._store, manifest, project.name, project.schema).feature_names)
+            return _Champion(load_file(self._store, manifest, champion.manifest, model_files.MODEL), features), None
         except (IntegrityError, ObjectNotFound) as exc:
-            return None, f"the stored files of version {number} are damaged or missing: {exc}"
+            return None, f"version {number} cannot be compared with: {exc}"
