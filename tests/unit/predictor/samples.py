@@ -2,6 +2,7 @@
 
 import hashlib
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import msgspec
 import numpy as np
@@ -17,6 +18,7 @@ from driftloop.artifact.model_files import CARD, LINEAGE, MODEL, PROFILE, Manife
 from driftloop.contracts.parts import TrainingPins
 from driftloop.ports import ObjectStore
 from driftloop.project import Project, parse_project
+from driftloop.training.parity import scoring_environment
 
 START = datetime(2026, 3, 1, tzinfo=UTC)
 
@@ -102,8 +104,8 @@ def sample_pins() -> TrainingPins:
     )
 
 
-def store_sample_model(store: ObjectStore, project: Project, seed: int = 0) -> str:
-    """Digest of the stored manifest."""
+def store_sample_model(store: ObjectStore, project: Project, seed: int = 0, environment: dict[str, Any] | None = None) -> str:
+    """Digest of the stored manifest. Without ``environment`` it was fitted in this one."""
     contents = {MODEL: skops_file.dump(fitted(seed)), PROFILE: b"{}", CARD: b"# card", LINEAGE: b"{}"}
     manifest = Manifest(
         model=project.model,
@@ -113,7 +115,7 @@ def store_sample_model(store: ObjectStore, project: Project, seed: int = 0) -> s
         rows=200,
         pins=sample_pins(),
         measurements=None,
-        environment={},
+        environment=scoring_environment() if environment is None else environment,
         files=stored_files(contents),
     )
     return store_model(store, manifest, contents)

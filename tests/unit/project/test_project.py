@@ -103,3 +103,12 @@ def test_cut_windows_hold_their_start_and_not_their_end(tmp_path: Path) -> None:
     assert plan.last(1, at(20)) == at(8)
     assert plan.last(9, at(20)) == at(1)
     assert plan.last(1, at(12)) == at(1)
+
+
+def test_what_a_predictor_does_with_another_environment_is_declared(tmp_path: Path) -> None:
+    assert read_project(write(tmp_path)).serving.environment == "warn"
+    assert read_project(write(tmp_path, TOML + '[serving]\nenvironment = "refuse"\n')).serving.environment == "refuse"
+    with pytest.raises(UserError, match=r"driftloop.toml:\d+: .*environment"):
+        read_project(write(tmp_path, TOML + '[serving]\nenvironment = "ignore"\n'))
+    with pytest.raises(UserError, match=r"unknown setting 'packages'; \[serving\] knows environment"):
+        read_project(write(tmp_path, TOML + "[serving]\npackages = []\n"))

@@ -13,6 +13,11 @@ PAUSED = Gauge("driftloop_paused", "1 while reading is paused under back-pressur
 HANDLING_SECONDS = Histogram("driftloop_handling_seconds", "Time to handle one control event", ["type"])
 COMMIT_SECONDS = Histogram("driftloop_lake_commit_seconds", "Time to store and commit one flush to the lake", ["table"])
 MODEL_VERSION = Gauge("driftloop_model_version", "Version that this predictor scores with; 0 without a model", ["model"])
+ENVIRONMENT_DIFFERENCES = Gauge(
+    "driftloop_environment_differences",
+    "Packages and the like in which this predictor differs from what the newest champion was fitted with, refused or not",
+    ["model"],
+)
 ALIAS_EPOCH = Gauge("driftloop_alias_epoch", "Epoch of the champion alias that this process has taken up", ["model"])
 SCORING_SECONDS = Histogram("driftloop_scoring_seconds", "Time to score one batch", ["via"])
 HTTP_DROPPED = Counter("driftloop_http_rows_dropped", "Rows scored by HTTP that the full buffer could not record")

@@ -17,7 +17,7 @@ from driftloop.contracts.rows import RESERVED, Feature, FeatureType, StreamSchem
 from driftloop.errors import UserError
 from driftloop.loop.rules import Monitoring, Policy
 from driftloop.loop.windows import WindowPlan, parse_duration
-from driftloop.project_spec import CONFIG_FILE, METRICS, PIPELINE_FILE, Metric, Project, Promotion, Training, archive_key
+from driftloop.project_spec import CONFIG_FILE, METRICS, PIPELINE_FILE, Metric, Project, Promotion, Serving, Training, archive_key
 from driftloop.toml_lines import line_of
 
 
@@ -61,6 +61,7 @@ class _File(msgspec.Struct, forbid_unknown_fields=True):
     policy: Policy = Policy()
     training: Training = Training()
     promotion: Promotion = Promotion()
+    serving: Serving = Serving()
 
 
 def read_project(folder: Path) -> Project:
@@ -109,8 +110,8 @@ class _Problem(Exception):
 
 
 def _convert(table: dict[str, Any]) -> _File:
-    for section in ("monitoring", "policy", "training", "promotion"):
-        known = {"monitoring": Monitoring, "policy": Policy, "training": Training, "promotion": Promotion}[section]
+    known_sections = {"monitoring": Monitoring, "policy": Policy, "training": Training, "promotion": Promotion, "serving": Serving}
+    for section, known in known_sections.items():
         for key in table.get(section, {}):
             if key not in known.__struct_fields__:
                 raise _Problem(f"{section}.{key}", f"unknown setting {key!r}; [{section}] knows {', '.join(known.__struct_fields__)}")
@@ -184,6 +185,7 @@ def _check(file: _File, files: dict[str, bytes]) -> Project:
         policy=file.policy,
         training=file.training,
         promotion=file.promotion,
+        serving=file.serving,
         files=files,
     )
 
@@ -214,6 +216,7 @@ __all__ = [
     "Policy",
     "Project",
     "Promotion",
+    "Serving",
     "Training",
     "Window",
     "archive_key",

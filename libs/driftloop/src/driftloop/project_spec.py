@@ -37,6 +37,12 @@ class Promotion(PromotionRules, frozen=True, kw_only=True):
     confidence: float = 0.8
 
 
+class Serving(Part, frozen=True, kw_only=True):
+    """What a predictor does with a champion that was fitted in another environment than its own (``training.parity``)."""
+
+    environment: Literal["warn", "refuse"] = "warn"
+
+
 class Project(Part, frozen=True, kw_only=True):
     """A checked project. ``files`` are what its archive holds, by relative name."""
 
@@ -52,6 +58,7 @@ class Project(Part, frozen=True, kw_only=True):
     policy: Policy
     training: Training
     promotion: Promotion
+    serving: Serving = Serving()
     files: dict[str, bytes]
 
     @property

@@ -4,6 +4,8 @@ import uuid
 from functools import cache, partial
 from typing import Any
 
+import msgspec
+
 from driftloop.adapters.follower import RegistryFollower
 from driftloop.adapters.kafka import AssignedConsumer, GroupConsumer, Producer, partitions_of, topic_id
 from driftloop.adapters.memory import SystemClock
@@ -102,10 +104,19 @@ class _Parts:
             "alias_epoch": serving.epoch if serving else 0,
             "model_digest": serving.digest if serving else None,
             "partitions": {str(p): o for p, o in self.handler.next_offsets().items()} if self.handler else {},
+            "environment": _environment(self.project, self.model),
             "bad_models": self.model.bad_models if self.model else 0,
             "http_rows_waiting": recorder.waiting_rows if recorder else 0,
             "last_error": self.last_error or (self.model.last_error if self.model else None),
         }
+
+
+def _environment(project: Project | None, model: ModelFollower | None) -> dict[str, Any] | None:
+    """How this process differs from the one that fitted the newest champion; null before there is one."""
+    found = model.environment if model else None
+    if project is None or found is None:
+        return None
+    return {"same": found.same, "setting": project.serving.environment, **msgspec.to_builtins(found)}
 
 
 def _recorder(settings: PredictorSettings, project: Project) -> Recorder:

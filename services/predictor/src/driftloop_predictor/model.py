@@ -9,7 +9,7 @@ from typing import NamedTuple, cast
 import pyarrow as pa
 
 from driftloop import metrics
-from driftloop.artifact.model_files import load_model
+from driftloop.artifact.model_files import load_manifest, load_model
 from driftloop.artifact.scoring import Scorer
 from driftloop.contracts.rows import request_schema
 from driftloop.errors import ConfigurationError, IntegrityError, ObjectNotFound, TransientError
@@ -17,6 +17,7 @@ from driftloop.loop.registry import RegistryReader, RegistryState
 from driftloop.ports import ObjectStore
 from driftloop.project import Project
 from driftloop.telemetry import get_logger
+from driftloop.training.parity import Parity, parity, scoring_environment
 from driftloop_predictor.batches import Serving
 from driftloop_predictor.last_good import KeptModel, LastGood, Reads
 
@@ -27,6 +28,10 @@ KEEP_LOADED = 3  # models in memory, so that moving an alias back is instant
 log = get_logger(__name__)
 
 
+class EnvironmentDiffers(IntegrityError):
+    """The project refuses a model that was fitted with other packages than those that would score it."""
+
+
 class ModelFollower:
     """``serving`` is the newest champion that loaded. It is only ever replaced by one of a higher alias epoch."""
 
@@ -35,6 +40,8 @@ class ModelFollower:
         self.serving: Serving | None = None
         self.last_error: str | None = None
         self.bad_models = 0
+        self.environment: Parity | None = None  # of the newest champion, taken up or refused
+        self._here = scoring_environment()
         self._loaded: OrderedDict[str, _Loaded] = OrderedDict()
         self._refused: dict[str, float] = {}  # manifest: when to try again
         self._wake = threading.Event()
@@ -114,12 +121,28 @@ class ModelFollower:
 
     def _load(self, store: ObjectStore, manifest: str) -> "_Loaded":
         started, project, reads = time.monotonic(), self._project, Reads(store)
+        environment = self._compared(cast(ObjectStore, reads), manifest)
         model = load_model(
             cast(ObjectStore, reads), project.model, manifest, project.schema, project.training.trusted_types, project=project.name
         )
         model.scorer.score(_one_row(project))  # what is built at the first call is built here
         log.info("model-loaded", model=project.model, manifest=manifest, seconds=round(time.monotonic() - started, 3))
-        return _Loaded(model.scorer, reads.objects)
+        return _Loaded(model.scorer, reads.objects, environment)
+
+    def _compared(self, store: ObjectStore, manifest: str) -> Parity:
+        """Before a byte of the model is parsed. Raises EnvironmentDiffers when the project says so."""
+        name, setting = self._project.model, self._project.serving.environment
+        found = parity(load_manifest(store, name, manifest).environment, self._here)
+        self._show(found)
+        if not found.same:
+            log.warning("environment-differs", model=name, manifest=manifest, setting=setting, differences=str(found))
+            if setting == "refuse":
+                raise EnvironmentDiffers(f"models/{name}/{manifest} was fitted in another environment: {found}")
+        return found
+
+    def _show(self, environment: Parity) -> None:
+        self.environment = environment
+        metrics.ENVIRONMENT_DIFFERENCES.labels(self._project.model).set(len(environment.differences))
 
     def _serve(self, serving: Serving, loaded: "_Loaded") -> None:
         self._loaded[serving.digest] = loaded
@@ -127,6 +150,7 @@ class ModelFollower:
         while len(self._loaded) > KEEP_LOADED:
             self._loaded.popitem(last=False)
         self.serving = serving
+        self._show(loaded.environment)
         metrics.MODEL_VERSION.labels(serving.model).set(serving.version)
         metrics.ALIAS_EPOCH.labels(serving.model).set(serving.epoch)
         log.info("model-swapped", model=serving.model, version=serving.version, epoch=serving.epoch, manifest=serving.digest)
@@ -152,6 +176,7 @@ class _Loaded(NamedTuple):
 
     scorer: Scorer
     objects: Mapping[str, bytes]
+    environment: Parity
 
 
 def _one_row(project: Project) -> pa.Table:

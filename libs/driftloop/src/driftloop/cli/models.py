@@ -126,7 +126,7 @@ def _show(console: Console, model: dict[str, Any]) -> None:
     console.print(
         table(
             f"versions of {model['model']}",
-            ["version", "registered", "manifest", "request", "standing"],
+            ["version", "registered", "manifest", "request", "environment", "standing"],
             (_version_row(version, model["champion_epoch"]) for version in model["versions"]),
         )
     )
@@ -134,7 +134,8 @@ def _show(console: Console, model: dict[str, Any]) -> None:
 
 def _version_row(version: dict[str, Any], champion_epoch: int) -> list[Any]:
     standing = _standing(version["standing"], champion_epoch)
-    return [version["version"], version["registered_at"], version["manifest"][:12], version["request_id"], standing]
+    digests = version["manifest"][:12], version["request_id"], version["pins"]["environment"][:12]
+    return [version["version"], version["registered_at"], *digests, standing]
 
 
 def _standing(standing: dict[str, Any] | None, champion_epoch: int) -> str | None:

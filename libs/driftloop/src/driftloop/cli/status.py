@@ -34,7 +34,7 @@ def status(as_json: bool) -> None:
 
 def services(stack: StackInfo) -> list[dict[str, Any]]:
     """Each instance with what it says of itself; ``state`` is ready, not ready or down."""
-    return [{"instance": name, "url": url, **_ask(url)} for name, url in sorted(stack.services.items())]
+    return [{"instance": name, "url": url, **_ask(url), **_environment(name, url)} for name, url in sorted(stack.services.items())]
 
 
 def _ask(url: str) -> dict[str, Any]:
@@ -43,6 +43,25 @@ def _ask(url: str) -> dict[str, Any]:
         return {"state": "ready" if ready.status_code == 200 else "not ready", "says": ready.json()}
     except (httpx.HTTPError, ValueError) as exc:
         return {"state": "down", "says": {"error": type(exc).__name__}}
+
+
+def _environment(instance: str, url: str) -> dict[str, Any]:
+    """What a predictor says of the environment that its champion was fitted in; the other services score nothing."""
+    if not instance.startswith("predictor"):
+        return {}
+    try:
+        return {"environment": httpx.get(f"{url}/status", timeout=2).json().get("environment")}
+    except (httpx.HTTPError, ValueError):
+        return {"environment": None}
+
+
+def _shown(environment: dict[str, Any] | None) -> str | None:
+    if environment is None:
+        return None
+    if environment["same"]:
+        return "as trained"
+    differing = ", ".join(f"{d['what']} {d['recorded'] or '–'} → {d['now'] or '–'}" for d in environment["differences"])
+    return f"{'refused' if environment['setting'] == 'refuse' else 'differs'}: {differing}"
 
 
 def _champion(model: dict[str, Any]) -> dict[str, Any]:
@@ -83,7 +102,9 @@ def lag(stack: StackInfo, stream: str) -> list[dict[str, Any]]:
 
 
 def _render(console: Console, data: dict[str, Any]) -> None:
-    console.print(table("services", ["instance", "state", "url"], [[s["instance"], s["state"], s["url"]] for s in data["services"]]))
+    columns = ["instance", "state", "environment", "url"]
+    rows = [[s["instance"], s["state"], _shown(s.get("environment")), s["url"]] for s in data["services"]]
+    console.print(table("services", columns, rows))
     console.print(
         table(
             "models",
