@@ -28,7 +28,10 @@ MEASUREMENTS = {
     "ingest": "bench.ingest",
     "promotion": "bench.promotion",
     "start": "bench.stack_start",
+    "trace": "bench.trace",
 }
+# half an hour and gigabytes: only when named
+ON_REQUEST = {"many-commits": "bench.many_commits", "larger-than-memory": "bench.larger_than_memory"}
 INTERRUPTED = 130
 EXPECTED = (BenchError, LocalStackError, TransientError, ConfigurationError, UserError)
 
@@ -36,12 +39,15 @@ EXPECTED = (BenchError, LocalStackError, TransientError, ConfigurationError, Use
 def main(arguments: Sequence[str] | None = None, load: Callable[[str], Measure] | None = None) -> int:
     """0 when every measurement gave its figures, whatever they are; 1 when one could not be made, 130 after SIGTERM or Ctrl-C."""
     parser = argparse.ArgumentParser(prog="python -m bench", description="Measure driftloop. Reports, asserts nothing.")
-    parser.add_argument("names", nargs="*", metavar="NAME", help=f"of {', '.join(MEASUREMENTS)}; default: all")
+    parser.add_argument(
+        "names", nargs="*", metavar="NAME", help=f"of {', '.join(MEASUREMENTS)} (default: all of these), {', '.join(ON_REQUEST)}"
+    )
     parser.add_argument("--json", action="store_true", dest="as_json", help="print the report as JSON")
     chosen = parser.parse_args(arguments)
-    unknown = [name for name in chosen.names if name not in MEASUREMENTS]
+    known = MEASUREMENTS | ON_REQUEST
+    unknown = [name for name in chosen.names if name not in known]
     if unknown:
-        parser.error(f"no measurement {', '.join(unknown)}: choose from {', '.join(MEASUREMENTS)}")
+        parser.error(f"no measurement {', '.join(unknown)}: choose from {', '.join(known)}")
     figures: list[Figure] = []
     failed: dict[str, str] = {}
     with closing(Surroundings(_say)) as around:
@@ -64,7 +70,7 @@ def main(arguments: Sequence[str] | None = None, load: Callable[[str], Measure] 
 
 def _load(name: str) -> Measure:
     _say(f"== {name}")
-    measure: Measure = importlib.import_module(MEASUREMENTS[name]).measure
+    measure: Measure = importlib.import_module((MEASUREMENTS | ON_REQUEST)[name]).measure
     return measure
 
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import msgspec
 import pytest
-from bench.__main__ import MEASUREMENTS, Measure, main
+from bench.__main__ import MEASUREMENTS, ON_REQUEST, Measure, main
 from bench.clocks import BenchError
 from bench.figures import Figure, Limit
 from bench.surroundings import Surroundings
@@ -38,6 +38,8 @@ def test_every_measurement_runs_unless_some_are_named() -> None:
     assert main([], every.load) == 0
     assert main(["ingest", "monitor"], some.load) == 0
     assert every.asked == list(MEASUREMENTS)
+    assert main(list(ON_REQUEST), (long := Measured()).load) == 0
+    assert long.asked == list(ON_REQUEST)
     assert some.asked == ["ingest", "monitor"]
 
 

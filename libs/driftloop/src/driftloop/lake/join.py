@@ -42,19 +42,32 @@ def labelled_rows(
 
 def join(inferences: pa.Table, labels: pa.Table, *, columns: Sequence[str] | None = None, keep_unlabelled: bool = False) -> pa.Table:
     """The join of rows in memory; see the module."""
-    names = inferences.column_names if columns is None else list(columns)
-    label_type = labels.schema.field("label")
-    schema = pa.schema(
-        [
-            *(inferences.schema.field(n) for n in names),
-            label_type.with_nullable(True),
-            labels.schema.field("label_time").with_nullable(True),
-        ]
-    )
+    with duckdb.connect() as connection:
+        isolate(connection)
+        connection.register("inferences", inferences)
+        connection.register("labels", labels)
+        rows = connection.sql(join_query(inferences.schema, columns, keep_unlabelled=keep_unlabelled)).to_arrow_table()
+    return rows.cast(joined_schema(inferences.schema, labels.schema, columns))
+
+
+def isolate(connection: duckdb.DuckDBPyConnection) -> None:
+    """No extensions: they are downloaded at run time."""
+    connection.execute("SET autoinstall_known_extensions = false; SET autoload_known_extensions = false")
+
+
+def joined_schema(inferences: pa.Schema, labels: pa.Schema, columns: Sequence[str] | None) -> pa.Schema:
+    names = inferences.names if columns is None else list(columns)
+    label = [labels.field(name).with_nullable(True) for name in ("label", "label_time")]
+    return pa.schema([*(inferences.field(n) for n in names), *label])
+
+
+def join_query(inferences: pa.Schema, columns: Sequence[str] | None, *, keep_unlabelled: bool) -> str:
+    """SQL over the relations ``inferences`` and ``labels``."""
+    names = inferences.names if columns is None else list(columns)
     selected = ", ".join([*(f"i.{_quoted(n)}" for n in names), "l.label", "l.label_time"])
     # The rest of the columns break ties between copies that came in one message, so that the choice does not depend on file order.
-    first = ", ".join(_quoted(n) for n in dict.fromkeys([*_FIRST, *inferences.column_names]))
-    query = f"""
+    first = ", ".join(_quoted(n) for n in dict.fromkeys([*_FIRST, *inferences.names]))
+    return f"""
         SELECT {selected}
         FROM ({_one_each("inferences", first)}) i
         {"LEFT" if keep_unlabelled else "INNER"} JOIN
@@ -62,12 +75,6 @@ def join(inferences: pa.Table, labels: pa.Table, *, columns: Sequence[str] | Non
         ON i.event_id = l.event_id
         ORDER BY {", ".join(f"i.{_quoted(n)}" for n in ORDER)}
     """
-    with duckdb.connect() as connection:  # no extensions: they are downloaded at run time
-        connection.execute("SET autoinstall_known_extensions = false; SET autoload_known_extensions = false")
-        connection.register("inferences", inferences)
-        connection.register("labels", labels)
-        rows = connection.sql(query).to_arrow_table()
-    return rows.cast(schema)
 
 
 def _one_each(table: str, order: str) -> str:

@@ -131,7 +131,8 @@ def pinned_rows(store: ObjectStore, snapshot: Snapshot, name: str, wanted: pa.Sc
     return pa.concat_tables([wanted.empty_table(), *parts])
 
 
-def _rows(store: ObjectStore, content: Content, file: PinnedFile, wanted: pa.Schema) -> pa.Table:
+def pinned_bytes(store: ObjectStore, content: Content, file: PinnedFile) -> bytes:
+    """The bytes that were pinned, and no others. Raises IntegrityError, TransientError."""
     key = f"lake/{content.stream}/{file.table}/{file.path}"
     try:
         data = store.get(key)
@@ -139,6 +140,11 @@ def _rows(store: ObjectStore, content: Content, file: PinnedFile, wanted: pa.Sch
         raise IntegrityError(f"{key} was pinned and is gone") from exc
     if hashlib.sha256(data).hexdigest() != file.sha256:
         raise IntegrityError(f"{key} is not the file that was pinned")
-    rows = rows_below(pq.ParquetFile(pa.BufferReader(data)), content.ends(file.table), wanted)
+    return data
+
+
+def _rows(store: ObjectStore, content: Content, file: PinnedFile, wanted: pa.Schema) -> pa.Table:
+    parquet = pq.ParquetFile(pa.BufferReader(pinned_bytes(store, content, file)))
+    rows = rows_below(parquet, content.ends(file.table), wanted)
     window = in_window(content.start, content.end)
     return rows if window is None else rows.filter(window)

@@ -1,0 +1,41 @@
+"""A snapshot joined, split and iterated in a bound of memory that its rows at once would break. `python -m bench
+larger-than-memory` does it with 20 M rows within 4 GiB."""
+
+import subprocess
+import sys
+
+import msgspec
+import pytest
+from bench.big_lake import pinned_stream
+from bench.iterate_snapshot import Iterated, Task
+from bench.wide_stream import wide_project
+
+ROWS = 300_000
+BOUND = 480 * 2**20  # bytes of the whole process; 250 of these MiB are the libraries, and DuckDB's least
+MEMORY = 32 * 2**20
+
+
+@pytest.fixture
+def iterated(settings, store, unique, tmp_path):
+    """Iterate the snapshot in a process of its own."""
+    stream = f"b-{unique}"
+    digest = pinned_stream(settings, store, wide_project(stream), ROWS, lambda rows: None)
+
+    def run(memory_bytes):
+        task = Task(s3=settings, stream=stream, digest=digest, folder=str(tmp_path), memory_bytes=memory_bytes, limit_bytes=None)
+        (tmp_path / "task.json").write_bytes(msgspec.json.encode(task))
+        done = subprocess.run(
+            [sys.executable, "-m", "bench.iterate_snapshot", str(tmp_path / "task.json")], capture_output=True, check=True, timeout=120
+        )
+        return msgspec.json.decode(done.stdout, type=Iterated), done.stderr.decode()
+
+    return run
+
+
+def test_a_snapshot_larger_than_its_memory_is_iterated_within_the_bound_in_the_same_order(iterated):
+    (at_once, _), (sliced, progress) = iterated(None), iterated(MEMORY)
+    assert at_once.peak_bytes > BOUND, "the bound says nothing"
+    assert sliced.peak_bytes < BOUND
+    assert (sliced.rows, sliced.held_out, sliced.content) == (ROWS, at_once.held_out, at_once.content)
+    assert 0.09 < sliced.held_out / ROWS < 0.11
+    assert "joining: " in progress
