@@ -163,3 +163,16 @@ def test_a_champion_of_an_earlier_schema_is_compared_on_the_features_that_it_kno
     measured = jobs.run(tmp_path / "job").trained.measurements
     assert measured.champion_version == 7
     assert measured.champion > 0.8
+
+
+def test_a_feature_that_no_fitted_row_has_yet_hinders_nobody(tmp_path):
+    """As in the first comparison after a new optional feature: candidates are fitted on the rows before it came."""
+    more = 'colour = "category"\nsize = { type = "number", required = false }\nnote = { type = "category", required = false }'
+    pipeline = jobs.PIPELINE.replace('["colour"]', '["colour", "note"]')
+    table = jobs.rows()
+    table = table.append_column("size", pa.nulls(900, pa.float64())).append_column("note", pa.nulls(900, pa.string()))
+    jobs.prepare(tmp_path / "job", jobs.project(pipeline, jobs.CONFIG.replace('colour = "category"', more)), table, jobs.window(2))
+    result = jobs.run(tmp_path / "job")
+    assert result.failure is None
+    profile = Profile.decode((tmp_path / "job" / "profile.json").read_bytes())
+    assert profile.columns["size"].counts[0] == profile.rows  # missing, as it is

@@ -69,7 +69,21 @@ def fit(build: Callable[[], Any], rows: TrainingRows, mask: Mask, *, seed: int, 
     unseeded = {name: seed for name, value in pipeline.get_params().items() if name.endswith("random_state") and value is None}
     pipeline.set_params(**unseeded)
     with threadpool_limits(threads):
-        return pipeline.fit(rows.frame[fitted_on], labels)
+        return pipeline.fit(without_empty(rows.frame[fitted_on]), labels)
+
+
+def without_empty(frame: pd.DataFrame) -> pd.DataFrame:
+    """The rows with a constant, 0 or the empty category, in each feature that none of them has.
+
+    So it is before a new optional feature has come into the rows: nothing can be learned from it, and many estimators
+    cannot be fitted with a column of missing values alone.
+    """
+    empty = [name for name in frame.columns if frame[name].isna().all()]
+    constants = {
+        name: pd.Categorical([""] * len(frame)) if isinstance(frame[name].dtype, pd.CategoricalDtype) else np.zeros(len(frame))
+        for name in empty
+    }
+    return frame.assign(**constants) if empty else frame
 
 
 def check_sanity(scores: npt.NDArray[np.float64]) -> None:
