@@ -16,7 +16,7 @@ from driftloop.lake import snapshot_batches as subject
 from driftloop.lake.cursors import app_id
 from driftloop.lake.parquet import encode_file
 from driftloop.lake.snapshot import Content, PinnedFile, PinnedRange, Snapshot, read_snapshot
-from driftloop.lake.snapshot_batches import snapshot_batches
+from driftloop.lake.snapshot_batches import batches_schema, snapshot_batches
 from driftloop.lake.split import SplitRule
 
 SCHEMA = small_schema("sliced")
@@ -57,7 +57,7 @@ def in_slices(store, snapshot, monkeypatch, rows=110, **options):
     """Read with so little memory that a slice is about so many rows."""
     monkeypatch.setattr(subject._Join, "_rows_per_slice", lambda self, groups: rows)
     seen = []
-    batches = list(snapshot_batches(store, snapshot, SCHEMA, progress=lambda *step: seen.append(step), **options))
+    batches = list(snapshot_batches(store, snapshot, SCHEMA, memory_bytes=1, progress=lambda *step: seen.append(step), **options))
     assert max(total for what, _, total in seen if what == "joining") > 3, "it was not cut"
     return pa.Table.from_batches(batches)
 
@@ -123,17 +123,28 @@ def test_labels_that_all_name_another_time_are_joined_on_disk(store, monkeypatch
     assert found.equals(read_snapshot(store, snapshot, SCHEMA))
 
 
-def test_a_changed_file_is_refused_before_the_first_row(store):
+@pytest.mark.parametrize("memory", [1, 1 << 30])
+def test_a_changed_file_is_refused_before_the_first_row(store, memory):
     snapshot = stored(store, parts_of(lake_inferences(SCHEMA, 0, 0, ROWS), lake_labels(SCHEMA, 0, 0, ROWS)))
     key = f"lake/sliced/labels/{snapshot.files[-1].path}"
     store.put(key, store.get(key)[:-1])
     with pytest.raises(IntegrityError, match=snapshot.files[-1].sha256):
-        next(snapshot_batches(store, snapshot, SCHEMA))
+        next(snapshot_batches(store, snapshot, SCHEMA, memory_bytes=memory))
+
+
+def test_a_small_snapshot_is_read_at_once_and_leaves_the_disk_alone(store, tmp_path):
+    snapshot = stored(store, parts_of(lake_inferences(SCHEMA, 0, 0, ROWS), lake_labels(SCHEMA, 0, 0, ROWS)))
+    batches = snapshot_batches(store, snapshot, SCHEMA, folder=tmp_path)
+    first = next(batches)
+    assert not list(tmp_path.iterdir())
+    found = pa.Table.from_batches([first, *batches])
+    assert found.equals(read_snapshot(store, snapshot, SCHEMA))
+    assert found.schema == batches_schema(SCHEMA)
 
 
 def test_nothing_is_left_on_the_disk(store, tmp_path):
     snapshot = stored(store, parts_of(lake_inferences(SCHEMA, 0, 0, ROWS), lake_labels(SCHEMA, 0, 0, ROWS)))
-    batches = snapshot_batches(store, snapshot, SCHEMA, folder=tmp_path)
+    batches = snapshot_batches(store, snapshot, SCHEMA, folder=tmp_path, memory_bytes=1)
     next(batches)
     assert list(tmp_path.iterdir())
     batches.close()
@@ -141,4 +152,4 @@ def test_nothing_is_left_on_the_disk(store, tmp_path):
 
 
 def test_an_empty_snapshot_has_no_rows(store):
-    assert sum(batch.num_rows for batch in snapshot_batches(store, stored(store, []), SCHEMA)) == 0
+    assert sum(batch.num_rows for batch in snapshot_batches(store, stored(store, []), SCHEMA, memory_bytes=0)) == 0

@@ -9,9 +9,10 @@ import pyarrow as pa
 
 from driftloop.contracts.names import is_digest, is_name
 from driftloop.contracts.rows import StreamSchema, lake_schema
-from driftloop.datasets.dataset import Batches, in_memory
+from driftloop.datasets.dataset import Batches
 from driftloop.errors import IntegrityError, UserError
-from driftloop.lake.snapshot import Snapshot, load_snapshot, read_snapshot
+from driftloop.lake.snapshot import Snapshot, load_snapshot
+from driftloop.lake.snapshot_batches import batches_schema, snapshot_batches
 from driftloop.ports import ObjectStore
 from driftloop.project import open_archive
 
@@ -64,17 +65,17 @@ def snapshot_rows(
     """
     snapshot = load_snapshot(store, stream, digest)
     schema = schema_of(store, snapshot)
-    known, labels = lake_schema(schema, "inferences"), lake_schema(schema, "labels")
+    known = lake_schema(schema, "inferences")
     for name in columns or ():
         if name not in known.names:
             raise UserError(f"snapshot {digest[:12]} has no column {name!r}; it has {', '.join(known.names)}")
-    chosen = [known.field(name) for name in (columns or known.names)]
-    label = [labels.field(name).with_nullable(True) for name in ("label", "label_time")]
+    chosen = columns or None
 
-    def rows() -> pa.Table:
-        return read_snapshot(store, snapshot, schema, columns=columns, keep_unlabelled=not labelled_only)
+    def batches(rows: int) -> Iterator[pa.RecordBatch]:
+        for batch in snapshot_batches(store, snapshot, schema, columns=chosen, keep_unlabelled=not labelled_only):
+            yield from pa.Table.from_batches([batch]).to_batches(max_chunksize=rows)
 
-    return pa.schema([*chosen, *label]), in_memory(rows), snapshot
+    return batches_schema(schema, chosen), batches, snapshot
 
 
 def _listed(store: ObjectStore, prefix: str) -> Iterator[Stored]:

@@ -1,8 +1,8 @@
 """A snapshot's joined rows, batch after batch, within a bound of memory: the rows and the order of ``read_snapshot``.
 
-The files are fetched to the local disk, each checked. Event time is cut into slices that fit into memory, and each slice
-is joined for itself, for the order is by event time first. Events with rows in several slices are joined apart, on disk,
-and put in where they belong.
+A small snapshot is read at once. Of a large one the files are fetched to the local disk, each checked. Event time is cut
+into slices that fit into memory, and each slice is joined for itself, for the order is by event time first. Events with
+rows in several slices are joined apart, on disk, and put in where they belong.
 """
 
 import tempfile
@@ -18,12 +18,13 @@ from driftloop.lake.join import join, joined_schema
 from driftloop.lake.local_files import LocalFiles, Progress, fetch
 from driftloop.lake.sliced_rows import SlicedRows, times_of
 from driftloop.lake.slices import Group, cuts_for
-from driftloop.lake.snapshot import Snapshot
+from driftloop.lake.snapshot import Snapshot, read_snapshot
 from driftloop.lake.wanderers import find_wanderers, join_apart, spilling, without
 from driftloop.ports import ObjectStore
 
 DEFAULT_MEMORY = 1 << 30
 BATCH_ROWS = 65_536
+_AT_ONCE = 16  # times its Parquet's size is what a snapshot takes up when it is read and joined at once
 _COPIES = 8  # of a slice's rows: as read, filtered, in the join, sorted, as its result, each with what the allocator keeps
 _KEYS = ("event_time", "event_id")
 TABLES = ("inferences", "labels")
@@ -31,6 +32,11 @@ TABLES = ("inferences", "labels")
 
 def _silent(what: str, done: int, total: int) -> None:
     """Nobody watches."""
+
+
+def batches_schema(schema: StreamSchema, columns: Sequence[str] | None = None) -> pa.Schema:
+    """The columns of ``snapshot_batches``."""
+    return joined_schema(lake_schema(schema, "inferences"), lake_schema(schema, "labels"), columns)
 
 
 def snapshot_batches(
@@ -52,6 +58,9 @@ def snapshot_batches(
     """
     if schema.fingerprint() != snapshot.content.schema_fingerprint:
         raise IntegrityError(f"snapshot {snapshot.digest} was pinned under the schema {snapshot.content.schema_fingerprint}")
+    if sum(file.size for file in snapshot.files) * _AT_ONCE <= memory_bytes:
+        yield from read_snapshot(store, snapshot, schema, columns=columns, keep_unlabelled=keep_unlabelled).to_batches(BATCH_ROWS)
+        return
     with tempfile.TemporaryDirectory(prefix="driftloop-snapshot-", dir=folder) as work:
         try:
             files = fetch(store, snapshot, Path(work), progress)
@@ -77,7 +86,7 @@ class _Join:
         self._schemas = {"inferences": lake_schema(schema, "inferences"), "labels": lake_schema(schema, "labels")}
         self._columns = list(columns) if columns is not None else self._schemas["inferences"].names
         self._inner = list(dict.fromkeys([*self._columns, *_KEYS]))  # what the order is known by may not be asked for
-        self._result = joined_schema(self._schemas["inferences"], self._schemas["labels"], self._columns)
+        self._result = batches_schema(schema, self._columns)
 
     def batches(self) -> Iterator[pa.RecordBatch]:
         groups = {table: self._files.groups(table) for table in TABLES}

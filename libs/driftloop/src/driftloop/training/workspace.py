@@ -2,6 +2,7 @@
 
 import hashlib
 import shutil
+from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
@@ -12,7 +13,8 @@ from driftloop.artifact import model_files
 from driftloop.artifact.model_files import Manifest, load_file, load_manifest, store_model, stored_files, trained_schema
 from driftloop.contracts.events import TrainingStarted
 from driftloop.errors import IntegrityError, ObjectNotFound
-from driftloop.lake.snapshot import load_snapshot, read_snapshot
+from driftloop.lake.snapshot import load_snapshot
+from driftloop.lake.snapshot_batches import batches_schema, snapshot_batches
 from driftloop.loop.registry_state import ModelState
 from driftloop.ports import ObjectStore
 from driftloop.project import Project
@@ -46,7 +48,8 @@ class Workspace:
         folder.mkdir(parents=True)
         snapshot = load_snapshot(self._store, project.stream, started.pins.snapshot)
         columns = ["event_id", "event_time", "entity", *project.schema.feature_names]
-        self._write_rows(folder / ROWS_FILE, read_snapshot(self._store, snapshot, project.schema, columns=columns))
+        batches = snapshot_batches(self._store, snapshot, project.schema, columns=columns, folder=folder)
+        self._write_rows(folder / ROWS_FILE, batches_schema(project.schema, columns), batches)
         (folder / PROJECT_FILE).write_bytes(project.archive())
         champion, note = self._champion(started, model, project)
         if champion is not None:
@@ -90,9 +93,10 @@ class Workspace:
     def folder(self, started: TrainingStarted) -> Path:
         return self._root / hashlib.sha256(msgspec.json.encode(started, order="deterministic")).hexdigest()[:32]
 
-    def _write_rows(self, path: Path, rows: pa.Table) -> None:
-        with pa.ipc.new_file(str(path), rows.schema) as writer:
-            writer.write_table(rows)
+    def _write_rows(self, path: Path, schema: pa.Schema, batches: Iterator[pa.RecordBatch]) -> None:
+        with pa.ipc.new_file(str(path), schema) as writer:
+            for batch in batches:
+                writer.write_batch(batch)
 
     def _champion(self, started: TrainingStarted, model: ModelState, project: Project) -> tuple[_Champion | None, str | None]:
         """The pinned champion, or why it cannot be compared with; neither when there was none."""
