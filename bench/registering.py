@@ -5,6 +5,8 @@ import uuid
 from datetime import UTC, datetime
 from typing import Any
 
+import msgspec
+
 from bench.surroundings import Surroundings
 from driftloop.adapters.kafka import Publisher, create_topics
 from driftloop.artifact.model_files import CARD, LINEAGE, MODEL, PROFILE, Manifest, store_model, stored_files
@@ -34,11 +36,12 @@ class Registered:
             promotion=PromotionRules(),
         )
 
-    def add_version(self, skops: bytes, profile: bytes) -> str:
+    def add_version(
+        self, skops: bytes, profile: bytes, *, pins: TrainingPins | None = None, environment: dict[str, Any] | None = None
+    ) -> str:
         """Store and register a version; the digest of its manifest, another one each time."""
-        contents = {MODEL: skops, PROFILE: profile, CARD: b"# bench\n", LINEAGE: b"{}"}
-        pins = _pins()
-        request_id = f"bench-{self.versions + 1}"
+        pins, request_id = pins or _pins(), f"bench-{self.versions + 1}"
+        contents = {MODEL: skops, PROFILE: profile, CARD: b"# bench\n", LINEAGE: _lineage(self.project, request_id, pins)}
         manifest = Manifest(
             model=self.project.model,
             request_id=request_id,
@@ -47,7 +50,7 @@ class Registered:
             rows=0,
             pins=pins,
             measurements=None,
-            environment={},
+            environment=environment or {},
             files=stored_files(contents),
         )
         digest = store_model(self._store, manifest, contents)
@@ -64,6 +67,13 @@ class Registered:
         command_id = uuid.uuid4().hex
         command = kind(command_id=command_id, at=datetime.now(UTC), actor="bench", reason="bench", **fields)
         self._publisher.publish(REGISTRY_LOG, command, key=self.project.name, id=command_id)
+
+
+def _lineage(project: Project, request_id: str, pins: TrainingPins) -> bytes:
+    """As far as others read it."""
+    pipeline = hashlib.sha256(project.files["pipeline.py"]).hexdigest()
+    known = {"model": project.model, "request_id": request_id, "pins": pins, "stream": project.stream, "recipe": "all", "rows": 0}
+    return msgspec.json.encode(known | {"pipeline_sha256": pipeline}, order="deterministic")
 
 
 def _pins() -> TrainingPins:

@@ -80,3 +80,9 @@ class Commands:
     def run(self, *arguments: str) -> Result:
         """In this process: most of the time of a process of its own is imports."""
         return CliRunner().invoke(cli, arguments, env=self._env)
+
+    def python(self, code: str) -> "subprocess.CompletedProcess[str]":
+        """Python code in a process of its own, in the commands' environment."""
+        return subprocess.run(
+            [sys.executable, "-c", code], env=os.environ | self._env, capture_output=True, text=True, check=True, timeout=60
+        )

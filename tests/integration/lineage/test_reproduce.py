@@ -51,7 +51,7 @@ def test_what_is_missing_of_a_version_is_said(commands: Commands, world: Lineage
     for key, data, said in (
         (snapshot_key(world.name, version.pins.snapshot), None, "snapshots/"),
         (archive, None, "the project archive"),
-        (archive, b"PK", "is not the one that was registered"),
+        (archive, b"PK", "are not the ones that were named"),
         (model, b"PK", "the bytes are not the ones that were named"),
         (model, None, "model.skops is missing"),
     ):

@@ -137,3 +137,9 @@ def test_a_time_narrows_the_search(commands: Commands, world: LineageWorld) -> N
     assert elsewhere.exit_code == 2
     assert "at 2031-01-01T00:00:00+00:00" in elsewhere.stderr
     assert commands.run("trace", SCORED, "--time", "yesterday").exit_code == 2
+
+
+def test_a_trace_loads_none_of_the_large_libraries_that_it_does_without(commands: Commands) -> None:
+    asked = "import sys; from driftloop.cli.main import cli; sys.argv[1:] = ['trace', 'e1000', '--json']; cli(standalone_mode=False)"
+    code = f"{asked}; print({{'pandas', 'duckdb', 'sklearn', 'pyarrow.dataset'}} & set(sys.modules), file=sys.stderr)"
+    assert commands.python(code).stderr.strip() == "set()"

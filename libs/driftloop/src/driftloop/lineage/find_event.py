@@ -11,6 +11,7 @@ import pyarrow.parquet as pq
 from driftloop.errors import IntegrityError, ObjectNotFound
 from driftloop.lake.parquet import TOPIC_ID, in_parallel, sha256_in_name
 from driftloop.lineage.lake_files import LiveFile
+from driftloop.lineage.plain import plain_rows, plain_text
 from driftloop.ports import ObjectStore
 
 _FIRST = ("scored_at", "partition", "offset", "request_offset")  # as the join chooses among copies
@@ -74,8 +75,8 @@ def _rows(data: bytes, event_id: str) -> list[tuple[str | None, dict[str, Any]]]
         if bounds is not None and bounds.has_min_max and not bounds.min <= event_id <= bounds.max:
             continue
         ids = parquet.read_row_group(group, columns=["event_id"], use_threads=False).column("event_id")
-        places = pc.indices_nonzero(pc.equal(ids, event_id))
+        places = pc.indices_nonzero(pc.equal(ids, plain_text(event_id)))
         if len(places):
-            rows = parquet.read_row_group(group, use_threads=False).take(places).to_pylist()
+            rows = plain_rows(parquet.read_row_group(group, use_threads=False).take(places))
             found += [(topic_id.decode() if topic_id else None, row) for row in rows]
     return found

@@ -8,6 +8,7 @@ import pyarrow as pa
 from deltalake import DeltaTable
 
 from driftloop.lake.delta import delta_options, open_delta, store_errors
+from driftloop.lineage.plain import plain_values
 from driftloop.settings import S3Settings
 
 
@@ -48,9 +49,9 @@ def open_inferences(s3: S3Settings, stream: str) -> DeltaTable:
 def live_files(delta: DeltaTable, uri: str) -> list[LiveFile]:
     """In path order. Raises TransientError."""
     with store_errors(uri):
-        actions = pa.table(delta.get_add_actions(flatten=True))
+        actions = pa.RecordBatchReader.from_stream(delta.get_add_actions(flatten=True)).read_all()  # pa.table() loads pandas
     n = actions.num_rows
-    columns = [actions.column(name).to_pylist() if name in actions.column_names else [None] * n for name in _COLUMNS]
+    columns = [plain_values(actions.column(name)) if name in actions.column_names else [None] * n for name in _COLUMNS]
     return sorted((LiveFile(*row) for row in zip(*columns, strict=True)), key=lambda file: file.path)
 
 
