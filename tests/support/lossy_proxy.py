@@ -10,7 +10,8 @@ _CHUNK = 1 << 16
 
 
 class LossyProxy:
-    """Stands before one HTTP server. ``lost`` counts the answers that were dropped, ``held`` what a refusal stopped."""
+    """Stands before one HTTP server. ``lost`` counts the answers that were dropped, ``held`` what a refusal stopped;
+    ``seen`` has the first line of every request, ``sent`` and ``received`` the client's bytes."""
 
     def __init__(self, endpoint: str) -> None:
         url = urlsplit(endpoint)
@@ -21,7 +22,8 @@ class LossyProxy:
         self._left = 0
         self._refusing = self._refusing_next = False
         self._lock = threading.Lock()
-        self.lost = self.held = 0
+        self.lost = self.held = self.sent = self.received = 0
+        self.seen: list[str] = []
 
     def lose_answers(self, *parts: str, times: int) -> None:
         """The next ``times`` requests whose first line contains all ``parts`` are carried out; their answers never arrive."""
@@ -73,6 +75,10 @@ class LossyProxy:
                 if self._refusing:  # a client's pool keeps connections from before
                     self.held += 1
                     break
+                line = data.split(b"\r\n", 1)[0]
+                if line.endswith(b" HTTP/1.1"):
+                    self.seen.append(line.decode())
+                self.sent += len(data)
                 if self._matches(data):
                     losing.set()
                 server.sendall(data)
@@ -85,6 +91,7 @@ class LossyProxy:
                     self.lost += 1
                     self._refusing = self._refusing_next
                     break
+                self.received += len(data)
                 client.sendall(data)
         _close(client, server)
 

@@ -7,6 +7,7 @@ import pyarrow as pa
 from driftloop.contracts.parts import Window
 from driftloop.errors import ObjectNotFound
 from driftloop.lake.join import labelled_rows
+from driftloop.lake.late import times_of_commit
 from driftloop.lake.table import LakeTable, app_id
 from driftloop.settings import S3Settings
 from driftloop_monitor.performance import COLUMNS
@@ -41,12 +42,10 @@ class LakeView:
 
     def changed(self) -> list[Range]:
         """Event-time ranges, both ends included, of rows committed since the last call; the first call gives none."""
-        ranges = []
+        ranges: list[Range] = []
         for name, table in self._tables.items():
             for version in range(self._seen.get(name, table.version) + 1, table.version + 1):
-                note = table.note(version)
-                if note is not None and note.event_time_min is not None and note.event_time_max is not None:
-                    ranges.append((note.event_time_min, note.event_time_max))
+                ranges += times_of_commit(table, version)
             self._seen[name] = table.version
         return ranges
 
