@@ -5,7 +5,8 @@ from datetime import UTC, datetime, timedelta
 import numpy as np
 import pyarrow as pa
 
-from driftloop.contracts.rows import StreamSchema, inference_schema
+from driftloop.contracts.rows import inference_schema
+from driftloop.contracts.schema import StreamSchema
 from driftloop.profile.reference import Profile, build_profile
 from driftloop.project import Project, parse_project
 

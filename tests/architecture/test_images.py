@@ -20,7 +20,7 @@ LOADED_LATER = {
 IMPORT_ALL = """
 import importlib, importlib.metadata, json, pkgutil, sys, warnings
 warnings.simplefilter("ignore")
-service, carried = sys.argv[1], set(json.loads(sys.argv[2]))
+roots, carried = sys.argv[1].split(), set(json.loads(sys.argv[2]))
 owners = importlib.metadata.packages_distributions()
 norm = lambda name: name.lower().replace("_", "-").replace(".", "-")
 
@@ -37,10 +37,9 @@ class Carried:
         return None if hidden else self.finder.find_spec(name, path, target)
 
 sys.meta_path[:] = [Carried(finder) if hasattr(finder, "find_spec") else finder for finder in sys.meta_path]
-roots = [f"driftloop_{service}"] + (["driftloop.training"] if service == "trainer" else [])
 for root in roots:
     package = importlib.import_module(root)
-    for module in pkgutil.walk_packages(package.__path__, f"{root}."):
+    for module in pkgutil.walk_packages(getattr(package, "__path__", ()), f"{root}."):
         if not module.name.endswith("__main__"):
             importlib.import_module(module.name)
 tops = {name.partition(".")[0] for name in sys.modules}
@@ -72,11 +71,21 @@ def direct_dependencies(service: str) -> set[str]:
 
 @pytest.mark.parametrize("service", SERVICES)
 def test_an_image_carries_what_its_service_imports_and_nothing_beside_it(service: str) -> None:
-    carried = locked(f"services/{service}/requirements.txt")
-    command = [sys.executable, "-c", IMPORT_ALL, service, json.dumps(sorted(carried))]
-    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=120)
+    roots = [f"driftloop_{service}"] + (["driftloop.training"] if service == "trainer" else [])
+    assert direct_dependencies(service) - loaded(roots, f"services/{service}/requirements.txt") <= LOADED_LATER
+
+
+@pytest.mark.parametrize(("root", "requirements"), [("infra.init.__main__", OTHERS[0]), ("driftloop.cli", OTHERS[1])])
+def test_the_images_beside_the_services_carry_what_they_import(root: str, requirements: str) -> None:
+    assert "msgspec" in loaded([root], requirements)
+
+
+def loaded(roots: list[str], requirements: str) -> set[str]:
+    """The distributions loaded by these packages with nothing at hand but what the requirements lock."""
+    command = [sys.executable, "-c", IMPORT_ALL, " ".join(roots), json.dumps(sorted(locked(requirements)))]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=120, cwd=REPOSITORY)
     assert done.returncode == 0, done.stderr
-    assert direct_dependencies(service) - set(json.loads(done.stdout)) <= LOADED_LATER
+    return set(json.loads(done.stdout))
 
 
 @pytest.mark.parametrize(

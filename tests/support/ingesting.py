@@ -9,7 +9,8 @@ from datetime import timedelta
 from driftloop.adapters.kafka import Publisher
 from driftloop.adapters.memory import MemoryBroker, SystemClock
 from driftloop.adapters.s3 import MinioObjectStore
-from driftloop.contracts.rows import StreamSchema, lake_schema
+from driftloop.contracts.rows import lake_schema
+from driftloop.contracts.schema import StreamSchema
 from driftloop.lake.table import LakeTable
 from driftloop.partition_worker import PartitionWorker
 from driftloop.ports import MessageConsumer, MessageProducer, ObjectStore

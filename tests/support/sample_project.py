@@ -1,6 +1,6 @@
 """A project over the small stream of ``tests.support.traffic``."""
 
-from driftloop.contracts.rows import StreamSchema
+from driftloop.contracts.schema import StreamSchema
 from driftloop.project import CONFIG_FILE, PIPELINE_FILE, Project, parse_project
 
 _CONFIG = """

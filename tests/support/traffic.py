@@ -7,7 +7,8 @@ import pyarrow as pa
 
 from driftloop.contracts.arrow_codec import encode_table
 from driftloop.contracts.headers import ARROW, CONTENT_TYPE, JSON, RequestRange, format_time, range_header, watermark_header
-from driftloop.contracts.rows import Feature, StreamSchema, Target, inference_schema
+from driftloop.contracts.rows import inference_schema
+from driftloop.contracts.schema import Feature, StreamSchema, Target
 from driftloop.ports import MessageProducer
 
 START = datetime(2024, 3, 1, tzinfo=UTC)

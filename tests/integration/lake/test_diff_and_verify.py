@@ -5,7 +5,7 @@ from tests.support.lake_rows import append, lake_inferences, lake_labels
 from tests.support.sample_project import sample_project
 from tests.support.traffic import event_id, event_time
 
-from driftloop.contracts.rows import Feature
+from driftloop.contracts.schema import Feature
 from driftloop.datasets.diff import Reference, StoredProfile, difference, schema_changes
 from driftloop.datasets.sides import side
 from driftloop.datasets.snapshots import find_snapshot, schema_of, stored_snapshots

@@ -8,7 +8,8 @@ from tests.support.lake_rows import flush_of, lake_inferences
 from tests.support.sample_project import sample_project
 from tests.support.traffic import event_id, event_time
 
-from driftloop.contracts.rows import Feature, lake_schema
+from driftloop.contracts.rows import lake_schema
+from driftloop.contracts.schema import Feature
 from driftloop.errors import ConfigurationError, ObjectNotFound
 from driftloop.lake.commit import commit, store_files
 from driftloop.lake.delta import CONFIGURATION

@@ -8,7 +8,7 @@ from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import OrdinalEncoder
 
 from driftloop.artifact.scoring import target_values, to_frame
-from driftloop.contracts.rows import Feature, StreamSchema, Target
+from driftloop.contracts.schema import Feature, StreamSchema, Target
 from driftloop.project import Project, parse_project
 
 SCHEMA = StreamSchema(

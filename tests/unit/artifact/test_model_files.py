@@ -7,7 +7,7 @@ from driftloop.adapters.memory import MemoryStore
 from driftloop.artifact import skops_file
 from driftloop.artifact.model_files import Manifest, load_model, model_key, store_model, stored_files
 from driftloop.contracts.parts import TrainingPins
-from driftloop.contracts.rows import Feature
+from driftloop.contracts.schema import Feature
 from driftloop.errors import IntegrityError, ObjectNotFound
 from driftloop.project import archive_key
 

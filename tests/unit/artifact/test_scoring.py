@@ -10,7 +10,7 @@ from sklearn.preprocessing import OneHotEncoder
 from tests.unit.artifact import models
 
 from driftloop.artifact.scoring import Scorer, target_values, to_frame
-from driftloop.contracts.rows import Target
+from driftloop.contracts.schema import Target
 
 
 def test_types_do_not_depend_on_which_rows_are_in_a_batch():

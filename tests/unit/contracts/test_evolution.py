@@ -4,7 +4,7 @@ import msgspec
 import pytest
 
 from driftloop.contracts.evolution import clashes, refusal, unscorable
-from driftloop.contracts.rows import Feature, StreamSchema, Target
+from driftloop.contracts.schema import Feature, StreamSchema, Target
 
 AMOUNT, KIND = Feature(name="amount", type="number"), Feature(name="kind", type="category")
 NOTE = Feature(name="note", type="category", required=False)

@@ -6,7 +6,8 @@ from tests.support.traffic import inference_rows, small_schema
 
 from driftloop.contracts.arrow_codec import encode_table
 from driftloop.contracts.headers import RequestRange, range_header
-from driftloop.contracts.rows import Feature, StreamSchema, inference_schema
+from driftloop.contracts.rows import inference_schema
+from driftloop.contracts.schema import Feature, StreamSchema
 from driftloop.errors import InvalidMessage
 from driftloop.ports import Record
 from driftloop_ingest.feature_columns import UnknownFeatures

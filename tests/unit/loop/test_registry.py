@@ -16,7 +16,7 @@ from tests.unit.loop.registry_commands import (
 )
 
 from driftloop.contracts.parts import PromotionRules
-from driftloop.contracts.rows import Feature, StreamSchema, Target
+from driftloop.contracts.schema import Feature, StreamSchema, Target
 from driftloop.loop.registry import RegistryState, Standing, fold
 
 FIRST_CHAMPION = (register_project(), register_version("r1"), promote("r1", epoch=0))

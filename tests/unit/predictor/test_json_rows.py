@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 from tests.unit.predictor.samples import START, request, request_json, sample_project
 
 from driftloop.contracts.arrow_codec import encode_table
-from driftloop.contracts.rows import Feature, StreamSchema, Target, request_schema
+from driftloop.contracts.rows import request_schema
+from driftloop.contracts.schema import Feature, StreamSchema, Target
 from driftloop.errors import InvalidMessage
 from driftloop.json_rows import RowDecoder
 

@@ -6,7 +6,7 @@ import hypothesis.strategies as st
 import numpy as np
 import pyarrow as pa
 
-from driftloop.contracts.rows import Feature, StreamSchema, Target
+from driftloop.contracts.schema import Feature, StreamSchema, Target
 from driftloop.profile.reference import Profile, build_profile
 
 SCHEMA = StreamSchema(

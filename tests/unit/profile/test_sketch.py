@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from tests.unit.profile.rows import SCHEMA, profile, some_rows, table, traffic
 
-from driftloop.contracts.rows import Feature, StreamSchema, Target
+from driftloop.contracts.schema import Feature, StreamSchema, Target
 from driftloop.errors import IntegrityError
 from driftloop.profile import sketch
 from driftloop.profile.reference import MAX_CATEGORIES, SCORE, Profile, build_profile

@@ -16,7 +16,8 @@ import pyarrow.compute as pc
 
 from driftloop.contracts.arrow_codec import decode_table, schema_in
 from driftloop.contracts.parts import Time
-from driftloop.contracts.rows import FeatureType, StreamSchema, request_schema
+from driftloop.contracts.rows import request_schema
+from driftloop.contracts.schema import FeatureType, StreamSchema
 from driftloop.errors import InvalidMessage
 
 MAX_ID_BYTES = 512

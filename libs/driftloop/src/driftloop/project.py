@@ -13,7 +13,7 @@ import msgspec
 from driftloop.contracts.evolution import clashes
 from driftloop.contracts.names import NAME_PATTERN, Name, is_name
 from driftloop.contracts.parts import Window
-from driftloop.contracts.rows import RESERVED, Feature, FeatureType, StreamSchema, Target
+from driftloop.contracts.schema import RESERVED, Feature, FeatureType, StreamSchema, Target
 from driftloop.errors import UserError
 from driftloop.loop.rules import Monitoring, Policy
 from driftloop.loop.windows import WindowPlan, parse_duration

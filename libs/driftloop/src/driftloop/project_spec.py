@@ -10,7 +10,7 @@ import msgspec
 
 from driftloop.contracts.names import Name
 from driftloop.contracts.parts import Part, PromotionRules
-from driftloop.contracts.rows import StreamSchema
+from driftloop.contracts.schema import StreamSchema
 from driftloop.loop.rules import Monitoring, Policy
 from driftloop.loop.windows import WindowPlan
 

@@ -2,7 +2,7 @@
 
 import pyarrow as pa
 
-from driftloop.contracts.rows import RESERVED
+from driftloop.contracts.schema import RESERVED
 from driftloop.errors import InvalidMessage
 from driftloop.lake.columns import stored_as
 

@@ -7,7 +7,8 @@ import pyarrow.compute as pc
 
 from driftloop.contracts.arrow_codec import MAX_ROWS, decode_table, schema_in
 from driftloop.contracts.headers import RequestRange, request_range, watermark
-from driftloop.contracts.rows import RESERVED, StreamSchema, inference_schema
+from driftloop.contracts.rows import inference_schema
+from driftloop.contracts.schema import RESERVED, StreamSchema
 from driftloop.errors import InvalidMessage
 from driftloop.ports import Record
 from driftloop_ingest.feature_columns import FeatureColumns

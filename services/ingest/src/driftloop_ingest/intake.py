@@ -10,7 +10,7 @@ import pyarrow.compute as pc
 from driftloop import metrics
 from driftloop.contracts import topics
 from driftloop.contracts.headers import RequestRange, watermark
-from driftloop.contracts.rows import StreamSchema
+from driftloop.contracts.schema import StreamSchema
 from driftloop.errors import InvalidMessage
 from driftloop.lake.cursors import request_app_id
 from driftloop.ports import Clock, Record

@@ -12,7 +12,8 @@ from driftloop import metrics
 from driftloop.contracts.arrow_codec import decode_table
 from driftloop.contracts.headers import ARROW, CONTENT_TYPE, header
 from driftloop.contracts.parts import Time
-from driftloop.contracts.rows import StreamSchema, label_schema
+from driftloop.contracts.rows import label_schema
+from driftloop.contracts.schema import StreamSchema
 from driftloop.errors import InvalidMessage
 from driftloop.ports import Record
 from driftloop_ingest.times import EARLIEST, LATEST, check_times

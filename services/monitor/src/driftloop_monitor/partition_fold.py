@@ -10,7 +10,8 @@ from driftloop.contracts.arrow_codec import decode_table, schema_in
 from driftloop.contracts.events import WindowSketched
 from driftloop.contracts.headers import Headers, RequestRange, request_range, watermark
 from driftloop.contracts.parts import Window
-from driftloop.contracts.rows import ARROW_TYPES, RESERVED, inference_schema
+from driftloop.contracts.rows import ARROW_TYPES, inference_schema
+from driftloop.contracts.schema import RESERVED
 from driftloop.errors import GapError, InvalidMessage
 from driftloop.profile.sketch import Counter
 from driftloop.project import Project

@@ -20,7 +20,8 @@ from driftloop.contracts.headers import (
     watermark,
     watermark_header,
 )
-from driftloop.contracts.rows import StreamSchema, inference_schema
+from driftloop.contracts.rows import inference_schema
+from driftloop.contracts.schema import StreamSchema
 from driftloop.errors import InvalidMessage
 from driftloop.json_rows import RowDecoder
 from driftloop.ports import Record

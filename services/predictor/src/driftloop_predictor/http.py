@@ -14,7 +14,8 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from driftloop import metrics
-from driftloop.contracts.rows import StreamSchema, inference_schema
+from driftloop.contracts.rows import inference_schema
+from driftloop.contracts.schema import StreamSchema
 from driftloop.errors import InvalidMessage
 from driftloop.json_rows import RowDecoder
 from driftloop_predictor.batches import Serving, scored

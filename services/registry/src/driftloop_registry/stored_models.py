@@ -8,7 +8,7 @@ import zipfile
 import msgspec
 
 from driftloop.contracts.names import Digest, is_digest, is_name
-from driftloop.contracts.rows import StreamSchema
+from driftloop.contracts.schema import StreamSchema
 from driftloop.errors import ObjectNotFound, UserError
 from driftloop.ports import ObjectStore
 from driftloop.project import Project, archive_key, open_archive

@@ -9,7 +9,7 @@ import msgspec
 from driftloop.contracts.evolution import unscorable
 from driftloop.contracts.names import Digest, is_digest, is_name
 from driftloop.contracts.parts import GateMeasurements, ModelName, Part, TrainingPins
-from driftloop.contracts.rows import StreamSchema
+from driftloop.contracts.schema import StreamSchema
 from driftloop.errors import IntegrityError, ObjectNotFound
 from driftloop.ports import ObjectStore
 from driftloop.project import archive_key, open_archive

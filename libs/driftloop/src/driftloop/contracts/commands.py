@@ -5,7 +5,7 @@ from typing import ClassVar
 from driftloop.contracts.events import Event
 from driftloop.contracts.names import Digest, Name
 from driftloop.contracts.parts import GateMeasurements, ModelName, PromotionRules, StreamName, Time, TrainingPins
-from driftloop.contracts.rows import StreamSchema
+from driftloop.contracts.schema import StreamSchema
 
 
 class Command(Event, frozen=True, kw_only=True):

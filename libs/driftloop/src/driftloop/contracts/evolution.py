@@ -5,7 +5,8 @@ producers send already stays valid, old rows have nulls, and old models find all
 version, which the project declares. What is predicted never changes: then labels could not be compared.
 """
 
-from driftloop.contracts.rows import ARROW_TYPES, RESERVED, Feature, FeatureType, StreamSchema
+from driftloop.contracts.rows import ARROW_TYPES
+from driftloop.contracts.schema import RESERVED, Feature, FeatureType, StreamSchema
 
 WORDS: dict[FeatureType, str] = {
     "number": "a number",

@@ -8,7 +8,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from driftloop.contracts.parts import Part
-from driftloop.contracts.rows import StreamSchema
+from driftloop.contracts.schema import StreamSchema
 from driftloop.datasets.sides import Side
 from driftloop.profile.distances import NOMINAL, ORDERED, shares
 from driftloop.profile.reference import SCORE, Profile, build_profile

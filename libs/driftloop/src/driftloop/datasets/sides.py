@@ -7,7 +7,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from driftloop.contracts.names import is_name
-from driftloop.contracts.rows import ARROW_TYPES, RESERVED, Feature, FeatureType, StreamSchema, Target, TargetType
+from driftloop.contracts.rows import ARROW_TYPES
+from driftloop.contracts.schema import RESERVED, Feature, FeatureType, StreamSchema, Target, TargetType
 from driftloop.datasets.dataset import BATCH_ROWS, table_rows
 from driftloop.datasets.known import Known
 from driftloop.datasets.snapshots import find_snapshot, schema_of

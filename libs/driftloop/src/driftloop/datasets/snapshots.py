@@ -8,7 +8,8 @@ from typing import NamedTuple
 import pyarrow as pa
 
 from driftloop.contracts.names import is_digest, is_name
-from driftloop.contracts.rows import StreamSchema, lake_schema
+from driftloop.contracts.rows import lake_schema
+from driftloop.contracts.schema import StreamSchema
 from driftloop.datasets.dataset import Batches
 from driftloop.errors import IntegrityError, UserError
 from driftloop.lake.snapshot import Snapshot, load_snapshot

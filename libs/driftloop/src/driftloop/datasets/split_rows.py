@@ -3,7 +3,8 @@
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from driftloop.contracts.rows import StreamSchema, lake_schema
+from driftloop.contracts.rows import lake_schema
+from driftloop.contracts.schema import StreamSchema
 from driftloop.lake.join import join
 from driftloop.lake.snapshot import Snapshot, pinned_rows
 from driftloop.ports import ObjectStore

@@ -11,7 +11,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from driftloop.contracts.rows import TIME, StreamSchema, label_schema, request_schema
+from driftloop.contracts.rows import TIME, label_schema, request_schema
+from driftloop.contracts.schema import StreamSchema
 from driftloop.lake.split import BUCKETS, buckets
 
 NEW_YORK = ZoneInfo("America/New_York")

@@ -7,7 +7,8 @@ values, ``<name>__<type>`` has the later ones. So a table has one schema, and no
 import pyarrow as pa
 
 from driftloop.contracts.evolution import retyped_column
-from driftloop.contracts.rows import ARROW_TYPES, RESERVED, FeatureType
+from driftloop.contracts.rows import ARROW_TYPES
+from driftloop.contracts.schema import RESERVED, FeatureType
 
 _KINDS: dict[pa.DataType, FeatureType] = {arrow: kind for kind, arrow in ARROW_TYPES.items()}  # type: ignore[misc]
 

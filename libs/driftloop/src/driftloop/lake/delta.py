@@ -8,7 +8,7 @@ from deltalake import DeltaTable, Field
 from deltalake.exceptions import CommitFailedError, DeltaError, DeltaProtocolError, TableNotFoundError
 from deltalake.transaction import CommitProperties
 
-from driftloop.contracts.rows import RESERVED
+from driftloop.contracts.schema import RESERVED
 from driftloop.errors import ConfigurationError, ObjectNotFound, TransientError
 from driftloop.lake.columns import later_column, same_type, stored_as
 from driftloop.settings import S3Settings

@@ -12,7 +12,8 @@ from pathlib import Path
 import duckdb
 import pyarrow as pa
 
-from driftloop.contracts.rows import StreamSchema, lake_schema
+from driftloop.contracts.rows import lake_schema
+from driftloop.contracts.schema import StreamSchema
 from driftloop.errors import IntegrityError, UserError
 from driftloop.lake.join import join, joined_schema
 from driftloop.lake.local_files import LocalFiles, Progress, fetch

@@ -8,7 +8,7 @@ import msgspec
 
 from driftloop.contracts.names import Digest, Name
 from driftloop.contracts.parts import ModelName, Part, PromotionRules, StreamName, Time, TrainingPins
-from driftloop.contracts.rows import StreamSchema
+from driftloop.contracts.schema import StreamSchema
 
 CHAMPION = "champion"
 CHALLENGER = "challenger"

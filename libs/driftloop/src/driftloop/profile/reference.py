@@ -9,7 +9,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from driftloop.contracts.parts import Part
-from driftloop.contracts.rows import StreamSchema
+from driftloop.contracts.schema import StreamSchema
 from driftloop.errors import IntegrityError
 
 Counts = npt.NDArray[np.int64]

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from driftloop.contracts.parts import CandidateResult, GateMeasurements, Interval, TrainingPins
-from driftloop.contracts.rows import StreamSchema
+from driftloop.contracts.schema import StreamSchema
 
 
 def render_card(

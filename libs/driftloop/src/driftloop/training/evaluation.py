@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from driftloop.contracts.rows import StreamSchema
+from driftloop.contracts.schema import StreamSchema
 from driftloop.loop.performance import Floats, Values, weighted_metric
 
 RESAMPLES = 500
