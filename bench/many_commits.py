@@ -66,11 +66,12 @@ def measure(around: Surroundings) -> list[Figure]:
         ),
         Figure(
             name="open-late",
-            what=f"opening a table of {COMMITS:,} commits and reading its cursors, slowest of {len(opening)} times",
-            value=1000 * max(opening),
+            what=f"opening a table of {COMMITS:,} commits and reading its cursors",
+            value=1000 * opening[-1],
             unit="ms",
             limit=Limit(f"the same of a table of {FRESH} commits", 1000 * first_opening),
             aim=Aim(1000, "at most"),
+            note=f"slowest of the {len(opening)} looks on the way, whatever else the machine did: {1000 * max(opening):.0f} ms",
         ),
     ]
 

@@ -1,0 +1,62 @@
+"""Many small commits do not make a table slow: requests and bytes stay what they were. Seconds: `python -m bench many-commits`."""
+
+import msgspec
+import pytest
+from tests.support.lake_rows import flush_of, lake_inferences
+from tests.support.traffic import event_time
+
+from driftloop.lake import delta
+from driftloop.lake.commit import commit, store_files
+from driftloop.lake.compaction import CompactionRules
+from driftloop.lake.table import LakeTable
+from driftloop.lake.upkeep import compact
+
+COMMITS, PART = 120, 40
+CHECKPOINT, MERGE = 20, 20  # a checkpoint and a merge after so many commits; a hundred in earnest
+
+
+@pytest.fixture
+def counted(open_table, settings, proxy, store, schema, monkeypatch):
+    """A table after all the commits, and what each part of them cost its appender; merged every twenty commits."""
+    monkeypatch.setitem(delta.CONFIGURATION, "delta.deletedFileRetentionDuration", "interval 1 seconds")
+    monkeypatch.setitem(delta.CONFIGURATION, "delta.checkpointInterval", str(CHECKPOINT))
+    table, keeper = open_table(through=msgspec.structs.replace(settings, endpoint=proxy.endpoint)), open_table()
+    rows = lake_inferences(schema, 0, 0, 10)
+    costs = []
+    for part in range(COMMITS // PART):
+        before = len(proxy.seen), proxy.sent + proxy.received
+        for n in range(part * PART, (part + 1) * PART):
+            flush = flush_of(rows, 0, n * 10, n * 10 + 10, mark=event_time(n))
+            store_files(store, table, flush)
+            commit(table, store, flush)
+            if n % MERGE == MERGE - 1:
+                compact(keeper, store, CompactionRules())
+        costs.append((len(proxy.seen) - before[0], proxy.sent + proxy.received - before[1]))
+    return table, costs
+
+
+def test_an_append_costs_the_same_after_many_commits_and_so_does_opening(counted, proxy, settings, schema, store):
+    table, costs = counted
+    (requests, size), (late_requests, late_size) = costs[0], costs[-1]
+    assert late_requests < 1.1 * requests
+    assert late_size < 1.2 * size
+    checkpoints = [f.size for f in store.list(f"{table.root}/_delta_log/") if f.key.endswith(".checkpoint.parquet")]
+    assert len(checkpoints) >= COMMITS // CHECKPOINT - 1
+    assert checkpoints[-1] < 1.5 * checkpoints[0], "neither live files nor removed ones pile up"
+    proxy.seen.clear()
+    before = proxy.received
+    opened = LakeTable.open(msgspec.structs.replace(settings, endpoint=proxy.endpoint), schema.stream, "inferences")
+    assert list(opened.cursors().values()) == [10 * COMMITS]
+    logs = [line for line in proxy.seen if ".json" in line and line.startswith("GET")]
+    assert len(logs) <= CHECKPOINT + 10, "no more than since the last checkpoint"
+    assert proxy.received - before < 500_000
+    assert len(opened.files()) <= 20
+
+
+def test_the_offset_ranges_of_all_time_are_readable_after_checkpoints_and_merges(counted):
+    table, _ = counted
+    table.delta.create_checkpoint()
+    table.delta.cleanup_metadata()  # as other tools do; the configuration says that nothing of ours is old
+    notes = [note for version in range(1, table.version + 1) if (note := table.note(version)) is not None]
+    assert [(n.moves[0].start, n.moves[0].end) for n in notes] == [(n * 10, n * 10 + 10) for n in range(COMMITS)]
+    assert table.at(5).cursors() == {notes[0].moves[0].cursor: 50}
