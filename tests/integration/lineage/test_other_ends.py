@@ -6,10 +6,12 @@ import pytest
 from tests.integration.lineage.changed import Changed
 from tests.integration.lineage.lineage_world import Commands, LineageWorld
 
-from driftloop.artifact.model_files import PROFILE, model_key
+from driftloop.artifact.model_files import MODEL, PROFILE, model_key
+from driftloop.contracts.commands import DeleteVersion
 from driftloop.errors import UserError
 from driftloop.lake.snapshot import PinnedFile, load_snapshot
 from driftloop.lineage.file_use import file_use
+from driftloop.lineage.version_chain import version_chain
 
 
 def pinned(world: LineageWorld, version: int) -> list[PinnedFile]:
@@ -72,3 +74,23 @@ def test_what_is_no_file_of_a_snapshot_is_one_line(commands: Commands, ref: str)
     done = commands.run("datasets", "show", "--file", ref)
     assert (done.exit_code, done.stdout, len(done.stderr.splitlines())) == (2, "", 1)
     assert "no snapshot names" in done.stderr
+
+
+def test_the_bytes_of_a_deleted_version_go_and_a_trace_still_leads_on(commands: Commands, world: LineageWorld) -> None:
+    model = world.train(champion=False)
+    number = len(model.versions)
+    world.command(DeleteVersion, model=world.name, version=number)
+    keys = [model_key(world.name, model.versions[-1].manifest, name) for name in (MODEL, PROFILE)]
+    held = json.loads(commands.run("models", "clean", world.name, "--json").stdout)["versions"]
+    assert [(v["version"], v["keys"]) for v in held] == [(number, keys)]
+    assert "deleted only at" in held[0]["held"]
+    would = commands.run("models", "clean", world.name, "--grace", "0s", "--dry-run")
+    assert "would be removed" in would.stdout
+    assert all(world.store.stat(key).size for key in keys)
+    done = commands.run("models", "clean", world.name, "--grace", "0s")
+    assert done.exit_code == 0, done.stderr
+    assert commands.run("models", "clean", world.name, "--grace", "soon").exit_code == 2
+    broken = [link for link in version_chain(world.store, world.model(), world.model().versions[-1]) if not link.ok]
+    assert [link.link for link in broken] == ["model version"]
+    assert str(broken[0].reason).startswith("it was deleted by test: test; ")
+    assert commands.run("models", "reproduce", world.name, str(number)).exit_code == 2

@@ -14,6 +14,7 @@ from driftloop.adapters.registry_view import RegistryView, ViewBroken, ViewUnava
 from driftloop.cli.context import current_stack
 from driftloop.cli.errors import one_line_errors
 from driftloop.cli.model_changes import CHANGES, as_json_option, checked, registry_client
+from driftloop.cli.models_clean import clean_models
 from driftloop.cli.moments import moment
 from driftloop.cli.output import emit, table
 from driftloop.cli.registry_client import RegistryClient
@@ -28,7 +29,7 @@ def models() -> None:
     """Model versions, aliases and their history."""
 
 
-for command in (*CHANGES, reproduce):
+for command in (*CHANGES, reproduce, clean_models):
     models.add_command(command)
 
 

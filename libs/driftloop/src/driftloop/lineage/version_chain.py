@@ -50,7 +50,7 @@ def version_chain(store: ObjectStore, model: ModelState, version: ModelVersion, 
         contents = {name: pool.submit(load_file, store, manifest, version.manifest, name) for name in FILES} if manifest else {}
         files = pool.submit(lambda: check_files(store, snapshot.result(), every_file=every_file))
         return [
-            checked("model version", _version(version), lambda: _check_files(made_of, contents)),
+            _deleted(model, version, checked("model version", _version(version), lambda: _check_files(made_of, contents))),
             checked("training run", f"request {version.request_id}", lambda: _check_run(version, made_of, contents)),
             checked("snapshot", version.pins.snapshot[:SHOWN_DIGITS], lambda: _about(snapshot.result())),
             _files_link(files),
@@ -64,6 +64,15 @@ def version_chain(store: ObjectStore, model: ModelState, version: ModelVersion, 
                 details={"seed": version.pins.seed, "threads": version.pins.threads},
             ),
         ]
+
+
+def _deleted(model: ModelState, version: ModelVersion, link: Link) -> Link:
+    """Of a version that was given up, clean-up may have removed the bytes: then that is the reason."""
+    standing = model.standings.get(version.version)
+    if link.ok or standing is None or standing.state != "deleted":
+        return link
+    reason = f"it was deleted by {standing.by}: {standing.reason}; {link.reason}"
+    return msgspec.structs.replace(link, reason=reason)
 
 
 def _version(version: ModelVersion) -> str:

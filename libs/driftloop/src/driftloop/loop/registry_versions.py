@@ -1,8 +1,11 @@
 """How a version comes, and how it goes: a number is given once, and the record of a deleted version stays."""
 
+from collections.abc import Iterable
+
 import msgspec
 
 from driftloop.contracts.commands import DeleteVersion, RegisterVersion
+from driftloop.contracts.events import TrainingStarted
 from driftloop.contracts.names import is_digest
 from driftloop.loop.registry_change import MAX_ID_LENGTH, Change, closed, refused, was
 from driftloop.loop.registry_state import ModelState, ModelVersion, Outcome
@@ -54,8 +57,36 @@ def _held(model: ModelState, number: int) -> str | None:
         return f"version {number} is the {' and the '.join(aliases)}: move the alias first"
     if state == "waiting":
         return f"version {number} waits for approval: reject it first"
+    return _needed(model, number)
+
+
+def _needed(model: ModelState, number: int) -> str | None:
+    """Which kept version cannot be rebuilt without this one."""
     kept = (v for v in model.versions[number:] if model.state_of(v.version) != "deleted")
     holder = next((v for v in kept if v.pins.champion_version == number), None)
     if holder is not None:
         return f"version {holder.version} was pinned and measured while version {number} was champion, and cannot be rebuilt without it"
     return None
+
+
+def bytes_held(model: ModelState, number: int, runs: Iterable[TrainingStarted]) -> str | None:
+    """What stands against removing the stored bytes of a version; None: nothing.
+
+    The pins are looked at again: a run that was under way when the version was deleted may name it as its champion.
+    ``runs``: those of the model that started and have not failed. One counts until its version is registered, from then on
+    that version does.
+    """
+    version = model.version(number)
+    if version is None or model.state_of(number) != "deleted":
+        return f"version {number} is not deleted"
+    aliases = sorted(alias.name for alias in model.aliases.values() if alias.version == number)
+    if aliases:
+        return f"version {number} is the {' and the '.join(aliases)}"
+    same = next((v for v in model.versions if v.manifest == version.manifest and model.state_of(v.version) != "deleted"), None)
+    if same is not None:
+        return f"version {same.version} has the same files"
+    registered = {v.request_id for v in model.versions}
+    for run in runs:
+        if run.model == model.model and run.pins.champion_version == number and run.request_id not in registered:
+            return f"the run {run.request_id} was pinned while version {number} was champion, and has not become a version yet"
+    return _needed(model, number)

@@ -1,0 +1,78 @@
+"""The bytes of deleted versions: removed when nothing needs them, the record of the version kept.
+
+Manifest, card and lineage stay, a few kilobytes: a trace of the version's predictions still leads to snapshot, code and
+environment. The model file and the profile go.
+"""
+
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+from typing import NamedTuple
+
+from driftloop.artifact.model_files import MODEL, PROFILE, model_key
+from driftloop.contracts.events import Event, TrainingFailed, TrainingStarted
+from driftloop.errors import ObjectNotFound
+from driftloop.loop.registry_state import ModelState
+from driftloop.loop.registry_versions import bytes_held
+from driftloop.ports import ObjectStore
+
+REMOVED = (MODEL, PROFILE)
+
+
+class Deleted(NamedTuple):
+    """A deleted version. ``held``: why its bytes stay; ``bytes`` are those that its removable files have now."""
+
+    version: int
+    held: str | None
+    keys: tuple[str, ...]
+    bytes: int
+
+
+def unfailed_runs(events: Iterable[Event]) -> list[TrainingStarted]:
+    """Of ``training-runs``: the runs that have started and not failed, whether they have ended or not."""
+    started: dict[str, TrainingStarted] = {}
+    failed: set[str] = set()
+    for event in events:
+        match event:
+            case TrainingStarted():
+                started.setdefault(event.request_id, event)
+            case TrainingFailed():
+                failed.add(event.request_id)
+            case _:
+                pass
+    return [run for request_id, run in started.items() if request_id not in failed]
+
+
+def deleted_versions(store: ObjectStore, model: ModelState, runs: Sequence[TrainingStarted], *, before: datetime) -> list[Deleted]:
+    """Every deleted version that still has such files. Changes nothing. Raises TransientError.
+
+    One deleted at ``before`` or later is held: a trainer may have read the registry just before, and not have said so yet.
+    ``model`` is to be read after ``runs``: a run that has become a version in between counts as one.
+    """
+    found = []
+    for version in model.versions:
+        if model.state_of(version.version) != "deleted":
+            continue
+        sizes = {key: size for name in REMOVED if (size := _size(store, key := model_key(model.model, version.manifest, name))) is not None}
+        if sizes:
+            held = bytes_held(model, version.version, runs) or _fresh(model.standings[version.version].since, before)
+            found.append(Deleted(version.version, held, tuple(sizes), sum(sizes.values())))
+    return found
+
+
+def remove(store: ObjectStore, found: Sequence[Deleted]) -> None:
+    """Remove what nothing holds. Safe to repeat, and to be killed in. Raises TransientError."""
+    for each in found:
+        if each.held is None:
+            for key in each.keys:
+                store.delete(key)
+
+
+def _fresh(deleted: datetime, before: datetime) -> str | None:
+    return f"it was deleted only at {deleted.isoformat()}" if deleted >= before else None
+
+
+def _size(store: ObjectStore, key: str) -> int | None:
+    try:
+        return store.stat(key).size
+    except ObjectNotFound:
+        return None
