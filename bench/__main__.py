@@ -26,6 +26,7 @@ MEASUREMENTS = {
     "predictor": "bench.predictor",
     "http": "bench.http_row",
     "ingest": "bench.ingest",
+    "snapshot": "bench.snapshot_read",
     "promotion": "bench.promotion",
     "start": "bench.stack_start",
     "trace": "bench.trace",

@@ -2,6 +2,7 @@
 
 from datetime import timedelta
 
+import duckdb
 import pyarrow as pa
 import pytest
 from hypothesis import given, settings
@@ -10,7 +11,7 @@ from tests.support.lake_rows import lake_inferences, lake_labels
 from tests.support.traffic import event_id, event_time, small_schema
 
 from driftloop.contracts.rows import lake_schema
-from driftloop.lake.join import join
+from driftloop.lake.join import join, join_query
 
 SCHEMA = small_schema("joined")
 
@@ -68,7 +69,7 @@ rows_of_few_events = st.lists(
 )
 
 
-@settings(deadline=None, max_examples=40)
+@settings(deadline=None, max_examples=20)
 @given(rows_of_few_events, rows_of_few_events, st.randoms())
 def test_the_order_of_files_changes_nothing(scored, labelled, random):
     inferences, labels = lake_schema(SCHEMA, "inferences").empty_table(), lake_schema(SCHEMA, "labels").empty_table()
@@ -86,3 +87,9 @@ def test_the_order_of_files_changes_nothing(scored, labelled, random):
 
     assert join(shuffled(inferences), shuffled(labels)).equals(expected)
     assert expected.num_rows == len({n for n, *_ in scored} & {n for n, *_ in labelled})
+    for keep in (False, True):  # and it is what the contract says in SQL
+        with duckdb.connect() as connection:
+            connection.register("inferences", inferences)
+            connection.register("labels", labels)
+            rows = connection.sql(join_query(inferences.schema, None, keep_unlabelled=keep)).to_arrow_table()
+        assert join(inferences, labels, keep_unlabelled=keep).equals(rows.cast(expected.schema))

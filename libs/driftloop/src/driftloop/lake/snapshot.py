@@ -10,11 +10,13 @@ from typing import Literal
 
 import msgspec
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from driftloop.contracts.names import Digest
 from driftloop.contracts.parts import OffsetRange, Part, StreamName, Time
-from driftloop.contracts.rows import StreamSchema, lake_schema
+from driftloop.contracts.rows import lake_schema
+from driftloop.contracts.schema import StreamSchema
 from driftloop.errors import IntegrityError, ObjectNotFound
 from driftloop.lake.known_rows import rows_below
 from driftloop.lake.parquet import in_parallel
@@ -147,4 +149,11 @@ def _rows(store: ObjectStore, content: Content, file: PinnedFile, wanted: pa.Sch
     parquet = pq.ParquetFile(pa.BufferReader(pinned_bytes(store, content, file)))
     rows = rows_below(parquet, content.ends(file.table), wanted)
     window = in_window(content.start, content.end)
-    return rows if window is None else rows.filter(window)
+    return rows if window is None or _all_within(rows, content) else rows.filter(window)
+
+
+def _all_within(rows: pa.Table, content: Content) -> bool:
+    """Whether there is nothing to leave out: a filter copies all rows."""
+    span = pc.min_max(rows.column("event_time")).as_py()
+    first, last = span["min"], span["max"]
+    return first is None or (last < content.end and (content.start is None or first >= content.start))
