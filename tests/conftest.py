@@ -11,12 +11,13 @@ from driftloop.local.s3 import S3Access
 ONE_AFTER_ANOTHER = ("tests/e2e/compose/", "tests/contract/test_containers.py")  # folders and files that share one engine's stack
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """With several workers, the tests of one file stay together, and so do those that share the containers."""
-    for item in items:
-        file = item.nodeid.partition("::")[0]
-        group = "containers" if file.startswith(ONE_AFTER_ANOTHER) else file
-        item.add_marker(pytest.mark.xdist_group(group))
+def pytest_itemcollected(item: pytest.Item) -> None:
+    """With several workers, the tests of one file stay together, and so do those that share the containers.
+
+    Told as each test is found: xdist reads the groups before this file could change the whole list.
+    """
+    file = item.nodeid.partition("::")[0]
+    item.add_marker(pytest.mark.xdist_group("containers" if file.startswith(ONE_AFTER_ANOTHER) else file))
 
 
 @pytest.fixture(scope="session")
