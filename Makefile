@@ -38,7 +38,7 @@ test: setup ## style, types, import contracts, tests (ARGS="-k name" goes to pyt
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
-	$(BIN)/python -m pytest -n $(WORKERS) --dist loadgroup --no-loadscope-reorder $(ARGS)
+	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder $(ARGS)
 
 bench: setup ## measure; reports, asserts nothing
 	$(BIN)/python -m bench $(ARGS)

@@ -2,22 +2,30 @@
 
 import uuid
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 from tests.support.servers import kafka_server, running_kafka, running_s3, s3_server
+from xdist.scheduler import LoadFileScheduling
 
 from driftloop.local.s3 import S3Access
 
 ONE_AFTER_ANOTHER = ("tests/e2e/compose/", "tests/contract/test_containers.py")  # folders and files that share one engine's stack
 
 
-def pytest_itemcollected(item: pytest.Item) -> None:
+class _Scheduling(LoadFileScheduling):
     """With several workers, the tests of one file stay together, and so do those that share the containers.
 
-    Told as each test is found: xdist reads the groups before this file could change the whole list.
+    By the file's name and not by `xdist_group` marks: xdist 3.8 writes these where pytest 9.2 no longer looks.
     """
-    file = item.nodeid.partition("::")[0]
-    item.add_marker(pytest.mark.xdist_group("containers" if file.startswith(ONE_AFTER_ANOTHER) else file))
+
+    def _split_scope(self, nodeid: str) -> str:
+        return "containers" if nodeid.startswith(ONE_AFTER_ANOTHER) else super()._split_scope(nodeid)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> LoadFileScheduling:
+    return _Scheduling(config, log)
 
 
 @pytest.fixture(scope="session")
