@@ -10,8 +10,8 @@ from bench.big_lake import pinned_stream
 from bench.iterate_snapshot import Iterated, Task
 from bench.wide_stream import wide_project
 
-ROWS = 300_000
-BOUND = 480 * 2**20  # bytes of the whole process; 250 of these MiB are the libraries, and DuckDB's least
+ROWS = 400_000
+BOUND = 450 * 2**20  # bytes of the whole process; 250 of these MiB are the libraries, and DuckDB's least
 MEMORY = 32 * 2**20
 
 
