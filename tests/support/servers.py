@@ -46,35 +46,11 @@ def _running_stack() -> dict[str, str] | None:
     return json.loads(Path(path).read_text()) if path else None
 
 
-@contextmanager
-def kafka_server() -> Iterator[str]:
-    """Bootstrap address of a broker that ends with the block."""
-    ports = StackPorts(free_port_base())
-    ensure_aot_cache(shared_cache())
-    with tempfile.TemporaryDirectory(prefix="driftloop-") as home:
-        server = KafkaServer(Path(home), shared_cache(), ports.kafka, ports.kafka_controller)
-        server.prepare()
-        with running(server.spec()):
-            yield server.bootstrap
+class Pausable:
+    """A server that only one test uses."""
 
-
-@contextmanager
-def s3_server() -> Iterator[S3Access]:
-    """Address, credentials and an empty bucket of a store that ends with the block."""
-    ports = StackPorts(free_port_base())
-    with tempfile.TemporaryDirectory(prefix="driftloop-") as home:
-        server = S3Server(Path(home), ports.s3)
-        server.prepare()
-        with running(server.spec()):
-            create_bucket(server.access())
-            yield server.access()
-
-
-class PausableS3:
-    """A store that only one test uses, with a bucket."""
-
-    def __init__(self, access: S3Access, pid: int) -> None:
-        self.access, self._pid = access, pid
+    def __init__(self, pid: int) -> None:
+        self._pid = pid
 
     def pause(self) -> None:
         """Stop the process: it answers nothing, and its connections stay open."""
@@ -84,8 +60,33 @@ class PausableS3:
         os.kill(self._pid, signal.SIGCONT)
 
 
+class PausableKafka(Pausable):
+    def __init__(self, bootstrap: str, pid: int) -> None:
+        super().__init__(pid)
+        self.bootstrap = bootstrap
+
+
+class PausableS3(Pausable):
+    def __init__(self, access: S3Access, pid: int) -> None:
+        super().__init__(pid)
+        self.access = access
+
+
+@contextmanager
+def pausable_kafka_server() -> Iterator[PausableKafka]:
+    """A broker that ends with the block."""
+    ports = StackPorts(free_port_base())
+    ensure_aot_cache(shared_cache())
+    with tempfile.TemporaryDirectory(prefix="driftloop-") as home:
+        server = KafkaServer(Path(home), shared_cache(), ports.kafka, ports.kafka_controller)
+        server.prepare()
+        with running(server.spec()) as process:
+            yield PausableKafka(server.bootstrap, process.pid)
+
+
 @contextmanager
 def pausable_s3_server() -> Iterator[PausableS3]:
+    """A store with an empty bucket that ends with the block."""
     ports = StackPorts(free_port_base())
     with tempfile.TemporaryDirectory(prefix="driftloop-") as home:
         server = S3Server(Path(home), ports.s3)
@@ -93,6 +94,20 @@ def pausable_s3_server() -> Iterator[PausableS3]:
         with running(server.spec()) as process:
             create_bucket(server.access())
             yield PausableS3(server.access(), process.pid)
+
+
+@contextmanager
+def kafka_server() -> Iterator[str]:
+    """Bootstrap address of a broker that ends with the block."""
+    with pausable_kafka_server() as broker:
+        yield broker.bootstrap
+
+
+@contextmanager
+def s3_server() -> Iterator[S3Access]:
+    """Address, credentials and an empty bucket of a store that ends with the block."""
+    with pausable_s3_server() as store:
+        yield store.access
 
 
 @contextmanager

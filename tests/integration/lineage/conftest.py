@@ -26,9 +26,9 @@ def world(kafka_bootstrap: str, s3: S3Access, tmp_path_factory: pytest.TempPathF
         made.producer.close()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def commands(world: LineageWorld, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Commands]:
-    """`driftloop` beside a registry that is up."""
+    """`driftloop` beside a registry that is up, and down again before the next file: it handles every model's runs on this broker."""
     folder: Path = tmp_path_factory.mktemp("commands")
     with registry(make_world(world.bootstrap, world.s3, world.name), folder) as running:
         yield Commands(world, running, folder / "home")

@@ -4,8 +4,8 @@ import time
 from itertools import cycle
 
 import pytest
-from tests.integration.monitor.conftest import PausableBroker
 from tests.integration.monitor.world import WINDOWS, World, wait_for_windows
+from tests.support.servers import PausableKafka
 from tests.support.waiting import wait_until
 from tests.unit.monitor.traffic import in_batch, together, window
 
@@ -83,7 +83,7 @@ def test_two_workers_share_the_partitions_and_stay_exact_when_one_after_the_othe
 
 
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")  # the client leaves sockets to a paused broker open
-def test_sketches_are_exact_after_a_worker_was_killed_while_the_broker_was_paused(own_world: World, own_broker: PausableBroker):
+def test_sketches_are_exact_after_a_worker_was_killed_while_the_broker_was_paused(own_world: World, own_broker: PausableKafka):
     worker = own_world.start_worker()
     with own_world.sending():
         worker.wait_for_work()

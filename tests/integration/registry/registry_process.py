@@ -99,6 +99,9 @@ class World(NamedTuple):
         return self.decisions()[name][0]
 
 
+_worlds: list[World] = []  # of the registries that run now
+
+
 def make_world(bootstrap: str, s3: S3Access, model: str) -> World:
     create_topics(bootstrap, CONTROL_TOPICS)
     return World(bootstrap, s3, MinioObjectStore(_settings(s3)), model)
@@ -106,7 +109,22 @@ def make_world(bootstrap: str, s3: S3Access, model: str) -> World:
 
 @contextmanager
 def registry(world: World, folder: Path, name: str = "registry-0", **environment: str) -> Iterator[Registry]:
-    """A registry that is ready, and that is ended by SIGTERM after the block if it still runs."""
+    """A registry that is ready, and that is ended by SIGTERM after the block if it still runs.
+
+    Registries of one broker share the work: one that another test left running would take the runs that this test waits for.
+    """
+    strangers = [other.model for other in _worlds if other.bootstrap == world.bootstrap and other.model != world.model]
+    assert not strangers, f"a registry of another test still runs on this broker, for {strangers}"
+    _worlds.append(world)
+    try:
+        with _started(world, folder, name, environment) as running:
+            yield running
+    finally:
+        _worlds.remove(world)
+
+
+@contextmanager
+def _started(world: World, folder: Path, name: str, environment: dict[str, str]) -> Iterator[Registry]:
     port, home = free_port(), folder / name
     home.mkdir(parents=True, exist_ok=True)
     (home / "access").write_text(world.s3.access_key)
