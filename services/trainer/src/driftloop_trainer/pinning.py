@@ -2,10 +2,10 @@
 
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
-from importlib.metadata import version
 
 import pyarrow.compute as pc
 
+from driftloop.code_version import code_version
 from driftloop.contracts.events import TrainingStarted
 from driftloop.contracts.parts import TrainingPins, Window
 from driftloop.errors import ObjectNotFound, UserError
@@ -44,7 +44,7 @@ class Pinner:
             snapshot=snapshot,
             project=project.digest(),
             environment=self._environments.digest(project.training.threads),
-            code=version("driftloop"),
+            code=code_version(),
             seed=project.training.seed,
             threads=project.training.threads,
             evaluation_window=window,

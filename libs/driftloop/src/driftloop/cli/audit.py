@@ -1,7 +1,6 @@
 """`driftloop models reproduce --audit`: random versions rebuilt, each result an event."""
 
 from contextlib import closing
-from importlib.metadata import version as installed
 
 import click
 import msgspec
@@ -14,6 +13,7 @@ from driftloop.cli.model_changes import registry_client
 from driftloop.cli.model_state import model_state
 from driftloop.cli.output import emit, table
 from driftloop.cli.reproduce import rebuilt
+from driftloop.code_version import code_version
 from driftloop.contracts.codec import decode_event
 from driftloop.contracts.events import ReproductionLevel, VersionReproduced
 from driftloop.contracts.topics import CONTROL_TOPICS, REPRODUCTIONS
@@ -45,7 +45,7 @@ def run_audit(name: str, count: int, audit: str, compare_again: bool, as_json: b
                 try:
                     event = recorded(rebuilt(store, model, version.version, compare_again), audit)
                 except (IntegrityError, UserError) as exc:
-                    event = not_rebuilt(model.model, version, audit, installed("driftloop"), str(exc))
+                    event = not_rebuilt(model.model, version, audit, code_version(), str(exc))
                 crash_point("audit.before-event")
                 publisher.publish(REPRODUCTIONS, event, key=model.model, id=event_id(audit, model.model, version.version))
             results.append(event)

@@ -41,8 +41,18 @@ class Commands(click.Group):
             formatter.write_dl([(name, text) for name, (_, _, text) in COMMANDS.items()])
 
 
+def _show_version(ctx: click.Context, _parameter: click.Parameter, wanted: bool) -> None:
+    if wanted:
+        from driftloop.code_version import code_version
+
+        click.echo(f"driftloop {code_version()}")
+        ctx.exit()
+
+
 @click.command(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
-@click.version_option(package_name="driftloop")
+@click.option(
+    "--version", is_flag=True, is_eager=True, expose_value=False, callback=_show_version, help="Version, digest of the sources, commit."
+)
 def cli() -> None:
     """Closed-loop MLOps on Apache Kafka: production traffic goes in, better models come out, every step is on the record."""
 

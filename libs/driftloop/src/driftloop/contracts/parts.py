@@ -91,7 +91,7 @@ class TrainingPins(Part, frozen=True, kw_only=True):
     snapshot: Digest
     project: Digest
     environment: Digest
-    code: str  # commit or version of driftloop
+    code: str  # of driftloop, as `code_version` writes it: version, digest of the sources, commit if known
     seed: int
     threads: int
     evaluation_window: Window | None

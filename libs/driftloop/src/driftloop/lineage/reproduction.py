@@ -6,7 +6,6 @@ Nothing is stored or published here: the rebuilt files live in the folder that t
 import hashlib
 import time
 from collections.abc import Callable
-from importlib.metadata import version as installed
 from pathlib import Path
 from typing import Literal
 
@@ -14,6 +13,7 @@ import msgspec
 
 from driftloop.artifact import model_files
 from driftloop.artifact.model_files import Manifest, load_file, load_manifest
+from driftloop.code_version import code_version, same_code
 from driftloop.contracts.events import ReproductionLevel, TrainingStarted
 from driftloop.contracts.parts import Difference, Part
 from driftloop.crashpoints import crash_point
@@ -120,7 +120,7 @@ def reproduce(
         agreement=result.trained.agreement,
         differences=(*_code(version.pins.code), *differences(manifest.environment, rebuilt.environment)),
         environment=environment_digest(rebuilt.environment),
-        code=installed("driftloop"),
+        code=code_version(),
         seconds=round(time.monotonic() - began, 3),
     )
 
@@ -145,8 +145,8 @@ def _comparison(lineage: bytes, version: ModelVersion) -> Recorded | None:
 
 
 def _code(recorded: str) -> tuple[Difference, ...]:
-    now = installed("driftloop")
-    return () if now == recorded else (Difference(what="driftloop", recorded=recorded, now=now),)
+    now = code_version()
+    return () if same_code(now, recorded) else (Difference(what="driftloop", recorded=recorded, now=now),)
 
 
 def _pair(recorded: bytes, rebuilt: bytes) -> FilePair:
