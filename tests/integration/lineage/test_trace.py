@@ -2,6 +2,7 @@
 
 import io
 import json
+from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -14,6 +15,7 @@ from driftloop.contracts.parts import TrainingPins
 from driftloop.lake.snapshot import load_snapshot, snapshot_key
 from driftloop.lineage.links import Link
 from driftloop.lineage.trace import trace
+from driftloop.local.s3 import S3Access
 
 LINKS = ["prediction", "kafka", "model version", "training run", "snapshot", "files", "offsets", "code", "environment", "seed"]
 SCORED = "e1000"  # by version 1; the first 900 events came before there was a model
@@ -32,7 +34,7 @@ def pins(world: LineageWorld) -> TrainingPins:
 
 
 def test_a_prediction_is_followed_back_to_bytes(commands: Commands, world: LineageWorld) -> None:
-    done = commands.run("trace", SCORED, "--json")
+    done = commands.run("trace", SCORED, "--stream", world.name, "--json")
     assert done.exit_code == 0, done.stderr
     found = json.loads(done.stdout)
     links = {link["link"]: link["details"] for link in found["links"]}
@@ -52,10 +54,10 @@ def test_a_prediction_is_followed_back_to_bytes(commands: Commands, world: Linea
 
 
 def test_each_link_is_shown_to_a_person(commands: Commands, world: LineageWorld) -> None:
-    done = commands.run("trace", SCORED)
+    done = commands.run("trace", SCORED, "--stream", world.name)
     assert (done.exit_code, done.stdout.count("✓"), done.stdout.count("✗")) == (0, len(LINKS), 0)
     with Changed(world.store, snapshot_key(world.name, pins(world).snapshot), None):
-        done = commands.run("trace", SCORED)
+        done = commands.run("trace", SCORED, "--stream", world.name)
     assert (done.exit_code, done.stdout.count("✗")) == (1, 3)
     assert "is not in the store" in done.stdout
 
@@ -105,7 +107,7 @@ def test_a_prediction_whose_file_is_damaged_is_not_called_unknown(commands: Comm
     key = followed(world)["prediction"].details["file"]
     for data, said in ((world.store.get(key)[:-1], f"the bytes of {key} are not"), (None, f"{key} is not in the store")):
         with Changed(world.store, key, data):
-            done = commands.run("trace", SCORED)
+            done = commands.run("trace", SCORED, "--stream", world.name)
         assert (done.exit_code, done.stdout, len(done.stderr.splitlines())) == (1, "", 1)
         assert said in done.stderr
 
@@ -132,14 +134,30 @@ def test_what_cannot_be_an_event_id_is_refused(commands: Commands, event_id: str
 
 def test_a_time_narrows_the_search(commands: Commands, world: LineageWorld) -> None:
     row = trace(world.store, world.settings, [world.model()], SCORED).prediction
-    assert commands.run("trace", SCORED, "--time", row["event_time"].isoformat()).exit_code == 0
-    elsewhere = commands.run("trace", SCORED, "--time", "2031-01-01")
+    assert commands.run("trace", SCORED, "--stream", world.name, "--time", row["event_time"].isoformat()).exit_code == 0
+    elsewhere = commands.run("trace", SCORED, "--stream", world.name, "--time", "2031-01-01")
     assert elsewhere.exit_code == 2
     assert "at 2031-01-01T00:00:00+00:00" in elsewhere.stderr
-    assert commands.run("trace", SCORED, "--time", "yesterday").exit_code == 2
+    assert commands.run("trace", SCORED, "--stream", world.name, "--time", "yesterday").exit_code == 2
 
 
-def test_a_trace_loads_none_of_the_large_libraries_that_it_does_without(commands: Commands) -> None:
-    asked = "import sys; from driftloop.cli.main import cli; sys.argv[1:] = ['trace', 'e1000', '--json']; cli(standalone_mode=False)"
-    code = f"{asked}; print({{'pandas', 'duckdb', 'sklearn', 'pyarrow.dataset'}} & set(sys.modules), file=sys.stderr)"
+def test_an_event_id_of_two_streams_is_asked_back(
+    commands: Commands, world: LineageWorld, kafka_bootstrap: str, s3: S3Access, unique: str, tmp_path: Path
+) -> None:
+    other = LineageWorld(kafka_bootstrap, s3, unique, tmp_path, trainers=False)
+    other.fill_lake(1)
+    other.producer.close()
+
+    done = commands.run("trace", "e100")
+    assert (done.exit_code, done.stdout, len(done.stderr.splitlines())) == (2, "", 1)
+    assert {world.name, other.name} <= set(done.stderr.replace(",", "").split())
+    assert "--stream" in done.stderr
+    assert commands.run("trace", "e100", "--stream", world.name).exit_code == 0
+    assert "no project of the stream 'nowhere'" in commands.run("trace", "e100", "--stream", "nowhere").stderr
+
+
+def test_a_trace_loads_none_of_the_large_libraries_that_it_does_without(commands: Commands, world: LineageWorld) -> None:
+    asked = f"sys.argv[1:] = ['trace', 'e1000', '--stream', '{world.name}', '--json']; cli(standalone_mode=False)"
+    code = f"import sys; from driftloop.cli.main import cli; {asked}"
+    code += "; print({'pandas', 'duckdb', 'sklearn', 'pyarrow.dataset'} & set(sys.modules), file=sys.stderr)"
     assert commands.python(code).stderr.strip() == "set()"

@@ -45,6 +45,18 @@ def test_new_archive_becomes_the_projects_current_one():
     assert state.model(MODEL).champion.version == 1
 
 
+def test_a_stream_has_one_model_and_a_model_one_stream():
+    second = msgspec.structs.replace(register_project("second", model="other"), stream=MODEL)
+    moved = msgspec.structs.replace(register_project("moved", archive="new"), stream="elsewhere")
+    state, outcomes = folded(register_project(), second, moved)
+
+    assert [outcome.accepted for outcome in outcomes] == [True, False, False]
+    assert "has the model 'flights' already" in outcomes[1].reason
+    assert "are made of stream 'flights'" in outcomes[2].reason
+    assert state.model("other") is None
+    assert state.model(MODEL).project.archive == digest("archive")
+
+
 def test_model_without_a_project_takes_no_version():
     state, outcomes = folded(register_version("r1"))
 

@@ -27,10 +27,11 @@ MAX_ID_BYTES = 10_000
 @click.option(
     "--time", "when", help="The event's time (ISO 8601): looks only into files that hold it. Random event ids need it in a large lake."
 )
+@click.option("--stream", help="Look into this stream only; needed where streams share event ids.")
 @click.option("--every-file", is_flag=True, help="Hash the snapshot's files also when they are many (more than 64 MB).")
 @click.option("--json", "as_json", is_flag=True)
 @one_line_errors
-def trace(event_id: str, when: str | None, every_file: bool, as_json: bool) -> None:
+def trace(event_id: str, when: str | None, stream: str | None, every_file: bool, as_json: bool) -> None:
     """Follow the prediction of EVENT_ID back to bytes; every link is fetched and hashed again.
 
     Prediction, model version, training run, snapshot, files and offsets, code, environment, seed. Exit code 1 if one does not hold.
@@ -43,7 +44,7 @@ def trace(event_id: str, when: str | None, every_file: bool, as_json: bool) -> N
         from driftloop.lineage import trace as lineage
 
         store, time = MinioObjectStore(stack.s3), moment(when) if when is not None else None
-        found = lineage.trace(store, stack.s3, known.result(), event_id, time=time, every_file=every_file, say=_say)
+        found = lineage.trace(store, stack.s3, known.result(), event_id, stream=stream, time=time, every_file=every_file, say=_say)
     emit(found, as_json, lambda console: _show(console, found))
     if not found.ok:
         sys.exit(1)

@@ -44,27 +44,33 @@ def trace(
     models: Sequence[ModelState],
     event_id: str,
     *,
+    stream: str | None = None,
     time: datetime | None = None,
     every_file: bool = False,
     say: Say = lambda _: None,
 ) -> Trace:
     """Follow the event through ``models``, each with the stream that its project names.
 
-    ``time`` narrows the search to files with that event time. Raises UserError when no prediction has this id,
-    IntegrityError when a file that may hold it cannot be read, TransientError.
+    ``stream`` and ``time`` narrow the search, to it and to files with that event time. Raises UserError when no prediction
+    has this id or predictions of several streams have, IntegrityError when a file that may hold it cannot be read, TransientError.
     """
-    streams = sorted({model.project.stream for model in models if model.project is not None})
+    streams = _streams(models, stream)
     unreadable: list[str] = []
-    for stream in streams:
+    places: dict[str, tuple[DeltaTable, Search]] = {}
+    for name in streams:
         try:
-            delta = open_inferences(s3, stream)
+            delta = open_inferences(s3, name)
         except ObjectNotFound:  # nothing was ingested yet
             continue
-        found = _search(store, s3, delta, stream, event_id, time, say)
-        if found.rows:
-            return _traced(store, s3, delta, stream, models, found, every_file)
+        found = _search(store, s3, delta, name, event_id, time, say)
         unreadable += found.unreadable
+        if found.rows:
+            places[name] = (delta, found)
     shown = event_id[:SHOWN_CHARACTERS]
+    if len(places) > 1:
+        raise UserError(f"predictions of the streams {', '.join(places)} have the event id {shown!r}; choose one with --stream")
+    for name, (delta, found) in places.items():
+        return _traced(store, s3, delta, name, models, found, every_file)
     if unreadable:
         damaged = f"{len(unreadable)} files are damaged: {unreadable[0]}"
         raise IntegrityError(f"no prediction with the event id {shown!r} was found, but {damaged}")
@@ -72,6 +78,13 @@ def trace(
     if time is not None:
         where += f" at {time.isoformat()}"
     raise UserError(f"{where} (streams: {', '.join(streams) or 'none'}); it may not be ingested yet: see `driftloop status`")
+
+
+def _streams(models: Sequence[ModelState], wanted: str | None) -> list[str]:
+    known = sorted({model.project.stream for model in models if model.project is not None})
+    if wanted is not None and wanted not in known:
+        raise UserError(f"no project of the stream {wanted!r} is registered (streams: {', '.join(known) or 'none'})")
+    return known if wanted is None else [wanted]
 
 
 def _search(store: ObjectStore, s3: S3Settings, delta: DeltaTable, stream: str, event_id: str, time: datetime | None, say: Say) -> Search:

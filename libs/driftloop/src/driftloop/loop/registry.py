@@ -88,7 +88,7 @@ def _decide(state: RegistryState, command: Command) -> Change:
         return refused(f"a command id has 1 to {MAX_ID_LENGTH} characters")
     match command:
         case RegisterProject():
-            return _register_project(state.models.get(command.model), command)
+            return _register_project(state, command)
         case RegisterVersion() | PromoteVersion() | MoveAlias() | ApproveVersion() | RejectVersion() | DeleteVersion():
             model = state.models.get(command.model)
             if model is None or model.project is None:
@@ -113,7 +113,8 @@ def _on_model(model: ModelState, rules: PromotionRules, command: _OnModel) -> Ch
             return delete_version(model, command)
 
 
-def _register_project(model: ModelState | None, command: RegisterProject) -> Change:
+def _register_project(state: RegistryState, command: RegisterProject) -> Change:
+    model = state.models.get(command.model)
     names = {"project": command.project, "stream": command.stream, "model": command.model}
     for field, value in names.items():
         if not is_name(value):
@@ -136,8 +137,21 @@ def _register_project(model: ModelState | None, command: RegisterProject) -> Cha
         broken = refusal(present.stream_schema, ref.stream_schema)
         if broken is not None:
             return refused(broken)
+    taken = _other_owner(state, present, ref)
+    if taken is not None:
+        return refused(taken)
     before = model or ModelState(model=command.model)
     return Change(Outcome(accepted=True, reason="registered"), msgspec.structs.replace(before, project=ref))
+
+
+def _other_owner(state: RegistryState, present: ProjectRef | None, ref: ProjectRef) -> str | None:
+    """A stream's predictions are of one model, and a model's versions are all made of one stream's data."""
+    if present is not None and present.stream != ref.stream:
+        return f"the versions of model {ref.model!r} are made of stream {present.stream!r}; a model of another stream needs another name"
+    for other in state.models.values():
+        if other.model != ref.model and other.project is not None and other.project.stream == ref.stream:
+            return f"stream {ref.stream!r} has the model {other.model!r} already; give {ref.model!r} a stream of its own"
+    return None
 
 
 __all__ = [
