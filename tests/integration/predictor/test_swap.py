@@ -12,6 +12,7 @@ from tests.support.servers import kafka_server, s3_server
 from tests.unit.predictor.samples import request, sample_project, store_sample_model
 
 from driftloop.artifact.model_files import MODEL, model_key
+from driftloop.training.parity import scoring_environment
 
 SWAPS = 60  # at least; it goes on until there were enough answers
 ANSWERS = 400
@@ -102,6 +103,30 @@ def test_a_bad_champion_leaves_the_last_good_one_in_service(stream: World) -> No
         assert (status["champion_version"], status["alias_epoch"]) == (1, 1)
         assert "model.skops is missing" in status["last_error"]
         assert predictor.http.post("/invocations", json={"instances": [request(1)]}).json()["version"] == 1
+
+
+def test_a_champion_of_another_environment_is_refused_where_the_project_says_so(stream: World) -> None:
+    stream.project = sample_project(stream.name, environment="refuse")
+    stream.register(stream.project)
+    here = scoring_environment()
+    other = here | {"packages": here["packages"] | {"scikit-learn": "0.1"}}
+    for seed, environment in enumerate((here, other)):
+        stream.add_version(store_sample_model(stream.store, stream.project, seed, environment))
+    stream.promote(1)
+    with stream.predictor() as predictor:
+        eventually("version 1", lambda: serving(predictor, 1))
+        assert predictor.status()["environment"]["same"]
+        stream.promote(2)
+        eventually("the refusal", lambda: predictor.status()["bad_models"] == 1)
+        status = predictor.status()
+        assert (status["champion_version"], status["environment"]["same"], status["environment"]["setting"]) == (1, False, "refuse")
+        assert "scikit-learn 0.1 in training" in status["last_error"]
+        assert predictor.http.post("/invocations", json={"instances": [request(1)]}).json()["version"] == 1
+        assert "driftloop_environment_differences" in predictor.http.get("/metrics").text
+
+        stream.promote(1)
+        eventually("the way back", lambda: predictor.status()["alias_epoch"] == 3)
+        assert predictor.status()["environment"]["same"]
 
 
 def test_answers_go_on_without_broker_and_store_also_after_a_start_from_disk(tmp_path: Path, unique: str) -> None:

@@ -45,12 +45,17 @@ metric = "roc_auc"
 
 [windows]
 every = "1d"
+
+[serving]
+environment = "{environment}"
 """
 
 
-def sample_project(name: str, comment: str = "") -> Project:
+def sample_project(name: str, comment: str = "", environment: str = "warn") -> Project:
     pipeline = b"def build():\n    raise NotImplementedError\n" + comment.encode()
-    return parse_project({"driftloop.toml": _TOML.format(name=name).encode(), "pipeline.py": pipeline}, where="sample")
+    return parse_project(
+        {"driftloop.toml": _TOML.format(name=name, environment=environment).encode(), "pipeline.py": pipeline}, where="sample"
+    )
 
 
 def request(n: int, **changes: object) -> dict[str, object]:

@@ -12,7 +12,7 @@ from driftloop.adapters.memory import MemoryStore
 from driftloop.contracts.parts import Difference
 from driftloop.project import Serving
 from driftloop.training.environment import PACKAGES, describe_environment
-from driftloop.training.parity import SCORING_PACKAGES, parity, scoring_environment
+from driftloop.training.parity import SCORING_PACKAGES, further_packages, parity, scoring_environment
 from driftloop_predictor.last_good import KeptModel, LastGood
 from driftloop_predictor.model import EnvironmentDiffers, ModelFollower
 
@@ -51,6 +51,18 @@ def test_what_may_change_a_score_is_compared(change) -> None:
     found = parity(HERE | change, HERE)
     assert not found.same
     assert found.here != found.trained
+
+
+def test_packages_of_the_projects_trusted_types_are_recorded_and_compared() -> None:
+    trained = describe_environment(["click.core.Option", "sklearn.tree._tree.Tree", "its_own_module.Thing"])
+    assert set(trained["packages"]) == {*PACKAGES, "click"}
+    assert further_packages(trained) == ("click",)
+    assert parity(trained, scoring_environment(["click"])).same
+
+    absent = parity(
+        trained | {"packages": trained["packages"] | {"no-such-package": "2.0"}}, scoring_environment(["click", "no-such-package"])
+    )
+    assert absent.differences == (Difference(what="package no-such-package", recorded="2.0", now=None),)
 
 
 def test_another_environment_is_taken_up_with_a_warning_unless_the_project_refuses(tmp_path: Path) -> None:

@@ -17,7 +17,7 @@ from driftloop.loop.registry import RegistryReader, RegistryState
 from driftloop.ports import ObjectStore
 from driftloop.project import Project
 from driftloop.telemetry import get_logger
-from driftloop.training.parity import Parity, parity, scoring_environment
+from driftloop.training.parity import Parity, further_packages, parity, scoring_environment
 from driftloop_predictor.batches import Serving
 from driftloop_predictor.last_good import KeptModel, LastGood, Reads
 
@@ -41,7 +41,6 @@ class ModelFollower:
         self.last_error: str | None = None
         self.bad_models = 0
         self.environment: Parity | None = None  # of the newest champion, taken up or refused
-        self._here = scoring_environment()
         self._loaded: OrderedDict[str, _Loaded] = OrderedDict()
         self._refused: dict[str, float] = {}  # manifest: when to try again
         self._wake = threading.Event()
@@ -132,7 +131,8 @@ class ModelFollower:
     def _compared(self, store: ObjectStore, manifest: str) -> Parity:
         """Before a byte of the model is parsed. Raises EnvironmentDiffers when the project says so."""
         name, setting = self._project.model, self._project.serving.environment
-        found = parity(load_manifest(store, name, manifest).environment, self._here)
+        trained = load_manifest(store, name, manifest).environment
+        found = parity(trained, scoring_environment(further_packages(trained)))
         self._show(found)
         if not found.same:
             log.warning("environment-differs", model=name, manifest=manifest, setting=setting, differences=str(found))

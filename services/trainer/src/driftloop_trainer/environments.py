@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from collections.abc import Sequence
 from typing import Any
 
 import msgspec
@@ -13,19 +14,20 @@ PROBE_SECONDS = 120
 
 
 class Environments:
-    """Digests by number of threads, each found out once."""
+    """Digests by number of threads and trusted types of the project, each found out once."""
 
     def __init__(self) -> None:
-        self._known: dict[int, str] = {}
+        self._known: dict[tuple[int, tuple[str, ...]], str] = {}
 
-    def digest(self, threads: int) -> str:
-        if threads not in self._known:
-            self._known[threads] = environment_digest(_probe(threads))
-        return self._known[threads]
+    def digest(self, threads: int, trusted: tuple[str, ...]) -> str:
+        key = (threads, trusted)
+        if key not in self._known:
+            self._known[key] = environment_digest(_probe(threads, trusted))
+        return self._known[key]
 
 
-def _probe(threads: int) -> dict[str, Any]:
-    command = [sys.executable, "-m", "driftloop.training.environment"]
+def _probe(threads: int, trusted: Sequence[str]) -> dict[str, Any]:
+    command = [sys.executable, "-m", "driftloop.training.environment", *trusted]
     try:
         done = subprocess.run(
             command, env=child_variables(threads), stdin=subprocess.DEVNULL, capture_output=True, timeout=PROBE_SECONDS, check=True

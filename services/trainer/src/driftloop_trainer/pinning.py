@@ -43,7 +43,7 @@ class Pinner:
         pins = TrainingPins(
             snapshot=snapshot,
             project=project.digest(),
-            environment=self._environments.digest(project.training.threads),
+            environment=self._environments.digest(project.training.threads, project.training.trusted_types),
             code=code_version(),
             seed=project.training.seed,
             threads=project.training.threads,

@@ -3,7 +3,8 @@
 import hashlib
 import os
 import platform
-from importlib.metadata import version
+from collections.abc import Iterable, Sequence
+from importlib.metadata import packages_distributions, version
 from typing import Any
 
 import msgspec
@@ -24,8 +25,20 @@ def child_variables(threads: int) -> dict[str, str]:
     return variables | WAIT_POLICY | {"PYTHONHASHSEED": HASH_SEED, "PYTHONSAFEPATH": "1", "PYTHONUNBUFFERED": "1"}
 
 
-def describe_environment() -> dict[str, Any]:
-    """This process: Python, packages, CPU features, BLAS kernels, threads, hash seed."""
+def packages_of(types: Iterable[str]) -> tuple[str, ...]:
+    """Installed packages beside PACKAGES that the types, by their full names, are from; sorted."""
+    modules = {name.partition(".")[0] for name in types}
+    if not modules:
+        return ()
+    owners = packages_distributions()  # reads the file lists of all packages
+    return tuple(sorted({package for module in modules for package in owners.get(module, ())} - set(PACKAGES)))
+
+
+def describe_environment(trusted: Sequence[str] = ()) -> dict[str, Any]:
+    """This process: Python, packages, CPU features, BLAS kernels, threads, hash seed.
+
+    The packages are those that every fit uses, and those of the project's ``trusted`` types.
+    """
     import numpy as np
     import scipy.linalg  # noqa: F401  loads scipy's own BLAS, so that it is listed
     import sklearn  # noqa: F401  loads OpenMP
@@ -37,7 +50,7 @@ def describe_environment() -> dict[str, Any]:
         "python": platform.python_version(),
         "implementation": platform.python_implementation(),
         "system": f"{platform.system()} {platform.machine()}",
-        "packages": {name: version(name) for name in PACKAGES},
+        "packages": {name: version(name) for name in (*PACKAGES, *packages_of(trusted))},
         "cpu_features": sorted([*simd.get("baseline", ()), *simd.get("found", ())]),
         "thread_pools": sorted(pools, key=lambda pool: str(sorted(pool.items(), key=str))),
         "threads": {name: os.environ.get(name) for name in THREAD_SETTINGS},
@@ -53,4 +66,4 @@ def environment_digest(environment: dict[str, Any]) -> str:
 if __name__ == "__main__":
     import sys
 
-    sys.stdout.write(msgspec.json.encode(describe_environment(), order="deterministic").decode())
+    sys.stdout.write(msgspec.json.encode(describe_environment(sys.argv[1:]), order="deterministic").decode())

@@ -51,7 +51,7 @@ class TrainingRun:
             rows=self._rows.fitted(mask),
             candidates=compared.candidates,
             measurements=compared.measurements,
-            environment=describe_environment(),
+            environment=describe_environment(self._project.training.trusted_types),
             agreement=self._agreement(data, mask, predictions, scores),
         )
 
