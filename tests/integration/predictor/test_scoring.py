@@ -39,6 +39,15 @@ def test_traffic_without_a_model_is_recorded_with_null_scores_and_scored_once_th
         assert status["partitions"] == {str(p): 20 for p in range(4)}
 
 
+def test_a_process_that_never_had_a_model_loads_the_champion_before_it_takes_traffic(stream: World) -> None:
+    stream.add_version(store_sample_model(stream.store, stream.project))
+    stream.promote(1)
+    stream.send([request_json(n) for n in range(400)])
+    with stream.predictor():
+        eventually("400 requests accounted for", lambda: accounted(stream, 400))
+        assert stream.account().rows.column("model_version").to_pylist() == [1] * 400
+
+
 def test_arrow_batches_and_watermarks_keep_their_place(stream: World) -> None:
     with stream.predictor():
         batch = pa.Table.from_pylist(

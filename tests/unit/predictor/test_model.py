@@ -1,5 +1,6 @@
 """Following the champion: epochs only rise, a bad model changes nothing, the last good one is on disk."""
 
+import time
 from pathlib import Path
 
 import pytest
@@ -9,6 +10,7 @@ from driftloop.adapters.memory import MemoryStore
 from driftloop.artifact.model_files import MODEL, model_key
 from driftloop.errors import IntegrityError, ObjectNotFound, TransientError
 from driftloop.loop.registry import Alias, ModelState, ModelVersion, RegistryState
+from driftloop.process import Stop
 from driftloop_predictor.last_good import KeptModel, LastGood
 from driftloop_predictor.model import ModelFollower
 
@@ -136,3 +138,29 @@ def test_what_is_kept_is_replaced_together(tmp_path: Path) -> None:
         kept.get("models/1")
     (tmp_path / "new" / "last-good.json").write_bytes(b"{")
     assert kept.pointer() is None
+
+
+def test_a_start_waits_for_a_champion_that_can_be_loaded(store: MemoryStore, manifests: list[str], tmp_path: Path) -> None:
+    model = follower(Log(manifests), store, tmp_path).start()
+    model.wait_for_first(Stop(), timeout_seconds=60)
+    assert model.serving is not None
+    model.stop()
+
+
+def test_a_start_does_not_wait_for_a_champion_that_is_refused_nor_for_one_that_is_not_there(store: MemoryStore, tmp_path: Path) -> None:
+    refused, none = follower(Log(["0" * 64]), store, tmp_path / "a"), follower(Log([]), store, tmp_path / "b")
+    with pytest.raises(ObjectNotFound):
+        refused.catch_up()
+    for model in (refused, none):
+        began = time.monotonic()
+        model.wait_for_first(Stop(), timeout_seconds=60)
+        assert model.serving is None
+        assert time.monotonic() - began < 30
+
+
+def test_a_start_goes_on_without_a_model_at_a_stop_or_when_the_store_is_away_for_long(manifests: list[str], tmp_path: Path) -> None:
+    model, stop = follower(Log(manifests), Away(), tmp_path), Stop()
+    model.wait_for_first(stop, timeout_seconds=0.1)
+    stop.request()
+    model.wait_for_first(stop, timeout_seconds=60)
+    assert model.serving is None

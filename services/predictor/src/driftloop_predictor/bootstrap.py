@@ -31,6 +31,7 @@ from driftloop_predictor.server import HttpServer
 from driftloop_predictor.settings import PredictorSettings, predictor_settings
 
 LOG_SECONDS = 5.0  # how long a start waits for the registry log before it falls back to what is on disk
+FIRST_MODEL_SECONDS = 30.0  # how long a start without a model on disk waits for the champion before it records unscored
 POLL_SECONDS = 0.02  # a batch waits no longer for company
 
 log = get_logger(__name__)
@@ -58,6 +59,7 @@ def run(settings: PredictorSettings, stop: Stop) -> None:
     parts.follower.subscribe(parts.model.on_state)
     parts.follower.subscribe(partial(restart_on_new_archive, project=project, stop=stop))
     restart_on_new_archive(parts.follower.state(), project, stop)
+    parts.model.wait_for_first(stop, FIRST_MODEL_SECONDS)
     recorder = _recorder(settings, project).start()
     parts.edge.open(project.schema, new_id=lambda: str(uuid.uuid4()), serving=parts.serving, recorder=recorder)
     try:

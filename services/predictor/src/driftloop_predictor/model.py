@@ -15,6 +15,7 @@ from driftloop.contracts.rows import request_schema
 from driftloop.errors import ConfigurationError, IntegrityError, ObjectNotFound, TransientError
 from driftloop.loop.registry import RegistryReader, RegistryState
 from driftloop.ports import ObjectStore
+from driftloop.process import Stop
 from driftloop.project import Project
 from driftloop.telemetry import get_logger
 from driftloop.training.parity import Parity, further_packages, parity, scoring_environment
@@ -23,6 +24,7 @@ from driftloop_predictor.last_good import KeptModel, LastGood, Reads
 
 RETRY_SECONDS = 0.5  # doubled with every attempt, up to a minute
 RETRY_AT_MOST_SECONDS = 60.0
+WAIT_SECONDS = 0.02
 KEEP_LOADED = 3  # models in memory, so that moving an alias back is instant
 
 log = get_logger(__name__)
@@ -53,6 +55,22 @@ class ModelFollower:
         self._take_kept()
         self._thread.start()
         return self
+
+    def wait_for_first(self, stop: Stop, timeout_seconds: float) -> None:
+        """Return when a model serves, or when there is none to wait for: no champion, or one that was refused.
+
+        A process that starts without a model on disk would otherwise record traffic unscored while it loads the champion.
+        After the timeout, or at a stop, go on without: the store may be away for long.
+        """
+        deadline = time.monotonic() + timeout_seconds
+        while self.serving is None and self._loadable() and time.monotonic() < deadline:
+            if stop.wait(WAIT_SECONDS):
+                return
+
+    def _loadable(self) -> bool:
+        model = self._reader.state().model(self._project.model)
+        champion = model.champion if model else None
+        return champion is not None and champion.manifest not in self._refused
 
     def stop(self) -> None:
         self._stopping = True
