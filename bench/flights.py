@@ -36,7 +36,7 @@ class FlightsModel(NamedTuple):
 
 
 def fit_flights(folder: Path) -> FlightsModel:
-    """Fit the example's own pipeline, 100 iterations of gradient boosting; ``folder`` is where its code is laid out."""
+    """Fit the example's own pipeline; ``folder`` is where its code is laid out."""
     project = read_project(example_folder())
     flights = read_flights(example_folder() / DATA, project.schema)
     labels = flights.labels.slice(0, FITTED_ROWS).select(["event_id", "label"])

@@ -45,7 +45,8 @@ def measure(around: Surroundings) -> list[Figure]:
         found = rates(watch(service.pid, lambda: offsets_done(service), ROWS))
     around.say("limits: predict_proba alone, JSON decoding alone")
     scoring, decoding = _predict_alone(around), _decode_alone(values[:LIMIT_ROWS])
-    what = f"{ROWS:,} JSON requests in Kafka to Arrow inferences in Kafka, flights model (HistGradientBoosting, 100 iterations)"
+    iterations = around.flights.scorer.pipeline[-1].n_iter_
+    what = f"{ROWS:,} JSON requests in Kafka to Arrow inferences in Kafka, flights model ({iterations} trees)"
     figures = [
         ("predictor", Limit(f"predict_proba alone on the same rows, {BATCH:,} at a time, one thread", scoring)),
         ("predictor", Limit("msgspec.json.decode alone on the same messages", decoding)),

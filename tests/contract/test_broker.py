@@ -6,7 +6,7 @@ import pytest
 from tests.support.waiting import wait_until
 
 from driftloop.adapters import kafka
-from driftloop.adapters.kafka_header_keys import HeaderKey
+from driftloop.adapters.kafka_records import HeaderKey
 from driftloop.adapters.memory import MemoryBroker
 from driftloop.contracts.topics import Topic
 from driftloop.errors import ConfigurationError, TransientError

@@ -11,6 +11,7 @@ from driftloop.contracts.headers import watermark, watermark_header
 from driftloop.contracts.topics import inferences, quarantine
 from driftloop.errors import GapError
 from driftloop.quarantine import read_quarantined
+from driftloop_predictor.buffer import MAX_ROWS
 
 
 @pytest.fixture
@@ -44,13 +45,13 @@ def test_offsets_may_be_committed_only_after_the_broker_holds_their_range(edge: 
 
 
 def test_a_lost_message_ends_the_work_before_a_later_one_of_its_partition_is_sent(edge: MemoryEdge) -> None:
-    edge.send([request_json(n) for n in range(2500)])
+    edge.send([request_json(n) for n in range(5 * MAX_ROWS // 2)])
     handler = edge.handler(producer=FailingProducer(edge.broker))
     handler.starting_offsets(edge.tps)
     handler.on_records(edge.tp(0), edge.unread(0))
     with pytest.raises(GapError, match="not delivered"):
         handler.on_tick()
-    assert [(r.start, r.end) for r in edge.ranges(0)] == [(0, 1000)]
+    assert [(r.start, r.end) for r in edge.ranges(0)] == [(0, MAX_ROWS)]
     assert handler.durable_offsets()[edge.tp(0)] == 0
 
 
@@ -65,19 +66,19 @@ def test_rejected_bytes_are_delivered_before_a_range_names_them(edge: MemoryEdge
     assert edge.ranges(0) == []
 
 
-def test_a_batch_waits_for_twenty_milliseconds_or_a_thousand_rows(edge: MemoryEdge) -> None:
-    edge.send([request_json(n) for n in range(1001)])
+def test_a_batch_waits_for_twenty_milliseconds_or_until_it_is_full(edge: MemoryEdge) -> None:
+    edge.send([request_json(n) for n in range(MAX_ROWS + 1)])
     handler = edge.handler()
     handler.starting_offsets(edge.tps)
     handler.on_records(edge.tp(0), edge.unread(0))
     handler.on_tick()
-    assert [r.end for r in edge.ranges(0)] == [1000]
+    assert [r.end for r in edge.ranges(0)] == [MAX_ROWS]
     edge.now += 0.019
     handler.on_tick()
-    assert [r.end for r in edge.ranges(0)] == [1000]
+    assert [r.end for r in edge.ranges(0)] == [MAX_ROWS]
     edge.now += 0.002
     handler.on_tick()
-    assert [r.end for r in edge.ranges(0)] == [1000, 1001]
+    assert [r.end for r in edge.ranges(0)] == [MAX_ROWS, MAX_ROWS + 1]
 
 
 def test_records_taken_twice_are_accounted_for_once(edge: MemoryEdge) -> None:

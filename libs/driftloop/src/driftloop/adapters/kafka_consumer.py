@@ -2,6 +2,7 @@
 
 import contextlib
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 from kafka import ConsumerRebalanceListener, KafkaConsumer
 from kafka import TopicPartition as KafkaPartition
@@ -9,19 +10,25 @@ from kafka.errors import CommitFailedError, IllegalStateError, RebalanceInProgre
 from kafka.structs import OffsetAndMetadata
 
 from driftloop.adapters.kafka_errors import translated
-from driftloop.adapters.kafka_header_keys import read_any_header_key
+from driftloop.adapters.kafka_records import read_records_so
 from driftloop.contracts.headers import Headers
 from driftloop.errors import TransientError
 from driftloop.ports import RebalanceListener, Record, TopicPartition
 
-read_any_header_key()
+read_records_so()
 
 FETCH_BYTES = 16 * 1024 * 1024
 
 
-def _headers(found: Sequence[tuple[str, bytes | None]] | None) -> Headers:
-    """A header may be null in Kafka; to us it is empty."""
-    return tuple((name, value or b"") for name, value in found) if found else ()
+def _record(r: Any, known: dict[int, tuple[object, Headers]]) -> Record:
+    """``known``: headers by the list that kafka-python gave, which `kafka_records` makes once for a run of equal ones."""
+    found = r.headers
+    if not found:
+        return Record(r.topic, r.partition, r.offset, r.timestamp, r.key, r.value, ())
+    before = known.get(id(found))
+    if before is None:  # the list is kept, so that its id stays its own
+        before = known[id(found)] = (found, tuple((name, value or b"") for name, value in found))  # null in Kafka is empty to us
+    return Record(r.topic, r.partition, r.offset, r.timestamp, r.key, r.value, before[1])
 
 
 class _Consumer:
@@ -32,12 +39,8 @@ class _Consumer:
     def poll(self, timeout_seconds: float, max_records: int = 1000) -> Mapping[TopicPartition, Sequence[Record]]:
         with translated("reading from Kafka"):
             polled = self._inner.poll(timeout_ms=int(timeout_seconds * 1000), max_records=max_records)
-        return {
-            TopicPartition(tp.topic, tp.partition): [
-                Record(r.topic, r.partition, r.offset, r.timestamp, r.key, r.value, _headers(r.headers)) for r in records
-            ]
-            for tp, records in polled.items()
-        }
+        known: dict[int, tuple[object, Headers]] = {}
+        return {TopicPartition(tp.topic, tp.partition): [_record(r, known) for r in records] for tp, records in polled.items()}
 
     def assignment(self) -> frozenset[TopicPartition]:
         return frozenset(TopicPartition(tp.topic, tp.partition) for tp in self._inner.assignment())
