@@ -68,7 +68,7 @@ def _figure(around: Surroundings, commands: _Commands, name: str, lake: TracedLa
     took, looked_into = [], 0
     for n in range(REPEATS):
         event_id = lake.rows.column("event_id")[(2 * n + 1) * lake.rows.num_rows // (2 * REPEATS)].as_py()
-        seconds, out = commands.seconds(["-m", "driftloop.cli", "trace", event_id, "--json"])
+        seconds, out = commands.seconds(["-m", "driftloop.cli", "trace", event_id, "--stream", f"bench-{name}", "--json"])
         looked_into = json.loads(out)["links"][0]["details"]["files_looked_into"]
         took.append(seconds)
         around.say(f"{name}: {seconds:.2f} s")

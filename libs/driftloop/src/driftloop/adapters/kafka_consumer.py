@@ -18,6 +18,9 @@ from driftloop.ports import RebalanceListener, Record, TopicPartition
 read_records_so()
 
 FETCH_BYTES = 16 * 1024 * 1024
+# How long the broker holds a fetch when there is nothing: a message ends the wait at once. A member of a group pauses and
+# resumes partitions, and one that is resumed is asked for when the fetch before is over; a follower only loses time by asking.
+GROUP_WAIT_MS, FOLLOWER_WAIT_MS = 50, 500
 
 
 def _record(r: Any, known: dict[int, tuple[object, Headers]]) -> Record:
@@ -125,7 +128,7 @@ class GroupConsumer(_Consumer):
         self._unplaced: frozenset[TopicPartition] = frozenset()
         with translated("connecting to Kafka"):
             self._inner = KafkaConsumer(
-                **_common(bootstrap, client_id),
+                **_common(bootstrap, client_id, GROUP_WAIT_MS),
                 group_id=group,
                 session_timeout_ms=int(session_timeout_seconds * 1000),
                 heartbeat_interval_ms=int(session_timeout_seconds * 1000 / 4),
@@ -170,11 +173,11 @@ class AssignedConsumer(_Consumer):
 
     def __init__(self, bootstrap: str, partitions: Sequence[TopicPartition], *, client_id: str) -> None:
         with translated("connecting to Kafka"):
-            self._inner = KafkaConsumer(**_common(bootstrap, client_id))
+            self._inner = KafkaConsumer(**_common(bootstrap, client_id, FOLLOWER_WAIT_MS))
             self._inner.assign([KafkaPartition(*tp) for tp in partitions])
 
 
-def _common(bootstrap: str, client_id: str) -> dict[str, object]:
+def _common(bootstrap: str, client_id: str, fetch_wait_ms: int) -> dict[str, object]:
     return {
         "bootstrap_servers": bootstrap.split(","),
         "client_id": client_id,
@@ -183,7 +186,7 @@ def _common(bootstrap: str, client_id: str) -> dict[str, object]:
         "isolation_level": "read_committed",
         "allow_auto_create_topics": False,
         "max_partition_fetch_bytes": FETCH_BYTES,
-        "fetch_max_wait_ms": 50,
+        "fetch_max_wait_ms": fetch_wait_ms,
         "metadata_max_age_ms": 30_000,
         "reconnect_backoff_max_ms": 2_000,
     }
