@@ -39,7 +39,7 @@ def services(stack: StackInfo) -> list[dict[str, Any]]:
 
 def _ask(url: str) -> dict[str, Any]:
     try:
-        ready = httpx.get(f"{url}/readyz", timeout=2)
+        ready = httpx.get(f"{url}/readyz", timeout=2, verify=url.startswith("https:"))
         return {"state": "ready" if ready.status_code == 200 else "not ready", "says": ready.json()}
     except (httpx.HTTPError, ValueError) as exc:
         return {"state": "down", "says": {"error": type(exc).__name__}}
@@ -50,7 +50,7 @@ def _environment(instance: str, url: str) -> dict[str, Any]:
     if not instance.startswith("predictor"):
         return {}
     try:
-        return {"environment": httpx.get(f"{url}/status", timeout=2).json().get("environment")}
+        return {"environment": httpx.get(f"{url}/status", timeout=2, verify=url.startswith("https:")).json().get("environment")}
     except (httpx.HTTPError, ValueError):
         return {"environment": None}
 
