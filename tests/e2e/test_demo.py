@@ -16,6 +16,7 @@ from tests.support.waiting import wait_until
 
 from driftloop.local.ports import SPAN, is_free
 
+DRIFTLOOP = str(Path(sys.executable).parent / "driftloop")
 FRACTION = "0.012"  # 3,979 flights: every second window brings the 200 new labels that a retraining asks for
 READY_SECONDS = 150
 STOP_SECONDS = 10
@@ -24,9 +25,9 @@ STOP_SECONDS = 10
 class Demo:
     """A running `driftloop demo` in a home of its own."""
 
-    def __init__(self, home: Path) -> None:
+    def __init__(self, home: Path, *options: str) -> None:
         self.home, self.port_base = home, free_port_base()
-        command = [str(Path(sys.executable).parent / "driftloop"), "demo", "--fraction", FRACTION, "--port-base", str(self.port_base)]
+        command = [DRIFTLOOP, "demo", "--fraction", FRACTION, "--port-base", str(self.port_base), *options]
         self.output = home.parent / "output.txt"
         with self.output.open("wb") as output:
             self.process = subprocess.Popen(
@@ -51,8 +52,8 @@ class Demo:
 
 
 @pytest.fixture
-def demo(tmp_path: Path) -> Iterator[Demo]:
-    made = Demo(tmp_path / "home")
+def demo(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Demo]:
+    made = Demo(tmp_path / "home", *getattr(request, "param", ()))
     try:
         yield made
     finally:
@@ -86,6 +87,31 @@ def test_a_part_of_the_year_closes_the_loop(demo: Demo) -> None:
     assert all(version["moments"]["promoted"] for version in promoted)
     assert (demo.home / "demo.svg").read_text(encoding="utf-8").startswith("<svg")
     assert demo.left_behind() == []
+
+
+@pytest.mark.timeout(1500)
+@pytest.mark.parametrize("demo", [("--realtime", "400000", "--seed", "7", "--keep", "--json")], indirect=True)
+def test_a_replay_that_does_not_wait_loses_nothing_and_may_be_kept(demo: Demo) -> None:
+    """A year in 80 seconds: the loop is behind all the time, and catches up at the end."""
+    code = demo.process.wait(1400)
+    text = demo.output.read_text(encoding="utf-8")
+    assert code == 0, text
+    found = json.loads((demo.home / "demo.json").read_bytes())
+    assert (found["realtime"], found["seed"]) == (400_000, 7)
+    account = found["conservation"]
+    assert account["ok"]
+    assert account["sent"] == account["lake"] != 3_979 + 3_878  # another seed, other flights
+    assert all(window["retrain"] is not None for window in found["windows"])
+
+    def driftloop(*arguments: str) -> "subprocess.CompletedProcess[str]":
+        environment = {**os.environ, "DRIFTLOOP_HOME": str(demo.home / "demo")}
+        return subprocess.run([DRIFTLOOP, *arguments], env=environment, capture_output=True, text=True, timeout=60, check=False)
+
+    status = driftloop("status", "--json")
+    assert status.returncode == 0, status.stderr
+    assert driftloop("models", "list", "--json").returncode == 0
+    assert driftloop("down").returncode == 0
+    wait_until(lambda: demo.left_behind() == [], "the kept stack to end", STOP_SECONDS)
 
 
 @pytest.mark.timeout(300)
