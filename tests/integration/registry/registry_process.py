@@ -5,7 +5,7 @@ import os
 import socket
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -177,3 +177,23 @@ def _ready(client: httpx.Client, process: subprocess.Popen[bytes], log: Path) ->
 
 def _settings(s3: S3Access) -> S3Settings:
     return S3Settings(endpoint=s3.endpoint, bucket=s3.bucket, region=s3.region, access_key=s3.access_key, secret_key=s3.secret_key)
+
+
+def commands(world: World, running: Registry, folder: Path) -> Callable[..., "subprocess.CompletedProcess[str]"]:
+    """`driftloop …` as a process of its own, against this world."""
+    (folder / "access").write_text(world.s3.access_key)
+    (folder / "secret").write_text(world.s3.secret_key)
+    told = {
+        "DRIFTLOOP_HOME": str(folder),
+        "DRIFTLOOP_CLI_KAFKA_BOOTSTRAP": world.bootstrap,
+        "DRIFTLOOP_CLI_S3_ENDPOINT": world.s3.endpoint,
+        "DRIFTLOOP_CLI_S3_ACCESS_KEY_FILE": str(folder / "access"),
+        "DRIFTLOOP_CLI_S3_SECRET_KEY_FILE": str(folder / "secret"),
+        "DRIFTLOOP_CLI_REGISTRY_URL": str(running.client.base_url).rstrip("/"),
+    }
+
+    def driftloop(*arguments: str) -> "subprocess.CompletedProcess[str]":
+        command = [str(Path(sys.executable).with_name("driftloop")), *arguments]
+        return subprocess.run(command, env=os.environ | told, capture_output=True, text=True, timeout=60, check=False)
+
+    return driftloop

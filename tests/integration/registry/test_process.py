@@ -1,16 +1,12 @@
 """The registry as a process: its broker away, its end, its port, and its commands."""
 
 import json
-import os
 import signal
-import subprocess
-import sys
 import time
-from pathlib import Path
 
 import pytest
 from tests.integration.registry.moves import Mover, move, set_up
-from tests.integration.registry.registry_process import make_world, registry
+from tests.integration.registry.registry_process import commands, make_world, registry
 from tests.support.servers import pausable_kafka_server
 from tests.support.waiting import wait_until
 
@@ -70,11 +66,7 @@ def test_taken_port_is_named_with_its_setting(world, tmp_path):
 def test_rebuild_on_the_command_line_gives_the_live_digest(world, tmp_path):
     with registry(world, tmp_path) as running:
         set_up(world, running)
-
-        def driftloop(*arguments):
-            command = [str(Path(sys.executable).with_name("driftloop")), *arguments]
-            environment = os.environ | cli_environment(world, running, tmp_path)
-            return subprocess.run(command, env=environment, capture_output=True, text=True, timeout=60, check=False)
+        driftloop = commands(world, running, tmp_path)
 
         rebuilt = driftloop("registry", "rebuild", "--json")
         shown = driftloop("models", "show", world.model, "--json")
@@ -89,15 +81,3 @@ def test_rebuild_on_the_command_line_gives_the_live_digest(world, tmp_path):
         assert unknown.returncode == 2
         assert unknown.stderr.startswith("error: ")
         assert unknown.stderr.count("\n") == 1
-
-
-def cli_environment(world, running, folder):
-    (folder / "access").write_text(world.s3.access_key)
-    (folder / "secret").write_text(world.s3.secret_key)
-    return {
-        "DRIFTLOOP_CLI_KAFKA_BOOTSTRAP": world.bootstrap,
-        "DRIFTLOOP_CLI_S3_ENDPOINT": world.s3.endpoint,
-        "DRIFTLOOP_CLI_S3_ACCESS_KEY_FILE": str(folder / "access"),
-        "DRIFTLOOP_CLI_S3_SECRET_KEY_FILE": str(folder / "secret"),
-        "DRIFTLOOP_CLI_REGISTRY_URL": str(running.client.base_url).rstrip("/"),
-    }
