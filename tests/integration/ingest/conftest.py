@@ -1,4 +1,5 @@
 import pytest
+from tests.support.ingest_process import IngestWorld
 from tests.support.traffic import Traffic
 
 from driftloop.adapters.memory import MemoryBroker
@@ -34,3 +35,10 @@ def broker(stream):
 @pytest.fixture
 def traffic(broker, stream):
     return Traffic(broker.producer(), stream)
+
+
+@pytest.fixture
+def world(kafka_bootstrap, s3, unique, tmp_path):
+    made = IngestWorld(kafka_bootstrap, s3, f"i{unique}", tmp_path)
+    yield made
+    made.producer.close()

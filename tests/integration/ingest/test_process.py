@@ -13,13 +13,6 @@ from tests.support.servers import pausable_s3_server
 from tests.support.waiting import wait_until
 
 
-@pytest.fixture
-def world(kafka_bootstrap, s3, unique, tmp_path):
-    made = IngestWorld(kafka_bootstrap, s3, f"i{unique}", tmp_path)
-    yield made
-    made.producer.close()
-
-
 @pytest.mark.parametrize("point", ["before-store", "after-store", "after-commit", "after-event"])
 def test_a_crash_at_any_step_of_a_flush_loses_and_doubles_nothing(world, point):
     world.send(messages=2)

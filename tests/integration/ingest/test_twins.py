@@ -19,13 +19,6 @@ from driftloop_ingest.settings import FlushLimits
 from driftloop_ingest.table_writer import Outputs, TableWriter
 
 
-@pytest.fixture
-def world(kafka_bootstrap, s3, unique, tmp_path):
-    made = IngestWorld(kafka_bootstrap, s3, f"i{unique}", tmp_path)
-    yield made
-    made.producer.close()
-
-
 def test_a_paused_twin_that_wakes_up_after_a_peer_took_over_changes_nothing(world):
     world.send()
     with world.ingest("ingest-a", DRIFTLOOP_INGEST_FLUSH_SECONDS="3", DRIFTLOOP_INGEST_FLUSH_ROWS="1000000") as twin:

@@ -3,8 +3,6 @@
 import random
 import time
 
-import pytest
-from tests.support.ingest_process import IngestWorld
 from tests.support.sample_project import sample_project
 from tests.support.traffic import event_time
 from tests.support.waiting import wait_until
@@ -18,13 +16,6 @@ BUSY = {
     "DRIFTLOOP_INGEST_CLEAN_SECONDS": "0.3",
     "DRIFTLOOP_INGEST_CLEAN_GRACE_HOURS": "0",
 }
-
-
-@pytest.fixture
-def world(kafka_bootstrap, s3, unique, tmp_path):
-    made = IngestWorld(kafka_bootstrap, s3, f"u{unique}", tmp_path)
-    yield made
-    made.producer.close()
 
 
 def pinned(world):

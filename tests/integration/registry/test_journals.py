@@ -5,7 +5,7 @@ import json
 
 import pytest
 from tests.integration.registry.moves import set_up
-from tests.integration.registry.registry_process import commands, make_world, registry
+from tests.integration.registry.registry_process import commands, registry
 
 from driftloop.adapters.kafka import Producer, create_topics, read_topic
 from driftloop.cli.decisions import decided
@@ -16,11 +16,6 @@ from driftloop.ports import Record
 from driftloop.quarantine import send_to_quarantine
 
 BROKEN = b'{"half": "\xff a row'
-
-
-@pytest.fixture
-def world(kafka_bootstrap, s3, unique):
-    return make_world(kafka_bootstrap, s3, f"m-{unique}")
 
 
 @pytest.fixture

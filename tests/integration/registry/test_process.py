@@ -11,11 +11,6 @@ from tests.support.servers import pausable_kafka_server
 from tests.support.waiting import wait_until
 
 
-@pytest.fixture
-def world(kafka_bootstrap, s3, unique):
-    return make_world(kafka_bootstrap, s3, f"m-{unique}")
-
-
 def test_paused_broker_gives_503_with_retry_after_and_stale_reads_go_on(s3, unique, tmp_path):
     with pausable_kafka_server() as broker:
         world = make_world(broker.bootstrap, s3, f"m-{unique}")

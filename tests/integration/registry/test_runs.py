@@ -4,14 +4,9 @@ import signal
 
 import pytest
 from tests.integration.registry.moves import move, set_up
-from tests.integration.registry.registry_process import make_world, registry
+from tests.integration.registry.registry_process import registry
 from tests.support.waiting import wait_until
 from tests.unit.loop.registry_commands import digest, measured
-
-
-@pytest.fixture
-def world(kafka_bootstrap, s3, unique):
-    return make_world(kafka_bootstrap, s3, f"m-{unique}")
 
 
 def test_training_that_is_delivered_again_gives_one_version_and_one_decision(world, tmp_path):

@@ -15,11 +15,6 @@ from driftloop.adapters.kafka import Producer
 from driftloop.contracts.topics import REGISTRY_LOG
 
 
-@pytest.fixture
-def world(kafka_bootstrap, s3, unique):
-    return make_world(kafka_bootstrap, s3, f"m-{unique}")
-
-
 def delete(database):
     database.unlink()
 
