@@ -6,14 +6,14 @@ from datetime import UTC, datetime, timedelta
 import numpy as np
 import pyarrow as pa
 
-from driftloop.contracts.rows import lake_schema
 from driftloop.lake.commit import Flush, commit, store_files
 from driftloop.lake.cursors import Move, app_id
 from driftloop.lake.parquet import encode_file
 from driftloop.lake.pinning import pin
 from driftloop.lake.table import LakeTable
 from driftloop.ports import ObjectStore
-from driftloop.project import Project
+from driftloop.project.model import Project
+from driftloop.rows.schemas import lake_schema
 from driftloop.settings import S3Settings
 
 FILE_ROWS = 250_000  # as a compaction leaves them

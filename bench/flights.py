@@ -12,12 +12,12 @@ import pyarrow as pa
 
 from driftloop.artifact import skops_file
 from driftloop.artifact.scoring import Scorer
-from driftloop.contracts.rows import inference_schema
 from driftloop.demo.example import DATA, example_folder
 from driftloop.demo.flights import read_flights
-from driftloop.profile.reference import build_profile
-from driftloop.project import Project, parse_project, read_project
-from driftloop.project_spec import CONFIG_FILE
+from driftloop.project.model import CONFIG_FILE, Project
+from driftloop.project.reading import parse_project, read_project
+from driftloop.rows.schemas import inference_schema
+from driftloop.statistics.profile import build_profile
 from driftloop.training.fit import TrainingRows, fit
 from driftloop.training.user_code import load_build
 

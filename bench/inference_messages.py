@@ -4,9 +4,9 @@ from collections.abc import Iterator
 
 import pyarrow as pa
 
-from driftloop.contracts.arrow_codec import encode_table
 from driftloop.contracts.headers import ARROW, CONTENT_TYPE, Headers, RequestRange, range_header
 from driftloop.ports import MessageProducer
+from driftloop.rows.arrow_stream import encode_table
 
 ROWS_PER_MESSAGE = 1_000
 REQUESTS_ID = "bench-requests"

@@ -14,8 +14,8 @@ from bench.inference_messages import ROWS_PER_MESSAGE, InferenceWriter
 from bench.registering import Registered
 from bench.surroundings import Service, Surroundings
 from driftloop.contracts.headers import watermark_header
-from driftloop.contracts.rows import lake_schema
 from driftloop.contracts.topics import inferences
+from driftloop.rows.schemas import lake_schema
 
 ROWS = 1_000_000
 COMMIT_ROWS = 10_000  # the service's own default

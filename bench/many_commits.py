@@ -8,13 +8,13 @@ import pyarrow as pa
 
 from bench.figures import Aim, Figure, Limit
 from bench.surroundings import Surroundings
-from driftloop.contracts.rows import TIME
 from driftloop.lake.commit import Flush, commit, store_files
-from driftloop.lake.compaction import CompactionRules
+from driftloop.lake.compaction_plan import CompactionRules
 from driftloop.lake.cursors import Move, app_id
+from driftloop.lake.maintenance import compact
 from driftloop.lake.parquet import encode_file
 from driftloop.lake.table import LakeTable
-from driftloop.lake.upkeep import compact
+from driftloop.rows.schemas import TIME
 
 COMMITS = 20_000
 REPORTED = 1_000

@@ -14,11 +14,11 @@ from bench.inference_messages import ROWS_PER_MESSAGE, InferenceWriter, slices
 from bench.registering import Registered
 from bench.surroundings import Service, Surroundings
 from bench.wide_stream import SCHEMA_WORDS, wide_profile, wide_project, wide_rows
-from driftloop.contracts.arrow_codec import decode_table, encode_table
-from driftloop.contracts.rows import inference_schema
 from driftloop.contracts.topics import inferences
-from driftloop.profile.reference import Profile
-from driftloop.profile.sketch import Counter
+from driftloop.rows.arrow_stream import decode_table, encode_table
+from driftloop.rows.schemas import inference_schema
+from driftloop.statistics.histograms import Counter
+from driftloop.statistics.profile import Profile
 
 MESSAGES = 1_600
 DIFFERENT_MESSAGES = 40

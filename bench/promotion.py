@@ -14,10 +14,10 @@ from bench.registering import Registered
 from bench.surroundings import Surroundings
 from driftloop.adapters.kafka import AssignedConsumer, Producer
 from driftloop.artifact.model_files import load_model
-from driftloop.contracts.arrow_codec import decode_table
-from driftloop.contracts.rows import inference_schema
 from driftloop.contracts.topics import inferences, requests
 from driftloop.ports import TopicPartition
+from driftloop.rows.arrow_stream import decode_table
+from driftloop.rows.schemas import inference_schema
 
 PROMOTIONS = 5
 ROWS_PER_SECOND = 2_000

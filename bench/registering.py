@@ -11,10 +11,10 @@ from bench.surroundings import Surroundings
 from driftloop.adapters.kafka import Publisher, create_topics
 from driftloop.artifact.model_files import CARD, LINEAGE, MODEL, PROFILE, Manifest, store_model, stored_files
 from driftloop.contracts.commands import Command, MoveAlias, RegisterProject, RegisterVersion
-from driftloop.contracts.parts import PromotionRules, TrainingPins
 from driftloop.contracts.topics import REGISTRY_LOG, stream_topics
+from driftloop.contracts.values import PromotionRules, TrainingPins
 from driftloop.ports import MessageProducer
-from driftloop.project import Project, archive_key
+from driftloop.project.model import Project, archive_key
 
 
 class Registered:

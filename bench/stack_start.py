@@ -10,7 +10,7 @@ from bench.figures import Aim, Figure, Limit
 from bench.surroundings import Surroundings
 from driftloop.cli.projects import register_project
 from driftloop.demo.example import example_folder
-from driftloop.local.ports import free_port_base
+from driftloop.local.port_numbers import free_port_base
 from driftloop.local.prepare import prepare_stack
 from driftloop.local.readiness import wait_for_services
 from driftloop.local.stack import SERVICES, LocalStack

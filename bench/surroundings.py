@@ -16,10 +16,10 @@ from bench.clocks import BenchError, cpu_seconds
 from bench.flights import FlightsModel, fit_flights
 from driftloop.adapters.kafka import Producer
 from driftloop.adapters.s3 import MinioObjectStore
-from driftloop.demo.standing import Standing
+from driftloop.demo.stack import RunningStack
 from driftloop.local.addresses import StackAddresses
 from driftloop.local.environment import service_environment
-from driftloop.local.ports import free_port_base
+from driftloop.local.port_numbers import free_port_base
 from driftloop.local.prepare import prepare_stack
 from driftloop.local.process import ProcessSpec, log_tail, spawn, stop, wait_ready
 from driftloop.local.stack import LocalStack
@@ -69,7 +69,7 @@ class Surroundings:
 
     @cached_property
     def s3(self) -> S3Settings:
-        return Standing(self.addresses, dict).s3
+        return RunningStack(self.addresses, dict).s3
 
     @cached_property
     def store(self) -> MinioObjectStore:

@@ -11,15 +11,15 @@ import pyarrow.compute as pc
 from bench.flights import flights_project, scored_flights
 from bench.registering import Registered
 from bench.surroundings import Surroundings
-from driftloop.contracts.parts import TrainingPins
-from driftloop.contracts.rows import lake_schema
+from driftloop.contracts.values import TrainingPins
 from driftloop.lake.commit import Flush, commit, store_files
 from driftloop.lake.cursors import Move, app_id
 from driftloop.lake.parquet import encode_file
 from driftloop.lake.pinning import pin
 from driftloop.lake.table import LakeTable
 from driftloop.ports import MessageProducer
-from driftloop.project import Project
+from driftloop.project.model import Project
+from driftloop.rows.schemas import lake_schema
 from driftloop.training.environment import describe_environment, environment_digest
 
 PARTITIONS = 4

@@ -5,10 +5,11 @@ from datetime import UTC, datetime, timedelta
 import numpy as np
 import pyarrow as pa
 
-from driftloop.contracts.rows import inference_schema
 from driftloop.contracts.schema import StreamSchema
-from driftloop.profile.reference import Profile, build_profile
-from driftloop.project import Project, parse_project
+from driftloop.project.model import Project
+from driftloop.project.reading import parse_project
+from driftloop.rows.schemas import inference_schema
+from driftloop.statistics.profile import Profile, build_profile
 
 NUMERIC, CATEGORICAL, BINS, CATEGORIES = 20, 5, 64, 30
 SCHEMA_WORDS = f"{NUMERIC} numeric ({BINS} bins) and {CATEGORICAL} categorical features"

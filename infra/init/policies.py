@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from driftloop.contracts.bucket import PROBE, Rights
+from driftloop.contracts.storage_rights import PROBE, Rights
 
 _WRITE = ["s3:PutObject", "s3:AbortMultipartUpload", "s3:ListMultipartUploadParts"]
 

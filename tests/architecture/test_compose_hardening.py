@@ -10,7 +10,7 @@ from infra.init.policies import policy
 from tests.architecture.compose_file import REPOSITORY, compose_file
 
 from driftloop import metrics
-from driftloop.contracts.bucket import PROBE, RIGHTS
+from driftloop.contracts.storage_rights import PROBE, RIGHTS
 
 COMPOSE = compose_file()
 CONTAINERS: dict[str, dict[str, Any]] = COMPOSE["services"]

@@ -5,7 +5,8 @@ from pathlib import Path
 
 from prometheus_client.metrics import MetricWrapperBase
 
-from driftloop import metrics, reference
+from driftloop import metrics
+from driftloop.documents import reference
 from driftloop.settings import SETTINGS
 
 ROOT = Path(__file__).parents[2]
@@ -14,7 +15,9 @@ SOURCES = [*(ROOT / "libs").rglob("*.py"), *(ROOT / "services").rglob("*.py")]
 
 
 def test_the_reference_page_is_the_generated_one() -> None:
-    assert (ROOT / "docs" / "reference.md").read_text() == reference.page(), "run: python -m driftloop.reference > docs/reference.md"
+    assert (ROOT / "docs" / "reference.md").read_text() == reference.page(), (
+        "run: python -m driftloop.documents.reference > docs/reference.md"
+    )
 
 
 def test_every_setting_that_is_read_is_documented_and_no_other() -> None:

@@ -53,7 +53,7 @@ def test_both_run_the_same_services() -> None:
 def test_a_service_gets_the_same_settings_but_for_addresses_and_secrets(service: str, local: StackAddresses) -> None:
     prefix = f"DRIFTLOOP_{service.upper()}_"
     here, there = service_environment(local, service, f"{service}-0", 8080), environment(service)
-    assert set(there) == set(here) - {f"{prefix}INSTANCE"}, "a replica names itself, see driftloop.slots; all else is given"
+    assert set(there) == set(here) - {f"{prefix}INSTANCE"}, "a replica names itself, see driftloop.service.instance; all else is given"
     differ = {name.removeprefix(prefix) for name in there if there[name] != here[name]}
     assert differ <= ADDRESSES | SECRETS
 

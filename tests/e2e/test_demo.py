@@ -14,7 +14,7 @@ from tests.support.ports import free_port_base
 from tests.support.servers import REPOSITORY, shared_cache
 from tests.support.waiting import wait_until
 
-from driftloop.local.ports import SPAN, is_free
+from driftloop.local.port_numbers import SPAN, is_free
 
 DRIFTLOOP = str(Path(sys.executable).parent / "driftloop")
 FRACTION = "0.012"  # 3,979 flights: every second window brings the 200 new labels that a retraining asks for

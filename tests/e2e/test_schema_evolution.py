@@ -19,17 +19,17 @@ from driftloop.artifact.model_files import load_manifest
 from driftloop.cli.context import stack_info
 from driftloop.cli.projects import register_project
 from driftloop.cli.registry_client import RegistryClient
-from driftloop.contracts.arrow_codec import encode_table
 from driftloop.contracts.events import RetrainRequested
 from driftloop.contracts.headers import ARROW, CONTENT_TYPE, JSON, watermark_header
-from driftloop.contracts.rows import request_schema
 from driftloop.contracts.topics import RETRAIN_REQUESTS, labels, quarantine, requests
 from driftloop.errors import TransientError, UserError
 from driftloop.local.prepare import prepare_stack
 from driftloop.local.readiness import wait_for_services
 from driftloop.local.stack import LocalStack
-from driftloop.project import Project
-from driftloop.quarantine import read_quarantined
+from driftloop.project.model import Project
+from driftloop.rows.arrow_stream import encode_table
+from driftloop.rows.schemas import request_schema
+from driftloop.service.quarantine import read_quarantined
 
 START = datetime(2024, 3, 1, tzinfo=UTC)
 HOUR = timedelta(hours=1)

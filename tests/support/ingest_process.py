@@ -21,13 +21,13 @@ from driftloop.adapters.s3 import MinioObjectStore
 from driftloop.contracts.codec import caused_id, decode_event
 from driftloop.contracts.commands import RegisterProject
 from driftloop.contracts.events import LakeCommitted
-from driftloop.contracts.parts import PromotionRules
 from driftloop.contracts.topics import CONTROL_TOPICS, DATASET_VERSIONS, REGISTRY_LOG, stream_topics
+from driftloop.contracts.values import PromotionRules
 from driftloop.lake.table import LakeTable, app_id
 from driftloop.local.s3 import S3Access
 from driftloop.ports import TopicPartition
-from driftloop.project import archive_key
-from driftloop.quarantine import read_quarantined
+from driftloop.project.model import archive_key
+from driftloop.service.quarantine import read_quarantined
 from driftloop.settings import S3Settings
 
 TABLES = ("inferences", "labels")

@@ -9,12 +9,12 @@ from datetime import timedelta
 from driftloop.adapters.kafka import Publisher
 from driftloop.adapters.memory import MemoryBroker, SystemClock
 from driftloop.adapters.s3 import MinioObjectStore
-from driftloop.contracts.rows import lake_schema
 from driftloop.contracts.schema import StreamSchema
 from driftloop.lake.table import LakeTable
-from driftloop.partition_worker import PartitionWorker
 from driftloop.ports import MessageConsumer, MessageProducer, ObjectStore
-from driftloop.process import Stop
+from driftloop.rows.schemas import lake_schema
+from driftloop.service.partition_worker import PartitionWorker
+from driftloop.service.process import Stop
 from driftloop.settings import S3Settings
 from driftloop_ingest.handlers import IngestHandler
 from driftloop_ingest.intake import InferenceIntake, LabelIntake

@@ -5,13 +5,13 @@ from datetime import datetime, timedelta
 import pyarrow as pa
 from tests.support.traffic import event_id, event_time, inference_rows
 
-from driftloop.contracts.rows import lake_schema
 from driftloop.contracts.schema import StreamSchema
 from driftloop.lake.commit import Flush, commit, store_files
 from driftloop.lake.cursors import CommitNote, Move, app_id
 from driftloop.lake.parquet import encode_file
 from driftloop.lake.table import LakeTable
 from driftloop.ports import ObjectStore
+from driftloop.rows.schemas import lake_schema
 
 TOPIC_ID = "topic-id"
 

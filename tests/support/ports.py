@@ -2,7 +2,7 @@
 
 import os
 
-from driftloop.local import ports
+from driftloop.local import port_numbers as ports
 
 
 def free_port_base() -> int:

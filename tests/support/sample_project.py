@@ -1,7 +1,8 @@
 """A project over the small stream of ``tests.support.traffic``."""
 
 from driftloop.contracts.schema import StreamSchema
-from driftloop.project import CONFIG_FILE, PIPELINE_FILE, Project, parse_project
+from driftloop.project.model import CONFIG_FILE, PIPELINE_FILE, Project
+from driftloop.project.reading import parse_project
 
 _CONFIG = """
 [project]

@@ -13,7 +13,7 @@ from tests.support.ports import free_port_base
 
 from driftloop.local.aot import ensure_aot_cache
 from driftloop.local.kafka import KafkaServer
-from driftloop.local.ports import StackPorts
+from driftloop.local.port_numbers import StackPorts
 from driftloop.local.process import ProcessSpec, spawn, stop, wait_ready
 from driftloop.local.s3 import S3Access, S3Server, create_bucket
 

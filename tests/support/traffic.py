@@ -5,11 +5,11 @@ from datetime import UTC, datetime, timedelta
 
 import pyarrow as pa
 
-from driftloop.contracts.arrow_codec import encode_table
 from driftloop.contracts.headers import ARROW, CONTENT_TYPE, JSON, RequestRange, format_time, range_header, watermark_header
-from driftloop.contracts.rows import inference_schema
 from driftloop.contracts.schema import Feature, StreamSchema, Target
 from driftloop.ports import MessageProducer
+from driftloop.rows.arrow_stream import encode_table
+from driftloop.rows.schemas import inference_schema
 
 START = datetime(2024, 3, 1, tzinfo=UTC)
 

@@ -16,7 +16,7 @@ from driftloop.demo.example import DATA, example_folder
 from driftloop.demo.flights import read_flights
 from driftloop.errors import TransientError
 from driftloop.ports import TopicPartition
-from driftloop.project import read_project
+from driftloop.project.reading import read_project
 
 pytestmark = [pytest.mark.docker, pytest.mark.timeout(2400)]
 

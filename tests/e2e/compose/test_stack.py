@@ -13,9 +13,9 @@ from kafka.admin import ConfigResource, ConfigResourceType
 from tests.e2e.compose.stack import SERVICES, Stack
 from tests.support.waiting import wait_until
 
-from driftloop.contracts.bucket import RIGHTS
+from driftloop.contracts.storage_rights import RIGHTS
 from driftloop.local.kafka import answers
-from driftloop.process import EXIT_CONFIGURATION
+from driftloop.service.process import EXIT_CONFIGURATION
 
 pytestmark = [pytest.mark.docker, pytest.mark.timeout(2400)]  # the first one builds the images
 

@@ -9,7 +9,7 @@ from tests.support.traffic import event_id, event_time
 from driftloop.contracts.codec import decode_event
 from driftloop.errors import GapError
 from driftloop.lake.table import LakeTable, app_id, request_app_id
-from driftloop.quarantine import read_quarantined
+from driftloop.service.quarantine import read_quarantined
 
 
 def event_ids(table):

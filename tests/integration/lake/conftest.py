@@ -3,8 +3,8 @@ from tests.support.lossy_proxy import lossy_proxy
 from tests.support.traffic import small_schema
 
 from driftloop.adapters.s3 import MinioObjectStore
-from driftloop.contracts.rows import lake_schema
 from driftloop.lake.table import LakeTable
+from driftloop.rows.schemas import lake_schema
 from driftloop.settings import S3Settings
 
 

@@ -15,8 +15,8 @@ from tests.support.traffic import event_id, event_time
 from driftloop.adapters.kafka import Producer, Publisher, create_topics
 from driftloop.cli.datasets import datasets
 from driftloop.contracts.events import TrainingStarted
-from driftloop.contracts.parts import TrainingPins
 from driftloop.contracts.topics import CONTROL_TOPICS, TRAINING_RUNS
+from driftloop.contracts.values import TrainingPins
 from driftloop.lake.pinning import pin
 from driftloop.lake.snapshot import load_snapshot
 

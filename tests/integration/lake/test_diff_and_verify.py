@@ -7,7 +7,7 @@ from tests.support.traffic import event_id, event_time
 
 from driftloop.contracts.schema import Feature
 from driftloop.datasets.diff import Reference, StoredProfile, difference, schema_changes
-from driftloop.datasets.sides import side
+from driftloop.datasets.diff_inputs import side
 from driftloop.datasets.snapshots import find_snapshot, schema_of, stored_snapshots
 from driftloop.datasets.split_check import SplitCheck
 from driftloop.datasets.split_rows import split_rows
@@ -16,8 +16,8 @@ from driftloop.datasets.versions import newest_versions, summary
 from driftloop.errors import IntegrityError, ObjectNotFound, UserError
 from driftloop.lake.pinning import pin
 from driftloop.lake.snapshot import load_snapshot, snapshot_key
-from driftloop.profile.reference import build_profile
-from driftloop.project import archive_key
+from driftloop.project.model import archive_key
+from driftloop.statistics.profile import build_profile
 
 END = event_time(1000)
 

@@ -8,14 +8,14 @@ import pytest
 from tests.support.lake_rows import TOPIC_ID, flush_of, lake_inferences, lake_labels
 from tests.support.traffic import START
 
-from driftloop.contracts.parts import Window
-from driftloop.contracts.rows import TIME
+from driftloop.contracts.values import Window
 from driftloop.lake.commit import commit, store_files
-from driftloop.lake.compaction import CompactionRules
-from driftloop.lake.late import times_of_commit
+from driftloop.lake.commit_times import times_of_commit
+from driftloop.lake.compaction_plan import CompactionRules
+from driftloop.lake.maintenance import compact
 from driftloop.lake.parquet import encode_file
 from driftloop.lake.table import LakeTable
-from driftloop.lake.upkeep import compact
+from driftloop.rows.schemas import TIME
 from driftloop_monitor.lake_view import LakeView
 
 DAYS, PER_DAY = range(0, 365, 7), 20

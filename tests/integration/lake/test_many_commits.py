@@ -7,9 +7,9 @@ from tests.support.traffic import event_time
 
 from driftloop.lake import delta
 from driftloop.lake.commit import commit, store_files
-from driftloop.lake.compaction import CompactionRules
+from driftloop.lake.compaction_plan import CompactionRules
+from driftloop.lake.maintenance import compact
 from driftloop.lake.table import LakeTable
-from driftloop.lake.upkeep import compact
 
 COMMITS, PART = 120, 40
 CHECKPOINT, MERGE = 20, 20  # a checkpoint and a merge after so many commits; a hundred in earnest

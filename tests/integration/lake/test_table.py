@@ -8,7 +8,6 @@ from tests.support.lake_rows import flush_of, lake_inferences
 from tests.support.sample_project import sample_project
 from tests.support.traffic import event_id, event_time
 
-from driftloop.contracts.rows import lake_schema
 from driftloop.contracts.schema import Feature
 from driftloop.errors import ConfigurationError, ObjectNotFound
 from driftloop.lake.commit import commit, store_files
@@ -16,6 +15,7 @@ from driftloop.lake.delta import CONFIGURATION
 from driftloop.lake.pinning import pin
 from driftloop.lake.snapshot import read_snapshot
 from driftloop.lake.table import LakeTable
+from driftloop.rows.schemas import lake_schema
 
 
 @pytest.fixture

@@ -17,8 +17,8 @@ from driftloop.cli.main import cli
 from driftloop.contracts.commands import MoveAlias, RegisterVersion
 from driftloop.contracts.events import RetrainRequested
 from driftloop.contracts.topics import REGISTRY_LOG
-from driftloop.loop.registry_state import ModelState, RegistryState
-from driftloop.process import Stop
+from driftloop.registry.state import ModelState, RegistryState
+from driftloop.service.process import Stop
 from driftloop.training.process import train
 from driftloop.training.workspace import Workspace
 from driftloop_trainer.environments import Environments

@@ -2,7 +2,7 @@
 
 from tests.integration.monitor.world import WINDOWS, World
 from tests.support.waiting import wait_until
-from tests.unit.monitor.traffic import window
+from tests.unit.monitoring.traffic import window
 
 from driftloop.contracts.events import DecisionMade, PerformanceReported, RetrainRequested
 from driftloop.contracts.topics import DECISIONS, PERFORMANCE_REPORTS, RETRAIN_REQUESTS

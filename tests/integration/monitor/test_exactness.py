@@ -7,7 +7,7 @@ import pytest
 from tests.integration.monitor.world import WINDOWS, World, wait_for_windows
 from tests.support.servers import PausableKafka
 from tests.support.waiting import wait_until
-from tests.unit.monitor.traffic import in_batch, together, window
+from tests.unit.monitoring.traffic import in_batch, together, window
 
 from driftloop.contracts.events import DriftReported
 

@@ -15,24 +15,24 @@ from kafka.structs import OffsetAndMetadata
 from tests.integration.monitor.worker import Worker
 from tests.support.clients import KafkaConsumer, TopicPartition
 from tests.support.waiting import wait_until
-from tests.unit.monitor.traffic import HOUR, START, make_profile, make_project, make_rows, message
+from tests.unit.monitoring.traffic import HOUR, START, make_profile, make_project, make_rows, message
 
 from driftloop.adapters.kafka import Producer, Publisher, create_topics, read_topic
 from driftloop.adapters.s3 import MinioObjectStore
 from driftloop.artifact.model_files import FILES, PROFILE, Manifest, store_model, stored_files
-from driftloop.contracts.arrow_codec import encode_table
 from driftloop.contracts.codec import decode_event
 from driftloop.contracts.commands import RegisterProject, RegisterVersion
 from driftloop.contracts.events import Event, WindowSketched
 from driftloop.contracts.headers import ARROW, CONTENT_TYPE, watermark_header
-from driftloop.contracts.parts import PromotionRules, TrainingPins
-from driftloop.contracts.rows import label_schema
 from driftloop.contracts.topics import CONTROL_TOPICS, REGISTRY_LOG, inferences, labels, stream_topics
+from driftloop.contracts.values import PromotionRules, TrainingPins
 from driftloop.local.s3 import S3Access
-from driftloop.profile.reference import Profile
-from driftloop.project import archive_key
+from driftloop.monitoring.partition_state import decode_state
+from driftloop.project.model import archive_key
+from driftloop.rows.arrow_stream import encode_table
+from driftloop.rows.schemas import label_schema
 from driftloop.settings import S3Settings
-from driftloop_monitor.partition_state import decode_state
+from driftloop.statistics.profile import Profile
 
 PARTITIONS = 4
 ROWS_PER_MESSAGE = 500

@@ -18,16 +18,16 @@ from tests.unit.predictor.samples import sample_pins, sample_project
 
 from driftloop.adapters.kafka import Producer, Publisher, create_topics, read_topic
 from driftloop.adapters.s3 import MinioObjectStore
-from driftloop.contracts.arrow_codec import decode_table
 from driftloop.contracts.commands import Command, MoveAlias, RegisterProject, RegisterVersion
 from driftloop.contracts.headers import request_range, watermark
-from driftloop.contracts.parts import PromotionRules
-from driftloop.contracts.rows import inference_schema
 from driftloop.contracts.topics import CONTROL_TOPICS, REGISTRY_LOG, inferences, quarantine, requests, stream_topics
+from driftloop.contracts.values import PromotionRules
 from driftloop.local.s3 import S3Access
 from driftloop.ports import Record
-from driftloop.project import Project, archive_key
-from driftloop.quarantine import Quarantined, read_quarantined
+from driftloop.project.model import Project, archive_key
+from driftloop.rows.arrow_stream import decode_table
+from driftloop.rows.schemas import inference_schema
+from driftloop.service.quarantine import Quarantined, read_quarantined
 from driftloop.settings import S3Settings
 
 

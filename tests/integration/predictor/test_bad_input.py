@@ -8,10 +8,10 @@ from kafka import KafkaProducer
 from tests.integration.predictor.harness import World, eventually
 from tests.unit.predictor.samples import START, request, request_json
 
-from driftloop.contracts.arrow_codec import encode_table
 from driftloop.contracts.headers import ARROW, CONTENT_TYPE, WATERMARK
-from driftloop.contracts.rows import request_schema
 from driftloop.contracts.topics import requests
+from driftloop.rows.arrow_stream import encode_table
+from driftloop.rows.schemas import request_schema
 
 ARROW_HEADER = ((CONTENT_TYPE, ARROW.encode()),)
 

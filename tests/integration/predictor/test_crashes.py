@@ -11,11 +11,11 @@ from tests.integration.predictor.harness import Account, Predictor, World, accou
 from tests.unit.predictor.samples import request_json, store_sample_model
 
 from driftloop.adapters.kafka import AssignedConsumer, GroupConsumer
-from driftloop.contracts.arrow_codec import encode_table
 from driftloop.contracts.headers import RequestRange, range_header, request_range
-from driftloop.contracts.rows import inference_schema
 from driftloop.contracts.topics import inferences, requests
 from driftloop.ports import TopicPartition
+from driftloop.rows.arrow_stream import encode_table
+from driftloop.rows.schemas import inference_schema
 
 BAD = b"{not json"
 

@@ -7,9 +7,9 @@ import pyarrow as pa
 from tests.integration.predictor.harness import World, eventually, watermarks
 from tests.unit.predictor.samples import START, request, request_json, store_sample_model
 
-from driftloop.contracts.arrow_codec import encode_table
 from driftloop.contracts.headers import ARROW, CONTENT_TYPE, watermark_header
-from driftloop.contracts.rows import request_schema
+from driftloop.rows.arrow_stream import encode_table
+from driftloop.rows.schemas import request_schema
 
 
 def accounted(stream: World, n: int) -> bool:

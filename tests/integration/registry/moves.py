@@ -2,14 +2,14 @@
 
 import threading
 
-from tests.unit.loop.registry_commands import measured
+from tests.unit.registry.commands import measured
 
 from driftloop.adapters.kafka import read_topic
 from driftloop.contracts.codec import decode_event
 from driftloop.contracts.commands import Command
 from driftloop.contracts.topics import REGISTRY_LOG
 from driftloop.errors import InvalidMessage
-from driftloop.loop.registry import RegistryState, fold
+from driftloop.registry.fold import RegistryState, fold
 
 
 def set_up(world, running, versions=2):

@@ -15,14 +15,14 @@ import msgspec
 from tests.support.sample_project import sample_project
 from tests.support.traffic import small_schema
 from tests.support.waiting import wait_until
-from tests.unit.loop.registry_commands import pins
+from tests.unit.registry.commands import pins
 
 from driftloop.adapters.kafka import Producer, Publisher, create_topics, read_topic
 from driftloop.adapters.s3 import MinioObjectStore
 from driftloop.contracts.codec import caused_id, decode_event
 from driftloop.contracts.events import DecisionMade, TrainingCompleted
-from driftloop.contracts.parts import GateMeasurements
 from driftloop.contracts.topics import CONTROL_TOPICS, DECISIONS, TRAINING_RUNS
+from driftloop.contracts.values import GateMeasurements
 from driftloop.local.s3 import S3Access
 from driftloop.settings import S3Settings
 

@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 
 import pytest
 from tests.integration.registry.registry_process import make_world, registry
-from tests.unit.loop.registry_commands import measured
+from tests.unit.registry.commands import measured
 
 SAID = {"reason": "a test", "actor": "ada"}
 

@@ -11,7 +11,7 @@ import pytest
 from tests.integration.registry.registry_process import make_world, registry
 from tests.support.sample_project import sample_project
 from tests.support.traffic import small_schema
-from tests.unit.loop.registry_commands import digest, measured
+from tests.unit.registry.commands import digest, measured
 
 
 @pytest.fixture(scope="module")

@@ -13,7 +13,7 @@ from driftloop.contracts.codec import decode_event
 from driftloop.contracts.events import RetrainRequested
 from driftloop.contracts.topics import DECISIONS, RETRAIN_REQUESTS, quarantine, stream_topics
 from driftloop.ports import Record
-from driftloop.quarantine import send_to_quarantine
+from driftloop.service.quarantine import send_to_quarantine
 
 BROKEN = b'{"half": "\xff a row'
 

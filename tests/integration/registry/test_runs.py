@@ -6,7 +6,7 @@ import pytest
 from tests.integration.registry.moves import move, set_up
 from tests.integration.registry.registry_process import registry
 from tests.support.waiting import wait_until
-from tests.unit.loop.registry_commands import digest, measured
+from tests.unit.registry.commands import digest, measured
 
 
 def test_training_that_is_delivered_again_gives_one_version_and_one_decision(world, tmp_path):

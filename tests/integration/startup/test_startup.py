@@ -7,11 +7,11 @@ from tests.support.clients import create_topic
 
 from driftloop.adapters.kafka import create_topics
 from driftloop.adapters.s3 import MinioObjectStore, ensure_bucket
-from driftloop.contracts.bucket import RIGHTS
+from driftloop.contracts.storage_rights import RIGHTS
 from driftloop.contracts.topics import stream_topics
 from driftloop.errors import ConfigurationError, TransientError
+from driftloop.service.checks import check_store, check_surroundings, check_surroundings_but_for_a_silent_store
 from driftloop.settings import S3Settings, ServiceSettings, service_settings
-from driftloop.startup import check_store, check_surroundings, check_surroundings_but_for_a_silent_store
 
 
 @pytest.fixture

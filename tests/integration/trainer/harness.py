@@ -25,13 +25,13 @@ from driftloop.adapters.s3 import MinioObjectStore
 from driftloop.contracts.codec import decode_event
 from driftloop.contracts.commands import MoveAlias, RegisterProject, RegisterVersion
 from driftloop.contracts.events import Event, RetrainRequested, TrainingCompleted, TrainingFailed, TrainingStarted
-from driftloop.contracts.parts import PromotionRules, Window
-from driftloop.contracts.rows import lake_schema
 from driftloop.contracts.topics import CONTROL_TOPICS, REGISTRY_LOG, RETRAIN_REQUESTS, TRAINING_RUNS
+from driftloop.contracts.values import PromotionRules, Window
 from driftloop.lake.commit import commit, store_files
 from driftloop.lake.table import LakeTable
 from driftloop.local.s3 import S3Access
-from driftloop.project import Project, archive_key
+from driftloop.project.model import Project, archive_key
+from driftloop.rows.schemas import lake_schema
 from driftloop.settings import S3Settings
 
 

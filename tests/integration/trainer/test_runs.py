@@ -7,7 +7,7 @@ from tests.unit.training import jobs
 from driftloop.artifact.model_files import load_model
 from driftloop.contracts.events import TrainingCompleted, TrainingFailed
 from driftloop.lake.snapshot import load_snapshot
-from driftloop.profile.reference import Profile
+from driftloop.statistics.profile import Profile
 
 
 def test_the_first_version_is_stored_verified_and_announced(world):

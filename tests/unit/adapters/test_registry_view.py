@@ -3,7 +3,7 @@
 import sqlite3
 
 import pytest
-from tests.unit.loop.registry_commands import (
+from tests.unit.registry.commands import (
     approve,
     delete,
     measured,
@@ -15,8 +15,8 @@ from tests.unit.loop.registry_commands import (
 )
 
 from driftloop.adapters.registry_view import RegistryView, ViewBroken, ViewUnavailable
-from driftloop.contracts.parts import PromotionRules
-from driftloop.loop.registry import RegistryState, fold
+from driftloop.contracts.values import PromotionRules
+from driftloop.registry.fold import RegistryState, fold
 
 LOG = (
     register_project(),

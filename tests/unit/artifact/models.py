@@ -9,7 +9,8 @@ from sklearn.preprocessing import OrdinalEncoder
 
 from driftloop.artifact.scoring import target_values, to_frame
 from driftloop.contracts.schema import Feature, StreamSchema, Target
-from driftloop.project import Project, parse_project
+from driftloop.project.model import Project
+from driftloop.project.reading import parse_project
 
 SCHEMA = StreamSchema(
     stream="shop",

@@ -6,10 +6,10 @@ from tests.unit.artifact import models
 from driftloop.adapters.memory import MemoryStore
 from driftloop.artifact import skops_file
 from driftloop.artifact.model_files import Manifest, load_model, model_key, store_model, stored_files
-from driftloop.contracts.parts import TrainingPins
 from driftloop.contracts.schema import Feature
+from driftloop.contracts.values import TrainingPins
 from driftloop.errors import IntegrityError, ObjectNotFound
-from driftloop.project import archive_key
+from driftloop.project.model import archive_key
 
 PINS = TrainingPins(
     snapshot="a" * 64,

@@ -7,11 +7,11 @@ from bench.inference_messages import ROWS_PER_MESSAGE, InferenceWriter
 from bench.wide_stream import BINS, wide_profile, wide_project, wide_rows
 
 from driftloop.adapters.memory import MemoryBroker
-from driftloop.contracts.arrow_codec import decode_table
 from driftloop.contracts.headers import request_range
-from driftloop.contracts.rows import inference_schema
 from driftloop.demo.example import example_folder
-from driftloop.project import open_archive, read_project
+from driftloop.project.reading import open_archive, read_project
+from driftloop.rows.arrow_stream import decode_table
+from driftloop.rows.schemas import inference_schema
 
 
 def test_the_example_under_another_name_shares_neither_stream_nor_model() -> None:

@@ -6,12 +6,13 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from driftloop.contracts import asyncapi, codec
+from driftloop.contracts import codec
 from driftloop.contracts.events import TrainingFailed
 from driftloop.contracts.topics import CONTROL_TOPICS
+from driftloop.documents import asyncapi
 from driftloop.errors import InvalidMessage
 
-EXAMPLES = Path(asyncapi.__file__).parent / "examples"
+EXAMPLES = Path(codec.__file__).parent / "examples"
 DOCUMENT = Path(__file__).parents[3] / "docs" / "asyncapi.json"
 
 EVENT = TrainingFailed(model="m", request_id="r", answers=("r",), reason="why")
@@ -72,4 +73,4 @@ def test_the_same_cause_gives_the_same_id_and_another_cause_another() -> None:
 
 
 def test_the_asyncapi_document_is_the_generated_one() -> None:
-    assert DOCUMENT.read_text() == asyncapi.text(), "run: python -m driftloop.contracts.asyncapi > docs/asyncapi.json"
+    assert DOCUMENT.read_text() == asyncapi.text(), "run: python -m driftloop.documents.asyncapi > docs/asyncapi.json"

@@ -7,11 +7,11 @@ import msgspec
 import pyarrow as pa
 import pytest
 
-from driftloop.contracts.arrow_codec import encode_table
 from driftloop.contracts.headers import ARROW, CONTENT_TYPE, JSON, Headers, watermark_header
 from driftloop.demo.conservation import Conservation, conservation
 from driftloop.ports import Record
-from driftloop.quarantine import quarantine_headers
+from driftloop.rows.arrow_stream import encode_table
+from driftloop.service.quarantine import quarantine_headers
 
 JSON_ROW: Headers = ((CONTENT_TYPE, JSON.encode()),)
 Row = tuple[int, int, str]  # partition, offset, event id

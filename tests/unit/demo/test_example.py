@@ -3,9 +3,9 @@
 from pathlib import Path
 
 from driftloop.demo.example import example_folder, with_seed
-from driftloop.loop.rules import Policy
-from driftloop.project import read_project
-from driftloop.project_spec import Promotion, Training
+from driftloop.project.model import Promotion, Training
+from driftloop.project.reading import read_project
+from driftloop.project.rules import Policy
 
 
 def test_the_example_spells_out_the_defaults() -> None:

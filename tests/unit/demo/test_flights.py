@@ -8,8 +8,8 @@ import pyarrow.compute as pc
 import pytest
 from tests.unit.demo.year import flights, project
 
-from driftloop.contracts.rows import label_schema, request_schema
 from driftloop.demo.flights import Flights, thinned, window_cuts
+from driftloop.rows.schemas import label_schema, request_schema
 
 
 def label_of(event_id: str) -> dict[str, object]:

@@ -11,9 +11,9 @@ from tests.unit.demo.year import flights, project
 
 from driftloop.adapters.memory import MemoryBroker
 from driftloop.contracts.headers import watermark
-from driftloop.contracts.rows import label_schema, request_schema
 from driftloop.demo.flights import Flights, thinned
-from driftloop.demo.replay import Progress, Replay, messages
+from driftloop.demo.replay import Replay, ReplayProgress, messages
+from driftloop.rows.schemas import label_schema, request_schema
 
 START = datetime(2013, 2, 1, tzinfo=UTC)
 
@@ -84,7 +84,7 @@ def test_requests_are_keyed_by_entity_and_labels_by_event() -> None:
 
 
 def test_what_is_counted_is_what_the_broker_holds() -> None:
-    bus, told = broker(), list[Progress]()
+    bus, told = broker(), list[ReplayProgress]()
     replay = Replay(bus.producer(), small(), "flights", 4)
     replay.publish(None, None, told.append)
 

@@ -12,7 +12,7 @@ from rich.console import Console
 from tests.unit.demo.world import WINDOW
 
 from driftloop.contracts.events import DecisionMade
-from driftloop.contracts.parts import Window
+from driftloop.contracts.values import Window
 from driftloop.datasets.split_check import SplitReport
 from driftloop.demo.conservation import Conservation
 from driftloop.demo.picture import picture

@@ -6,10 +6,10 @@ from driftloop.adapters.memory import MemoryBroker
 from driftloop.contracts.codec import encode_event, envelope
 from driftloop.contracts.commands import PromoteVersion, RegisterProject, RegisterVersion
 from driftloop.contracts.events import DecisionMade, Event, RetrainRequested, TrainingCompleted, TrainingFailed, TrainingStarted
-from driftloop.contracts.parts import GateMeasurements, PromotionRules, TrainingPins, Window
+from driftloop.contracts.values import GateMeasurements, PromotionRules, TrainingPins, Window
 from driftloop.demo.journal import TOPICS, Journal
 from driftloop.demo.lag import Behind
-from driftloop.loop.registry import RegistryState, fold
+from driftloop.registry.fold import RegistryState, fold
 
 MODEL = "late"
 NOON = datetime(2026, 5, 3, 12, tzinfo=UTC)

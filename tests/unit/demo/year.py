@@ -4,7 +4,8 @@ from functools import cache
 
 from driftloop.demo.example import DATA, example_folder
 from driftloop.demo.flights import Flights, read_flights
-from driftloop.project import Project, read_project
+from driftloop.project.model import Project
+from driftloop.project.reading import read_project
 
 
 @cache

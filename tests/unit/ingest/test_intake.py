@@ -9,11 +9,11 @@ from hypothesis import strategies as st
 from tests.support.traffic import START, Traffic, event_time, inference_rows, small_schema
 
 from driftloop.adapters.memory import FixedClock, MemoryBroker
-from driftloop.contracts.arrow_codec import encode_table
 from driftloop.contracts.headers import ARROW, RequestRange, range_header
-from driftloop.contracts.rows import inference_schema, label_schema
 from driftloop.errors import GapError, TransientError
 from driftloop.ports import Record, TopicPartition
+from driftloop.rows.arrow_stream import encode_table
+from driftloop.rows.schemas import inference_schema, label_schema
 from driftloop_ingest.buffer import Buffer
 from driftloop_ingest.intake import InferenceIntake, LabelIntake
 

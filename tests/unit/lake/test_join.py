@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 from tests.support.lake_rows import lake_inferences, lake_labels
 from tests.support.traffic import event_id, event_time, small_schema
 
-from driftloop.contracts.rows import lake_schema
 from driftloop.lake.join import join, join_query
+from driftloop.rows.schemas import lake_schema
 
 SCHEMA = small_schema("joined")
 

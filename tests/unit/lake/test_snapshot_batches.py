@@ -10,7 +10,6 @@ from tests.support.lake_rows import TOPIC_ID, lake_inferences, lake_labels
 from tests.support.traffic import event_id, event_time, small_schema
 
 from driftloop.adapters.memory import MemoryStore
-from driftloop.contracts.rows import TIME
 from driftloop.errors import IntegrityError
 from driftloop.lake import snapshot_batches as subject
 from driftloop.lake.cursors import app_id
@@ -18,6 +17,7 @@ from driftloop.lake.parquet import encode_file
 from driftloop.lake.snapshot import Content, PinnedFile, PinnedRange, Snapshot, read_snapshot
 from driftloop.lake.snapshot_batches import batches_schema, snapshot_batches
 from driftloop.lake.split import SplitRule
+from driftloop.rows.schemas import TIME
 
 SCHEMA = small_schema("sliced")
 ROWS = 400

@@ -2,10 +2,10 @@
 
 from datetime import UTC, datetime
 
-from tests.unit.loop.registry_commands import digest, pins
+from tests.unit.registry.commands import digest, pins
 
 from driftloop.lineage.audit import chosen, event_id
-from driftloop.loop.registry_state import ModelState, ModelVersion, Standing
+from driftloop.registry.state import ApprovalStatus, ModelState, ModelVersion
 
 AT = datetime(2026, 5, 1, tzinfo=UTC)
 
@@ -15,7 +15,7 @@ def model(versions: int, deleted: int | None = None) -> ModelState:
         ModelVersion(model="m", version=n, request_id=f"r{n}", manifest=digest(f"m{n}"), pins=pins(0), registered_at=AT)
         for n in range(1, versions + 1)
     )
-    gone = {} if deleted is None else {deleted: Standing(model="m", version=deleted, state="deleted", since=AT, by="a", reason="b")}
+    gone = {} if deleted is None else {deleted: ApprovalStatus(model="m", version=deleted, state="deleted", since=AT, by="a", reason="b")}
     return ModelState(model="m", versions=made, standings=gone)
 
 

@@ -4,7 +4,7 @@ import hashlib
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from tests.unit.loop.registry_commands import digest
+from tests.unit.registry.commands import digest
 
 from driftloop.adapters.memory import MemoryStore
 from driftloop.lake.snapshot import Content, PinnedFile, Snapshot

@@ -3,7 +3,7 @@
 import msgspec
 import pytest
 
-from driftloop.contracts.parts import Difference
+from driftloop.contracts.values import Difference
 from driftloop.training.environment_difference import differences
 from driftloop.training.job import Agreement
 from driftloop.training.levels import level_of, reaches

@@ -4,13 +4,13 @@ from datetime import timedelta
 
 import msgspec
 import pytest
-from tests.unit.loop.registry_commands import MODEL, delete, folded, move_alias, pins, promote, register_project, register_version
+from tests.unit.registry.commands import MODEL, delete, folded, move_alias, pins, promote, register_project, register_version
 
 from driftloop.adapters.memory import MemoryStore
 from driftloop.artifact.model_files import FILES, MANIFEST, model_key
 from driftloop.contracts.events import TrainingFailed, TrainingStarted
 from driftloop.lineage.model_bytes import deleted_versions, remove, unfailed_runs
-from driftloop.loop.registry_versions import bytes_held
+from driftloop.registry.versions import bytes_held
 
 LATER = timedelta(hours=2)
 # version 1 was champion, then version 2, then version 1 was given up

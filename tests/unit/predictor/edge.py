@@ -10,7 +10,7 @@ from driftloop.contracts.headers import RequestRange, request_range
 from driftloop.contracts.topics import inferences, quarantine, requests
 from driftloop.errors import TransientError
 from driftloop.ports import MessageProducer, Record, TopicPartition
-from driftloop.project import Project
+from driftloop.project.model import Project
 from driftloop_predictor.handlers import RequestHandler
 from driftloop_predictor.idle import IdlePartitions
 from driftloop_predictor.positions import Positions

@@ -15,9 +15,10 @@ from sklearn.preprocessing import OneHotEncoder
 
 from driftloop.artifact import skops_file
 from driftloop.artifact.model_files import CARD, LINEAGE, MODEL, PROFILE, Manifest, store_model, stored_files
-from driftloop.contracts.parts import TrainingPins
+from driftloop.contracts.values import TrainingPins
 from driftloop.ports import ObjectStore
-from driftloop.project import Project, parse_project
+from driftloop.project.model import Project
+from driftloop.project.reading import parse_project
 from driftloop.training.parity import scoring_environment
 
 START = datetime(2026, 3, 1, tzinfo=UTC)

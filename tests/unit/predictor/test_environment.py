@@ -9,8 +9,8 @@ from tests.unit.predictor.test_model import Log
 
 from driftloop import metrics
 from driftloop.adapters.memory import MemoryStore
-from driftloop.contracts.parts import Difference
-from driftloop.project import Serving
+from driftloop.contracts.values import Difference
+from driftloop.project.model import Serving
 from driftloop.training.environment import PACKAGES, describe_environment
 from driftloop.training.parity import SCORING_PACKAGES, further_packages, parity, scoring_environment
 from driftloop_predictor.last_good import KeptModel, LastGood

@@ -10,7 +10,7 @@ from tests.unit.predictor.samples import START, request_json
 from driftloop.contracts.headers import watermark, watermark_header
 from driftloop.contracts.topics import inferences, quarantine
 from driftloop.errors import GapError
-from driftloop.quarantine import read_quarantined
+from driftloop.service.quarantine import read_quarantined
 from driftloop_predictor.buffer import MAX_ROWS
 
 

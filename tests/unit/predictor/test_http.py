@@ -14,20 +14,20 @@ from tests.unit.predictor.samples import fitted, request, sample_project
 from driftloop import metrics
 from driftloop.adapters.memory import MemoryBroker
 from driftloop.artifact.scoring import Scorer
-from driftloop.contracts.arrow_codec import decode_table
-from driftloop.contracts.rows import inference_schema
 from driftloop.contracts.topics import inferences
 from driftloop.errors import ConfigurationError, TransientError
 from driftloop.ports import MessageProducer
+from driftloop.rows.arrow_stream import decode_table
+from driftloop.rows.schemas import inference_schema
 from driftloop_predictor import http
-from driftloop_predictor.batches import Serving
+from driftloop_predictor.batches import ScoringModel
 from driftloop_predictor.http import Edge, build_app
 from driftloop_predictor.recorder import BufferFull, Recorder
 from driftloop_predictor.server import HttpServer
 
 PROJECT = sample_project("web")
 TOPIC = inferences("web")
-SERVING = Serving("web", 7, 3, "a" * 64, Scorer(fitted(), PROJECT.schema))
+SERVING = ScoringModel("web", 7, 3, "a" * 64, Scorer(fitted(), PROJECT.schema))
 MAX_BODY = 64 * 1024
 
 
@@ -50,7 +50,7 @@ def serve() -> Iterator[Serve]:
     """Starts the application on a port of its own and gives a client for it."""
     with ExitStack() as running:
 
-        def started(record: Recorder, serving: Serving | None = SERVING) -> httpx.Client:
+        def started(record: Recorder, serving: ScoringModel | None = SERVING) -> httpx.Client:
             edge = Edge(max_body_bytes=MAX_BODY, status=lambda: {"instance": "p"}, ready=lambda: (True, "test"))
             edge.open(PROJECT.schema, new_id=lambda: "generated", serving=lambda: serving, recorder=record)
             server = HttpServer(build_app(edge), "127.0.0.1", 0, setting="PORT").start()

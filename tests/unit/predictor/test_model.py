@@ -9,8 +9,8 @@ from tests.unit.predictor.samples import START, sample_pins, sample_project, sto
 from driftloop.adapters.memory import MemoryStore
 from driftloop.artifact.model_files import MODEL, model_key
 from driftloop.errors import IntegrityError, ObjectNotFound, TransientError
-from driftloop.loop.registry import Alias, ModelState, ModelVersion, RegistryState
-from driftloop.process import Stop
+from driftloop.registry.fold import Alias, ModelState, ModelVersion, RegistryState
+from driftloop.service.process import Stop
 from driftloop_predictor.last_good import KeptModel, LastGood
 from driftloop_predictor.model import ModelFollower
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from driftloop.errors import UserError
-from driftloop.project import open_archive, read_project
+from driftloop.project.reading import open_archive, read_project
 
 TOML = """\
 [project]

@@ -1,9 +1,9 @@
 import pytest
-from tests.unit.loop.registry_commands import register_project
+from tests.unit.registry.commands import register_project
 
 from driftloop.contracts.topics import REGISTRY_LOG
 from driftloop.errors import TransientError
-from driftloop.loop.registry import RegistryState, fold
+from driftloop.registry.fold import RegistryState, fold
 from driftloop_registry.command_log import CommandLog
 
 

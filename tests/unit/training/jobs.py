@@ -9,9 +9,10 @@ import msgspec
 import numpy as np
 import pyarrow as pa
 
-from driftloop.contracts.parts import TrainingPins, Window
-from driftloop.contracts.rows import TIME
-from driftloop.project import Project, parse_project
+from driftloop.contracts.values import TrainingPins, Window
+from driftloop.project.model import Project
+from driftloop.project.reading import parse_project
+from driftloop.rows.schemas import TIME
 from driftloop.training.environment import child_variables
 from driftloop.training.job import CHAMPION_FILE, JOB_FILE, PROJECT_FILE, RESULT_FILE, ROWS_FILE, Job, Result, write_json
 

@@ -2,8 +2,8 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from driftloop.contracts.parts import CandidateResult
-from driftloop.loop.windows import WindowPlan
+from driftloop.contracts.values import CandidateResult
+from driftloop.contracts.windows import WindowPlan
 from driftloop.training.candidates import choose, training_start
 
 CUTS = tuple(datetime(2013, month, 1, tzinfo=UTC) for month in range(1, 8))

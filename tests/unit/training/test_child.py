@@ -7,7 +7,7 @@ import pytest
 from tests.unit.training import jobs
 
 from driftloop.artifact import skops_file
-from driftloop.profile.reference import Profile
+from driftloop.statistics.profile import Profile
 from driftloop.training.environment import child_variables, environment_digest
 from driftloop.training.job import JOB_FILE, RESULT_FILE, write_json
 

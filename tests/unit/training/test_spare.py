@@ -6,7 +6,7 @@ import signal
 import pytest
 from tests.unit.training import jobs
 
-from driftloop.process import Stop
+from driftloop.service.process import Stop
 from driftloop.training.job import Result
 from driftloop.training.process import Spare, train
 

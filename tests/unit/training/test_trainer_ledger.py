@@ -4,7 +4,7 @@ from driftloop.adapters.kafka import Publisher
 from driftloop.adapters.memory import MemoryBroker
 from driftloop.contracts.codec import envelope
 from driftloop.contracts.events import RetrainRequested, TrainingFailed, TrainingStarted
-from driftloop.contracts.parts import TrainingPins
+from driftloop.contracts.values import TrainingPins
 from driftloop.errors import TransientError
 from driftloop_trainer.ledger import Ledger
 from driftloop_trainer.log_reader import LogReader

@@ -8,7 +8,7 @@ from driftloop.adapters.s3 import MinioObjectStore
 from driftloop.cli.context import StackInfo, current_stack
 from driftloop.cli.moments import moment
 from driftloop.contracts.names import is_name
-from driftloop.datasets import known as known_rows
+from driftloop.datasets import as_of as as_of_rows
 from driftloop.datasets.dataset import Dataset, joined_rows, table_rows
 from driftloop.datasets.snapshots import Stored, find_snapshot, snapshot_rows, stored_snapshots
 from driftloop.errors import ObjectNotFound, UserError
@@ -98,20 +98,20 @@ class Client:
         about = {"stream": stream, "snapshot": digest, "since": snapshot.content.start, "as_of": snapshot.content.end}
         return Dataset(schema, batches, about)
 
-    def _known(self, stream: str, name: str, known: Known) -> known_rows.Known:
+    def _known(self, stream: str, name: str, known: Known) -> as_of_rows.AsOf:
         try:
             table = LakeTable.open(self._s3, stream, name)
         except ObjectNotFound:
             raise UserError(f"the lake has no table {stream}/{name}; see `driftloop datasets list`") from None
         if known is None:
-            return known_rows.Known(table)
+            return as_of_rows.AsOf(table)
         if isinstance(known, datetime):
-            return known_rows.known_at(table, _aware(known))
+            return as_of_rows.known_at(table, _aware(known))
         offsets = known.get(f"{stream}.{name}")
-        return known_rows.Known(table) if offsets is None else known_rows.known_below(table, offsets)
+        return as_of_rows.AsOf(table) if offsets is None else as_of_rows.known_below(table, offsets)
 
 
-def _provenance(stream: str, table: str, start: datetime | None, end: datetime | None, sides: list[known_rows.Known]) -> dict[str, Any]:
+def _provenance(stream: str, table: str, start: datetime | None, end: datetime | None, sides: list[as_of_rows.AsOf]) -> dict[str, Any]:
     return {
         "stream": stream,
         "table": table,

@@ -10,25 +10,25 @@ import pyarrow as pa
 from driftloop.adapters.follower import RegistryFollower
 from driftloop.adapters.kafka import AssignedConsumer, GroupConsumer, Producer, Publisher, partitions_of, topic_id
 from driftloop.adapters.memory import SystemClock
-from driftloop.adapters.renewed import RenewedProducer
+from driftloop.adapters.reconnecting_producer import RenewedProducer
 from driftloop.adapters.s3 import MinioObjectStore
 from driftloop.contracts import topics
-from driftloop.contracts.rows import lake_schema
 from driftloop.lake.table import LakeTable
-from driftloop.partition_worker import PartitionWorker
 from driftloop.ports import TopicPartition
-from driftloop.process import Stop, run_service
-from driftloop.project import Project
-from driftloop.registered import restart_on_new_archive, wait_for_project
+from driftloop.project.model import Project
+from driftloop.rows.schemas import lake_schema
+from driftloop.service.checks import check_surroundings
+from driftloop.service.partition_worker import PartitionWorker
+from driftloop.service.process import Stop, run_service
+from driftloop.service.project import restart_on_new_archive, wait_for_project
 from driftloop.settings import Environment, ServiceSettings, service_settings
-from driftloop.startup import check_surroundings
 from driftloop.telemetry import HealthServer, configure_logging
 from driftloop_ingest.handlers import IngestHandler
 from driftloop_ingest.intake import InferenceIntake, LabelIntake
+from driftloop_ingest.maintenance import Upkeep
 from driftloop_ingest.newer_project import NewerProject
 from driftloop_ingest.settings import flush_limits, upkeep_times
 from driftloop_ingest.table_writer import Outputs, TableWriter
-from driftloop_ingest.upkeep import Upkeep
 
 MAX_POLL_INTERVAL_SECONDS = 300  # a flush against a store that answers slowly
 

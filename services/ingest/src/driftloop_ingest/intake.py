@@ -14,11 +14,11 @@ from driftloop.contracts.schema import StreamSchema
 from driftloop.errors import InvalidMessage
 from driftloop.lake.cursors import request_app_id
 from driftloop.ports import Clock, Record
+from driftloop.rows.feature_columns import UnknownFeatures
+from driftloop.rows.inferences import InferenceDecoder, claimed_range
+from driftloop.rows.labels import LabelDecoder, is_arrow
+from driftloop.rows.request_ranges import accepted
 from driftloop_ingest.buffer import Buffer
-from driftloop_ingest.feature_columns import UnknownFeatures
-from driftloop_ingest.inference_rows import InferenceDecoder, claimed_range
-from driftloop_ingest.label_rows import LabelDecoder, is_arrow
-from driftloop_ingest.request_ranges import accepted
 
 _JSON_AT_A_TIME = 1000
 Cursor = Callable[[str], int | None]  # the lake's, by app id

@@ -3,9 +3,9 @@
 from collections.abc import Callable
 
 from driftloop.errors import TransientError
-from driftloop.loop.registry import RegistryReader
-from driftloop.project import Project
-from driftloop.registered import project_refs
+from driftloop.project.model import Project
+from driftloop.registry.fold import RegistryReader
+from driftloop.service.project import project_refs
 
 LOG_SECONDS = 10.0
 

@@ -14,7 +14,7 @@ from driftloop.lake.cursors import CommitNote, app_id
 from driftloop.lake.parquet import encode_file
 from driftloop.lake.table import LakeTable
 from driftloop.ports import EventPublisher, MessageProducer, ObjectStore, Record, TopicPartition
-from driftloop.quarantine import send_to_quarantine
+from driftloop.service.quarantine import send_to_quarantine
 from driftloop.telemetry import get_logger
 from driftloop_ingest.buffer import Buffer
 from driftloop_ingest.events import publish_commit

@@ -8,15 +8,15 @@ import faust
 
 from driftloop.contracts import topics
 from driftloop.contracts.topics import MIB
-from driftloop_monitor.board import Board
-from driftloop_monitor.board import stored_offset as stored_board_offset
-from driftloop_monitor.board_runner import BoardRunner
-from driftloop_monitor.changelogs import changelog_name
-from driftloop_monitor.durable_table import DurableTable
-from driftloop_monitor.failure import Failure
-from driftloop_monitor.fold_runner import FLUSH_SECONDS, FoldRunner
-from driftloop_monitor.guarded_consumer import guarded_consumer
-from driftloop_monitor.partition_state import stored_offset as stored_fold_offset
+from driftloop.monitoring.assembly import WindowAssembler
+from driftloop.monitoring.assembly import stored_offset as stored_board_offset
+from driftloop.monitoring.partition_state import stored_offset as stored_fold_offset
+from driftloop_monitor.assembly_runner import AssemblyRunner
+from driftloop_monitor.faust_support.changelogs import changelog_name
+from driftloop_monitor.faust_support.durable_table import DurableTable
+from driftloop_monitor.faust_support.failure import Failure
+from driftloop_monitor.faust_support.guarded_consumer import guarded_consumer
+from driftloop_monitor.partition_runner import FLUSH_SECONDS, FoldRunner
 from driftloop_monitor.settings import MonitorSettings
 
 FOLDS, BOARDS = "folds", "boards"  # the tables
@@ -32,9 +32,9 @@ class Monitor:
         self.folds_table = DurableTable(self._table(FOLDS, partitions), stored_fold_offset)
         self.board_table = DurableTable(self._table(BOARDS, sketch_partitions), stored_board_offset)
         self.folds: dict[int, FoldRunner] = {}
-        self.boards: dict[int, BoardRunner] = {}
+        self.boards: dict[int, AssemblyRunner] = {}
         self.open_fold: Callable[[int, Callable[[Any], Awaitable[Any]]], FoldRunner]
-        self.open_board: Callable[[int], BoardRunner]
+        self.open_board: Callable[[int], AssemblyRunner]
         self.lake_changed = asyncio.Event()
         guards = {self.inferences: self.folds_table, self.sketches: self.board_table}
         self.app.transport.Consumer = guarded_consumer(guards, failure)
@@ -48,7 +48,7 @@ class Monitor:
         app = self.app
         return bool(app.started and not app.rebalancing and not app.in_recovery and app.tables.recovery.completed.is_set())
 
-    def own_boards(self) -> list[Board]:
+    def own_boards(self) -> list[WindowAssembler]:
         """The boards of the partitions that this worker owns now; only one of them has windows of the stream."""
         if not self.settled():
             return []

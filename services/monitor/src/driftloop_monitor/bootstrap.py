@@ -9,12 +9,12 @@ from driftloop.adapters.follower import RegistryFollower
 from driftloop.adapters.s3 import MinioObjectStore
 from driftloop.contracts import topics
 from driftloop.errors import ConfigurationError, GapError, TransientError
-from driftloop.process import Stop, run_service
-from driftloop.registered import restart_on_new_archive, wait_for_project
-from driftloop.startup import check_surroundings
+from driftloop.service.checks import check_surroundings
+from driftloop.service.process import Stop, run_service
+from driftloop.service.project import restart_on_new_archive, wait_for_project
 from driftloop.telemetry import HealthServer, configure_logging
 from driftloop_monitor.settings import MonitorSettings, monitor_settings
-from driftloop_monitor.status import Status
+from driftloop_monitor.status import MonitorStatus
 from driftloop_monitor.wiring import Wiring
 
 
@@ -25,7 +25,7 @@ def main() -> None:
 def run(settings: MonitorSettings, stop: Stop) -> None:
     common = settings.common
     configure_logging("monitor", common.instance)
-    status = Status(common.instance)
+    status = MonitorStatus(common.instance)
     HealthServer(common.http_host, common.http_port, ready=status.ready, status=status.status).start()
     follower = RegistryFollower(common.kafka_bootstrap, client_id=f"monitor-registry-{common.instance}").start()
     project = wait_for_project(follower, MinioObjectStore(common.s3), settings.project, stop)

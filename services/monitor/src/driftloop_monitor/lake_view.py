@@ -4,13 +4,13 @@ from datetime import UTC, datetime
 
 import pyarrow as pa
 
-from driftloop.contracts.parts import Window
+from driftloop.contracts.values import Window
 from driftloop.errors import ObjectNotFound
+from driftloop.lake.commit_times import times_of_commit
 from driftloop.lake.join import labelled_rows
-from driftloop.lake.late import times_of_commit
 from driftloop.lake.table import LakeTable, app_id
+from driftloop.monitoring.performance import COLUMNS
 from driftloop.settings import S3Settings
-from driftloop_monitor.performance import COLUMNS
 
 Range = tuple[datetime, datetime]
 

@@ -4,11 +4,11 @@ import threading
 
 from driftloop.artifact.model_files import PROFILE, load_file, load_manifest
 from driftloop.errors import IntegrityError, ObjectNotFound, TransientError
-from driftloop.loop.registry import RegistryReader
+from driftloop.monitoring.partition_fold import ProfileNeeded
 from driftloop.ports import ObjectStore
-from driftloop.profile.reference import Profile
-from driftloop.profile.sketch import Counter
-from driftloop_monitor.partition_fold import ProfileNeeded
+from driftloop.registry.fold import RegistryReader
+from driftloop.statistics.histograms import Counter
+from driftloop.statistics.profile import Profile
 
 
 class Profiles:

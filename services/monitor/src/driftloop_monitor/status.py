@@ -6,7 +6,7 @@ from driftloop_monitor.app import Monitor
 from driftloop_monitor.journal import Journal
 
 
-class Status:
+class MonitorStatus:
     """Filled in as the parts come to life."""
 
     def __init__(self, instance: str) -> None:

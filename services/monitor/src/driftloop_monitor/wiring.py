@@ -8,26 +8,26 @@ from driftloop.adapters.memory import SystemClock
 from driftloop.adapters.s3 import MinioObjectStore
 from driftloop.contracts import topics
 from driftloop.errors import TransientError
-from driftloop.loop.registry import RegistryReader
-from driftloop.process import Stop
-from driftloop.project import Project
+from driftloop.monitoring.partition_fold import PartitionFold
+from driftloop.monitoring.partition_state import STATE_KEY, PartitionState, decode_state
+from driftloop.project.model import Project
+from driftloop.registry.fold import RegistryReader
+from driftloop.service.process import Stop
 from driftloop.telemetry import get_logger
 from driftloop_monitor.app import BOARDS, FOLDS, Monitor
-from driftloop_monitor.board_runner import BoardRunner
-from driftloop_monitor.changelogs import create_changelogs
-from driftloop_monitor.failure import Failure
-from driftloop_monitor.fold_runner import FoldRunner
+from driftloop_monitor.assembly_runner import AssemblyRunner
+from driftloop_monitor.decider import Decider
+from driftloop_monitor.faust_support.changelogs import create_changelogs
+from driftloop_monitor.faust_support.failure import Failure
 from driftloop_monitor.journal import Journal
 from driftloop_monitor.journal_follower import JournalFollower
-from driftloop_monitor.judge import Judge
 from driftloop_monitor.lake_view import LakeView
-from driftloop_monitor.partition_fold import PartitionFold
-from driftloop_monitor.partition_state import STATE_KEY, PartitionState, decode_state
+from driftloop_monitor.partition_runner import FoldRunner
 from driftloop_monitor.profiles import Profiles
 from driftloop_monitor.settings import MonitorSettings
-from driftloop_monitor.status import Status
+from driftloop_monitor.status import MonitorStatus
 
-JUDGE_SECONDS = 0.5  # between two looks, when the lake says that it changed
+DECIDE_SECONDS = 0.5  # between two looks, when the lake says that it changed
 IDLE_SECONDS = 2.0  # between two looks without a hint
 
 log = get_logger(__name__)
@@ -36,7 +36,7 @@ log = get_logger(__name__)
 class Wiring:
     """One worker of one project."""
 
-    def __init__(self, settings: MonitorSettings, project: Project, registry: RegistryReader, status: Status, stop: Stop) -> None:
+    def __init__(self, settings: MonitorSettings, project: Project, registry: RegistryReader, status: MonitorStatus, stop: Stop) -> None:
         common = settings.common
         bootstrap, stream = common.kafka_bootstrap, project.stream
         self._project, self._stop, self._status = project, stop, status
@@ -52,7 +52,7 @@ class Wiring:
         self._journal = Journal(project.model)
         self._follower = JournalFollower(bootstrap, self._journal, client_id=f"monitor-journal-{common.instance}")
         lake = LakeView(common.s3, stream, self._topic_id, partitions_of(bootstrap, topics.labels(stream)))
-        self._judge = Judge(project, lake, self._journal, self._publisher, SystemClock(), self._follower.sync)
+        self._judge = Decider(project, lake, self._journal, self._publisher, SystemClock(), self._follower.sync)
         self._settings = settings
 
     async def run(self) -> None:
@@ -61,7 +61,7 @@ class Wiring:
         self._status.project, self._status.journal, self._status.monitor = self._project.name, self._journal, monitor
         self._follower.start()
         starting = asyncio.create_task(monitor.app.start())  # returns when the tables are recovered
-        judging = asyncio.create_task(self._judge_for_ever(monitor))
+        judging = asyncio.create_task(self._decide_for_ever(monitor))
         while not self._stop.requested() and not monitor.app.crashed:
             await asyncio.sleep(0.1)
             self._status.settled = monitor.settled()
@@ -85,7 +85,7 @@ class Wiring:
             failure=self.failure,
         )
         monitor.open_fold = lambda partition, ack: self._fold_runner(monitor, partition, ack)
-        monitor.open_board = lambda partition: BoardRunner(
+        monitor.open_board = lambda partition: AssemblyRunner(
             self._project, partition, table=monitor.board_table, profiles=self._profiles, publisher=self._publisher
         )
         return monitor
@@ -104,11 +104,11 @@ class Wiring:
             ack=ack,
         )
 
-    async def _judge_for_ever(self, monitor: Monitor) -> None:
+    async def _decide_for_ever(self, monitor: Monitor) -> None:
         while True:
             try:
                 await asyncio.wait_for(monitor.lake_changed.wait(), IDLE_SECONDS)
-                await asyncio.sleep(JUDGE_SECONDS)
+                await asyncio.sleep(DECIDE_SECONDS)
             except TimeoutError:
                 pass
             monitor.lake_changed.clear()

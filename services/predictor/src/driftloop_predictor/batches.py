@@ -9,7 +9,6 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from driftloop.artifact.scoring import Scorer
-from driftloop.contracts.arrow_codec import encode_table
 from driftloop.contracts.headers import (
     ARROW,
     CONTENT_TYPE,
@@ -20,17 +19,18 @@ from driftloop.contracts.headers import (
     watermark,
     watermark_header,
 )
-from driftloop.contracts.rows import inference_schema
 from driftloop.contracts.schema import StreamSchema
 from driftloop.errors import InvalidMessage
-from driftloop.json_rows import RowDecoder
 from driftloop.ports import Record
+from driftloop.rows.arrow_stream import encode_table
+from driftloop.rows.requests import RowDecoder
+from driftloop.rows.schemas import inference_schema
 from driftloop_predictor.buffer import Batch, is_arrow
 
 MAX_MESSAGE_BYTES = 8 * 1024 * 1024 - 256 * 1024  # the topic takes 8 MiB, headers included
 
 
-class Serving(NamedTuple):
+class ScoringModel(NamedTuple):
     """The model that scores now; replaced as a whole, so one batch sees one version."""
 
     model: str
@@ -57,7 +57,7 @@ class TooLarge(Exception):
     """The scored rows of a batch do not fit into one message: account for a part of it."""
 
 
-class Accountant:
+class BatchEncoder:
     """Makes a batch of requests one message that says which offsets it accounts for."""
 
     def __init__(self, schema: StreamSchema, topic_id: str) -> None:
@@ -65,7 +65,7 @@ class Accountant:
         self._decoder = RowDecoder(schema)
         self._schema = inference_schema(schema)
 
-    def account(self, batch: Batch, start: int, serving: Serving | None, scored_at: datetime) -> Accounted:
+    def account(self, batch: Batch, start: int, serving: ScoringModel | None, scored_at: datetime) -> Accounted:
         """``start`` is where the partition's previous range ended. Raises TooLarge, never for a single request."""
         taken = self._take(batch)
         rows = taken.rows(self._decoder.schema)
@@ -143,7 +143,7 @@ class _Taken:
         return records if last.value or self.watermark is None else records[:-1]
 
 
-def scored(rows: pa.Table, schema: pa.Schema, serving: Serving | None, at: datetime, request_offsets: pa.Array | None) -> pa.Table:
+def scored(rows: pa.Table, schema: pa.Schema, serving: ScoringModel | None, at: datetime, request_offsets: pa.Array | None) -> pa.Table:
     """Request rows with the columns of ``inference_schema``; null predictions without a model."""
     n = rows.num_rows
     if serving is None or not n:

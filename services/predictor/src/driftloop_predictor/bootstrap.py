@@ -12,13 +12,13 @@ from driftloop.adapters.memory import SystemClock
 from driftloop.adapters.s3 import MinioObjectStore
 from driftloop.contracts.topics import inferences, requests, stream_topics
 from driftloop.errors import TransientError
-from driftloop.partition_worker import PartitionWorker
-from driftloop.process import Stop, run_service
-from driftloop.project import Project
-from driftloop.registered import restart_on_new_archive
-from driftloop.startup import check_surroundings_but_for_a_silent_store
+from driftloop.project.model import Project
+from driftloop.service.checks import check_surroundings_but_for_a_silent_store
+from driftloop.service.partition_worker import PartitionWorker
+from driftloop.service.process import Stop, run_service
+from driftloop.service.project import restart_on_new_archive
 from driftloop.telemetry import configure_logging, get_logger
-from driftloop_predictor.batches import Serving
+from driftloop_predictor.batches import ScoringModel
 from driftloop_predictor.handlers import RequestHandler
 from driftloop_predictor.http import Edge, build_app
 from driftloop_predictor.idle import IdlePartitions
@@ -83,7 +83,7 @@ class _Parts:
         self.last_error: str | None = None
         self.edge = Edge(max_body_bytes=settings.http_max_body_bytes, status=self.status, ready=self.ready)
 
-    def serving(self) -> Serving | None:
+    def serving(self) -> ScoringModel | None:
         return self.model.serving if self.model else None
 
     def ready(self) -> tuple[bool, str]:

@@ -6,16 +6,16 @@ from functools import partial
 from typing import Protocol
 
 from driftloop import metrics
-from driftloop.contracts.arrow_codec import encode_table
 from driftloop.contracts.headers import ARROW, CONTENT_TYPE, watermark_header
-from driftloop.contracts.rows import inference_schema
 from driftloop.contracts.topics import inferences, quarantine
 from driftloop.crashpoints import crash_point
 from driftloop.errors import GapError, TransientError
 from driftloop.ports import Clock, MessageProducer, Record, TopicPartition
-from driftloop.project import Project
-from driftloop.quarantine import send_to_quarantine
-from driftloop_predictor.batches import Accountant, Accounted, Serving, TooLarge
+from driftloop.project.model import Project
+from driftloop.rows.arrow_stream import encode_table
+from driftloop.rows.schemas import inference_schema
+from driftloop.service.quarantine import send_to_quarantine
+from driftloop_predictor.batches import Accounted, BatchEncoder, ScoringModel, TooLarge
 from driftloop_predictor.buffer import PartitionBuffer
 from driftloop_predictor.idle import IdlePartitions
 
@@ -48,7 +48,7 @@ class RequestHandler:
         *,
         topic: RequestTopic,
         producer: MessageProducer,
-        serving: Callable[[], Serving | None],
+        serving: Callable[[], ScoringModel | None],
         idle: IdlePartitions,
         clock: Clock,
         monotonic: Callable[[], float] = time.monotonic,
@@ -56,7 +56,7 @@ class RequestHandler:
         self._stream, self._schema = project.stream, project.schema
         self._topic, self._producer, self._serving, self._idle, self._clock = topic, producer, serving, idle, clock
         self._now = monotonic
-        self._accountant: Accountant | None = None
+        self._accountant: BatchEncoder | None = None
         self._buffers: dict[TopicPartition, PartitionBuffer] = {}
         self._in_flight: dict[TopicPartition, int] = {}
         self._unsettled = False
@@ -67,7 +67,7 @@ class RequestHandler:
         self._settle()
         topic_id = self._topic.topic_id()
         if self._accountant is None or self._accountant.topic_id != topic_id:
-            self._accountant = Accountant(self._schema, topic_id)
+            self._accountant = BatchEncoder(self._schema, topic_id)
         found = self._topic.next_offsets([tp.partition for tp in tps], topic_id)
         offsets = {tp: found[tp.partition] for tp in tps}
         for tp, offset in offsets.items():

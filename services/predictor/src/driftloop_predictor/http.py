@@ -14,11 +14,11 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from driftloop import metrics
-from driftloop.contracts.rows import inference_schema
 from driftloop.contracts.schema import StreamSchema
 from driftloop.errors import InvalidMessage
-from driftloop.json_rows import RowDecoder
-from driftloop_predictor.batches import Serving, scored
+from driftloop.rows.requests import RowDecoder
+from driftloop.rows.schemas import inference_schema
+from driftloop_predictor.batches import ScoringModel, scored
 from driftloop_predictor.invocations import TooManyRows, read_rows
 from driftloop_predictor.recorder import BufferFull, Recorder
 
@@ -32,16 +32,18 @@ class Edge:
 
     def __init__(self, *, max_body_bytes: int, status: Callable[[], dict[str, Any]], ready: Callable[[], tuple[bool, str]]) -> None:
         self.max_body_bytes, self.status, self.ready = max_body_bytes, status, ready
-        self._serving: Callable[[], Serving | None] = lambda: None
+        self._serving: Callable[[], ScoringModel | None] = lambda: None
         self.decoder: RowDecoder | None = None
         self.recorder: Recorder | None = None
         self.schema: pa.Schema | None = None
 
-    def open(self, schema: StreamSchema, *, new_id: Callable[[], str], serving: Callable[[], Serving | None], recorder: Recorder) -> None:
+    def open(
+        self, schema: StreamSchema, *, new_id: Callable[[], str], serving: Callable[[], ScoringModel | None], recorder: Recorder
+    ) -> None:
         self.schema, self.recorder, self._serving = inference_schema(schema), recorder, serving
         self.decoder = RowDecoder(schema, generated=new_id)
 
-    def serving(self) -> Serving | None:
+    def serving(self) -> ScoringModel | None:
         return self._serving()
 
 

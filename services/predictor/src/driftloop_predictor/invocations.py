@@ -7,7 +7,7 @@ import msgspec
 import pyarrow as pa
 
 from driftloop.errors import InvalidMessage
-from driftloop.json_rows import RowDecoder
+from driftloop.rows.requests import RowDecoder
 
 MAX_ROWS = 1000
 

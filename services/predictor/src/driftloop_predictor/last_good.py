@@ -11,7 +11,7 @@ from typing import Generic, TypeVar
 import msgspec
 
 from driftloop.contracts.names import Digest, Name
-from driftloop.contracts.parts import Part
+from driftloop.contracts.values import Part
 from driftloop.errors import ObjectNotFound
 from driftloop.ports import ObjectStore
 from driftloop.telemetry import get_logger

@@ -11,15 +11,15 @@ import pyarrow as pa
 from driftloop import metrics
 from driftloop.artifact.model_files import load_manifest, load_model
 from driftloop.artifact.scoring import Scorer
-from driftloop.contracts.rows import request_schema
 from driftloop.errors import ConfigurationError, IntegrityError, ObjectNotFound, TransientError
-from driftloop.loop.registry import RegistryReader, RegistryState
 from driftloop.ports import ObjectStore
-from driftloop.process import Stop
-from driftloop.project import Project
+from driftloop.project.model import Project
+from driftloop.registry.fold import RegistryReader, RegistryState
+from driftloop.rows.schemas import request_schema
+from driftloop.service.process import Stop
 from driftloop.telemetry import get_logger
 from driftloop.training.parity import Parity, further_packages, parity, scoring_environment
-from driftloop_predictor.batches import Serving
+from driftloop_predictor.batches import ScoringModel
 from driftloop_predictor.last_good import KeptModel, LastGood, Reads
 
 RETRY_SECONDS = 0.5  # doubled with every attempt, up to a minute
@@ -39,7 +39,7 @@ class ModelFollower:
 
     def __init__(self, project: Project, *, reader: RegistryReader, store: ObjectStore, last_good: LastGood[KeptModel]) -> None:
         self._project, self._reader, self._store, self._last_good = project, reader, store, last_good
-        self.serving: Serving | None = None
+        self.serving: ScoringModel | None = None
         self.last_error: str | None = None
         self.bad_models = 0
         self.environment: Parity | None = None  # of the newest champion, taken up or refused
@@ -120,7 +120,7 @@ class ModelFollower:
         except (IntegrityError, ObjectNotFound):
             self._refused = {champion.manifest: time.monotonic() + RETRY_AT_MOST_SECONDS}  # someone may repair the object
             raise
-        serving = Serving(self._project.model, champion.version, epoch, champion.manifest, loaded.scorer)
+        serving = ScoringModel(self._project.model, champion.version, epoch, champion.manifest, loaded.scorer)
         self._serve(serving, loaded)
         self.last_error = None
         self._keep(serving, loaded.objects)
@@ -134,7 +134,7 @@ class ModelFollower:
         except (IntegrityError, ObjectNotFound) as exc:
             self._failed("kept-model-refused", exc)
             return
-        self._serve(Serving(kept.model, kept.version, kept.epoch, kept.manifest, loaded.scorer), loaded)
+        self._serve(ScoringModel(kept.model, kept.version, kept.epoch, kept.manifest, loaded.scorer), loaded)
 
     def _load(self, store: ObjectStore, manifest: str) -> "_Loaded":
         started, project, reads = time.monotonic(), self._project, Reads(store)
@@ -162,7 +162,7 @@ class ModelFollower:
         self.environment = environment
         metrics.ENVIRONMENT_DIFFERENCES.labels(self._project.model).set(len(environment.differences))
 
-    def _serve(self, serving: Serving, loaded: "_Loaded") -> None:
+    def _serve(self, serving: ScoringModel, loaded: "_Loaded") -> None:
         self._loaded[serving.digest] = loaded
         self._loaded.move_to_end(serving.digest)
         while len(self._loaded) > KEEP_LOADED:
@@ -173,7 +173,7 @@ class ModelFollower:
         metrics.ALIAS_EPOCH.labels(serving.model).set(serving.epoch)
         log.info("model-swapped", model=serving.model, version=serving.version, epoch=serving.epoch, manifest=serving.digest)
 
-    def _keep(self, serving: Serving, objects: Mapping[str, bytes]) -> None:
+    def _keep(self, serving: ScoringModel, objects: Mapping[str, bytes]) -> None:
         try:
             kept = KeptModel(model=serving.model, version=serving.version, epoch=serving.epoch, manifest=serving.digest)
             self._last_good.keep(kept, objects)

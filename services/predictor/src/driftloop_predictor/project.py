@@ -4,11 +4,12 @@ import hashlib
 
 from driftloop.adapters.follower import RegistryFollower
 from driftloop.errors import ConfigurationError, IntegrityError, ObjectNotFound, TransientError
-from driftloop.loop.registry import ProjectRef
 from driftloop.ports import ObjectStore
-from driftloop.process import Stop
-from driftloop.project import Project, archive_key, open_archive
-from driftloop.registered import load_project, project_refs
+from driftloop.project.model import Project, archive_key
+from driftloop.project.reading import open_archive
+from driftloop.registry.fold import ProjectRef
+from driftloop.service.process import Stop
+from driftloop.service.project import load_project, project_refs
 from driftloop.telemetry import get_logger
 from driftloop_predictor.last_good import KeptProject, LastGood
 

@@ -12,10 +12,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from driftloop import metrics
-from driftloop.contracts.arrow_codec import encode_table
 from driftloop.contracts.headers import ARROW, CONTENT_TYPE
 from driftloop.errors import ConfigurationError, TransientError
 from driftloop.ports import MessageProducer
+from driftloop.rows.arrow_stream import encode_table
 from driftloop.telemetry import get_logger
 
 GATHER_SECONDS = 0.02

@@ -8,13 +8,24 @@ from pydantic import AwareDatetime
 from starlette.exceptions import HTTPException
 
 from driftloop.errors import ConfigurationError, TransientError
-from driftloop.loop.registry import CHAMPION, RegistryState
 from driftloop.ports import Clock
-from driftloop_registry.answers import READ, Refused, alias_of, answer, found, found_version, model_of, refusal, summary_of, version_of
-from driftloop_registry.bodies import AliasPath, AliasQuery, ModelPath, VersionPath
+from driftloop.registry.fold import CHAMPION, RegistryState
 from driftloop_registry.body_limit import BodyLimit
-from driftloop_registry.desk import Desk
-from driftloop_registry.writes import add_writes
+from driftloop_registry.command_routes import add_writes
+from driftloop_registry.request_models import AliasPath, AliasQuery, ModelPath, VersionPath
+from driftloop_registry.responses import (
+    READ,
+    Refused,
+    alias_of,
+    answer,
+    found,
+    found_version,
+    model_of,
+    refusal,
+    summary_of,
+    version_of,
+)
+from driftloop_registry.service import Desk
 
 Stale = Annotated[Literal["ok"] | None, Query(description="ok: answer from what is folded here, without asking the broker")]
 

@@ -2,7 +2,7 @@
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from driftloop_registry.answers import refusal
+from driftloop_registry.responses import refusal
 
 MAX_BODY_BYTES = 64 * 1024
 

@@ -7,26 +7,26 @@ from typing import Any, TypeVar
 from driftloop.adapters.follower import RegistryFollower
 from driftloop.adapters.kafka import AssignedConsumer, GroupConsumer, Producer, Publisher
 from driftloop.adapters.memory import SystemClock
+from driftloop.adapters.reconnecting_producer import RenewedProducer
 from driftloop.adapters.registry_view import RegistryView
-from driftloop.adapters.renewed import RenewedProducer
 from driftloop.adapters.s3 import MinioObjectStore
 from driftloop.contracts.events import TrainingCompleted
 from driftloop.contracts.topics import CONTROL_TOPICS, DECISIONS, REGISTRY_LOG, TRAINING_RUNS
 from driftloop.errors import TransientError
 from driftloop.ports import Record, TopicPartition
-from driftloop.process import EXIT_FAILED, Stop, run_service
+from driftloop.service.checks import check_surroundings_but_for_a_silent_store
+from driftloop.service.event_worker import EventWorker
+from driftloop.service.process import EXIT_FAILED, Stop, run_service
 from driftloop.settings import ServiceSettings, service_settings
-from driftloop.startup import check_surroundings_but_for_a_silent_store
 from driftloop.telemetry import configure_logging, get_logger
-from driftloop.worker import EventWorker
 from driftloop_registry.api import create_app
 from driftloop_registry.command_log import CommandLog
-from driftloop_registry.desk import ANSWER_SECONDS, Desk
-from driftloop_registry.folded import Folded
 from driftloop_registry.handlers import TrainingRuns
 from driftloop_registry.http_server import HttpServer
 from driftloop_registry.log_end import LogEnd
 from driftloop_registry.operations import add_operations
+from driftloop_registry.service import ANSWER_SECONDS, Desk
+from driftloop_registry.state_waiter import Folded
 from driftloop_registry.view_keeper import ViewKeeper
 
 GROUP = "registry"

@@ -14,8 +14,8 @@ from driftloop.contracts.commands import (
 )
 from driftloop.contracts.topics import REGISTRY_LOG
 from driftloop.errors import TransientError
-from driftloop.loop.registry import Outcome, RegistryReader, RegistryState
 from driftloop.ports import EventPublisher
+from driftloop.registry.fold import Outcome, RegistryReader, RegistryState
 
 AnyCommand = RegisterProject | RegisterVersion | PromoteVersion | MoveAlias | ApproveVersion | RejectVersion | DeleteVersion
 

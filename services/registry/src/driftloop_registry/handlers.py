@@ -8,11 +8,11 @@ import msgspec
 from driftloop.contracts.codec import Envelope, caused_id
 from driftloop.contracts.commands import PromoteVersion, RegisterVersion
 from driftloop.contracts.events import DecisionMade, TrainingCompleted
-from driftloop.contracts.parts import PromotionRules
 from driftloop.contracts.topics import DECISIONS
+from driftloop.contracts.values import PromotionRules
 from driftloop.crashpoints import crash_point
-from driftloop.loop.registry import Outcome, RegistryReader
 from driftloop.ports import Clock, EventPublisher, ObjectStore
+from driftloop.registry.fold import Outcome, RegistryReader
 from driftloop_registry.command_log import CommandLog
 from driftloop_registry.stored_models import problem_with_model
 

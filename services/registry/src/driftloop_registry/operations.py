@@ -6,7 +6,7 @@ from typing import Any
 from fastapi import FastAPI, Response
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
-from driftloop_registry.answers import answer
+from driftloop_registry.responses import answer
 
 
 def add_operations(app: FastAPI, *, ready: Callable[[], tuple[bool, dict[str, Any]]], status: Callable[[], dict[str, Any]]) -> None:

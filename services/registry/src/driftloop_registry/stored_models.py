@@ -11,7 +11,8 @@ from driftloop.contracts.names import Digest, is_digest, is_name
 from driftloop.contracts.schema import StreamSchema
 from driftloop.errors import ObjectNotFound, UserError
 from driftloop.ports import ObjectStore
-from driftloop.project import Project, archive_key, open_archive
+from driftloop.project.model import Project, archive_key
+from driftloop.project.reading import open_archive
 
 MAX_MANIFEST_BYTES = 16 * 1024 * 1024
 MAX_FILE_BYTES = 1024 * 1024 * 1024

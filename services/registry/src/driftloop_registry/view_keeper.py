@@ -6,7 +6,7 @@ import time
 from driftloop import metrics
 from driftloop.adapters.registry_view import RegistryView, ViewBroken, ViewUnavailable
 from driftloop.errors import TransientError
-from driftloop.loop.registry import RegistryReader, RegistryState
+from driftloop.registry.fold import RegistryReader, RegistryState
 from driftloop.telemetry import get_logger
 
 LOOK_SECONDS = 1.0  # a deleted file is noticed this soon even when nothing is written

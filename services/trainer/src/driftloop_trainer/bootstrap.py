@@ -6,18 +6,18 @@ from typing import Any, TypeVar
 from driftloop.adapters.follower import RegistryFollower
 from driftloop.adapters.kafka import AssignedConsumer, GroupConsumer, Producer, Publisher, partitions_of
 from driftloop.adapters.memory import SystemClock
-from driftloop.adapters.renewed import RenewedProducer
+from driftloop.adapters.reconnecting_producer import RenewedProducer
 from driftloop.adapters.s3 import MinioObjectStore
 from driftloop.contracts.events import RetrainRequested
 from driftloop.contracts.topics import CONTROL_TOPICS, REGISTRY_LOG, RETRAIN_REQUESTS, TRAINING_RUNS
 from driftloop.errors import TransientError
 from driftloop.ports import Record, TopicPartition
-from driftloop.process import Stop, run_service
-from driftloop.startup import check_surroundings
+from driftloop.service.checks import check_surroundings
+from driftloop.service.event_worker import EventWorker
+from driftloop.service.process import Stop, run_service
 from driftloop.telemetry import HealthServer, configure_logging, get_logger
 from driftloop.training.process import Spare
 from driftloop.training.workspace import Workspace
-from driftloop.worker import EventWorker
 from driftloop_trainer.environments import Environments
 from driftloop_trainer.handlers import Logs, RetrainRequests
 from driftloop_trainer.ledger import Ledger
@@ -25,7 +25,7 @@ from driftloop_trainer.log_reader import LogReader
 from driftloop_trainer.pinning import Pinner
 from driftloop_trainer.registry_view import RegistryNow
 from driftloop_trainer.settings import TrainerSettings, trainer_settings
-from driftloop_trainer.status import Status
+from driftloop_trainer.status import TrainerStatus
 
 GROUP = "trainer"
 T = TypeVar("T")
@@ -42,7 +42,7 @@ def serve(settings: TrainerSettings, stop: Stop) -> None:
     service = settings.service
     configure_logging("trainer", service.instance)
     follower = RegistryFollower(service.kafka_bootstrap, client_id=f"{service.instance}-registry")
-    status = Status(service.instance, SystemClock())
+    status = TrainerStatus(service.instance, SystemClock())
     health = HealthServer(
         service.http_host,
         service.http_port,
@@ -60,7 +60,7 @@ def serve(settings: TrainerSettings, stop: Stop) -> None:
         health.stop()
 
 
-def _worker(settings: TrainerSettings, follower: RegistryFollower, status: Status, stop: Stop, spare: Spare) -> EventWorker:
+def _worker(settings: TrainerSettings, follower: RegistryFollower, status: TrainerStatus, stop: Stop, spare: Spare) -> EventWorker:
     service = settings.service
     bootstrap, store = service.kafka_bootstrap, MinioObjectStore(service.s3)
     check_surroundings(service, [t for t in CONTROL_TOPICS if t.name in (RETRAIN_REQUESTS, TRAINING_RUNS, REGISTRY_LOG)])

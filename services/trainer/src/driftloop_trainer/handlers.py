@@ -9,23 +9,23 @@ from driftloop import metrics
 from driftloop.contracts.codec import Envelope, caused_id
 from driftloop.contracts.events import RetrainRequested, TrainingCompleted, TrainingFailed, TrainingStarted
 from driftloop.contracts.topics import TRAINING_RUNS
+from driftloop.contracts.windows import parse_duration
 from driftloop.crashpoints import crash_point
 from driftloop.errors import ConfigurationError, GapError, IntegrityError, ObjectNotFound, TransientError, UserError
-from driftloop.loop.registry_state import ModelState
-from driftloop.loop.windows import parse_duration
 from driftloop.ports import EventPublisher, ObjectStore
-from driftloop.process import Stop
-from driftloop.project import Project
-from driftloop.registered import load_project
+from driftloop.project.model import Project
+from driftloop.registry.state import ModelState
+from driftloop.service.process import Stop
+from driftloop.service.project import load_project
 from driftloop.telemetry import get_logger
-from driftloop.training.job import Failure, Trained
+from driftloop.training.job import RunFailure, TrainedModel
 from driftloop.training.process import Spare, train
 from driftloop.training.workspace import Workspace
 from driftloop_trainer.ledger import Asked, Ledger
 from driftloop_trainer.log_reader import LogReader
 from driftloop_trainer.pinning import Pinner
 from driftloop_trainer.registry_view import RegistryNow
-from driftloop_trainer.status import Status
+from driftloop_trainer.status import TrainerStatus
 
 log = get_logger(__name__)
 
@@ -49,7 +49,7 @@ class RetrainRequests:
         workspace: Workspace,
         store: ObjectStore,
         events: EventPublisher,
-        status: Status,
+        status: TrainerStatus,
         stop: Stop,
         spare: Spare,
     ) -> None:
@@ -70,12 +70,12 @@ class RetrainRequests:
                 run_id, answers = started.request_id, started.answers
                 self._train(started, model, project)
             except (UserError, IntegrityError, ObjectNotFound) as exc:
-                self._fail(event.model, run_id, answers, Failure(reason=str(exc)))
+                self._fail(event.model, run_id, answers, RunFailure(reason=str(exc)))
             except (TransientError, ConfigurationError, GapError):
                 raise  # the world's fault, not the run's: the request stays unanswered
             except Exception as exc:  # one request must not stop the service
                 log.error("run-broke-down", exc_info=True, request_id=run_id)
-                self._fail(event.model, run_id, answers, Failure(reason=f"the trainer broke down: {type(exc).__name__}: {exc}"[:500]))
+                self._fail(event.model, run_id, answers, RunFailure(reason=f"the trainer broke down: {type(exc).__name__}: {exc}"[:500]))
 
     def _what_to_train(self, name: str, request_id: str) -> tuple[ModelState, Project]:
         started = self._ledger.started(request_id)
@@ -115,7 +115,7 @@ class RetrainRequests:
             spare=self._spare,
         )
         if result.trained is None:
-            failure = result.failure or Failure(reason="the training process left no result")
+            failure = result.failure or RunFailure(reason="the training process left no result")
             self._fail(started.model, started.request_id, started.answers, failure)
         else:
             manifest = self._workspace.store(folder, started, project, result.trained)
@@ -124,7 +124,7 @@ class RetrainRequests:
         self._workspace.remove(started)
         self._spare.prepare(started.pins.threads)
 
-    def _complete(self, started: TrainingStarted, manifest: str, trained: Trained, seconds: float) -> None:
+    def _complete(self, started: TrainingStarted, manifest: str, trained: TrainedModel, seconds: float) -> None:
         completed = TrainingCompleted(
             model=started.model,
             request_id=started.request_id,
@@ -142,7 +142,7 @@ class RetrainRequests:
         metrics.TRAININGS.labels(started.model, "completed").inc()
         log.info("training-completed", model=started.model, request_id=started.request_id, manifest=manifest, recipe=trained.recipe)
 
-    def _fail(self, model: str, request_id: str, answers: tuple[str, ...], failure: Failure) -> None:
+    def _fail(self, model: str, request_id: str, answers: tuple[str, ...], failure: RunFailure) -> None:
         failed = TrainingFailed(model=model, request_id=request_id, answers=answers, reason=failure.reason, detail=failure.detail)
         self._events.publish(TRAINING_RUNS, failed, key=model, id=caused_id("failed", request_id))
         metrics.TRAININGS.labels(model, "failed").inc()

@@ -7,15 +7,15 @@ import pyarrow.compute as pc
 
 from driftloop.code_version import code_version
 from driftloop.contracts.events import TrainingStarted
-from driftloop.contracts.parts import TrainingPins, Window
+from driftloop.contracts.values import TrainingPins, Window
+from driftloop.contracts.windows import WindowPlan
 from driftloop.errors import ObjectNotFound, UserError
 from driftloop.lake.join import labelled_rows
 from driftloop.lake.pinning import pin
 from driftloop.lake.table import LakeTable
-from driftloop.loop.registry_state import ModelState
-from driftloop.loop.windows import WindowPlan
 from driftloop.ports import ObjectStore
-from driftloop.project import Project
+from driftloop.project.model import Project
+from driftloop.registry.state import ModelState
 from driftloop.settings import S3Settings
 from driftloop_trainer.environments import Environments
 from driftloop_trainer.ledger import Asked

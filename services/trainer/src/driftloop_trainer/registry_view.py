@@ -5,9 +5,9 @@ import time
 from driftloop.contracts.codec import caused_id
 from driftloop.contracts.topics import REGISTRY_LOG
 from driftloop.errors import TransientError
-from driftloop.loop.registry import RegistryReader, RegistryState
 from driftloop.ports import MessageConsumer, TopicPartition
-from driftloop.process import Stop
+from driftloop.registry.fold import RegistryReader, RegistryState
+from driftloop.service.process import Stop
 from driftloop.telemetry import get_logger
 
 LOG_SECONDS = 15.0

@@ -9,16 +9,16 @@ import msgspec
 
 from driftloop.ports import Clock
 from driftloop.telemetry import get_logger
-from driftloop.training.job import Progress
+from driftloop.training.job import RunProgress
 
 log = get_logger(__name__)
 
 
-class Status:
+class TrainerStatus:
     def __init__(self, instance: str, clock: Clock) -> None:
         self._instance, self._clock = instance, clock
         self._running: tuple[str, str, datetime] | None = None
-        self._progress: Progress | None = None
+        self._progress: RunProgress | None = None
 
     @contextmanager
     def running(self, model: str, request_id: str) -> Iterator[None]:
@@ -28,7 +28,7 @@ class Status:
         finally:
             self._running = None
 
-    def progressed(self, progress: Progress) -> None:
+    def progressed(self, progress: RunProgress) -> None:
         """One line of the training process."""
         self._progress = progress
         running = self._running

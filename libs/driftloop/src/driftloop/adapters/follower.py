@@ -8,8 +8,8 @@ from driftloop.contracts.codec import decode_event
 from driftloop.contracts.commands import Command
 from driftloop.contracts.topics import REGISTRY_LOG
 from driftloop.errors import GapError, InvalidMessage, TransientError
-from driftloop.loop.registry import RegistryState, fold
 from driftloop.ports import Record, TopicPartition
+from driftloop.registry.fold import RegistryState, fold
 from driftloop.telemetry import get_logger
 
 _TP = TopicPartition(REGISTRY_LOG, 0)

@@ -9,7 +9,7 @@ from typing import TypeVar
 
 import msgspec
 
-from driftloop.loop.registry_state import Alias, LogEntry, ModelVersion, ProjectRef, RegistryState, Standing, content_digest
+from driftloop.registry.state import Alias, ApprovalStatus, LogEntry, ModelVersion, ProjectRef, RegistryState, content_digest
 
 # One truth per row, ``content`` (canonical JSON); the other columns are read out of it, so they cannot contradict it.
 _SCHEMA = """
@@ -170,7 +170,7 @@ def _read_digest(db: sqlite3.Connection) -> tuple[int, str]:
         projects=_contents(db, "projects", ProjectRef),
         versions=_contents(db, "versions", ModelVersion),
         aliases=zip(models, aliases, strict=True),
-        standings=_contents(db, "standings", Standing),
+        standings=_contents(db, "standings", ApprovalStatus),
         entries=_contents(db, "commands", LogEntry),
         next_offset=int(found[0]),
     )

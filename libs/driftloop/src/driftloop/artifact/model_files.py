@@ -8,11 +8,12 @@ import msgspec
 
 from driftloop.contracts.evolution import unscorable
 from driftloop.contracts.names import Digest, is_digest, is_name
-from driftloop.contracts.parts import GateMeasurements, ModelName, Part, TrainingPins
 from driftloop.contracts.schema import StreamSchema
+from driftloop.contracts.values import GateMeasurements, ModelName, Part, TrainingPins
 from driftloop.errors import IntegrityError, ObjectNotFound
 from driftloop.ports import ObjectStore
-from driftloop.project import archive_key, open_archive
+from driftloop.project.model import archive_key
+from driftloop.project.reading import open_archive
 
 if TYPE_CHECKING:
     from driftloop.artifact.scoring import Scorer

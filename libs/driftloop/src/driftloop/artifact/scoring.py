@@ -9,8 +9,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import sklearn
 
-from driftloop.contracts.rows import ARROW_TYPES
 from driftloop.contracts.schema import StreamSchema
+from driftloop.rows.schemas import ARROW_TYPES
 
 Floats = npt.NDArray[np.float64]
 MAX_FAILED_CALLS = 64  # of one batch, while looking for the rows that a pipeline cannot score

@@ -16,7 +16,7 @@ from driftloop.cli.output import emit
 from driftloop.cli.registry_client import RegistryClient
 from driftloop.cli.trained_models import trained_models
 from driftloop.contracts.names import is_name
-from driftloop.datasets.sides import TABLES, open_table, table_ref
+from driftloop.datasets.diff_inputs import TABLES, open_table, table_ref
 from driftloop.datasets.snapshots import find_snapshot, schema_of, stored_snapshots
 from driftloop.datasets.trained import TrainedOn
 from driftloop.datasets.versions import newest_versions, summary

@@ -14,8 +14,8 @@ from driftloop.cli.context import current_stack
 from driftloop.cli.errors import one_line_errors
 from driftloop.cli.output import emit, table
 from driftloop.cli.stored_profile import stored_profile
-from driftloop.datasets.diff import Difference, difference
-from driftloop.datasets.sides import side
+from driftloop.datasets.diff import DatasetDiff, difference
+from driftloop.datasets.diff_inputs import side
 from driftloop.datasets.snapshots import find_snapshot, schema_of, stored_snapshots
 from driftloop.datasets.split_check import SplitCheck, SplitReport
 from driftloop.datasets.split_rows import split_rows
@@ -93,7 +93,7 @@ def _render_verified(console: Console, found: Sequence[Verified], split: SplitRe
         console.print(f"split: {split}", markup=False, highlight=False, soft_wrap=True)
 
 
-def _render_diff(console: Console, d: Difference) -> None:
+def _render_diff(console: Console, d: DatasetDiff) -> None:
     rows, labels = d.rows, d.labels
     console.print(f"from {d.a} to {d.b}", markup=False, highlight=False)
     console.print(f"rows: {rows.a:,} → {rows.b:,}; {rows.added:,} added, {rows.removed:,} removed, {rows.changed:,} with other features")
@@ -121,7 +121,7 @@ def _render_diff(console: Console, d: Difference) -> None:
     console.print(table(f"Distance of each feature from {reference}", columns, lines))
 
 
-def _schema_words(d: Difference) -> str:
+def _schema_words(d: DatasetDiff) -> str:
     s = d.schema
     if s.none:
         return "the same"

@@ -8,7 +8,7 @@ import msgspec
 from rich.console import Console
 
 from driftloop.cli.output import table
-from driftloop.contracts.parts import OffsetRange
+from driftloop.contracts.values import OffsetRange
 from driftloop.datasets.trained import TrainedOn
 from driftloop.datasets.versions import TableSummary, TableVersion
 from driftloop.lake.snapshot import Snapshot

@@ -9,7 +9,7 @@ from rich.console import Console
 
 from driftloop.cli.errors import one_line_errors
 from driftloop.local.paths import cache_dir, default_home
-from driftloop.local.ports import DEFAULT_PORT_BASE
+from driftloop.local.port_numbers import DEFAULT_PORT_BASE
 
 INTERRUPTED = 130  # as shells say it
 

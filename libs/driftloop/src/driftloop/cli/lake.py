@@ -17,11 +17,11 @@ from driftloop.cli.errors import one_line_errors
 from driftloop.cli.output import emit, table
 from driftloop.contracts.names import is_name
 from driftloop.errors import IntegrityError, ObjectNotFound, UserError
-from driftloop.lake.cleaning import DEFAULT_GRACE, clean, look
-from driftloop.lake.compaction import CompactionRules
+from driftloop.lake.compaction_plan import CompactionRules
+from driftloop.lake.maintenance import Compacted
+from driftloop.lake.maintenance import compact as compact_table
 from driftloop.lake.table import LakeTable
-from driftloop.lake.upkeep import Compacted
-from driftloop.lake.upkeep import compact as compact_table
+from driftloop.lake.vacuum import DEFAULT_GRACE, clean, look
 from driftloop.settings import S3Settings
 
 _UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}

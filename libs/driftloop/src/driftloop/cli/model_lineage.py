@@ -12,12 +12,12 @@ from driftloop.cli.model_state import model_state
 from driftloop.cli.output import emit, table
 from driftloop.cli.trace import show_links
 from driftloop.errors import ObjectNotFound
+from driftloop.lineage.chain import Link
 from driftloop.lineage.lake_files import live_files, open_inferences
-from driftloop.lineage.links import Link
 from driftloop.lineage.predictions import Made, predictions_by_version
 from driftloop.lineage.reproduction import found_version
 from driftloop.lineage.version_chain import all_hold, version_chain
-from driftloop.loop.registry_state import ModelState
+from driftloop.registry.state import ModelState
 
 
 def show_version(name: str, number: int, as_json: bool) -> None:

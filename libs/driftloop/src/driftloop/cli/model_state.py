@@ -5,7 +5,7 @@ import msgspec
 from driftloop.cli.model_changes import checked
 from driftloop.cli.registry_client import RegistryClient
 from driftloop.errors import TransientError
-from driftloop.loop.registry_state import ModelState
+from driftloop.registry.state import ModelState
 
 
 def model_state(client: RegistryClient, name: str) -> ModelState:

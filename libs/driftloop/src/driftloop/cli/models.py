@@ -21,7 +21,7 @@ from driftloop.cli.registry_client import RegistryClient
 from driftloop.cli.reproduce import reproduce
 from driftloop.contracts.topics import REGISTRY_LOG
 from driftloop.errors import TransientError
-from driftloop.loop.registry import RegistryState
+from driftloop.registry.fold import RegistryState
 
 
 @click.group()

@@ -13,8 +13,8 @@ from driftloop.cli.model_changes import as_json_option, registry_client
 from driftloop.cli.model_state import model_state
 from driftloop.cli.output import emit, table
 from driftloop.contracts.events import Event
+from driftloop.contracts.windows import parse_duration
 from driftloop.errors import UserError
-from driftloop.loop.windows import parse_duration
 
 
 @click.command("clean")

@@ -10,10 +10,11 @@ from driftloop.adapters.kafka import create_topics
 from driftloop.adapters.s3 import MinioObjectStore
 from driftloop.cli.context import StackInfo, stack_info
 from driftloop.cli.registry_client import RegistryClient
-from driftloop.contracts.parts import PromotionRules
 from driftloop.contracts.topics import stream_topics
+from driftloop.contracts.values import PromotionRules
 from driftloop.local.addresses import StackAddresses
-from driftloop.project import Project, archive_key, read_project
+from driftloop.project.model import Project, archive_key
+from driftloop.project.reading import read_project
 
 
 def register_project(folder: Path, stack: StackInfo | StackAddresses) -> Project:

@@ -15,7 +15,7 @@ from driftloop.contracts.names import is_name
 from driftloop.contracts.topics import quarantine as quarantine_topic
 from driftloop.errors import UserError
 from driftloop.ports import Record
-from driftloop.quarantine import read_quarantined
+from driftloop.service.quarantine import read_quarantined
 
 stream_option = click.option("--stream", default=None, help="The stream; optional when one is registered.")
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON; bytes are base64.")

@@ -75,7 +75,7 @@ def rebuilt(store: Any, model: Any, version: int, compare_again: bool) -> "Repro
     from driftloop.lineage.reproduction import found_version, reproduce
     from driftloop.lineage.work_folder import work_folder
     from driftloop.local.paths import default_home
-    from driftloop.process import Stop
+    from driftloop.service.process import Stop
 
     found_version(model, version)
 

@@ -11,7 +11,7 @@ from driftloop.errors import UserError
 from driftloop.local.addresses import StackAddresses
 from driftloop.local.background import end_in_background, running_stack, start_in_background
 from driftloop.local.paths import default_home
-from driftloop.local.ports import DEFAULT_PORT_BASE
+from driftloop.local.port_numbers import DEFAULT_PORT_BASE
 from driftloop.local.readiness import wait_for_services
 from driftloop.local.scale import services_from
 

@@ -4,15 +4,15 @@ from driftloop.artifact.model_files import PROFILE, load_file, load_manifest
 from driftloop.cli.context import StackInfo
 from driftloop.cli.trained_models import trained_models
 from driftloop.datasets.diff import Reference, StoredProfile
-from driftloop.datasets.sides import Side
+from driftloop.datasets.diff_inputs import DiffInput
 from driftloop.errors import IntegrityError, ObjectNotFound
 from driftloop.ports import ObjectStore
-from driftloop.profile.reference import Profile
+from driftloop.statistics.profile import Profile
 
 ALL = "all"  # the recipe that fits on the whole snapshot
 
 
-def stored_profile(stack: StackInfo, store: ObjectStore, described: Side) -> StoredProfile | None:
+def stored_profile(stack: StackInfo, store: ObjectStore, described: DiffInput) -> StoredProfile | None:
     """None when nobody fitted all of the side's rows, or those files are gone: then a profile is made. Raises TransientError."""
     if described.snapshot is None:
         return None

@@ -16,7 +16,7 @@ from driftloop.cli.registry_client import RegistryClient
 from driftloop.errors import UserError
 
 if TYPE_CHECKING:
-    from driftloop.lineage.links import Link
+    from driftloop.lineage.chain import Link
     from driftloop.lineage.trace import Trace
 
 MAX_ID_BYTES = 10_000

@@ -12,7 +12,7 @@ from driftloop.contracts.events import Event
 from driftloop.contracts.topics import TRAINING_RUNS
 from driftloop.datasets.trained import TrainedOn, trained_on
 from driftloop.errors import InvalidMessage
-from driftloop.loop.registry_state import ModelVersion
+from driftloop.registry.state import ModelVersion
 
 
 def trained_models(stack: StackInfo) -> dict[str, list[TrainedOn]]:

@@ -8,7 +8,7 @@ import msgspec
 from driftloop.contracts import commands, events
 from driftloop.contracts.events import Event
 from driftloop.contracts.headers import CONTENT_TYPE, JSON, Headers, format_time, header, parse_time
-from driftloop.contracts.parts import Part, Time
+from driftloop.contracts.values import Part, Time
 from driftloop.errors import InvalidMessage
 
 EVENT_TYPES: dict[str, type[Event]] = {

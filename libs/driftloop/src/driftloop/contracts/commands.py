@@ -1,11 +1,11 @@
-"""Commands on ``registry-log``. The fold in ``driftloop.loop.registry`` accepts or refuses each, the same everywhere."""
+"""Commands on ``registry-log``. The fold in ``driftloop.registry.fold`` accepts or refuses each, the same everywhere."""
 
 from typing import ClassVar
 
 from driftloop.contracts.events import Event
 from driftloop.contracts.names import Digest, Name
-from driftloop.contracts.parts import GateMeasurements, ModelName, PromotionRules, StreamName, Time, TrainingPins
 from driftloop.contracts.schema import StreamSchema
+from driftloop.contracts.values import GateMeasurements, ModelName, PromotionRules, StreamName, Time, TrainingPins
 
 
 class Command(Event, frozen=True, kw_only=True):

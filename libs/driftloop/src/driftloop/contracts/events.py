@@ -5,7 +5,7 @@ from typing import Any, ClassVar, Literal
 import msgspec
 
 from driftloop.contracts.names import Digest
-from driftloop.contracts.parts import (
+from driftloop.contracts.values import (
     CandidateResult,
     Difference,
     FeatureDrift,

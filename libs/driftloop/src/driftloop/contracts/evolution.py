@@ -5,7 +5,6 @@ producers send already stays valid, old rows have nulls, and old models find all
 version, which the project declares. What is predicted never changes: then labels could not be compared.
 """
 
-from driftloop.contracts.rows import ARROW_TYPES
 from driftloop.contracts.schema import RESERVED, Feature, FeatureType, StreamSchema
 
 WORDS: dict[FeatureType, str] = {
@@ -56,7 +55,7 @@ def retyped_column(name: str, kind: FeatureType) -> str:
 def clashes(name: str) -> bool:
     """Whether a feature's name could be that of a retyped one."""
     head, _, kind = name.rpartition(_SEPARATOR)
-    return bool(head) and kind in ARROW_TYPES and head not in RESERVED
+    return bool(head) and kind in WORDS and head not in RESERVED
 
 
 def _breaks(before: dict[str, Feature], after: dict[str, Feature]) -> list[str]:

@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 
 import msgspec
 
-from driftloop.contracts.parts import Part
+from driftloop.contracts.values import Part
 from driftloop.errors import InvalidMessage
 
 JSON = "application/json"

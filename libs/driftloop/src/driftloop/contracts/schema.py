@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 import msgspec
 
 from driftloop.contracts.names import Name
-from driftloop.contracts.parts import Part
+from driftloop.contracts.values import Part
 
 FeatureType = Literal["number", "integer", "boolean", "category"]
 TargetType = Literal["number", "boolean", "category"]

@@ -2,7 +2,7 @@
 
 from typing import Literal
 
-from driftloop.contracts.parts import Part
+from driftloop.contracts.values import Part
 
 MIB = 1024 * 1024
 DAY_MS = 86_400_000

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 
-from driftloop.datasets.known import Known
+from driftloop.datasets.as_of import AsOf
 from driftloop.errors import UserError
 from driftloop.lake.delta import store_errors
 from driftloop.lake.join import join
@@ -59,7 +59,7 @@ class Dataset:
 
 
 def table_rows(
-    known: Known, *, start: datetime | None = None, end: datetime | None = None, columns: Sequence[str] | None = None
+    known: AsOf, *, start: datetime | None = None, end: datetime | None = None, columns: Sequence[str] | None = None
 ) -> tuple[pa.Schema, Batches]:
     """One table's rows with event time in ``[start, end)``, file after file in the order of event time.
 
@@ -82,8 +82,8 @@ def table_rows(
 
 
 def joined_rows(
-    inferences: Known,
-    labels: Known,
+    inferences: AsOf,
+    labels: AsOf,
     *,
     start: datetime | None = None,
     end: datetime | None = None,
@@ -106,7 +106,7 @@ def in_memory(table: Callable[[], pa.Table]) -> Batches:
     return lambda rows: iter(table().to_batches(max_chunksize=rows))
 
 
-def _whole(known: Known, start: datetime | None, end: datetime | None) -> pa.Table:
+def _whole(known: AsOf, start: datetime | None, end: datetime | None) -> pa.Table:
     schema, batches = table_rows(known, start=start, end=end)
     return pa.Table.from_batches(batches(BATCH_ROWS), schema)
 

@@ -7,12 +7,12 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from driftloop.contracts.parts import Part
 from driftloop.contracts.schema import StreamSchema
-from driftloop.datasets.sides import Side
-from driftloop.profile.distances import NOMINAL, ORDERED, shares
-from driftloop.profile.reference import SCORE, Profile, build_profile
-from driftloop.profile.sketch import Counter
+from driftloop.contracts.values import Part
+from driftloop.datasets.diff_inputs import DiffInput
+from driftloop.statistics.distances import NOMINAL, ORDERED, shares
+from driftloop.statistics.histograms import Counter
+from driftloop.statistics.profile import SCORE, Profile, build_profile
 
 EXAMPLES = 5
 BINS = 20  # of a profile made here
@@ -78,7 +78,7 @@ class Reference(Part, frozen=True, kw_only=True):
     profile: str | None = None
 
 
-class Difference(Part, frozen=True, kw_only=True):
+class DatasetDiff(Part, frozen=True, kw_only=True):
     a: str
     b: str
     rows: RowChanges
@@ -96,7 +96,7 @@ class StoredProfile(NamedTuple):
     profile: Profile
 
 
-def difference(a: Side, b: Side, stored: StoredProfile | None = None) -> Difference:
+def difference(a: DiffInput, b: DiffInput, stored: StoredProfile | None = None) -> DatasetDiff:
     """From ``a`` to ``b``. ``stored`` describes ``a``; without one a profile is made from its rows."""
     shared = [f for f in a.schema.features if any(f.name == g.name and f.type == g.type for g in b.schema.features)]
     names = [f.name for f in shared if f.name in a.rows.column_names and f.name in b.rows.column_names]
@@ -106,7 +106,7 @@ def difference(a: Side, b: Side, stored: StoredProfile | None = None) -> Differe
     changed = np.zeros(both_b.num_rows, np.bool_)
     for name in names:
         changed |= _differ(both_a.column(name), both_b.column(name))
-    return Difference(
+    return DatasetDiff(
         a=a.name,
         b=b.name,
         rows=RowChanges(
@@ -150,7 +150,7 @@ def _differ(a: pa.ChunkedArray, b: pa.ChunkedArray) -> "np.ndarray[Any, np.dtype
     return np.asarray(unequal | (a.is_valid().to_numpy() != b.is_valid().to_numpy()))
 
 
-def _distances(a: Side, b: Side, names: list[str], stored: Profile | None) -> dict[str, FeatureDistance]:
+def _distances(a: DiffInput, b: DiffInput, names: list[str], stored: Profile | None) -> dict[str, FeatureDistance]:
     if not names or not a.rows.num_rows or not b.rows.num_rows:
         return {}
     profile = stored or build_profile(a.rows, np.zeros(a.rows.num_rows), a.schema, BINS)

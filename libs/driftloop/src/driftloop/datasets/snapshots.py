@@ -8,14 +8,14 @@ from typing import NamedTuple
 import pyarrow as pa
 
 from driftloop.contracts.names import is_digest, is_name
-from driftloop.contracts.rows import lake_schema
 from driftloop.contracts.schema import StreamSchema
 from driftloop.datasets.dataset import Batches
 from driftloop.errors import IntegrityError, UserError
 from driftloop.lake.snapshot import Snapshot, load_snapshot
 from driftloop.lake.snapshot_batches import batches_schema, snapshot_batches
 from driftloop.ports import ObjectStore
-from driftloop.project import open_archive
+from driftloop.project.reading import open_archive
+from driftloop.rows.schemas import lake_schema
 
 _BEGINNING = re.compile(r"[0-9a-f]{1,64}")
 

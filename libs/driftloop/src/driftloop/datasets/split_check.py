@@ -8,7 +8,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from driftloop.contracts.parts import Part
+from driftloop.contracts.values import Part
 from driftloop.errors import UserError
 from driftloop.lake.split import BUCKETS, HASH, HELD_OUT_FROM, SplitRule, buckets, split_keys
 

@@ -3,11 +3,11 @@
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from driftloop.contracts.rows import lake_schema
 from driftloop.contracts.schema import StreamSchema
 from driftloop.lake.join import join
 from driftloop.lake.snapshot import Snapshot, pinned_rows
 from driftloop.ports import ObjectStore
+from driftloop.rows.schemas import lake_schema
 
 _ORDER = ("event_id", "event_time", "scored_at", "partition", "offset", "request_offset")
 

@@ -5,8 +5,8 @@ from typing import Literal
 
 from driftloop.contracts.events import Event, TrainingCompleted, TrainingFailed, TrainingStarted
 from driftloop.contracts.names import Digest
-from driftloop.contracts.parts import ModelName, Part
-from driftloop.loop.registry_state import ModelVersion
+from driftloop.contracts.values import ModelName, Part
+from driftloop.registry.state import ModelVersion
 
 State = Literal["running", "failed", "completed", "version"]
 

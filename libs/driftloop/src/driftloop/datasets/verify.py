@@ -5,7 +5,7 @@ from collections.abc import Callable
 from typing import Literal
 
 from driftloop.contracts.names import Digest
-from driftloop.contracts.parts import Part, StreamName
+from driftloop.contracts.values import Part, StreamName
 from driftloop.errors import IntegrityError, ObjectNotFound
 from driftloop.lake.parquet import in_parallel
 from driftloop.lake.snapshot import PinnedFile, load_snapshot, snapshot_key

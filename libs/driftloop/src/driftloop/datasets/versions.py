@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 import pyarrow as pa
 
 from driftloop.contracts.names import Digest
-from driftloop.contracts.parts import OffsetRange, Part, StreamName, Time
+from driftloop.contracts.values import OffsetRange, Part, StreamName, Time
 from driftloop.errors import ObjectNotFound
 from driftloop.lake.cursors import decode_note
 from driftloop.lake.parquet import in_parallel

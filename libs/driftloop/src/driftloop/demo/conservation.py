@@ -9,9 +9,9 @@ import pyarrow as pa
 
 from driftloop.contracts import topics
 from driftloop.contracts.headers import ARROW, CONTENT_TYPE, WATERMARK, header
-from driftloop.contracts.parts import Part
+from driftloop.contracts.values import Part
 from driftloop.ports import Record, TopicPartition
-from driftloop.quarantine import read_quarantined
+from driftloop.service.quarantine import read_quarantined
 
 MAX_NAMED = 5  # of the rows in each kind of violation
 KEY = ["partition", "offset", "event_id"]

@@ -5,7 +5,7 @@ import shutil
 from pathlib import Path
 
 from driftloop.errors import UserError
-from driftloop.project_spec import CONFIG_FILE, PIPELINE_FILE
+from driftloop.project.model import CONFIG_FILE, PIPELINE_FILE
 
 FOLDER = Path("examples") / "flights"
 DATA = Path("data") / "nyc.parquet"

@@ -11,9 +11,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from driftloop.contracts.rows import TIME, label_schema, request_schema
 from driftloop.contracts.schema import StreamSchema
 from driftloop.lake.split import BUCKETS, buckets
+from driftloop.rows.schemas import TIME, label_schema, request_schema
 
 NEW_YORK = ZoneInfo("America/New_York")
 N_WINDOWS = 20

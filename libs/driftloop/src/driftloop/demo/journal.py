@@ -15,7 +15,7 @@ from driftloop.contracts.events import (
     TrainingFailed,
     TrainingStarted,
 )
-from driftloop.contracts.parts import Window
+from driftloop.contracts.values import Window
 from driftloop.errors import InvalidMessage
 from driftloop.ports import MessageConsumer
 from driftloop.telemetry import get_logger

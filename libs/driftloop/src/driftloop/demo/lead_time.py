@@ -5,9 +5,9 @@ from collections.abc import Mapping
 from datetime import datetime
 
 from driftloop.contracts.events import TrainingCompleted
-from driftloop.contracts.parts import CandidateResult, GateMeasurements, Part, Window
+from driftloop.contracts.values import CandidateResult, GateMeasurements, Part, Window
 from driftloop.demo.journal import Journal
-from driftloop.loop.registry import ModelState, ModelVersion
+from driftloop.registry.fold import ModelState, ModelVersion
 
 # In this order: each stage lasts from the moment before it that is known. Window times are the sender's.
 MOMENTS = ("window_closed", "decided", "requested", "started", "completed", "registered", "promoted", "first_prediction")

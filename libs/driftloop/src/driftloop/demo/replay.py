@@ -20,7 +20,7 @@ SLICE_SECONDS = 0.1  # of wall time, when the replay keeps a pace
 _JSON_ROW: Headers = ((CONTENT_TYPE, JSON.encode()),)
 
 
-class Message(NamedTuple):
+class ReplayMessage(NamedTuple):
     """A row as it is sent, and the moment of the stream's clock at which it is sent."""
 
     at: datetime
@@ -29,7 +29,7 @@ class Message(NamedTuple):
     value: bytes
 
 
-class Progress(NamedTuple):
+class ReplayProgress(NamedTuple):
     """How far the replay is: the stream's clock, and the rows that the broker has acknowledged so far."""
 
     at: datetime
@@ -37,7 +37,7 @@ class Progress(NamedTuple):
     labels: int
 
 
-def messages(flights: Flights, stream: str, start: datetime | None, end: datetime | None) -> list[Message]:
+def messages(flights: Flights, stream: str, start: datetime | None, end: datetime | None) -> list[ReplayMessage]:
     """What happens in ``[start, end)`` of the stream's clock: requests by event time, labels by label time, in time order.
 
     A request comes before a label of the same instant.
@@ -64,10 +64,10 @@ def _utc(time: datetime) -> np.datetime64:
     return np.datetime64(time.astimezone(UTC).replace(tzinfo=None), "us")
 
 
-def _messages(rows: pa.Table, topic: str, *, clock: str, key: str) -> Iterator[Message]:
+def _messages(rows: pa.Table, topic: str, *, clock: str, key: str) -> Iterator[ReplayMessage]:
     encode = msgspec.json.Encoder().encode  # null stays null; the tables hold no NaN
     for row in rows.to_pylist():
-        yield Message(row[clock], topic, row[key].encode(), encode(row))
+        yield ReplayMessage(row[clock], topic, row[key].encode(), encode(row))
 
 
 class Replay:
@@ -82,7 +82,7 @@ class Replay:
         self,
         start: datetime | None,
         end: datetime | None,
-        on_progress: Callable[[Progress], None],
+        on_progress: Callable[[ReplayProgress], None],
         *,
         speed: float | None = None,
     ) -> None:
@@ -96,7 +96,7 @@ class Replay:
             n_requests = sum(message.topic == topics.requests(self._stream) for message in chunk)
             self.requests += n_requests
             self.labels += len(chunk) - n_requests
-            on_progress(Progress(chunk[-1].at, self.requests, self.labels))
+            on_progress(ReplayProgress(chunk[-1].at, self.requests, self.labels))
 
     def promise(self, time: datetime) -> None:
         """A watermark to every partition of requests and labels: nothing earlier will come."""
@@ -111,12 +111,12 @@ class Replay:
         return latest
 
 
-def _chunks(due: list[Message]) -> Iterator[list[Message]]:
+def _chunks(due: list[ReplayMessage]) -> Iterator[list[ReplayMessage]]:
     for at in range(0, len(due), CHUNK):
         yield due[at : at + CHUNK]
 
 
-def _paced(due: list[Message], speed: float) -> Iterator[list[Message]]:
+def _paced(due: list[ReplayMessage], speed: float) -> Iterator[list[ReplayMessage]]:
     """Chunks as their time comes: the stream's clock runs ``speed`` times as fast as the wall's."""
     began, at = time.monotonic(), 0
     moments = np.array([(message.at - due[0].at).total_seconds() / speed for message in due])

@@ -5,7 +5,7 @@ from typing import Any
 import msgspec
 
 from driftloop.contracts.events import DecisionMade, DriftReported
-from driftloop.contracts.parts import Part, Window
+from driftloop.contracts.values import Part, Window
 from driftloop.datasets.split_check import SplitReport
 from driftloop.demo.conservation import Conservation
 from driftloop.demo.lead_time import VersionStory

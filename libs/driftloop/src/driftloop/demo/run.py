@@ -19,18 +19,19 @@ from driftloop.demo.interruptible import interruptible
 from driftloop.demo.journal import Journal
 from driftloop.demo.lag import LakeLag
 from driftloop.demo.picture import picture
-from driftloop.demo.reckoning import reckon
 from driftloop.demo.replay import Replay
 from driftloop.demo.report import DemoReport
+from driftloop.demo.results import reckon
+from driftloop.demo.scenario import Story
 from driftloop.demo.screen import Screen
-from driftloop.demo.settling import Settling
-from driftloop.demo.standing import Standing, standing
-from driftloop.demo.story import Story
+from driftloop.demo.stack import RunningStack, standing
+from driftloop.demo.waiting import Settling
 from driftloop.errors import UserError
 from driftloop.local.addresses import StackAddresses
 from driftloop.local.readiness import wait_for_services
 from driftloop.ports import TopicPartition
-from driftloop.project import Project, read_project
+from driftloop.project.model import Project
+from driftloop.project.reading import read_project
 
 CLIENT = "driftloop-demo"
 SERVICES_READY_SECONDS = 120.0
@@ -69,7 +70,7 @@ def run_demo(options: Options, home: Path, register: Register, console: Console)
 
 
 def _told(
-    options: Options, stack: Standing, register: Register, folder: Path, flights: Flights, screen: Screen, began: float
+    options: Options, stack: RunningStack, register: Register, folder: Path, flights: Flights, screen: Screen, began: float
 ) -> DemoReport:
     bootstrap, s3 = stack.addresses.kafka_bootstrap, stack.s3
     project = register(folder, stack.addresses)

@@ -10,8 +10,8 @@ import pyarrow.compute as pc
 from sklearn.metrics import roc_auc_score
 
 from driftloop.artifact.scoring import Scorer
-from driftloop.contracts.parts import Part, Window
-from driftloop.contracts.rows import TIME
+from driftloop.contracts.values import Part, Window
+from driftloop.rows.schemas import TIME
 
 Floats = npt.NDArray[np.float64]
 

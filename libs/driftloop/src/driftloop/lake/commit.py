@@ -15,7 +15,7 @@ import msgspec
 from deltalake.exceptions import CommitFailedError
 from deltalake.transaction import CommitProperties, Transaction
 
-from driftloop.contracts.parts import Part
+from driftloop.contracts.values import Part
 from driftloop.errors import Fenced, TransientError
 from driftloop.lake.cursors import METADATA_KEY, CommitNote, Move, TableState, moved
 from driftloop.lake.delta import store_errors

@@ -1,63 +1,124 @@
-"""Which small files are merged: values in, values out.
+"""A merge of small files, without stopping whoever appends: read and checked, written under a name of its own, swapped in one commit.
 
-Files are sorted into size classes, each eight times as large as the one before, and a class is merged when it holds
-eight of them. So a row is rewritten once per class, and a table has a handful of files per class however many commits
-it had. Within a class neighbours in event time go together, so that the files' time statistics stay narrow.
+The commit adds the new file and removes the old ones from the table's live set, with ``dataChange`` false. It moves no
+cursor, so it fences nobody; an append that comes first makes it look again and try again, and one that comes second
+does the same (see ``lake.commit``). The old files stay in the store: snapshots name them, and ``lake.cleaning`` decides.
 """
 
-import math
+import hashlib
+import random
+import time
+import uuid
 from collections.abc import Sequence
+from typing import NamedTuple
 
-from driftloop.contracts.parts import Part
-from driftloop.lake.parquet import file_name
-from driftloop.lake.table import FileEntry
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+from deltalake.exceptions import CommitFailedError
+from deltalake.transaction import AddAction, CommitProperties, RemoveAction
 
-_SMALLEST = 64 * 1024  # bytes; below it, files are of one class
-_LARGEST_GROUP = 500  # files of one merge: their rows are in memory together
+from driftloop.crashpoints import crash_point
+from driftloop.errors import IntegrityError, ObjectNotFound, TransientError
+from driftloop.lake.delta import store_errors
+from driftloop.lake.parquet import TOPIC_ID, DataFile, conformed, encode_compacted, in_parallel, intact_files, put_files, sha256_in_name
+from driftloop.lake.table import FileEntry, LakeTable
+from driftloop.ports import ObjectStore
+from driftloop.telemetry import get_logger
+
+METADATA_KEY = "driftloop-compaction"  # in the commit's custom metadata; such a commit carries no note
+MAX_ATTEMPTS = 30  # against appends that come first
+_ORDER = [(name, "ascending") for name in ("event_time", "event_id", "partition", "offset")]
+
+log = get_logger(__name__)
 
 
-class CompactionRules(Part, frozen=True, kw_only=True):
-    """A merged file has at most ``target_bytes`` (before merging) and ``target_rows``; one of half that is left alone for ever.
+class Merge(NamedTuple):
+    """A new file and those that it replaces."""
 
-    ``fan_in``: how many files of a class are merged, at least; also the ratio between classes.
+    file: DataFile
+    inputs: tuple[FileEntry, ...]
+
+
+def merge(table: LakeTable, store: ObjectStore, group: Sequence[FileEntry]) -> list[Merge]:
+    """The rows of live files in one file, in order of time; one for each topic id, for rows do not say theirs.
+
+    The same inputs give the same bytes. Raises IntegrityError when an input is gone or is not what its name says: damage
+    is never copied; TransientError.
     """
+    by_topic: dict[str, list[tuple[FileEntry, pa.Table]]] = {}
+    for entry, rows in zip(group, in_parallel(lambda entry: _rows(table, store, entry), group), strict=True):
+        topic_id = (rows.schema.metadata or {}).get(TOPIC_ID.encode(), b"").decode()
+        by_topic.setdefault(topic_id, []).append((entry, rows))
+    return [_merged(table.schema, topic_id, parts) for topic_id, parts in by_topic.items() if len(parts) > 1]
 
-    target_bytes: int = 32 * 1024 * 1024
-    target_rows: int = 250_000  # decoded, a hundred bytes each or a thousand: what a merge may hold in memory
-    fan_in: int = 8
 
+def swap(table: LakeTable, store: ObjectStore, merges: Sequence[Merge]) -> int | None:
+    """Store the new files and commit them in their inputs' place; the version, or None when there was nothing left to swap.
 
-def plan(files: Sequence[FileEntry], rules: CompactionRules, *, everything: bool = False) -> list[tuple[FileEntry, ...]]:
-    """Groups of live files to be merged, each into one. ``everything``: whatever the classes, so that few files are left.
-
-    Files that others wrote are left alone: nothing is known of their rows' topics.
+    Raises TransientError, also when it is not known whether the commit landed: plan again from the newest version.
     """
-    small = [f for f in files if file_name(f.path) is not None and not _full(f.size, f.rows, rules)]
-    classes: dict[int, list[FileEntry]] = {}
-    for file in sorted(small, key=lambda f: (f.event_time_min, f.event_time_max, f.path)):
-        classes.setdefault(0 if everything else _size_class(file.size, rules.fan_in), []).append(file)
-    groups = [group for number in sorted(classes) for group in _neighbours(classes[number], rules)]
-    return [group for group in groups if len(group) >= (2 if everything else rules.fan_in) or (len(group) > 1 and _sum_full(group, rules))]
+    crash_point("compact.before-store")
+    put_files(store, table.root, [m.file for m in merges])
+    crash_point("compact.after-store")
+    for attempt in range(MAX_ATTEMPTS):
+        if attempt:
+            time.sleep(random.uniform(0, min(0.5, 0.02 * 2**attempt)))
+        table.refresh()
+        live = {entry.path for entry in table.files()}
+        standing = [m for m in merges if all(entry.path in live for entry in m.inputs)]  # another compaction may have been first
+        if not standing:
+            return None
+        if _commit(table, standing):
+            crash_point("compact.after-commit")
+            _ensure_objects(store, table, standing)
+            return table.version
+    raise TransientError(f"{table.root}: {MAX_ATTEMPTS} commits of others came first")
 
 
-def _neighbours(files: Sequence[FileEntry], rules: CompactionRules) -> list[tuple[FileEntry, ...]]:
-    """Files one after another, cut before each that would make a group too large."""
-    groups: list[list[FileEntry]] = [[]]
-    for file in files:
-        group = [*groups[-1], file]
-        if sum(f.size for f in group) > rules.target_bytes or sum(f.rows for f in group) > rules.target_rows or len(group) > _LARGEST_GROUP:
-            groups.append([])
-        groups[-1].append(file)
-    return [tuple(group) for group in groups]
+def _commit(table: LakeTable, merges: Sequence[Merge]) -> bool:
+    """False when somebody else's commit came first."""
+    now = int(time.time() * 1000)
+    actions: list[AddAction | RemoveAction] = [m.file.add_action(data_change=False) for m in merges]
+    actions += [RemoveAction(entry.path, False, now, entry.size) for m in merges for entry in m.inputs]
+    about = {"id": uuid.uuid4().hex, "files": sum(len(m.inputs) for m in merges), "rows": sum(m.file.rows for m in merges)}
+    properties = CommitProperties(custom_metadata={METADATA_KEY: about}, max_commit_retries=0)
+    try:
+        with store_errors(table.uri):
+            table.delta.create_write_transaction(
+                actions=actions, mode="append", schema=table.delta.schema(), partition_by=[], commit_properties=properties
+            )
+    except CommitFailedError:
+        return False
+    table.refresh()
+    return True
 
 
-def _size_class(size: int, ratio: int) -> int:
-    return max(0, 1 + math.floor(math.log(size / _SMALLEST, ratio)))
+def _rows(table: LakeTable, store: ObjectStore, entry: FileEntry) -> pa.Table:
+    key = f"{table.root}/{entry.path}"
+    try:
+        data = store.get(key)
+    except ObjectNotFound as exc:
+        raise IntegrityError(f"{key} is part of the table and is gone") from exc
+    if hashlib.sha256(data).hexdigest() != sha256_in_name(entry.path):
+        raise IntegrityError(f"{key} is not the file that its name says")
+    rows = pq.read_table(pa.BufferReader(data), use_threads=False)
+    if rows.num_rows != entry.rows:
+        raise IntegrityError(f"{key} holds {rows.num_rows} rows, not {entry.rows}")
+    return rows
 
 
-def _full(size: int, rows: int, rules: CompactionRules) -> bool:
-    return 2 * size >= rules.target_bytes or 2 * rows >= rules.target_rows
+def _merged(schema: pa.Schema, topic_id: str, parts: Sequence[tuple[FileEntry, pa.Table]]) -> Merge:
+    rows = pa.concat_tables([conformed(rows, schema) for _, rows in parts])
+    rows = rows.take(pc.sort_indices(rows, sort_keys=_ORDER))  # stable
+    inputs = tuple(entry for entry, _ in parts)
+    return Merge(encode_compacted(rows, topic_id=topic_id, first_input=inputs[0].path), inputs)
 
 
-def _sum_full(group: Sequence[FileEntry], rules: CompactionRules) -> bool:
-    return _full(sum(f.size for f in group), sum(f.rows for f in group), rules)
+def _ensure_objects(store: ObjectStore, table: LakeTable, merges: Sequence[Merge]) -> None:
+    """The bytes are let go only after the store has shown each object; a missing one is put again."""
+    files = [m.file for m in merges]
+    missing = [file for file, intact in zip(files, intact_files(store, table.root, files), strict=True) if not intact]
+    if missing:
+        log.error("committed-objects-missing", table=table.root, paths=[file.path for file in missing])
+        put_files(store, table.root, missing)

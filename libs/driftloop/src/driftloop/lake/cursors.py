@@ -9,7 +9,7 @@ from datetime import datetime
 
 import msgspec
 
-from driftloop.contracts.parts import OffsetRange, Part, Time
+from driftloop.contracts.values import OffsetRange, Part, Time
 
 METADATA_KEY = "driftloop"  # in the commit's custom metadata
 

@@ -10,7 +10,7 @@ from deltalake.transaction import CommitProperties
 
 from driftloop.contracts.schema import RESERVED
 from driftloop.errors import ConfigurationError, ObjectNotFound, TransientError
-from driftloop.lake.columns import later_column, same_type, stored_as
+from driftloop.rows.stored_columns import later_column, same_type, stored_as
 from driftloop.settings import S3Settings
 
 CONFIGURATION = {
@@ -75,7 +75,7 @@ def configure(delta: DeltaTable, uri: str) -> bool:
 
 def evolve(delta: DeltaTable, uri: str, wanted: pa.Schema) -> bool:
     """A table has one schema: it may gain columns, and old rows have nulls there. No column changes its type: a feature that
-    did gets a column more (``lake.columns``).
+    did gets a column more (``rows.stored_columns``).
 
     True when columns were added: the handle must be refreshed. Raises ConfigurationError, TransientError.
     """

@@ -8,8 +8,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from driftloop.errors import IntegrityError
-from driftloop.lake.known_rows import rows_below
 from driftloop.lake.parquet import in_parallel
+from driftloop.lake.pinned_rows import rows_below
 from driftloop.lake.slices import Group
 from driftloop.lake.snapshot import PinnedFile, Snapshot, pinned_bytes
 from driftloop.lake.table import in_window

@@ -22,10 +22,10 @@ import pyarrow.parquet as pq
 from deltalake.transaction import AddAction
 
 from driftloop.contracts.headers import format_time
-from driftloop.contracts.parts import Part
+from driftloop.contracts.values import Part
 from driftloop.errors import ObjectNotFound
-from driftloop.lake.columns import stored_as
 from driftloop.ports import ObjectStore
+from driftloop.rows.stored_columns import stored_as
 
 T = TypeVar("T")
 R = TypeVar("R")

@@ -9,13 +9,13 @@ import msgspec
 from driftloop.contracts.names import is_digest
 from driftloop.crashpoints import crash_point
 from driftloop.errors import ObjectNotFound, TransientError
-from driftloop.lake.marks import doomed
 from driftloop.lake.parquet import in_parallel, sha256_in_name
 from driftloop.lake.snapshot import Content, PinnedFile, PinnedRange, Snapshot, load_snapshot, snapshot_key
 from driftloop.lake.split import SplitRule
 from driftloop.lake.table import FileEntry, LakeTable
+from driftloop.lake.tombstones import doomed
 from driftloop.ports import ObjectStore
-from driftloop.project import Project
+from driftloop.project.model import Project
 
 _PIN_ATTEMPTS = 5
 

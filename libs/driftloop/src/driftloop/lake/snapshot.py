@@ -14,15 +14,15 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from driftloop.contracts.names import Digest
-from driftloop.contracts.parts import OffsetRange, Part, StreamName, Time
-from driftloop.contracts.rows import lake_schema
 from driftloop.contracts.schema import StreamSchema
+from driftloop.contracts.values import OffsetRange, Part, StreamName, Time
 from driftloop.errors import IntegrityError, ObjectNotFound
-from driftloop.lake.known_rows import rows_below
 from driftloop.lake.parquet import in_parallel
+from driftloop.lake.pinned_rows import rows_below
 from driftloop.lake.split import SplitRule
 from driftloop.lake.table import in_window
 from driftloop.ports import ObjectStore
+from driftloop.rows.schemas import lake_schema
 
 
 class PinnedRange(OffsetRange, frozen=True, kw_only=True):

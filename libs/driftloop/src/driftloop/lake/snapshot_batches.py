@@ -12,7 +12,6 @@ from pathlib import Path
 import duckdb
 import pyarrow as pa
 
-from driftloop.contracts.rows import lake_schema
 from driftloop.contracts.schema import StreamSchema
 from driftloop.errors import IntegrityError, UserError
 from driftloop.lake.join import join, joined_schema
@@ -20,8 +19,9 @@ from driftloop.lake.local_files import LocalFiles, Progress, fetch
 from driftloop.lake.sliced_rows import SlicedRows, times_of
 from driftloop.lake.slices import Group, cuts_for
 from driftloop.lake.snapshot import Snapshot, read_snapshot
-from driftloop.lake.wanderers import find_wanderers, join_apart, spilling, without
+from driftloop.lake.spanning_events import find_wanderers, join_apart, spilling, without
 from driftloop.ports import ObjectStore
+from driftloop.rows.schemas import lake_schema
 
 DEFAULT_MEMORY = 1 << 30
 BATCH_ROWS = 65_536

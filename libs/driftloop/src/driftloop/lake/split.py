@@ -9,7 +9,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from driftloop.contracts.parts import Part
+from driftloop.contracts.values import Part
 
 BUCKETS = 10_000
 HELD_OUT_FROM = 9_000

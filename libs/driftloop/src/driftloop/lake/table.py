@@ -10,11 +10,11 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from deltalake import DeltaTable
 
-from driftloop.contracts.rows import TIME
 from driftloop.errors import ObjectNotFound
 from driftloop.lake.cursors import CommitNote, Cursor, TableState, app_id, decode_note, request_app_id
 from driftloop.lake.delta import configure, create_delta, delta_options, evolve, open_delta, store_errors
 from driftloop.lake.filesystem import table_files
+from driftloop.rows.schemas import TIME
 from driftloop.settings import S3Settings
 
 if TYPE_CHECKING:

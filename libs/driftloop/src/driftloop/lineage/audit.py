@@ -5,7 +5,7 @@ import hashlib
 from driftloop.contracts.codec import caused_id
 from driftloop.contracts.events import VersionReproduced
 from driftloop.lineage.reproduction import Reproduction
-from driftloop.loop.registry_state import ModelState, ModelVersion
+from driftloop.registry.state import ModelState, ModelVersion
 
 
 def chosen(model: ModelState, count: int, audit: str) -> list[ModelVersion]:

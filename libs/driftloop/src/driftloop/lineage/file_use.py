@@ -4,22 +4,22 @@ import hashlib
 from collections.abc import Sequence
 from typing import Literal
 
-from driftloop.contracts.parts import Part
+from driftloop.contracts.values import Part
 from driftloop.datasets.snapshots import stored_snapshots
 from driftloop.errors import ObjectNotFound, UserError
 from driftloop.lake.parquet import in_parallel, sha256_in_name
 from driftloop.lake.snapshot import PinnedFile, Snapshot, load_snapshot
 from driftloop.lineage.lake_files import LiveFile, live_files, open_inferences
 from driftloop.lineage.predictions import predictions_by_version
-from driftloop.loop.registry_state import ModelState
 from driftloop.ports import ObjectStore
+from driftloop.registry.state import ModelState
 from driftloop.settings import S3Settings
 
 MIN_CHARACTERS = 8  # of a digest, to look for
 SHOWN_CHARACTERS = 80
 
 
-class Trained(Part, frozen=True, kw_only=True):
+class VersionUse(Part, frozen=True, kw_only=True):
     """A version that the file had a part in, and the predictions that it has made since."""
 
     model: str
@@ -38,7 +38,7 @@ class FileUse(Part, frozen=True, kw_only=True):
     rows: int
     problem: str | None
     snapshots: tuple[str, ...]
-    versions: tuple[Trained, ...]
+    versions: tuple[VersionUse, ...]
     holds: dict[str, int]
 
 
@@ -67,7 +67,7 @@ def file_use(store: ObjectStore, s3: S3Settings, models: Sequence[ModelState], r
     root = f"lake/{stream}/inferences"
     made = predictions_by_version(store, root, files)
     versions = tuple(
-        Trained(model=m.model, version=v.version, snapshot=v.pins.snapshot, predictions=made[v.version].rows if v.version in made else 0)
+        VersionUse(model=m.model, version=v.version, snapshot=v.pins.snapshot, predictions=made[v.version].rows if v.version in made else 0)
         for m in models
         if m.project is not None and m.project.stream == stream
         for v in m.versions

@@ -10,8 +10,8 @@ import pyarrow.parquet as pq
 
 from driftloop.errors import IntegrityError, ObjectNotFound
 from driftloop.lake.parquet import TOPIC_ID, in_parallel, sha256_in_name
+from driftloop.lineage.arrow_values import plain_rows, plain_text
 from driftloop.lineage.lake_files import LiveFile
-from driftloop.lineage.plain import plain_rows, plain_text
 from driftloop.ports import ObjectStore
 
 _FIRST = ("scored_at", "partition", "offset", "request_offset")  # as the join chooses among copies

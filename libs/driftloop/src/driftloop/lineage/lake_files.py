@@ -8,7 +8,7 @@ import pyarrow as pa
 from deltalake import DeltaTable
 
 from driftloop.lake.delta import delta_options, open_delta, store_errors
-from driftloop.lineage.plain import plain_values
+from driftloop.lineage.arrow_values import plain_values
 from driftloop.settings import S3Settings
 
 

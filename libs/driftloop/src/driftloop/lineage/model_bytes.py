@@ -11,9 +11,9 @@ from typing import NamedTuple
 from driftloop.artifact.model_files import MODEL, PROFILE, model_key
 from driftloop.contracts.events import Event, TrainingFailed, TrainingStarted
 from driftloop.errors import ObjectNotFound
-from driftloop.loop.registry_state import ModelState
-from driftloop.loop.registry_versions import bytes_held
 from driftloop.ports import ObjectStore
+from driftloop.registry.state import ModelState
+from driftloop.registry.versions import bytes_held
 
 REMOVED = (MODEL, PROFILE)
 

@@ -15,18 +15,18 @@ from driftloop.artifact import model_files
 from driftloop.artifact.model_files import Manifest, load_file, load_manifest
 from driftloop.code_version import code_version, same_code
 from driftloop.contracts.events import ReproductionLevel, TrainingStarted
-from driftloop.contracts.parts import Difference, Part
+from driftloop.contracts.values import Difference, Part
+from driftloop.contracts.windows import parse_duration
 from driftloop.crashpoints import crash_point
 from driftloop.errors import IntegrityError, ObjectNotFound, UserError
-from driftloop.lineage.archives import archived_project
-from driftloop.loop.registry_state import ModelState, ModelVersion
-from driftloop.loop.windows import parse_duration
 from driftloop.ports import ObjectStore
+from driftloop.project.archives import archived_project
+from driftloop.registry.state import ModelState, ModelVersion
 from driftloop.training.environment import environment_digest
 from driftloop.training.environment_difference import differences
-from driftloop.training.job import JOB_FILE, RECORDED_FILE, Agreement, Job, Progress, Recorded, write_json
+from driftloop.training.job import JOB_FILE, RECORDED_FILE, Agreement, Job, Recorded, RunProgress, write_json
 from driftloop.training.levels import level_of
-from driftloop.training.process import Stop, train
+from driftloop.training.process import StopSignal, train
 from driftloop.training.workspace import Workspace
 
 
@@ -73,8 +73,8 @@ def reproduce(
     number: int,
     folder: Path,
     *,
-    stop: Stop,
-    on_progress: Callable[[Progress], None],
+    stop: StopSignal,
+    on_progress: Callable[[RunProgress], None],
     compare_again: bool = False,
 ) -> Reproduction:
     """Rebuild version ``number`` in ``folder``, from the pinned data, code, seed and number of threads.
@@ -89,7 +89,7 @@ def reproduce(
     project = archived_project(store, model, version.pins.project)
     workspace = Workspace(folder, store)
     started = TrainingStarted(model=model.model, request_id=version.request_id, answers=(version.request_id,), pins=version.pins)
-    on_progress(Progress(step="reading"))
+    on_progress(RunProgress(step="reading"))
     try:
         run = workspace.lay_out(started, model, project)
     except ObjectNotFound as exc:
@@ -99,7 +99,7 @@ def reproduce(
     (run / RECORDED_FILE).write_bytes(recorded[model_files.MODEL])
     write_json(run / JOB_FILE, msgspec.structs.replace(job, recorded=comparison))
     crash_point("reproduce.before-fit")
-    on_progress(Progress(step="fitting", recipe=manifest.recipe, rows=manifest.rows))
+    on_progress(RunProgress(step="fitting", recipe=manifest.recipe, rows=manifest.rows))
     timeout = parse_duration(project.training.timeout).total_seconds()
     result = train(run, threads=version.pins.threads, timeout_seconds=timeout, stop=stop, on_progress=on_progress)
     crash_point("reproduce.after-fit")

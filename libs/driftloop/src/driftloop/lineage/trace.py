@@ -7,17 +7,17 @@ from typing import Any
 
 from deltalake import DeltaTable
 
-from driftloop.contracts.parts import Part
 from driftloop.contracts.topics import inferences, requests
+from driftloop.contracts.values import Part
 from driftloop.errors import IntegrityError, ObjectNotFound, UserError
 from driftloop.lake.cursors import app_id
 from driftloop.lake.delta import store_errors
+from driftloop.lineage.chain import Link, checked
 from driftloop.lineage.find_event import Search, Sighting, find_event
 from driftloop.lineage.lake_files import live_files, may_hold, open_inferences
-from driftloop.lineage.links import Link, checked
 from driftloop.lineage.version_chain import all_hold, version_chain
-from driftloop.loop.registry_state import ModelState
 from driftloop.ports import ObjectStore
+from driftloop.registry.state import ModelState
 from driftloop.settings import S3Settings
 
 SHOWN_CHARACTERS = 80

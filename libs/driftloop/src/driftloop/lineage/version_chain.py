@@ -7,14 +7,14 @@ from typing import Any
 import msgspec
 
 from driftloop.artifact.model_files import FILES, LINEAGE, Manifest, load_file, load_manifest
-from driftloop.contracts.parts import ModelName, Part, TrainingPins
+from driftloop.contracts.values import ModelName, Part, TrainingPins
 from driftloop.errors import IntegrityError, ObjectNotFound
 from driftloop.lake.snapshot import Snapshot, load_snapshot
-from driftloop.lineage.archives import archive_bytes, file_of_archive
-from driftloop.lineage.links import Link, checked, unknown
+from driftloop.lineage.chain import Link, checked, unknown
 from driftloop.lineage.pinned_files import FilesFound, check_files
-from driftloop.loop.registry_state import ModelState, ModelVersion
 from driftloop.ports import ObjectStore
+from driftloop.project.archives import archive_bytes, file_of_archive
+from driftloop.registry.state import ModelState, ModelVersion
 from driftloop.training.environment import environment_digest
 
 CONNECTIONS = 8

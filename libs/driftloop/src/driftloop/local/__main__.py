@@ -11,7 +11,7 @@ from types import FrameType
 
 from driftloop.errors import ConfigurationError, TransientError
 from driftloop.local.errors import LocalStackError
-from driftloop.local.ports import DEFAULT_PORT_BASE
+from driftloop.local.port_numbers import DEFAULT_PORT_BASE
 from driftloop.local.prepare import prepare_bucket, prepare_stack
 from driftloop.local.scale import services_from
 from driftloop.local.stack import LocalStack

@@ -17,7 +17,7 @@ from driftloop.local.errors import LocalStackError
 from driftloop.local.identity import identity
 from driftloop.local.kafka import KafkaServer
 from driftloop.local.paths import cache_dir
-from driftloop.local.ports import DEFAULT_PORT_BASE, MAX_INSTANCES, StackPorts, check_free
+from driftloop.local.port_numbers import DEFAULT_PORT_BASE, MAX_INSTANCES, StackPorts, check_free
 from driftloop.local.process import ProcessSpec
 from driftloop.local.s3 import S3Server
 from driftloop.local.supervisor import Supervisor

@@ -6,7 +6,7 @@ import numpy as np
 
 from driftloop.artifact import skops_file
 from driftloop.errors import IntegrityError, UserError
-from driftloop.project import Project
+from driftloop.project.model import Project
 from driftloop.training.evaluation import measured_values, metric_of
 from driftloop.training.fit import Mask, TrainingRows
 from driftloop.training.job import Agreement

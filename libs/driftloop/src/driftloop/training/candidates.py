@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 from datetime import datetime
 
-from driftloop.contracts.parts import CandidateResult
-from driftloop.loop.windows import WindowPlan
+from driftloop.contracts.values import CandidateResult
+from driftloop.contracts.windows import WindowPlan
 
 ALL = "all"
 

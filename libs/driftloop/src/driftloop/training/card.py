@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 from datetime import datetime
 
-from driftloop.contracts.parts import CandidateResult, GateMeasurements, Interval, TrainingPins
 from driftloop.contracts.schema import StreamSchema
+from driftloop.contracts.values import CandidateResult, GateMeasurements, Interval, TrainingPins
 
 
 def render_card(

@@ -9,17 +9,17 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from driftloop.artifact import skops_file
-from driftloop.contracts.parts import CandidateResult, GateMeasurements, Window
+from driftloop.contracts.values import CandidateResult, GateMeasurements, Window
 from driftloop.errors import IntegrityError, UserError
-from driftloop.project import Project
+from driftloop.project.model import Project
 from driftloop.training.candidates import ALL, choose, training_start
 from driftloop.training.evaluation import measured_values, metric_of, paired_gain
 from driftloop.training.fit import Mask, TrainingRows
-from driftloop.training.job import CHAMPION_FILE, Job, Progress
+from driftloop.training.job import CHAMPION_FILE, Job, RunProgress
 from driftloop.training.user_code import PipelineError, call
 
 Fit = Callable[[str, Mask], Any]  # recipe, rows → fitted pipeline
-Report = Callable[[Progress], None]
+Report = Callable[[RunProgress], None]
 
 
 class Comparison(NamedTuple):
@@ -76,7 +76,7 @@ class Comparer:
             self._detail = self._detail or getattr(exc, "detail", "")
         seconds = round(time.monotonic() - started, 3)
         rows = self._rows.fitted(mask)
-        self._report(Progress(step="measured", recipe=recipe, rows=rows, metric=metric, seconds=seconds))
+        self._report(RunProgress(step="measured", recipe=recipe, rows=rows, metric=metric, seconds=seconds))
         return CandidateResult(recipe=recipe, rows=rows, metric=metric, seconds=seconds, error=error)
 
     def _values_on(self, judged: Mask, recipe: str, mask: Mask) -> Any:
@@ -102,7 +102,7 @@ class Comparer:
         gain = paired_gain(metric, labels, ours, theirs, confidence=confidence, seed=self._job.pins.seed)
         if gain is None:
             return None, (f"{metric} of the champion, version {version}, is not defined on the window.",)
-        self._report(Progress(step="compared", rows=len(labels), metric=gain.champion))
+        self._report(RunProgress(step="compared", rows=len(labels), metric=gain.champion))
         measurements = GateMeasurements(
             window=window,
             metric=metric,

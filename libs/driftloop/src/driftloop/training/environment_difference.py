@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from driftloop.contracts.parts import Difference
+from driftloop.contracts.values import Difference
 
 _PLAIN = {"python": "Python", "implementation": "implementation", "system": "system", "hash_seed": "hash seed"}
 _POOL = {"version": "version of {}", "architecture": "kernel of {}", "num_threads": "threads of {}"}

@@ -5,7 +5,7 @@ from typing import NamedTuple
 import numpy as np
 
 from driftloop.contracts.schema import StreamSchema
-from driftloop.loop.performance import Floats, Values, weighted_metric
+from driftloop.statistics.metrics import Floats, Values, weighted_metric
 
 RESAMPLES = 500
 MAX_RESAMPLED_ROWS = 20_000_000  # resamples × rows: bounds the time

@@ -14,7 +14,7 @@ from threadpoolctl import threadpool_limits
 from driftloop.artifact.scoring import Scorer, target_values, to_frame
 from driftloop.errors import UserError
 from driftloop.lake.split import buckets, held_out, split_keys
-from driftloop.project import Project
+from driftloop.project.model import Project
 
 MIN_ROWS = 20
 

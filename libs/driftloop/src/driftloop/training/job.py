@@ -5,7 +5,7 @@ from typing import Any
 
 import msgspec
 
-from driftloop.contracts.parts import CandidateResult, GateMeasurements, ModelName, Part, Time, TrainingPins
+from driftloop.contracts.values import CandidateResult, GateMeasurements, ModelName, Part, Time, TrainingPins
 
 JOB_FILE, RESULT_FILE = "job.json", "result.json"
 ROWS_FILE, PROJECT_FILE, CHAMPION_FILE = "rows.arrow", "project.zip", "champion.skops"
@@ -34,7 +34,7 @@ class Job(Part, frozen=True, kw_only=True):
     recorded: Recorded | None = None  # null: compare
 
 
-class Failure(Part, frozen=True, kw_only=True):
+class RunFailure(Part, frozen=True, kw_only=True):
     """Why there is no model, in words for a person; ``detail`` may be a traceback."""
 
     reason: str
@@ -57,7 +57,7 @@ class Agreement(Part, frozen=True, kw_only=True):
     error: str | None = None
 
 
-class Trained(Part, frozen=True, kw_only=True):
+class TrainedModel(Part, frozen=True, kw_only=True):
     """The files of the version are in the work directory, under the names of ``artifact.model_files``."""
 
     recipe: str
@@ -71,11 +71,11 @@ class Trained(Part, frozen=True, kw_only=True):
 class Result(Part, frozen=True, kw_only=True):
     """Exactly one of the two."""
 
-    trained: Trained | None = None
-    failure: Failure | None = None
+    trained: TrainedModel | None = None
+    failure: RunFailure | None = None
 
 
-class Progress(Part, frozen=True, kw_only=True):
+class RunProgress(Part, frozen=True, kw_only=True):
     """One line on the process's standard output."""
 
     step: str

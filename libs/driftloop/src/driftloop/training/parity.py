@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
-from driftloop.contracts.parts import Difference, Part
+from driftloop.contracts.values import Difference, Part
 from driftloop.training.environment import PACKAGES, environment_digest
 from driftloop.training.environment_difference import differences
 

@@ -17,15 +17,15 @@ import msgspec
 from driftloop.errors import TransientError
 from driftloop.telemetry import get_logger
 from driftloop.training.environment import child_variables
-from driftloop.training.job import RESULT_FILE, Failure, Progress, Result
+from driftloop.training.job import RESULT_FILE, Result, RunFailure, RunProgress
 
 MAX_DETAIL_CHARACTERS = 4000
 
 log = get_logger(__name__)
 
 
-class Stop(Protocol):
-    """Tells whether this process shall end; ``driftloop.process.Stop`` does."""
+class StopSignal(Protocol):
+    """Tells whether this process shall end; ``driftloop.service.process.StopSignal`` does."""
 
     def requested(self) -> bool: ...
 
@@ -37,8 +37,8 @@ def train(
     *,
     threads: int,
     timeout_seconds: float,
-    stop: Stop,
-    on_progress: Callable[[Progress], None],
+    stop: StopSignal,
+    on_progress: Callable[[RunProgress], None],
     spare: "Spare | None" = None,
 ) -> Result:
     """Run the job in ``folder`` and return its result; one that is there already is taken as it is.
@@ -122,14 +122,14 @@ class Spare:
                 self._child = None
 
 
-def _wait(process: "subprocess.Popen[bytes]", timeout_seconds: float, stop: Stop) -> Failure | None:
+def _wait(process: "subprocess.Popen[bytes]", timeout_seconds: float, stop: StopSignal) -> RunFailure | None:
     deadline = time.monotonic() + timeout_seconds
     try:
         while process.poll() is None:
             if stop.requested():
                 raise TransientError("stopping: the request stays unanswered")
             if time.monotonic() > deadline:
-                return Failure(reason=f"training took longer than {timeout_seconds:.0f} s; raise [training] timeout or train on less")
+                return RunFailure(reason=f"training took longer than {timeout_seconds:.0f} s; raise [training] timeout or train on less")
             stop.wait(0.05)
         return None
     finally:
@@ -146,19 +146,19 @@ def _kill_all(process: "subprocess.Popen[bytes]") -> None:
             process.stdin.close()
 
 
-def _listen(stream: IO[bytes] | None, on_progress: Callable[[Progress], None]) -> None:
+def _listen(stream: IO[bytes] | None, on_progress: Callable[[RunProgress], None]) -> None:
     if stream is None:
         return
     with stream:
         for line in stream:
             try:
-                on_progress(msgspec.json.decode(line, type=Progress))
+                on_progress(msgspec.json.decode(line, type=RunProgress))
             except msgspec.MsgspecError:
                 log.debug("pipeline-printed", line=line[:200].decode(errors="replace").rstrip())
 
 
-def _died(child: Child) -> Failure:
+def _died(child: Child) -> RunFailure:
     returncode = child.process.returncode
     how = f"was killed by signal {-returncode}" if returncode < 0 else f"ended with code {returncode}"
     hint = " (was it out of memory?)" if returncode == -signal.SIGKILL else ""
-    return Failure(reason=f"the training process {how} without a result{hint}", detail=child.last_words())
+    return RunFailure(reason=f"the training process {how} without a result{hint}", detail=child.last_words())

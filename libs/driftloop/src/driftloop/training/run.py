@@ -9,12 +9,12 @@ import numpy as np
 import pyarrow as pa
 
 from driftloop.artifact import model_files
-from driftloop.contracts.parts import CandidateResult, Interval
+from driftloop.contracts.values import CandidateResult, Interval
 from driftloop.errors import UserError
 from driftloop.lake.split import SplitRule
-from driftloop.loop.performance import measure
-from driftloop.profile.reference import build_profile
-from driftloop.project import Project
+from driftloop.project.model import Project
+from driftloop.statistics.metrics import measure
+from driftloop.statistics.profile import build_profile
 from driftloop.training.agreement import agreement
 from driftloop.training.candidates import training_start
 from driftloop.training.card import render_card
@@ -22,7 +22,7 @@ from driftloop.training.comparison import Comparer, Comparison, Report, first_ve
 from driftloop.training.environment import describe_environment
 from driftloop.training.evaluation import measured_values
 from driftloop.training.fit import Mask, TrainingRows, check_sanity, fit
-from driftloop.training.job import RECORDED_FILE, Agreement, Job, Progress, Trained
+from driftloop.training.job import RECORDED_FILE, Agreement, Job, RunProgress, TrainedModel
 from driftloop.training.user_code import call, dump_checked, load_build
 
 CHECKED_ROWS = 2000  # scored before storing and after loading
@@ -35,18 +35,18 @@ class TrainingRun:
         self._job, self._project, self._rows, self._folder, self._report = job, project, rows, folder, report
         self._build = load_build(project.files, folder / "project")
 
-    def run(self) -> Trained:
+    def run(self) -> TrainedModel:
         """Raises UserError with a reason that a person understands."""
         compared = self._compare()
         mask = self._rows.between(training_start(compared.recipe, self._project.windows, self._job.end), self._job.end)
         pipeline = self._fit(compared.recipe, mask)
-        self._report(Progress(step="refitted", recipe=compared.recipe, rows=self._rows.fitted(mask)))
+        self._report(RunProgress(step="refitted", recipe=compared.recipe, rows=self._rows.fitted(mask)))
         data, loaded = dump_checked(pipeline, self._project.files, self._project.training.trusted_types)
         predictions, scores = call("scoring", lambda: self._rows.scores(loaded, mask))
         check_sanity(scores)
         self._check_same(pipeline, mask, scores)
         self._write(data, compared, mask, predictions, scores)
-        return Trained(
+        return TrainedModel(
             recipe=compared.recipe,
             rows=self._rows.fitted(mask),
             candidates=compared.candidates,
@@ -93,7 +93,7 @@ class TrainingRun:
         }
         for name, content in contents.items():
             (self._folder / name).write_bytes(content)
-        self._report(Progress(step="written", recipe=compared.recipe))
+        self._report(RunProgress(step="written", recipe=compared.recipe))
 
     def _card(self, compared: Comparison, mask: Mask, predictions: Any, scores: Any) -> str:
         job, project = self._job, self._project

@@ -8,9 +8,9 @@ import msgspec
 import pyarrow as pa
 
 from driftloop.errors import UserError
-from driftloop.project import open_archive
+from driftloop.project.reading import open_archive
 from driftloop.training.fit import TrainingRows
-from driftloop.training.job import JOB_FILE, PROJECT_FILE, ROWS_FILE, Failure, Job, Progress, Result
+from driftloop.training.job import JOB_FILE, PROJECT_FILE, ROWS_FILE, Job, Result, RunFailure, RunProgress
 from driftloop.training.run import TrainingRun
 from driftloop.training.user_code import MAX_DETAIL_CHARACTERS
 
@@ -24,14 +24,14 @@ def run_job(folder: Path) -> Result:
             rows = TrainingRows(pa.ipc.open_file(source).read_all(), project)
             return Result(trained=TrainingRun(job, project, rows, folder, _report).run())
     except UserError as exc:
-        return Result(failure=Failure(reason=str(exc), detail=getattr(exc, "detail", "")))
+        return Result(failure=RunFailure(reason=str(exc), detail=getattr(exc, "detail", "")))
     except MemoryError:
-        return Result(failure=Failure(reason="not enough memory to train", detail=_trace()))
+        return Result(failure=RunFailure(reason="not enough memory to train", detail=_trace()))
     except Exception as exc:  # noqa: BLE001  the parent turns it into a fact; there is nobody else to tell
-        return Result(failure=Failure(reason=f"training broke down: {type(exc).__name__}: {exc}"[:500], detail=_trace()))
+        return Result(failure=RunFailure(reason=f"training broke down: {type(exc).__name__}: {exc}"[:500], detail=_trace()))
 
 
-def _report(progress: Progress) -> None:
+def _report(progress: RunProgress) -> None:
     sys.stdout.write(msgspec.json.encode(progress).decode() + "\n")
     sys.stdout.flush()
 

@@ -15,10 +15,10 @@ from driftloop.contracts.events import TrainingStarted
 from driftloop.errors import IntegrityError, ObjectNotFound
 from driftloop.lake.snapshot import load_snapshot
 from driftloop.lake.snapshot_batches import batches_schema, snapshot_batches
-from driftloop.loop.registry_state import ModelState
 from driftloop.ports import ObjectStore
-from driftloop.project import Project
-from driftloop.training.job import CHAMPION_FILE, JOB_FILE, PROJECT_FILE, ROWS_FILE, Job, Trained, write_json
+from driftloop.project.model import Project
+from driftloop.registry.state import ModelState
+from driftloop.training.job import CHAMPION_FILE, JOB_FILE, PROJECT_FILE, ROWS_FILE, Job, TrainedModel, write_json
 
 
 class _Champion(NamedTuple):
@@ -66,12 +66,14 @@ class Workspace:
         write_json(folder / JOB_FILE, job)
         return folder
 
-    def store(self, folder: Path, started: TrainingStarted, project: Project, trained: Trained) -> str:
+    def store(self, folder: Path, started: TrainingStarted, project: Project, trained: TrainedModel) -> str:
         """Digest of the stored manifest. Safe to repeat. Raises TransientError."""
         manifest, contents = self.manifest(folder, started, project, trained)
         return store_model(self._store, manifest, contents)
 
-    def manifest(self, folder: Path, started: TrainingStarted, project: Project, trained: Trained) -> tuple[Manifest, dict[str, bytes]]:
+    def manifest(
+        self, folder: Path, started: TrainingStarted, project: Project, trained: TrainedModel
+    ) -> tuple[Manifest, dict[str, bytes]]:
         """What the run's files make, and the files by name; nothing is stored."""
         contents = {name: (folder / name).read_bytes() for name in model_files.FILES}
         manifest = Manifest(

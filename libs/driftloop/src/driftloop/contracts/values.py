@@ -1,0 +1,124 @@
+"""Values that several events carry."""
+
+from datetime import datetime
+from typing import Annotated, Literal
+
+import msgspec
+
+from driftloop.contracts.names import Digest, Name
+
+Time = Annotated[datetime, msgspec.Meta(tz=True)]
+
+
+class Part(msgspec.Struct, frozen=True, kw_only=True):
+    """Base of the values below: immutable, named fields, unknown fields ignored on reading."""
+
+
+class OffsetRange(Part, frozen=True, kw_only=True):
+    """Offsets ``[start, end)`` of one partition of one incarnation (``topic_id``) of a topic."""
+
+    topic: str
+    topic_id: str
+    partition: int
+    start: int
+    end: int
+
+
+class Window(Part, frozen=True, kw_only=True):
+    """Event-time interval ``[start, end)``."""
+
+    start: Time
+    end: Time
+
+
+class Interval(Part, frozen=True, kw_only=True):
+    """A metric's value with its bootstrap interval."""
+
+    value: float
+    lower: float
+    upper: float
+
+
+class FeatureDrift(Part, frozen=True, kw_only=True):
+    """Distances of one column in one window from the profile of the version that scored it.
+
+    ``psi`` in nats, ``ks`` in [0, 1] (null for categories), the shares in [0, 1] of the window's rows.
+    """
+
+    psi: float
+    ks: float | None
+    missing_share: float
+    unseen_share: float
+    out_of_range_share: float
+    drifted: bool
+
+
+class GateMeasurements(Part, frozen=True, kw_only=True):
+    """What the trainer measured on the newest labelled window; the verdict is the registry fold's."""
+
+    window: Window
+    metric: str
+    rows: int
+    candidate: float
+    champion: float
+    gain: float
+    gain_lower: float  # lower bound of the paired bootstrap of the gain, one-sided, at `confidence`
+    confidence: float
+    champion_version: int
+
+
+class PromotionRules(Part, frozen=True, kw_only=True):
+    """When a candidate may replace the champion; declared by the project, applied by the registry fold."""
+
+    tolerance: float = 0.0
+    min_rows: int = 200
+    approval: Literal["automatic", "person"] = "automatic"
+
+
+class CandidateResult(Part, frozen=True, kw_only=True):
+    """One recipe that was tried: which data it was fitted on and what it scored on the evaluation window."""
+
+    recipe: str  # all, last:5, last:2
+    rows: int
+    metric: float | None
+    seconds: float
+    error: str | None = None
+
+
+class TrainingPins(Part, frozen=True, kw_only=True):
+    """Everything a rebuild needs. ``champion_version`` is null for the first version."""
+
+    snapshot: Digest
+    project: Digest
+    environment: Digest
+    code: str  # of driftloop, as `code_version` writes it: version, digest of the sources, commit if known
+    seed: int
+    threads: int
+    evaluation_window: Window | None
+    champion_version: int | None
+    champion_epoch: int
+
+
+class Difference(Part, frozen=True, kw_only=True):
+    """Something that was otherwise when it was recorded; null: it was not there."""
+
+    what: str  # package numpy, threads OMP_NUM_THREADS, kernel of openblas
+    recorded: str | None
+    now: str | None
+
+
+class PartitionSketch(Part, frozen=True, kw_only=True):
+    """Counts of one model version's rows in one window of one partition.
+
+    ``counts`` maps a column (features, and ``$score``) to its histogram on the bins of the profile named by ``profile``;
+    the layout of a histogram is that of ``driftloop.statistics.profile``.
+    """
+
+    version: int
+    profile: Digest
+    rows: int
+    counts: dict[str, list[int]]
+
+
+ModelName = Name
+StreamName = Name

@@ -1,0 +1,116 @@
+"""What a comparison needs of either side: a snapshot, or one version of a table."""
+
+import re
+from typing import Literal, NamedTuple, cast
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from driftloop.contracts.names import is_name
+from driftloop.contracts.schema import RESERVED, Feature, FeatureType, StreamSchema, Target, TargetType
+from driftloop.datasets.as_of import AsOf
+from driftloop.datasets.dataset import BATCH_ROWS, table_rows
+from driftloop.datasets.snapshots import find_snapshot, schema_of
+from driftloop.errors import ObjectNotFound, UserError
+from driftloop.lake.snapshot import load_snapshot, read_snapshot
+from driftloop.lake.split import SplitRule
+from driftloop.lake.table import LakeTable
+from driftloop.ports import ObjectStore
+from driftloop.rows.schemas import ARROW_TYPES
+from driftloop.settings import S3Settings
+
+TableName = Literal["inferences", "labels"]
+TABLES: tuple[TableName, ...] = ("inferences", "labels")
+_TABLE_REF = re.compile(r"(?P<stream>[^/@]+)/(?P<table>inferences|labels)(?:@(?P<version>\d{1,12}))?")
+_TYPES: dict[pa.DataType, str] = {arrow: name for name, arrow in ARROW_TYPES.items()}
+
+
+class TableRef(NamedTuple):
+    """``STREAM/TABLE`` or ``STREAM/TABLE@VERSION``; without a version the newest."""
+
+    stream: str
+    table: TableName
+    version: int | None
+
+
+class DiffInput(NamedTuple):
+    """``rows``: one per event id, with ``event_id``, the features and, unless it is an inferences table, ``label`` (null: none).
+
+    ``snapshot`` and ``split`` are of snapshots only.
+    """
+
+    name: str
+    schema: StreamSchema
+    rows: pa.Table
+    snapshot: str | None = None
+    split: SplitRule | None = None
+
+    @property
+    def has_labels(self) -> bool:
+        return "label" in self.rows.column_names
+
+
+def table_ref(text: str) -> TableRef | None:
+    """None when the text does not look like a table. Raises UserError for a stream that is no name."""
+    match = _TABLE_REF.fullmatch(text)
+    if match is None:
+        return None
+    if not is_name(match["stream"]):
+        raise UserError(f"{match['stream'][:80]!r} is no stream's name: lower-case letters, digits and hyphens")
+    return TableRef(match["stream"], cast(TableName, match["table"]), None if match["version"] is None else int(match["version"]))
+
+
+def open_table(s3: S3Settings, ref: TableRef) -> LakeTable:
+    """Raises UserError when there is no such table or version, TransientError."""
+    try:
+        newest = LakeTable.open(s3, ref.stream, ref.table)
+    except ObjectNotFound:
+        raise UserError(f"the lake has no table {ref.stream}/{ref.table}; see `driftloop datasets list`") from None
+    if ref.version is None or ref.version == newest.version:
+        return newest
+    if ref.version > newest.version:
+        raise UserError(f"table {ref.stream}/{ref.table} has no version {ref.version}: its newest is {newest.version}")
+    return newest.at(ref.version)
+
+
+def side(store: ObjectStore, s3: S3Settings, text: str) -> DiffInput:
+    """Read what ``text`` names: the beginning of a snapshot's digest, or STREAM/TABLE[@VERSION].
+
+    Raises UserError, TransientError, and IntegrityError when a snapshot's bytes are not those that were pinned.
+    """
+    ref = table_ref(text)
+    if ref is not None:
+        return _table_side(open_table(s3, ref))
+    stream, digest = find_snapshot(store, text)
+    snapshot = load_snapshot(store, stream, digest)
+    schema = schema_of(store, snapshot)
+    rows = read_snapshot(store, snapshot, schema, columns=["event_id", *schema.feature_names], keep_unlabelled=True)
+    return DiffInput(f"{stream} {digest[:12]}", schema, rows.drop_columns(["label_time"]), digest, snapshot.content.split)
+
+
+def _table_side(table: LakeTable) -> DiffInput:
+    name, schema = f"{table.stream}/{table.table}@{table.version}", _schema_of_columns(table)
+    if table.table == "labels":
+        found, batches = table_rows(AsOf(table), columns=["event_id", "label", "label_time", "partition", "offset"])
+        order = [("label_time", "descending"), ("partition", "descending"), ("offset", "descending"), ("label", "descending")]
+        rows = pa.Table.from_batches(batches(BATCH_ROWS), found).sort_by(order)
+        return DiffInput(name, schema, _first_each(rows).select(["event_id", "label"]))
+    found, batches = table_rows(AsOf(table), columns=["event_id", *schema.feature_names, "scored_at", "partition", "offset"])
+    rows = pa.Table.from_batches(batches(BATCH_ROWS), found).sort_by([(n, "ascending") for n in ("scored_at", "partition", "offset")])
+    return DiffInput(name, schema, _first_each(rows).select(["event_id", *schema.feature_names]))
+
+
+def _first_each(rows: pa.Table) -> pa.Table:
+    """The first row of each event id."""
+    numbered = pa.table({"event_id": rows.column("event_id"), "at": pa.array(range(rows.num_rows), pa.int64())})
+    first = numbered.group_by("event_id").aggregate([("at", "min")]).column("at_min")
+    return rows.take(pc.sort_indices(first)) if rows.num_rows == len(first) else rows.take(first.take(pc.sort_indices(first)))
+
+
+def _schema_of_columns(table: LakeTable) -> StreamSchema:
+    """A declared schema as far as columns tell it: which features are optional they do not."""
+    columns = table.schema
+    target = columns.field("label" if table.table == "labels" else "prediction").type
+    declared = [f for f in columns if f.name not in RESERVED and f.type in _TYPES]
+    features = [Feature(name=f.name, type=cast(FeatureType, _TYPES[f.type])) for f in declared]
+    return StreamSchema(stream=table.stream, features=tuple(features), target=Target(name="label", type=cast(TargetType, _TYPES[target])))

@@ -1,0 +1,154 @@
+"""What happens in the demo, in order: history, version 1, the year window by window, the last labels, the reckoning."""
+
+import time
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import NamedTuple
+
+from driftloop.contracts import topics
+from driftloop.contracts.codec import caused_id
+from driftloop.contracts.events import DecisionMade, RetrainRequested, TrainingFailed
+from driftloop.contracts.values import Window
+from driftloop.demo.flights import HISTORY_WINDOWS
+from driftloop.demo.journal import Journal
+from driftloop.demo.lag import LakeLag
+from driftloop.demo.replay import Replay, ReplayProgress
+from driftloop.demo.screen import Screen
+from driftloop.demo.waiting import Settling
+from driftloop.errors import TransientError, UserError
+from driftloop.ports import EventPublisher
+from driftloop.project.model import Project
+
+
+class Settled(NamedTuple):
+    """A window that was sent, when its end was promised (wall time), and the champion after it."""
+
+    window: Window
+    closed: datetime
+    champion: int | None
+
+
+class Story:
+    """Acts as the applications do: sends rows and watermarks, and waits. The loop works by itself."""
+
+    def __init__(
+        self,
+        *,
+        project: Project,
+        replay: Replay,
+        settling: Settling,
+        journal: Journal,
+        lag: LakeLag,
+        publisher: EventPublisher,
+        screen: Screen,
+        realtime: float | None,
+    ) -> None:
+        self._project, self._replay, self._settling = project, replay, settling
+        self._journal, self._lag, self._publisher, self._screen = journal, lag, publisher, screen
+        self._realtime = realtime
+        self.windows = project_windows(project)
+        self.settled: list[Settled] = []
+        self.replay_seconds = 0.0
+
+    def run(self) -> None:
+        self._history()
+        self._first_version()
+        began = time.monotonic()
+        for number, window in enumerate(self.windows[HISTORY_WINDOWS:], HISTORY_WINDOWS + 1):
+            self._one_window(number, window)
+        self._last_labels()
+        self.replay_seconds = time.monotonic() - began
+
+    def _history(self) -> None:
+        """The first tenth, with nobody to score it."""
+        end = self.windows[HISTORY_WINDOWS - 1].end
+        self._send(None, end)
+        self._replay.promise(end)
+        closed = datetime.now(UTC)
+        self._settling.until_stored()
+        for window in self.windows[:HISTORY_WINDOWS]:
+            self._settling.until_decided(window)
+            self.settled.append(Settled(window, closed, None))
+        rows = f"{self._replay.requests:,} requests and {self._replay.labels:,} labels"
+        self._screen.say(f"history: {rows} before {end:%d %B} are in the lake, unscored")
+
+    def _first_version(self) -> None:
+        model, window = self._project.model, self.windows[HISTORY_WINDOWS - 1]
+        request_id = caused_id("bootstrap", model, self._project.digest())
+        request = RetrainRequested(
+            model=model, reason="bootstrap", detail="the first model, from the history", window=window, requested_by="driftloop demo"
+        )
+        self._publisher.publish(topics.RETRAIN_REQUESTS, request, key=model, id=request_id)
+        self._settling.until_run_is_judged(request_id)
+        ended = self._journal.ended(request_id)
+        if ended is not None and isinstance(ended[0], TrainingFailed):
+            raise UserError(f"the first training failed: {ended[0].reason} {ended[0].detail}".rstrip())
+        champion, _ = self._settling.champion()
+        if champion is None:
+            raise UserError("the registry did not make the first version champion; see `driftloop decisions`")
+        self._settling.until_predictors_follow()
+        self._screen.champion(champion)
+        self._screen.say(f"version {champion} is champion on every predictor")
+
+    def _one_window(self, number: int, window: Window) -> None:
+        self._send(window.start, window.end)
+        self._replay.promise(window.end)
+        closed = datetime.now(UTC)
+        before, _ = self._settling.champion()
+        decision = None
+        if self._realtime is None:
+            decision = self._settling.settle(window)
+        champion, _ = self._settling.champion()
+        self.settled.append(Settled(window, closed, champion))
+        self._screen.champion(champion)
+        self._screen.say(f"window {number:>2}  {window.start:%d %b} – {window.end:%d %b}  {self._outcome(decision, before, champion)}")
+
+    def _last_labels(self) -> None:
+        """Those that became known after the last window; with ``realtime``, also all that was not waited for."""
+        end = self.windows[-1].end
+        last = self._replay.last_label_time()
+        if last is not None and last >= end:
+            self._send(end, None, paced=False)
+            self._replay.promise(last)
+        self._settling.until_stored()
+        for window in self.windows[HISTORY_WINDOWS:] if self._realtime is not None else ():
+            self._settling.settle(window)
+        self._journal.read(0.5)
+
+    def _send(self, start: datetime | None, end: datetime | None, *, paced: bool = True) -> None:
+        self._screen.sending()
+        in_history = start is None
+        self._replay.publish(start, end, self._show, speed=None if in_history or not paced else self._realtime)
+
+    def _show(self, progress: ReplayProgress) -> None:
+        self._screen.sent(progress.at, progress.requests + progress.labels, self._behind)
+
+    def _behind(self) -> int:
+        try:
+            return self._lag.measure().total
+        except TransientError:
+            return -1  # shown as such: not known now
+
+    def _outcome(self, decision: DecisionMade | None, before: int | None, champion: int | None) -> str:
+        if decision is None:
+            return f"sent; champion v{champion}"
+        if not decision.accepted or decision.request_id is None:
+            return f"no retraining: {decision.reason}"
+        ended = self._journal.ended(decision.request_id)
+        if ended is None:
+            return "retraining not over"
+        if isinstance(ended[0], TrainingFailed):
+            return f"retraining failed: {ended[0].reason}"
+        moved = f"v{before} → v{champion}" if champion != before else f"v{champion} stays"
+        measured = ended[0].measurements
+        if measured is None:
+            judged = self._journal.promotion_decision(ended[0].request_id)
+            return f"{moved}: {judged[0].reason if judged else 'not judged'}"
+        return f"{moved:<10} {measured.candidate:.3f} against {measured.champion:.3f}, gain at least {measured.gain_lower:+.3f}"
+
+
+def project_windows(project: Project) -> list[Window]:
+    """The windows between the project's cuts, in order."""
+    found = [project.windows.window_of(cut) for cut in project.windows.cuts]
+    windows: Sequence[Window] = [window for window in found if window is not None]
+    return list(windows)

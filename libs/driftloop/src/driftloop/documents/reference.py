@@ -1,0 +1,71 @@
+"""The reference page, from the tables in the code: ``python -m driftloop.documents.reference > docs/reference.md``."""
+
+import sys
+from collections.abc import Iterable
+
+from prometheus_client import Counter, Gauge, Histogram
+
+from driftloop import metrics
+from driftloop.contracts.topics import CONTROL_TOPICS, FOREVER, Topic, stream_topics
+from driftloop.settings import SETTINGS
+
+Metric = Counter | Gauge | Histogram
+
+
+def page() -> str:
+    """Topics, settings and metrics as Markdown."""
+    topics = [_topic(t) for t in (*stream_topics("<stream>"), *CONTROL_TOPICS)]
+    settings = [[f"`{s.name}`", ", ".join(s.services) or "all", s.default or "required", s.meaning] for s in SETTINGS]
+    rows = [_metric(m) for m in vars(metrics).values() if isinstance(m, Counter | Gauge | Histogram)]
+    return "\n".join(
+        [
+            "# Reference",
+            "",
+            "Generated from the code by `python -m driftloop.documents.reference > docs/reference.md`; a test compares the two.",
+            "",
+            "## Topics",
+            "",
+            *_table(["topic", "partitions", "key", "carries", "written by", "read by", "kept", "largest message"], topics),
+            "",
+            "## Settings",
+            "",
+            "Environment variables under one prefix for each service: `DRIFTLOOP_<SERVICE>_<NAME>`.",
+            "A name that ends in `_FILE` is the path of a file that holds the secret.",
+            "",
+            *_table(["name", "services", "default", "meaning"], settings),
+            "",
+            "## Metrics",
+            "",
+            "Under `/metrics` of each service, beside those of the Python client.",
+            "",
+            *_table(["metric", "kind", "labels", "meaning"], rows),
+            "",
+        ]
+    )
+
+
+def _topic(topic: Topic) -> list[str]:
+    kept = "for ever" if topic.retention_ms == FOREVER else f"{topic.retention_ms // 86_400_000} days"
+    parties = [", ".join(topic.written_by), ", ".join(topic.read_by)]
+    return [
+        f"`{topic.name}`",
+        str(topic.partitions),
+        topic.key,
+        topic.carries,
+        *parties,
+        kept,
+        f"{topic.max_message_bytes // 1024 // 1024} MiB",
+    ]
+
+
+def _metric(metric: Metric) -> list[str]:
+    about = next(iter(metric.describe()))
+    return [f"`{about.name}`", type(metric).__name__.lower(), ", ".join(metric._labelnames) or "–", about.documentation]
+
+
+def _table(head: list[str], rows: Iterable[list[str]]) -> list[str]:
+    return [f"| {' | '.join(row)} |" for row in (head, ["---"] * len(head), *rows)]
+
+
+if __name__ == "__main__":
+    sys.stdout.write(page())

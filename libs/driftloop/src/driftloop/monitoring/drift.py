@@ -1,0 +1,97 @@
+"""A closed window against the profiles of the versions that scored it: all partitions' counts in, reports out. Pure."""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+
+import numpy as np
+
+from driftloop.contracts.events import DriftReported, WindowSketched
+from driftloop.contracts.values import FeatureDrift, Window
+from driftloop.project.model import Project
+from driftloop.project.reading import Monitoring
+from driftloop.statistics.distances import ks, psi, shares
+from driftloop.statistics.profile import SCORE, Column, Counts, Profile
+
+ProfileOf = Callable[[int], tuple[str, Profile]]
+
+
+def drift_reports(
+    project: Project, window: Window, revision: int, sketches: Mapping[int, WindowSketched], profile_of: ProfileOf
+) -> list[DriftReported]:
+    """One report per version that scored rows of the window; one without a version if none did."""
+    present: Sequence[int | None] = sorted({part.version for sketch in sketches.values() for part in sketch.sketches})
+    return [_report(project, window, revision, sketches, version, profile_of) for version in present or [None]]
+
+
+def _report(
+    project: Project,
+    window: Window,
+    revision: int,
+    sketches: Mapping[int, WindowSketched],
+    version: int | None,
+    profile_of: ProfileOf,
+) -> DriftReported:
+    features: dict[str, FeatureDrift] = {}
+    digest, rows, thresholds = None, sum(s.rows for s in sketches.values()), constant_thresholds(project.monitoring)
+    if version is not None:
+        digest, profile = profile_of(version)
+        thresholds = thresholds | (profile.thresholds or {})
+        rows, counts = merged(sketches.values(), version)
+        features = {name: compare(column, counts[name], thresholds) for name, column in profile.columns.items()}
+    return DriftReported(
+        model=project.model,
+        stream=project.stream,
+        version=version,
+        profile=digest,
+        window=window,
+        revision=revision,
+        rows=rows,
+        late_rows=sum(s.late_rows for s in sketches.values()),
+        closing_offsets={str(p): s.closing_offset for p, s in sorted(sketches.items())},
+        features={name: drift for name, drift in features.items() if name != SCORE},
+        score=features.get(SCORE),
+        drifted=any(drift.drifted for drift in features.values()),
+        thresholds=thresholds,
+    )
+
+
+def constant_thresholds(monitoring: Monitoring) -> dict[str, float]:
+    return {"psi": monitoring.psi, "ks": monitoring.ks, "missing": monitoring.missing, "unseen": monitoring.unseen}
+
+
+def merged(sketches: Iterable[WindowSketched], version: int) -> tuple[int, dict[str, Counts]]:
+    """Rows of one version and their counts, over all partitions."""
+    rows, total = 0, dict[str, Counts]()
+    for part in (part for sketch in sketches for part in sketch.sketches if part.version == version):
+        rows += part.rows
+        for name, values in part.counts.items():
+            counts = np.array(values, dtype=np.int64)
+            total[name] = total[name] + counts if name in total else counts
+    return rows, total
+
+
+def compare(column: Column, counts: Counts, thresholds: Mapping[str, float]) -> FeatureDrift:
+    """Missing and unseen shares are judged by their rise over the training data's; psi and ks leave missing values out."""
+    reference = column.reference
+    before, now = shares(column, reference), shares(column, counts)
+    distance = psi(reference[1:], counts[1:])
+    gap = ks(reference[1:], counts[1:]) if column.kind == "ordered" else None
+    drifted = (
+        distance > thresholds["psi"]
+        or (gap is not None and gap > thresholds["ks"])
+        or now.missing - before.missing > thresholds["missing"]
+        or now.unseen - before.unseen > thresholds["unseen"]
+    )
+    return FeatureDrift(
+        psi=distance,
+        ks=gap,
+        missing_share=now.missing,
+        unseen_share=now.unseen,
+        out_of_range_share=now.out_of_range,
+        drifted=bool(drifted),
+    )
+
+
+def worst(report: DriftReported) -> tuple[str, float] | None:
+    """The column with the highest psi, the score included."""
+    columns = dict(report.features) | ({} if report.score is None else {SCORE: report.score})
+    return max(((name, drift.psi) for name, drift in columns.items()), key=lambda pair: pair[1], default=None)

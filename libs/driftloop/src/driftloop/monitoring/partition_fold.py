@@ -1,0 +1,192 @@
+"""Folding one partition of ``<stream>.inferences`` into counts per window and model version. Pure: no clock, no client."""
+
+from collections.abc import Callable
+from datetime import datetime
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from driftloop.contracts.events import WindowSketched
+from driftloop.contracts.headers import Headers, RequestRange, request_range, watermark
+from driftloop.contracts.schema import RESERVED
+from driftloop.contracts.values import Window
+from driftloop.errors import GapError, InvalidMessage
+from driftloop.monitoring.counting import CountedPart, split
+from driftloop.monitoring.open_window import OpenWindow
+from driftloop.monitoring.partition_state import PartitionState
+from driftloop.monitoring.window_index import WindowIndex, latest
+from driftloop.project.model import Project
+from driftloop.rows.arrow_stream import decode_table, schema_in
+from driftloop.rows.schemas import ARROW_TYPES, inference_schema
+from driftloop.statistics.histograms import Counter
+
+KEPT_CLOSED_WINDOWS = 3  # late rows of these give a correction; of older ones they are only counted
+MAX_WINDOWS = 400  # kept at once; bounds the state however far into the future a stranger's rows reach
+MAX_EMPTY_WINDOWS = 100  # sent when a watermark jumps; the reader takes a later window for the closing of earlier ones
+
+_FEATURE_TYPES = frozenset(ARROW_TYPES.values())
+
+
+class ProfileNeeded(Exception):
+    """Rows of this version cannot be counted before its profile is loaded; nothing was folded."""
+
+    def __init__(self, version: int) -> None:
+        super().__init__(f"the profile of version {version} is not loaded")
+        self.version = version
+
+
+class PartitionFold:
+    """The state of one partition, message by message. ``counter_of`` may raise ProfileNeeded."""
+
+    def __init__(
+        self,
+        project: Project,
+        partition: int,
+        partitions: int,
+        counter_of: Callable[[int], tuple[str, Counter]],
+        state: PartitionState,
+    ) -> None:
+        self.partition, self._partitions = partition, partitions
+        self._project, self._counter_of = project, counter_of
+        self._schema = inference_schema(project.schema)
+        self._fixed = [field for field in self._schema if field.name in RESERVED]
+        self._plan = WindowIndex(project.windows)
+        self._state = state
+        self._windows: dict[int, OpenWindow] = {}
+        for counts in state.windows:
+            index = self._plan.index(counts.window)
+            if index is not None:  # else the project's windows have changed since
+                self._windows[index] = OpenWindow.restore(counts)
+        self._closed = None if state.closed_up_to is None else self._plan.closed_before(state.closed_up_to)
+        self._ready: list[WindowSketched] = []  # closings, as they were at their closing offset
+        self._corrected: set[int] = set()
+
+    @property
+    def next_offset(self) -> int:
+        return self._state.next_offset
+
+    @property
+    def closed_up_to(self) -> datetime | None:
+        return self._state.closed_up_to
+
+    def take(self, offset: int, value: bytes | None, headers: Headers) -> int:
+        """Fold one message; returns its rows. A message below ``next_offset`` changes nothing.
+
+        Raises GapError when messages or requests were skipped, InvalidMessage when it can never be read (then ``skip``
+        it), ProfileNeeded; after any of them the state is as before.
+        """
+        if offset < self.next_offset:
+            return 0
+        if offset > self.next_offset:
+            raise GapError(f"partition {self.partition}: message {offset} came where {self.next_offset} was due")
+        mark, covered = watermark(headers), request_range(headers)
+        if covered is not None and not 0 <= covered.start <= covered.end:
+            raise InvalidMessage(f"request range [{covered.start}, {covered.end}) is none")
+        expected = self._expected(covered)
+        rows = self._read(value, has_meaning=mark is not None or covered is not None)
+        if rows.num_rows and covered is not None and expected > covered.start:
+            rows = rows.filter(pc.greater_equal(rows.column("request_offset"), expected))
+        parts = list(split(rows, self._plan, self._counter_of))
+        self._add(parts)
+        if covered is not None:
+            self._state.requests[covered.topic_id] = max(expected, covered.end)
+        self._state.next_offset = offset + 1
+        promised = mark is not None
+        if rows.num_rows and mark is None:
+            seen = latest(rows.column("event_time"), rows.column("scored_at"))
+            mark = None if seen is None else seen - self._project.allowed_lateness
+        if mark is not None:
+            self._advance(mark, promised=promised)
+        return int(rows.num_rows)
+
+    def skip(self, offset: int, headers: Headers) -> None:
+        """Pass over an invalid message; the requests that it accounts for, if that can be read, count as done."""
+        if offset < self.next_offset:
+            return
+        self._state.next_offset = offset + 1
+        try:
+            covered = request_range(headers)
+        except InvalidMessage:
+            return
+        if covered is not None and covered.start <= self._expected(covered) < covered.end:
+            self._state.requests[covered.topic_id] = covered.end
+
+    def take_sketches(self) -> list[WindowSketched]:
+        """Closings since the last call, then corrections of closed windows as of now."""
+        ready = self._ready + [self._sketch(index) for index in sorted(self._corrected)]
+        self._ready, self._corrected = [], set()
+        return ready
+
+    def state(self) -> PartitionState:
+        self._state.windows = [self._windows[index].store(self._plan.window(index)) for index in sorted(self._windows)]
+        return self._state
+
+    def _expected(self, covered: RequestRange | None) -> int:
+        if covered is None:
+            return 0
+        expected = self._state.requests.get(covered.topic_id, covered.start)
+        if covered.start > expected:
+            raise GapError(
+                f"partition {self.partition}: requests [{expected}, {covered.start}) of topic {covered.topic_id} are not accounted for"
+            )
+        return expected
+
+    def _read(self, value: bytes | None, *, has_meaning: bool) -> pa.Table:
+        if not value and has_meaning:
+            return self._schema.empty_table()
+        found = schema_in(value)
+        if found.equals(self._schema):
+            return decode_table(value, self._schema)
+        # of a predictor with an earlier or a newer schema: the model that scored the rows knows only features that are there
+        return decode_table(value, pa.schema([*self._fixed, *(f for f in found if f.name not in RESERVED and f.type in _FEATURE_TYPES)]))
+
+    def _add(self, parts: list[CountedPart]) -> None:
+        for index, n_rows, version, counted in parts:
+            late = self._closed is not None and index < self._closed
+            if late and index < (self._closed or 0) - KEPT_CLOSED_WINDOWS:
+                self._state.too_late_rows += n_rows
+            elif index not in self._windows and len(self._windows) >= MAX_WINDOWS:
+                self._state.too_early_rows += n_rows
+            else:
+                self._windows.setdefault(index, OpenWindow()).add(n_rows, late=late, version=version, counted=counted)
+                if late:
+                    self._corrected.add(index)
+
+    def _advance(self, mark: datetime, *, promised: bool) -> None:
+        if self._state.watermark is not None and mark <= self._state.watermark:
+            return
+        self._state.watermark = mark
+        before = self._plan.closed_before(mark)
+        if self._closed is not None and before <= self._closed:
+            return
+        for index in self._closing(before, promised=promised):
+            self._ready.append(self._sketch(index))
+        self._closed = before
+        if before > self._plan.first:
+            self._state.closed_up_to = self._plan.window(before - 1).end
+        for index in [i for i in self._windows if i < before - KEPT_CLOSED_WINDOWS]:
+            if index in self._corrected:
+                self._ready.append(self._sketch(index))
+                self._corrected.discard(index)
+            del self._windows[index]
+
+    def _closing(self, before: int, *, promised: bool) -> list[int]:
+        """Indices to send: the filled windows and the empty ones between. A partition that begins with a promise instead of
+        rows sends the last window that is over by then, so that the others need not wait for it."""
+        filled = [i for i in self._windows if i < before and (self._closed is None or i >= self._closed)]
+        first = self._closed if self._closed is not None else min(filled, default=before - 1 if promised else before)
+        return sorted({*filled, *range(max(first, before - MAX_EMPTY_WINDOWS, self._plan.first), before)})
+
+    def _sketch(self, index: int) -> WindowSketched:
+        window: Window = self._plan.window(index)
+        held = self._windows.get(index, OpenWindow())
+        return WindowSketched(
+            stream=self._project.stream,
+            window=window,
+            partition=self.partition,
+            partitions=self._partitions,
+            closing_offset=self.next_offset,
+            rows=held.rows,
+            late_rows=held.late_rows,
+            sketches=held.sketches(),
+        )

@@ -1,0 +1,148 @@
+"""When to retrain: a pure fold over closed windows. Every window gets exactly one decision, "no" included, with its reason.
+
+A state is rebuilt from earlier decisions alone, since each carries its evidence: ``restore`` and ``decide`` advance it alike.
+"""
+
+import hashlib
+from collections.abc import Iterable
+from datetime import timedelta
+
+import msgspec
+
+from driftloop.contracts.events import DecisionMade, RetrainReason
+from driftloop.contracts.values import Interval, Part, Time, Window
+from driftloop.contracts.windows import parse_duration
+from driftloop.project.rules import Policy
+
+MEASURED_KEPT = 5  # windows of the same version whose mean a drop of the metric is judged against
+
+
+class Evidence(Part, frozen=True, kw_only=True):
+    """What is known about one closed window. ``version``: of the newest model that scored rows of it; null: none did."""
+
+    window: Window
+    version: int | None
+    rows: int
+    labelled: int
+    drifted: bool
+    metric: str
+    measured: Interval | None = None
+    statistic: str | None = None  # the column that moved most, as psi:<column>
+    value: float | None = None  # of that statistic
+    threshold: float | None = None
+    closing_offsets: dict[str, int] = msgspec.field(default_factory=dict)
+    inferences_version: int | None = None
+    labels_version: int | None = None
+    runs_in_flight: tuple[str, ...] = ()  # request ids
+
+
+class PolicyState(Part, frozen=True, kw_only=True):
+    """What earlier windows left behind. All times are event time: the ends of windows."""
+
+    decided_up_to: Time | None = None
+    drifted: tuple[bool, ...] = ()  # of the last drift_n windows, oldest first
+    new_labels: int = 0  # labelled rows in windows since the last attempt
+    attempts: tuple[Time, ...] = ()  # within the budget period
+    measured: tuple[tuple[int, float], ...] = ()  # (version, metric), oldest first
+
+
+class Decision(Part, frozen=True, kw_only=True):
+    """Yes or no, why, and by which rule (sha256 of the policy's settings)."""
+
+    accepted: bool
+    reason: str
+    trigger: RetrainReason | None
+    rule: str
+    evidence: Evidence
+
+
+def decide(policy: Policy, state: PolicyState, evidence: Evidence) -> tuple[PolicyState, Decision]:
+    """The decision on the next closed window, and the state after it."""
+    accepted, trigger, reason = _decide(policy, state, evidence)
+    decision = Decision(accepted=accepted, reason=reason, trigger=trigger, rule=rule_digest(policy), evidence=evidence)
+    return advance(policy, state, evidence, accepted=accepted), decision
+
+
+def advance(policy: Policy, state: PolicyState, evidence: Evidence, *, accepted: bool) -> PolicyState:
+    """The state after a window was decided, however it was."""
+    end = evidence.window.end
+    attempts = tuple(t for t in state.attempts if end - t < parse_duration(policy.budget_period))
+    measured = state.measured
+    if evidence.version is not None and evidence.measured is not None:
+        measured = (*measured, (evidence.version, evidence.measured.value))[-MEASURED_KEPT:]
+    return PolicyState(
+        decided_up_to=end,
+        drifted=(*state.drifted, evidence.drifted)[-policy.drift_n :],
+        new_labels=0 if accepted else state.new_labels + evidence.labelled,
+        attempts=(*attempts, end) if accepted else attempts,
+        measured=measured,
+    )
+
+
+def restore(policy: Policy, decisions: Iterable[DecisionMade]) -> PolicyState:
+    """The state after retrain decisions read back in window order."""
+    state = PolicyState()
+    for decision in decisions:
+        evidence = msgspec.convert(decision.evidence, Evidence)
+        state = advance(policy, state, evidence, accepted=decision.accepted)
+    return state
+
+
+def rule_digest(policy: Policy) -> str:
+    return hashlib.sha256(msgspec.json.encode(policy, order="deterministic")).hexdigest()
+
+
+def _decide(policy: Policy, state: PolicyState, evidence: Evidence) -> tuple[bool, RetrainReason | None, str]:
+    if evidence.version is None:
+        return False, None, "no model scored this window, so there is no champion to improve on"
+    trigger, why = _trigger(policy, state, evidence)
+    if trigger is None:
+        return False, None, why
+    if held := _hold(policy, state, evidence):
+        return False, trigger, f"{held} ({why})"
+    return True, trigger, why
+
+
+def _trigger(policy: Policy, state: PolicyState, evidence: Evidence) -> tuple[RetrainReason | None, str]:
+    """The most telling trigger that fired, with a sentence; the sentence alone says why none did."""
+    calm = []
+    if "performance" in policy.triggers:
+        fell, why = _performance_fell(state, evidence)
+        if fell:
+            return "performance", why
+        calm.append(why)
+    if "drift" in policy.triggers:
+        recent = (*state.drifted, evidence.drifted)[-policy.drift_n :]
+        why = f"{sum(recent)} of the last {len(recent)} windows drifted, {policy.drift_k} of {policy.drift_n} are needed"
+        if sum(recent) >= policy.drift_k:
+            return "drift", f"{sum(recent)} of the last {len(recent)} windows drifted"
+        calm.append(why)
+    if "window" in policy.triggers:
+        return "window", "the window closed"
+    return None, "; ".join(calm) or "the policy has no triggers"
+
+
+def _performance_fell(state: PolicyState, evidence: Evidence) -> tuple[bool, str]:
+    before = [value for version, value in state.measured if version == evidence.version]
+    if evidence.measured is None or not before:
+        return False, f"{evidence.metric} has nothing to be compared with yet"
+    mean, upper = sum(before) / len(before), evidence.measured.upper
+    if upper < mean:
+        return True, f"{evidence.metric} is at most {upper:.4f}, its mean over the {len(before)} windows before was {mean:.4f}"
+    return False, f"{evidence.metric} may still be at its earlier mean {mean:.4f} (upper bound {upper:.4f})"
+
+
+def _hold(policy: Policy, state: PolicyState, evidence: Evidence) -> str | None:
+    """Why an attempt must wait although a trigger fired; None: nothing holds it back."""
+    end, labels = evidence.window.end, state.new_labels + evidence.labelled
+    if evidence.runs_in_flight:
+        return f"run {evidence.runs_in_flight[0]} is in flight"
+    if labels < policy.min_new_labels:
+        return f"{labels} new labels since the last attempt, {policy.min_new_labels} are needed"
+    cooldown = parse_duration(policy.cooldown)
+    if state.attempts and cooldown > timedelta(0) and end - state.attempts[-1] < cooldown:
+        return f"cooling down for {policy.cooldown} after the attempt at {state.attempts[-1].isoformat()}"
+    spent = [t for t in state.attempts if end - t < parse_duration(policy.budget_period)]
+    if len(spent) >= policy.budget:
+        return f"the budget of {policy.budget} runs in {policy.budget_period} is spent"
+    return None

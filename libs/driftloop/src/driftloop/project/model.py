@@ -1,0 +1,82 @@
+"""What a checked project is."""
+
+import hashlib
+import io
+import zipfile
+from datetime import timedelta
+from typing import Annotated, Literal
+
+import msgspec
+
+from driftloop.contracts.names import Name
+from driftloop.contracts.schema import StreamSchema
+from driftloop.contracts.values import Part, PromotionRules
+from driftloop.contracts.windows import WindowPlan
+from driftloop.project.rules import Monitoring, Policy
+
+CONFIG_FILE = "driftloop.toml"
+PIPELINE_FILE = "pipeline.py"
+Metric = Literal["roc_auc", "accuracy", "r2"]
+METRICS: dict[str, tuple[Metric, ...]] = {"binary": ("roc_auc", "accuracy"), "multiclass": ("accuracy",), "regression": ("r2",)}
+
+
+class Training(Part, frozen=True, kw_only=True):
+    """Which recipes compete, and what makes a run repeatable."""
+
+    candidates: tuple[str, ...] = ("all", "last:5", "last:2")
+    margin: float = 0.01  # of the metric, by which another recipe must beat `all`
+    seed: int = 0
+    threads: Annotated[int, msgspec.Meta(ge=1)] = 2
+    timeout: str = "1h"
+    trusted_types: tuple[str, ...] = ()  # custom classes that skops may load
+
+
+class Promotion(PromotionRules, frozen=True, kw_only=True):
+    """The registry's rules plus the confidence the trainer measures with."""
+
+    confidence: float = 0.8
+
+
+class Serving(Part, frozen=True, kw_only=True):
+    """What a predictor does with a champion that was fitted in another environment than its own (``training.parity``)."""
+
+    environment: Literal["warn", "refuse"] = "warn"
+
+
+class Project(Part, frozen=True, kw_only=True):
+    """A checked project. ``files`` are what its archive holds, by relative name."""
+
+    name: Name
+    model: Name
+    schema: StreamSchema
+    metric: Metric
+    split_key: str
+    split_salt: str
+    allowed_lateness: timedelta
+    windows: WindowPlan
+    monitoring: Monitoring
+    policy: Policy
+    training: Training
+    promotion: Promotion
+    serving: Serving = Serving()
+    files: dict[str, bytes]
+
+    @property
+    def stream(self) -> str:
+        return self.schema.stream
+
+    def archive(self) -> bytes:
+        """A zip whose bytes depend on the files' names and contents only."""
+        out = io.BytesIO()
+        with zipfile.ZipFile(out, "w", zipfile.ZIP_STORED) as archive:
+            for name in sorted(self.files):
+                archive.writestr(zipfile.ZipInfo(name, (1980, 1, 1, 0, 0, 0)), self.files[name])
+        return out.getvalue()
+
+    def digest(self) -> str:
+        """sha256 of the archive, hex."""
+        return hashlib.sha256(self.archive()).hexdigest()
+
+
+def archive_key(project: str, digest: str) -> str:
+    return f"projects/{project}/{digest}.zip"

@@ -1,0 +1,236 @@
+"""A project: the folder a user owns, ``driftloop.toml`` and ``pipeline.py``, read, checked and archived by digest."""
+
+import io
+import itertools
+import tomllib
+import zipfile
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import msgspec
+
+from driftloop.contracts.evolution import clashes
+from driftloop.contracts.names import NAME_PATTERN, Name, is_name
+from driftloop.contracts.schema import RESERVED, Feature, FeatureType, StreamSchema, Target
+from driftloop.contracts.values import Window
+from driftloop.contracts.windows import WindowPlan, parse_duration
+from driftloop.errors import UserError
+from driftloop.project.model import (
+    CONFIG_FILE,
+    METRICS,
+    PIPELINE_FILE,
+    Metric,
+    Project,
+    Promotion,
+    Serving,
+    Training,
+    archive_key,
+)
+from driftloop.project.rules import Monitoring, Policy
+from driftloop.project.toml_lines import line_of
+
+
+# The file as written: tables of driftloop.toml.
+class _ProjectTable(msgspec.Struct, forbid_unknown_fields=True):
+    name: Name
+    model: Name
+
+
+class _StreamTable(msgspec.Struct, forbid_unknown_fields=True):
+    name: Name
+    split_key: str = "entity"
+    split_salt: str = "driftloop"
+    allowed_lateness: str = "0s"
+    version: Annotated[int, msgspec.Meta(ge=1)] = 1
+
+
+class _FeatureTable(msgspec.Struct, forbid_unknown_fields=True):
+    type: FeatureType
+    required: bool = True
+
+
+class _TargetTable(msgspec.Struct, forbid_unknown_fields=True):
+    name: str
+    type: Literal["number", "boolean", "category"]
+    metric: Metric
+
+
+class _WindowsTable(msgspec.Struct, forbid_unknown_fields=True):
+    every: str | None = None
+    cuts: list[datetime] | None = None
+
+
+class _File(msgspec.Struct, forbid_unknown_fields=True):
+    project: _ProjectTable
+    stream: _StreamTable
+    features: dict[str, FeatureType | _FeatureTable]
+    target: _TargetTable
+    windows: _WindowsTable
+    monitoring: Monitoring = Monitoring()
+    policy: Policy = Policy()
+    training: Training = Training()
+    promotion: Promotion = Promotion()
+    serving: Serving = Serving()
+
+
+def read_project(folder: Path) -> Project:
+    """Read and check a project folder. Raises UserError with file, line and remedy."""
+    files: dict[str, bytes] = {}
+    for name in (CONFIG_FILE, PIPELINE_FILE):
+        try:
+            files[name] = (folder / name).read_bytes()
+        except OSError as exc:
+            raise UserError(f"{folder / name}: {exc.strerror or exc}; a project folder holds {CONFIG_FILE} and {PIPELINE_FILE}") from exc
+    for path in sorted(folder.glob("*.py")):
+        files[path.name] = path.read_bytes()
+    return parse_project(files, where=str(folder))
+
+
+def open_archive(data: bytes) -> Project:
+    """The project in an archive made by ``Project.archive``."""
+    with zipfile.ZipFile(io.BytesIO(data)) as archive:
+        files = {name: archive.read(name) for name in archive.namelist()}
+    return parse_project(files, where="archive")
+
+
+def parse_project(files: dict[str, bytes], where: str) -> Project:
+    """Raises UserError with file, line and remedy."""
+    source = f"{where}/{CONFIG_FILE}"
+    try:
+        text = files[CONFIG_FILE].decode("utf-8")
+        table = tomllib.loads(text)
+    except (UnicodeDecodeError, tomllib.TOMLDecodeError) as exc:
+        raise UserError(f"{source}: {exc}") from exc
+    try:
+        compile(files[PIPELINE_FILE], PIPELINE_FILE, "exec", dont_inherit=True)
+    except (SyntaxError, ValueError) as exc:
+        line = getattr(exc, "lineno", None) or 1
+        raise UserError(f"{where}/{PIPELINE_FILE}:{line}: {exc}") from exc
+    try:
+        return _check(_convert(table), files)
+    except _Problem as problem:
+        raise UserError(f"{source}:{line_of(text, problem.key)}: {problem.message}") from problem
+
+
+class _Problem(Exception):
+    def __init__(self, key: str, message: str) -> None:
+        super().__init__(message)
+        self.key, self.message = key, message
+
+
+def _convert(table: dict[str, Any]) -> _File:
+    known_sections = {"monitoring": Monitoring, "policy": Policy, "training": Training, "promotion": Promotion, "serving": Serving}
+    for section, known in known_sections.items():
+        for key in table.get(section, {}):
+            if key not in known.__struct_fields__:
+                raise _Problem(f"{section}.{key}", f"unknown setting {key!r}; [{section}] knows {', '.join(known.__struct_fields__)}")
+    try:
+        return msgspec.convert(table, type=_File)
+    except msgspec.ValidationError as exc:
+        message, _, path = str(exc).partition(" - at ")
+        key = path.strip("`").removeprefix("$").lstrip(".")
+        if "[...]" in key:  # msgspec does not name the entry of a dict: find the first that does not fit
+            key = _bad_feature(table) or "features"
+        raise _Problem(key, f"{key}: {message}" if key else message) from exc
+
+
+def _bad_feature(table: dict[str, Any]) -> str | None:
+    for name, value in table.get("features", {}).items():
+        try:
+            msgspec.convert(value, type=FeatureType | _FeatureTable)
+        except msgspec.ValidationError:
+            return f"features.{name}"
+    return None
+
+
+def _check(file: _File, files: dict[str, bytes]) -> Project:
+    if not file.features:
+        raise _Problem("features", "a model needs at least one feature")
+    features = []
+    for name, value in file.features.items():
+        if name in RESERVED or name.startswith("$") or not name.isidentifier():
+            raise _Problem(
+                f"features.{name}", f"{name!r} cannot be a feature's name: use letters, digits and _, and none of {sorted(RESERVED)}"
+            )
+        if clashes(name):
+            raise _Problem(f"features.{name}", f"{name!r} is how the lake calls a feature that changed its type: use another name")
+        features.append(
+            Feature(name=name, type=value) if isinstance(value, str) else Feature(name=name, type=value.type, required=value.required)
+        )
+    if file.target.name in file.features:
+        raise _Problem(f"features.{file.target.name}", "the target is also a feature: the model would see the answer")
+    schema = StreamSchema(
+        stream=file.stream.name,
+        features=tuple(features),
+        target=Target(name=file.target.name, type=file.target.type),
+        version=file.stream.version,
+    )
+    if not is_name(f"{file.stream.name}"):
+        raise _Problem("stream.name", f"a name matches {NAME_PATTERN}")
+    allowed = METRICS[schema.target.task]
+    if file.target.metric not in allowed:
+        raise _Problem("target.metric", f"{file.target.metric} does not measure a {file.target.type} target; use {' or '.join(allowed)}")
+    if file.stream.split_key not in {"entity", "event_id", *file.features}:
+        raise _Problem("stream.split_key", f"{file.stream.split_key!r} is neither entity, event_id nor a feature")
+    for key in ("policy.cooldown", "policy.budget_period", "training.timeout", "stream.allowed_lateness"):
+        section, _, field = key.partition(".")
+        _duration(key, getattr(getattr(file, section), field))
+    for recipe in file.training.candidates:
+        head, _, n = recipe.partition(":")
+        if recipe != "all" and not (head == "last" and n.isdigit() and int(n) > 0):
+            raise _Problem("training.candidates", f"{recipe!r} is no recipe: use all or last:N")
+    if not 0.5 <= file.promotion.confidence < 1:
+        raise _Problem("promotion.confidence", "must be at least 0.5 and below 1")
+    return Project(
+        name=file.project.name,
+        model=file.project.model,
+        schema=schema,
+        metric=file.target.metric,
+        split_key=file.stream.split_key,
+        split_salt=file.stream.split_salt,
+        allowed_lateness=_duration("stream.allowed_lateness", file.stream.allowed_lateness),
+        windows=_windows(file.windows),
+        monitoring=file.monitoring,
+        policy=file.policy,
+        training=file.training,
+        promotion=file.promotion,
+        serving=file.serving,
+        files=files,
+    )
+
+
+def _duration(key: str, text: str) -> timedelta:
+    try:
+        return parse_duration(text)
+    except ValueError as exc:
+        raise _Problem(key, f"{key}: {exc}") from exc
+
+
+def _windows(table: _WindowsTable) -> WindowPlan:
+    if (table.every is None) == (table.cuts is None):
+        raise _Problem("windows", 'give either every = "7d" or cuts = [times]')
+    if table.every is not None:
+        every = _duration("windows.every", table.every)
+        if every <= timedelta(0):
+            raise _Problem("windows.every", "must be longer than nothing")
+        return WindowPlan(every=every)
+    cuts = table.cuts or []
+    if len(cuts) < 2 or any(c.tzinfo is None for c in cuts) or any(a >= b for a, b in itertools.pairwise(cuts)):
+        raise _Problem("windows.cuts", "needs at least two times with an offset, each later than the one before")
+    return WindowPlan(cuts=tuple(cuts))
+
+
+__all__ = [
+    "Monitoring",
+    "Policy",
+    "Project",
+    "Promotion",
+    "Serving",
+    "Training",
+    "Window",
+    "archive_key",
+    "open_archive",
+    "parse_project",
+    "read_project",
+]

@@ -1,0 +1,29 @@
+"""What a project declares about watching and retraining."""
+
+from typing import Annotated, Literal
+
+import msgspec
+
+from driftloop.contracts.values import Part
+
+
+class Monitoring(Part, frozen=True, kw_only=True):
+    """Constant thresholds on effect sizes, until they are calibrated per model; ``bins`` per numeric feature."""
+
+    bins: Annotated[int, msgspec.Meta(ge=2, le=64)] = 64
+    psi: float = 0.25
+    ks: float = 0.2
+    missing: float = 0.1  # rise of the missing share over the profile's
+    unseen: float = 0.05
+
+
+class Policy(Part, frozen=True, kw_only=True):
+    """When to retrain. Cooldown and period are event time."""
+
+    triggers: tuple[Literal["window", "drift", "performance"], ...] = ("window",)
+    min_new_labels: Annotated[int, msgspec.Meta(ge=1)] = 200
+    drift_k: int = 2  # k of the last n closed windows drifted
+    drift_n: int = 3
+    cooldown: str = "0s"
+    budget: Annotated[int, msgspec.Meta(ge=1)] = 50  # runs per budget_period
+    budget_period: str = "365d"

@@ -1,0 +1,168 @@
+"""The registry as a fold over ``registry-log``: every reader folds the same commands to the same state.
+
+The log holds wishes; only what the fold accepts is a fact. No clock, no client: a state is replaced, never changed.
+"""
+
+from typing import Protocol
+
+import msgspec
+
+from driftloop.contracts.commands import (
+    ApproveVersion,
+    Command,
+    DeleteVersion,
+    MoveAlias,
+    PromoteVersion,
+    RegisterProject,
+    RegisterVersion,
+    RejectVersion,
+)
+from driftloop.contracts.evolution import refusal
+from driftloop.contracts.names import is_digest, is_name
+from driftloop.contracts.values import PromotionRules
+from driftloop.registry.outcomes import MAX_ID_LENGTH, Change, refused
+from driftloop.registry.promotion import approve, move_alias, promote, reject
+from driftloop.registry.state import (
+    CHALLENGER,
+    CHAMPION,
+    Alias,
+    LogEntry,
+    ModelState,
+    ModelVersion,
+    Outcome,
+    ProjectRef,
+    RegistryState,
+)
+from driftloop.registry.versions import delete_version, register_version
+
+_OnModel = RegisterVersion | PromoteVersion | MoveAlias | ApproveVersion | RejectVersion | DeleteVersion
+
+
+class RegistryReader(Protocol):
+    """The registry as this process knows it."""
+
+    def state(self) -> RegistryState:
+        """The newest state folded here; it may lag behind the log. Cheap, from any thread."""
+
+    def wait_for(self, offset: int, timeout_seconds: float) -> RegistryState:
+        """The state once the record at ``offset`` is folded. Raises TransientError when that takes too long."""
+
+
+def fold(state: RegistryState, command: Command, offset: int) -> tuple[RegistryState, Outcome]:
+    """The state after the record at ``offset``, and the outcome of its command.
+
+    A command id that was folded before gets its first outcome and changes nothing else. A record below
+    ``state.next_offset`` was folded before: the state stays as it is. Records that hold no readable command are passed over
+    with ``RegistryState.skip``.
+    """
+    known = state.entries.get(command.command_id)
+    if known is not None:
+        return state.skip(offset), known.outcome
+    if offset < state.next_offset:
+        raise ValueError(f"offset {offset} was folded before, but not as command {command.command_id!r}")
+    change = _decide(state, command)
+    name = str(getattr(command, "model", ""))
+    entry = LogEntry(
+        offset=offset,
+        command_id=command.command_id,
+        type=command.TYPE,
+        model=name,
+        at=command.at,
+        actor=command.actor,
+        reason=command.reason,
+        outcome=change.outcome,
+        alias=change.alias,
+        moved=change.moved,
+    )
+    models = state.models
+    model = change.model or models.get(name)
+    if model is not None:
+        model = msgspec.structs.replace(model, history=model.history.added(entry.command_id, entry))
+        models = {**models, name: model}
+    return RegistryState(models=models, next_offset=offset + 1, entries=state.entries.added(entry.command_id, entry)), change.outcome
+
+
+def _decide(state: RegistryState, command: Command) -> Change:
+    if not 0 < len(command.command_id) <= MAX_ID_LENGTH:
+        return refused(f"a command id has 1 to {MAX_ID_LENGTH} characters")
+    match command:
+        case RegisterProject():
+            return _register_project(state, command)
+        case RegisterVersion() | PromoteVersion() | MoveAlias() | ApproveVersion() | RejectVersion() | DeleteVersion():
+            model = state.models.get(command.model)
+            if model is None or model.project is None:
+                return refused(f"no project is registered for model {command.model!r}")
+            return _on_model(model, model.project.promotion, command)
+    return refused(f"unknown command {command.TYPE}")
+
+
+def _on_model(model: ModelState, rules: PromotionRules, command: _OnModel) -> Change:
+    match command:
+        case RegisterVersion():
+            return register_version(model, command)
+        case PromoteVersion():
+            return promote(model, rules, command)
+        case MoveAlias():
+            return move_alias(model, command)
+        case ApproveVersion():
+            return approve(model, command)
+        case RejectVersion():
+            return reject(model, command)
+        case DeleteVersion():
+            return delete_version(model, command)
+
+
+def _register_project(state: RegistryState, command: RegisterProject) -> Change:
+    model = state.models.get(command.model)
+    names = {"project": command.project, "stream": command.stream, "model": command.model}
+    for field, value in names.items():
+        if not is_name(value):
+            return refused(f"{field}: {value[:80]!r} is not a name")
+    if not (is_digest(command.archive) and is_digest(command.schema_fingerprint)):
+        return refused("archive and schema_fingerprint must be sha256 digests")
+    ref = ProjectRef(
+        project=command.project,
+        stream=command.stream,
+        model=command.model,
+        archive=command.archive,
+        schema_fingerprint=command.schema_fingerprint,
+        promotion=command.promotion,
+        stream_schema=command.stream_schema,
+    )
+    present = model.project if model is not None else None
+    if present == ref:
+        return Change(Outcome(accepted=True, reason="this archive is registered already"))
+    if present is not None and present.stream_schema is not None and ref.stream_schema is not None:
+        broken = refusal(present.stream_schema, ref.stream_schema)
+        if broken is not None:
+            return refused(broken)
+    taken = _other_owner(state, present, ref)
+    if taken is not None:
+        return refused(taken)
+    before = model or ModelState(model=command.model)
+    return Change(Outcome(accepted=True, reason="registered"), msgspec.structs.replace(before, project=ref))
+
+
+def _other_owner(state: RegistryState, present: ProjectRef | None, ref: ProjectRef) -> str | None:
+    """A stream's predictions are of one model, and a model's versions are all made of one stream's data."""
+    if present is not None and present.stream != ref.stream:
+        return f"the versions of model {ref.model!r} are made of stream {present.stream!r}; a model of another stream needs another name"
+    for other in state.models.values():
+        if other.model != ref.model and other.project is not None and other.project.stream == ref.stream:
+            return f"stream {ref.stream!r} has the model {other.model!r} already; give {ref.model!r} a stream of its own"
+    return None
+
+
+__all__ = [
+    "CHALLENGER",
+    "CHAMPION",
+    "Alias",
+    "LogEntry",
+    "ModelState",
+    "ModelVersion",
+    "Outcome",
+    "ProjectRef",
+    "RegistryReader",
+    "RegistryState",
+    "fold",
+]

@@ -1,0 +1,113 @@
+"""The values that the registry's state is made of. Immutable, and each one JSON as it stands: the view on disk keeps them so."""
+
+import hashlib
+from collections.abc import Iterable
+from typing import Literal
+
+import msgspec
+
+from driftloop.contracts.names import Digest, Name
+from driftloop.contracts.schema import StreamSchema
+from driftloop.contracts.values import ModelName, Part, PromotionRules, StreamName, Time, TrainingPins
+
+CHAMPION = "champion"
+CHALLENGER = "challenger"
+
+VersionState = Literal["waiting", "rejected", "deleted"]
+
+
+class Outcome(Part, frozen=True, kw_only=True):
+    """What the fold answered to a command. ``epoch``: of the alias in question after the command, moved or not.
+
+    ``waiting``: neither accepted nor refused yet, because the project asks for a person.
+    """
+
+    accepted: bool
+    reason: str
+    version: int | None = None
+    epoch: int | None = None
+    waiting: bool = False
+
+
+class ModelVersion(Part, frozen=True, kw_only=True):
+    """One trained model: the manifest that names its bytes, and the pins that it can be rebuilt from."""
+
+    model: ModelName
+    version: int
+    request_id: str
+    manifest: Digest
+    pins: TrainingPins
+    registered_at: Time
+
+
+class Alias(Part, frozen=True, kw_only=True):
+    """A name for a version. ``epoch`` counts its moves from 1; ``since`` never goes back from one epoch to the next."""
+
+    name: Name
+    version: int
+    epoch: int
+    since: Time
+
+
+class ApprovalStatus(Part, frozen=True, kw_only=True):
+    """What people are asked, or have said, about a version. Most versions have none, and a champion's ends when it becomes that.
+
+    ``since``, ``by`` and ``reason`` are of the command that made it; the champion's are of a waiting version's measurements.
+    """
+
+    model: ModelName
+    version: int
+    state: VersionState
+    since: Time
+    by: str
+    reason: str
+    champion_version: int | None = None
+    champion_epoch: int | None = None
+
+
+class ProjectRef(Part, frozen=True, kw_only=True):
+    """The current archive of a model's project."""
+
+    project: Name
+    stream: StreamName
+    model: ModelName
+    archive: Digest
+    schema_fingerprint: Digest
+    promotion: PromotionRules
+    stream_schema: StreamSchema | None = None  # null for projects that earlier programs registered
+
+
+class LogEntry(Part, frozen=True, kw_only=True):
+    """A command with its outcome, as history shows it. ``alias`` and ``moved`` are null for commands that move none."""
+
+    offset: int
+    command_id: str
+    type: str
+    model: str
+    at: Time
+    actor: str
+    reason: str
+    outcome: Outcome
+    alias: str | None = None
+    moved: Alias | None = None
+
+
+def content_digest(
+    *,
+    projects: Iterable[ProjectRef],
+    versions: Iterable[ModelVersion],
+    aliases: Iterable[tuple[str, Alias]],
+    standings: Iterable[ApprovalStatus],
+    entries: Iterable[LogEntry],
+    next_offset: int,
+) -> str:
+    """The digest of a state in parts, in any order: ``RegistryState.digest`` and the view on disk give the same."""
+    content = {
+        "projects": {project.model: project for project in projects},
+        "versions": {f"{version.model}/{version.version}": version for version in versions},
+        "aliases": {f"{model}/{alias.name}": alias for model, alias in aliases},
+        "standings": {f"{standing.model}/{standing.version}": standing for standing in standings},
+        "entries": {str(entry.offset): entry for entry in entries},
+        "next_offset": next_offset,
+    }
+    return hashlib.sha256(msgspec.json.encode(content, order="deterministic")).hexdigest()

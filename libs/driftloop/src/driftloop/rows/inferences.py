@@ -1,0 +1,76 @@
+"""Messages on ``<stream>.inferences``, read with suspicion: others may write there too."""
+
+from typing import NamedTuple
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from driftloop.contracts.headers import RequestRange, request_range, watermark
+from driftloop.contracts.schema import RESERVED, StreamSchema
+from driftloop.errors import InvalidMessage
+from driftloop.ports import Record
+from driftloop.rows.arrow_stream import MAX_ROWS, decode_table, schema_in
+from driftloop.rows.feature_columns import FeatureColumns
+from driftloop.rows.limits import check_times
+from driftloop.rows.schemas import inference_schema
+
+
+class InferenceMessage(NamedTuple):
+    """``rows`` is None when the message brings a watermark or a range alone."""
+
+    rows: pa.Table | None
+    claimed: RequestRange | None
+
+
+class InferenceDecoder:
+    """Decodes the messages of one stream into rows of its table, whose columns are ``stored`` (default: the schema's).
+
+    Writers may be of any schema that the table has columns for. Features that one did not know are null.
+    """
+
+    def __init__(self, schema: StreamSchema, stored: pa.Schema | None = None) -> None:
+        own = inference_schema(schema)
+        fixed = pa.schema([field for field in own if field.name in RESERVED])
+        self._columns = FeatureColumns(fixed, own if stored is None else stored)
+
+    def decode(self, record: Record) -> InferenceMessage:
+        """Raises InvalidMessage; UnknownFeatures when nothing else is known to be wrong."""
+        claimed = claimed_range(record)
+        mark = watermark(record.headers)
+        if not record.value and (claimed is not None or mark is not None):
+            return InferenceMessage(None, claimed)
+        found = schema_in(record.value)
+        rows = self._columns.arranged(decode_table(record.value, self._columns.expected(found)), found)
+        for name in ("event_time", "scored_at"):
+            check_times(rows.column(name), name)
+        _check_offsets(rows.column("request_offset"), claimed)
+        return InferenceMessage(rows, claimed)
+
+
+def claimed_range(record: Record) -> RequestRange | None:
+    """The range in the header; None for rows that came by HTTP. Raises InvalidMessage."""
+    claimed = request_range(record.headers)
+    if claimed is None:
+        return None
+    if claimed.partition != record.partition:
+        raise InvalidMessage(f"accounts for requests of partition {claimed.partition} in partition {record.partition}")
+    if not 0 <= claimed.start <= claimed.end:
+        raise InvalidMessage(f"[{claimed.start}, {claimed.end}) is no range of request offsets")
+    if claimed.end - claimed.start > MAX_ROWS:
+        raise InvalidMessage(f"claims {claimed.end - claimed.start} requests at once; at most {MAX_ROWS}")
+    if any(not claimed.start <= offset < claimed.end for offset in claimed.quarantined):
+        raise InvalidMessage("names quarantined requests outside of its range")
+    return claimed
+
+
+def _check_offsets(offsets: pa.ChunkedArray, claimed: RequestRange | None) -> None:
+    if claimed is None:
+        if offsets.null_count < len(offsets):
+            raise InvalidMessage("rows name request offsets, but the message has no request range")
+        return
+    if offsets.null_count:
+        raise InvalidMessage("a row of a request range names no request offset")
+    if len(offsets):
+        span = pc.min_max(offsets).as_py()
+        if span["min"] < claimed.start or span["max"] >= claimed.end:
+            raise InvalidMessage(f"rows name request offsets outside of [{claimed.start}, {claimed.end})")

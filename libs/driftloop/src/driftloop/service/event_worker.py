@@ -1,0 +1,137 @@
+"""The loop of the services that read control events: poll, decode, handle, commit."""
+
+import random
+import threading
+from collections.abc import Callable, Mapping, Sequence
+
+from driftloop import metrics
+from driftloop.contracts.codec import Envelope, decode_event
+from driftloop.contracts.events import Event
+from driftloop.errors import ConfigurationError, InvalidMessage, TransientError
+from driftloop.ports import MessageConsumer, Record, TopicPartition
+from driftloop.service.process import Stop
+from driftloop.telemetry import get_logger
+
+Handler = Callable[[Event, Envelope], None]
+MAX_INVALID_IN_A_ROW = 10  # on a control topic: a bad deploy must not drain it
+
+log = get_logger(__name__)
+
+
+class EventWorker:
+    """Hands events to handlers, one at a time per worker, and commits each offset after its handler returned.
+
+    A handler may take longer than the poll interval: it runs in a thread while this loop keeps polling with all
+    partitions paused. Events whose type has no handler are passed over. The fates of an error: InvalidMessage →
+    ``reject`` and go on; TransientError → wait and repeat; anything else → stop, offset untouched.
+    """
+
+    def __init__(
+        self,
+        consumer: MessageConsumer,
+        handlers: Mapping[type[Event], Handler],
+        *,
+        stop: Stop,
+        reject: Callable[[Record, str], None],
+        max_backoff_seconds: float = 10.0,
+    ) -> None:
+        self._consumer, self._handlers, self._stop, self._reject = consumer, handlers, stop, reject
+        self._max_backoff = max_backoff_seconds
+        self._invalid = 0
+
+    def run(self) -> None:
+        """Until a stop is requested. A handler in progress when it is keeps its ten seconds."""
+        while not self._stop.requested():
+            try:
+                polled = self._consumer.poll(0.2, max_records=20)
+            except TransientError as exc:
+                log.warning("poll-failed", reason=str(exc))
+                metrics.RETRIES.labels("poll").inc()
+                self._stop.wait(1.0)
+                continue
+            for tp, records in polled.items():
+                self._take(tp, records)
+        self._consumer.close()
+
+    def _take(self, tp: TopicPartition, records: Sequence[Record]) -> None:
+        for record in records:
+            if self._stop.requested() or tp not in self._consumer.assignment():
+                return  # its next owner goes on from the committed offset
+            metrics.MESSAGES.labels(record.topic).inc()
+            if not self._handle_until_done(record):
+                return
+            self._consumer.commit({tp: record.offset + 1})
+
+    def _handle_until_done(self, record: Record) -> bool:
+        """False when the stop came first."""
+        attempt = 0
+        while not self._stop.requested():
+            try:
+                self._in_thread(record)
+                return True
+            except TransientError as exc:
+                attempt += 1
+                delay = min(self._max_backoff, 0.2 * 2**attempt) * random.uniform(0.5, 1.0)
+                log.warning("handling-postponed", reason=str(exc), topic=record.topic, offset=record.offset, attempt=attempt)
+                metrics.RETRIES.labels("handle").inc()
+                self._idle(delay)
+        return False
+
+    def _in_thread(self, record: Record) -> None:
+        outcome: list[BaseException] = []
+        done = threading.Event()
+
+        def work() -> None:
+            try:
+                self._dispatch(record)
+            except BaseException as exc:  # noqa: BLE001 - handed to the loop's thread, which raises it
+                outcome.append(exc)
+            finally:
+                done.set()
+
+        threading.Thread(target=work, name="handler", daemon=True).start()
+        if not done.wait(0.5):
+            self._poll_while_paused(done)
+        if outcome:
+            raise outcome[0]
+
+    def _poll_while_paused(self, done: threading.Event) -> None:
+        while not done.is_set():
+            self._keep_membership()
+            done.wait(0.3)
+        self._consumer.resume(list(self._consumer.assignment()))
+
+    def _keep_membership(self) -> None:
+        """Poll without reading, so that the group sees this member alive."""
+        self._consumer.pause(list(self._consumer.assignment()))
+        try:
+            self._consumer.poll(0.0)
+        except TransientError as exc:
+            log.warning("poll-failed", reason=str(exc))
+
+    def _idle(self, seconds: float) -> None:
+        waited = 0.0
+        while waited < seconds and not self._stop.requested():
+            self._keep_membership()
+            self._stop.wait(0.3)
+            waited += 0.3
+        self._consumer.resume(list(self._consumer.assignment()))
+
+    def _dispatch(self, record: Record) -> None:
+        try:
+            event, about = decode_event(record.value, record.headers)
+            self._invalid = 0
+            handler = self._handlers.get(type(event))
+            if handler is not None:
+                with metrics.HANDLING_SECONDS.labels(about.type).time():
+                    handler(event, about)
+        except InvalidMessage as exc:
+            self._invalid += 1
+            log.warning("event-rejected", reason=str(exc), topic=record.topic, partition=record.partition, offset=record.offset)
+            metrics.QUARANTINED.labels(record.topic).inc()
+            self._reject(record, str(exc))
+            if self._invalid >= MAX_INVALID_IN_A_ROW:
+                raise ConfigurationError(
+                    f"{self._invalid} invalid messages in a row on {record.topic}, up to offset {record.offset}: "
+                    f"look at who writes there ({exc})"
+                ) from exc

@@ -1,0 +1,57 @@
+"""``python -m driftloop.service.instance predictor``: start a service as the first instance that is free.
+
+Replicas of one Compose service share a volume and have the same settings, but a name, a cache and a faust data directory of their own
+must come back after a restart. Each takes the lowest number whose lock nobody holds and becomes, say, predictor-1 with the state
+directory <STATE_DIR>/predictor-1. The kernel lets the lock go when the process ends, however it ends.
+"""
+
+import fcntl
+import os
+import sys
+from collections.abc import MutableMapping
+from pathlib import Path
+
+from driftloop.errors import ConfigurationError
+from driftloop.service.process import EXIT_CONFIGURATION
+from driftloop.settings import Environment
+
+SLOTS = 10
+
+
+def main() -> None:
+    service = sys.argv[1]
+    try:
+        take_slot(service, os.environ)
+    except ConfigurationError as exc:
+        sys.stderr.write(f"driftloop {service}: {exc}\n")
+        sys.exit(EXIT_CONFIGURATION)
+    os.execv(sys.executable, [sys.executable, "-m", f"driftloop_{service}"])
+
+
+def take_slot(service: str, variables: MutableMapping[str, str]) -> int:
+    """Name instance and state directory in ``variables``; the slot is held until this process, or what it becomes, ends.
+
+    Raises ConfigurationError when all are taken or the state directory cannot be written.
+    """
+    env = Environment(service, variables)
+    state = Path(env.text("STATE_DIR"))
+    for number in range(SLOTS):
+        folder = state / f"{service}-{number}"
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            lock = os.open(folder / ".lock", os.O_RDWR | os.O_CREAT, 0o600)
+        except OSError as exc:
+            raise ConfigurationError(f"{env.prefix}STATE_DIR: cannot write {folder}: {exc.strerror}") from exc
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            os.close(lock)
+            continue
+        os.set_inheritable(lock, True)  # across the exec; children of the service do not get it
+        variables[f"{env.prefix}INSTANCE"], variables[f"{env.prefix}STATE_DIR"] = folder.name, str(folder)
+        return number
+    raise ConfigurationError(f"{env.prefix}STATE_DIR: all {SLOTS} slots in {state} are taken by running instances")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,184 @@
+"""The loop of the services on the data plane: poll, hand over, flush by time and size, commit what is durable."""
+
+from collections.abc import Mapping, Sequence
+from typing import Protocol
+
+from driftloop import metrics
+from driftloop.errors import TransientError
+from driftloop.ports import MessageConsumer, Record, TopicPartition
+from driftloop.service.process import Stop
+from driftloop.telemetry import get_logger
+
+log = get_logger(__name__)
+
+
+class PartitionHandler(Protocol):
+    """What a data-plane service does with its partitions.
+
+    Any method but ``on_revoked`` may raise TransientError: the worker then pauses everything, keeps polling so that
+    the group does not rebalance, and calls the same method again with the same arguments.
+    """
+
+    def starting_offsets(self, tps: frozenset[TopicPartition]) -> Mapping[TopicPartition, int]:
+        """Where the durable state says to go on, for every partition of ``tps``; called on each assignment."""
+
+    def on_records(self, tp: TopicPartition, records: Sequence[Record]) -> None:
+        """Take records up, in offset order. Must be safe to call again with the same records after a TransientError."""
+
+    def on_tick(self) -> None:
+        """Flush what is due by time or size; called after every poll, at least every 100 ms."""
+
+    def on_revoked(self, tps: frozenset[TopicPartition]) -> None:
+        """Forget what is buffered for ``tps``: their next owner starts from the durable state."""
+
+    def durable_offsets(self) -> Mapping[TopicPartition, int]:
+        """Offsets that may be committed to Kafka now: never past what the durable output accounts for."""
+
+    def full(self) -> bool:
+        """True while no more records should be read."""
+
+    def drain(self) -> None:
+        """Bring what is in hand to its durable end; ten seconds."""
+
+
+class PartitionWorker:
+    """Runs a PartitionHandler over a consumer; ``PartitionWorker.listener`` is the consumer's rebalance listener."""
+
+    def __init__(
+        self, handler: PartitionHandler, *, stop: Stop, max_records: int = 5000, commit_every_polls: int = 10, poll_seconds: float = 0.1
+    ) -> None:
+        self._handler, self._stop, self._poll_seconds = handler, stop, poll_seconds
+        self._max_records, self._commit_every = max_records, commit_every_polls
+        self._consumer: MessageConsumer | None = None
+        self._to_seek: frozenset[TopicPartition] = frozenset()
+        self._committed: dict[TopicPartition, int] = {}
+        self._paused = False
+
+    # The rebalance listener: called inside poll. Reading starts only after the seek, outside of the callback.
+    def on_assigned(self, tps: frozenset[TopicPartition]) -> None:
+        assert self._consumer is not None
+        self._to_seek |= tps
+        for tp in tps:
+            self._consumer.seek(tp, 0)  # a place to stand until the real offset is asked for; paused, so nothing is read
+        self._consumer.pause(list(tps))
+
+    def on_revoked(self, tps: frozenset[TopicPartition]) -> None:
+        self._to_seek -= tps
+        for tp in tps:
+            self._committed.pop(tp, None)
+        self._handler.on_revoked(tps)
+
+    def run(self, consumer: MessageConsumer) -> None:
+        """Until a stop is requested; then drains. Errors that are not transient end the loop."""
+        self._consumer = consumer
+        polls = 0
+        while not self._stop.requested():
+            polled = self._poll(0.0 if self._handler.full() else self._poll_seconds)
+            self._seek_assigned()
+            for tp, records in polled.items():
+                if tp in consumer.assignment() and tp not in self._to_seek:
+                    metrics.MESSAGES.labels(tp.topic).inc(len(records))
+                    self._insist(lambda tp=tp, records=records: self._handler.on_records(tp, records), tp)
+            self._insist(self._handler.on_tick)
+            polls += 1
+            if polls % self._commit_every == 0 or not polled:
+                self._commit()
+            self._pause_while_full()
+        self._drain()
+
+    def reseek(self, tps: frozenset[TopicPartition]) -> None:
+        """Ask the handler again where to go on (its state turned out to be someone else's)."""
+        assert self._consumer is not None
+        self._to_seek |= tps & self._consumer.assignment()
+        self._consumer.pause(list(self._to_seek))
+
+    def _poll(self, timeout: float) -> Mapping[TopicPartition, Sequence[Record]]:
+        assert self._consumer is not None
+        try:
+            return self._consumer.poll(timeout, max_records=self._max_records)
+        except TransientError as exc:
+            log.warning("poll-failed", reason=str(exc))
+            metrics.RETRIES.labels("poll").inc()
+            self._stop.wait(0.5)
+            return {}
+
+    def _seek_assigned(self) -> None:
+        assert self._consumer is not None
+        while self._to_seek and not self._stop.requested():
+            tps = self._to_seek
+            offsets: dict[TopicPartition, int] = {}
+            self._insist(lambda tps=tps, offsets=offsets: offsets.update(self._handler.starting_offsets(tps)))
+            for tp in tps & self._to_seek & self._consumer.assignment():
+                if tp not in offsets:
+                    continue
+                log.info("partition-taken", topic=tp.topic, partition=tp.partition, offset=offsets[tp])
+                self._consumer.seek(tp, offsets[tp])
+                if not self._paused:
+                    self._consumer.resume([tp])
+            self._to_seek -= tps
+
+    def _insist(self, step: object, tp: TopicPartition | None = None) -> None:
+        """Repeat a step until it is done, polling without reading in between; give up when its partition is revoked."""
+        assert callable(step)
+        assert self._consumer is not None
+        attempt = 0
+        while True:
+            try:
+                step()
+                break
+            except TransientError as exc:
+                attempt += 1
+                log.warning("step-postponed", reason=str(exc), attempt=attempt)
+                metrics.RETRIES.labels("data").inc()
+                metrics.PAUSED.set(1)
+                if self._stop.requested():
+                    return
+                self._consumer.pause(list(self._consumer.assignment()))
+                self._poll(0.0)
+                self._stop.wait(min(2.0, 0.1 * 2**attempt))
+                if tp is not None and (tp not in self._consumer.assignment() or tp in self._to_seek):
+                    break
+        if attempt and not self._paused:
+            metrics.PAUSED.set(0)
+            self._consumer.resume([t for t in self._consumer.assignment() if t not in self._to_seek])
+
+    def _pause_while_full(self) -> None:
+        assert self._consumer is not None
+        full = self._handler.full()
+        if full != self._paused:
+            self._paused = full
+            metrics.PAUSED.set(int(full))
+            tps = [t for t in self._consumer.assignment() if t not in self._to_seek]
+            (self._consumer.pause if full else self._consumer.resume)(tps)
+
+    def _commit(self) -> None:
+        assert self._consumer is not None
+        owned = self._consumer.assignment()
+        self._show_ends(owned)
+        new = {tp: o for tp, o in self._handler.durable_offsets().items() if tp in owned and self._committed.get(tp) != o}
+        if not new:
+            return
+        try:
+            self._consumer.commit(new)
+            self._committed |= new
+        except TransientError as exc:  # advisory: the next start asks the durable state
+            log.warning("offset-commit-failed", reason=str(exc))
+        for tp, offset in new.items():
+            metrics.DURABLE_OFFSET.labels(tp.topic, str(tp.partition)).set(offset)
+
+    def _show_ends(self, owned: frozenset[TopicPartition]) -> None:
+        """Beside the durable offsets: a partition whose end moves while its durable offset does not has stalled."""
+        assert self._consumer is not None
+        for tp in owned - self._to_seek:
+            end = self._consumer.last_known_end(tp)
+            if end is not None:
+                metrics.END_OFFSET.labels(tp.topic, str(tp.partition)).set(end)
+
+    def _drain(self) -> None:
+        assert self._consumer is not None
+        try:
+            self._handler.drain()
+            self._commit()
+            self._consumer.close()
+        except TransientError as exc:
+            log.warning("not-drained", reason=str(exc))  # the next start repeats it

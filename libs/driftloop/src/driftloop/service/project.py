@@ -1,0 +1,52 @@
+"""The project that a service works for, as the registry log names it."""
+
+import hashlib
+
+from driftloop.errors import IntegrityError, ObjectNotFound, TransientError
+from driftloop.ports import ObjectStore
+from driftloop.project.model import Project, archive_key
+from driftloop.project.reading import open_archive
+from driftloop.registry.fold import ProjectRef, RegistryReader, RegistryState
+from driftloop.service.process import EXIT_RESTART, Stop
+from driftloop.telemetry import get_logger
+
+log = get_logger(__name__)
+
+
+def project_refs(state: RegistryState) -> dict[str, ProjectRef]:
+    """Registered projects by name."""
+    return {m.project.project: m.project for m in state.models.values() if m.project is not None}
+
+
+def load_project(store: ObjectStore, ref: ProjectRef) -> Project:
+    """Fetch and open a registered archive. Raises TransientError, ObjectNotFound, IntegrityError."""
+    data = store.get(archive_key(ref.project, ref.archive))
+    if hashlib.sha256(data).hexdigest() != ref.archive:
+        raise IntegrityError(f"the archive of project {ref.project} is not the one that was registered ({ref.archive})")
+    return open_archive(data)
+
+
+def wait_for_project(reader: RegistryReader, store: ObjectStore, name: str | None, stop: Stop) -> Project | None:
+    """The project ``name``, or the only one registered; waits for it. None when the stop came first."""
+    said = False
+    while not stop.requested():
+        refs = project_refs(reader.state())
+        ref = refs.get(name) if name else next(iter(refs.values())) if len(refs) == 1 else None
+        if ref is not None:
+            try:
+                return load_project(store, ref)
+            except (TransientError, ObjectNotFound) as exc:
+                log.warning("project-not-loaded", project=ref.project, reason=str(exc))
+        elif not said:
+            said = True
+            log.info("waiting-for-project", project=name, registered=sorted(refs))
+        stop.wait(0.5)
+    return None
+
+
+def restart_on_new_archive(state: RegistryState, project: Project, stop: Stop) -> None:
+    """Subscribe this to the follower: a service whose project has a new archive drains and starts again with it."""
+    ref = project_refs(state).get(project.name)
+    if ref is not None and ref.archive != project.digest() and not stop.requested():
+        log.info("project-changed", project=project.name, archive=ref.archive)
+        stop.request(EXIT_RESTART)

@@ -1,0 +1,79 @@
+"""Counting traffic into a profile's bins. Counts of parts add up to the counts of the whole, in any order."""
+
+from collections.abc import Mapping
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from driftloop.statistics.profile import SCORE, Column, Counts, Profile, floats
+
+# Up to here one sort and a binary search per bound is faster; above, one pass over the column per bound.
+# Measured with 64 bounds: at 1,000 rows the sort takes 0.3 of the passes' time, at 100,000 rows three times as much.
+SORT_UP_TO_ROWS = 5_000
+
+
+class Counter:
+    """Counts tables by one profile; what depends on the profile alone is prepared once."""
+
+    def __init__(self, profile: Profile) -> None:
+        self.profile = profile
+        self._bounds = {name: _bounds(column) for name, column in profile.columns.items() if column.kind == "ordered"}
+        self._categories = {
+            name: pa.array(column.categories, pa.string()) for name, column in profile.columns.items() if column.kind == "category"
+        }
+
+    def count(self, table: pa.Table) -> dict[str, Counts]:
+        """Histograms of the profile's columns over all rows; ``$score`` is counted from the column ``score``."""
+        counts: dict[str, Counts] = {}
+        for name in self.profile.columns:
+            column = table.column("score" if name == SCORE else name)
+            if name in self._bounds:
+                counts[name] = _count_ordered(floats(column), self._bounds[name])
+            else:
+                counts[name] = _count_categories(column, self._categories[name])
+        return counts
+
+    def zeros(self) -> dict[str, Counts]:
+        return {name: np.zeros(column.size, dtype=np.int64) for name, column in self.profile.columns.items()}
+
+
+def count(profile: Profile, table: pa.Table) -> dict[str, Counts]:
+    """``Counter(profile).count(table)`` for a single table."""
+    return Counter(profile).count(table)
+
+
+def merge(a: Mapping[str, Counts], b: Mapping[str, Counts]) -> dict[str, Counts]:
+    """Counts of two disjoint sets of rows by one profile, together."""
+    return {name: a[name] + b[name] for name in a}
+
+
+def _bounds(column: Column) -> npt.NDArray[np.float64]:
+    """Points whose counts of values at or below them give the histogram by differences."""
+    below = np.nextafter(column.low, -np.inf)
+    return np.concatenate(([below], column.uppers, [np.inf]))
+
+
+def _count_ordered(values: npt.NDArray[np.float64], bounds: npt.NDArray[np.float64]) -> Counts:
+    if values.size <= SORT_UP_TO_ROWS:
+        at_most = np.searchsorted(np.sort(values), bounds, side="right")  # NaN, missing, sorts behind infinity
+    else:
+        at_most = np.array([np.count_nonzero(values <= bound) for bound in bounds])  # and compares false
+    result = np.empty(bounds.size + 1, dtype=np.int64)
+    result[0] = values.size - at_most[-1]
+    result[1] = at_most[0]
+    np.subtract(at_most[1:], at_most[:-1], out=result[2:])
+    return result
+
+
+def _count_categories(column: pa.ChunkedArray | pa.Array, categories: pa.Array) -> Counts:
+    result = np.zeros(len(categories) + 2, dtype=np.int64)
+    found = pc.index_in(column, value_set=categories)
+    if isinstance(found, pa.ChunkedArray):
+        found = found.chunk(0) if found.num_chunks == 1 else found.combine_chunks()
+    missing = column.null_count
+    result[0] = missing
+    result[-1] = found.null_count - missing
+    result[1:-1] = np.bincount(found.drop_null().to_numpy(), minlength=len(categories))
+    return result

@@ -1,0 +1,23 @@
+"""How an agent ends the process: faust would restart it and count the message as done."""
+
+import asyncio
+
+from driftloop.service.process import Stop
+from driftloop.telemetry import get_logger
+
+log = get_logger(__name__)
+
+
+class Failure:
+    """The first exception that no retry can mend. ``run`` of the bootstrap raises it after the app has stopped."""
+
+    def __init__(self, stop: Stop) -> None:
+        self._stop = stop
+        self.reason: BaseException | None = None
+
+    async def halt(self, exc: BaseException) -> None:
+        """Ask the process to stop and never return, so that nothing after the failure is acknowledged."""
+        log.error("agent-failed", kind=type(exc).__name__, reason=str(exc), exc_info=True)
+        self.reason = self.reason or exc
+        self._stop.request(1)
+        await asyncio.Event().wait()

@@ -1,0 +1,70 @@
+"""The consumer that goes on from the tables instead of Kafka's offsets."""
+
+from collections import defaultdict
+from collections.abc import Container, Iterable, Mapping
+from typing import Any
+
+from faust.transport.drivers.aiokafka import Consumer
+
+from driftloop.errors import GapError
+from driftloop.telemetry import get_logger
+from driftloop_monitor.faust_support.durable_table import DurableTable
+from driftloop_monitor.faust_support.failure import Failure
+
+log = get_logger(__name__)
+
+
+class _NotRemembered(defaultdict[Any, Any]):
+    """faust's read offsets, without those of guarded topics."""
+
+    def __init__(self, topics: Container[str]) -> None:
+        super().__init__(lambda: None)
+        self._topics = topics
+
+    def __getitem__(self, tp: Any) -> Any:
+        return None if tp.topic in self._topics else super().__getitem__(tp)
+
+
+def guarded_consumer(guards: Mapping[str, DurableTable], failure: Failure) -> type[Consumer]:
+    """A consumer that seeks to the tables' offsets after every recovery, and commits nothing beyond them.
+
+    faust may have committed further than its changelog got: it acknowledges what it throws away in a rebalance. Seeking
+    from inside an agent does not work, since what is read again is then dropped as already read.
+    """
+
+    class GuardedConsumer(Consumer):
+        def __init__(self, *args: Any, **kwargs: Any) -> None:
+            super().__init__(*args, **kwargs)
+            # faust drops what lies before the last offset it handed out, and sets that after our seek if a message was on
+            # its way then; the folds know themselves what they have seen.
+            self._read_offset = _NotRemembered(guards)
+
+        async def perform_seek(self) -> None:
+            await super().perform_seek()
+            mine = [tp for tp in self.assignment() if tp.topic in guards]
+            if not mine:
+                return
+            places: dict[Any, int] = {}
+            for tp, earliest in (await self.earliest_offsets(*mine)).items():
+                stored = guards[tp.topic].recovered(tp.partition)
+                places[tp] = earliest if stored is None else stored
+                guards[tp.topic].place(tp.partition, places[tp])
+                if places[tp] < earliest:
+                    lost = f"{tp.topic}[{tp.partition}]: messages {places[tp]} to {earliest} expired before they were read"
+                    await failure.halt(GapError(lost))
+            await self.seek_wait(places)  # in the consumer's own thread
+            for tp, offset in places.items():
+                self._committed_offset[tp] = offset
+                for forgotten in (self._acked, self._acked_index, self._gap):
+                    forgotten.pop(tp, None)  # acknowledged, but perhaps never handled
+            log.info("partitions-placed", offsets={f"{tp.topic}[{tp.partition}]": offset for tp, offset in sorted(places.items())})
+
+        def _filter_committable_offsets(self, tps: Iterable[Any]) -> dict[Any, int]:
+            committable: dict[Any, int] = super()._filter_committable_offsets(tps)
+            return {
+                tp: offset
+                for tp, offset in committable.items()
+                if tp.topic not in guards or offset <= guards[tp.topic].durable(tp.partition)
+            }
+
+    return GuardedConsumer

@@ -1,0 +1,124 @@
+"""Commands over HTTP: each is a record on the log, and its answer is the fold's."""
+
+import uuid
+from typing import Annotated, Any
+
+from fastapi import FastAPI, Header, Response
+
+from driftloop.contracts.codec import caused_id
+from driftloop.contracts.commands import ApproveVersion, DeleteVersion, MoveAlias, RegisterProject, RejectVersion
+from driftloop.ports import Clock
+from driftloop_registry.request_models import (
+    AliasPath,
+    ModelPath,
+    MoveAliasBody,
+    RegisterProjectBody,
+    RollBackBody,
+    VersionBody,
+    VersionPath,
+)
+from driftloop_registry.responses import READ, found, outcome_of
+from driftloop_registry.service import Desk, way_back
+
+Key = Annotated[str | None, Header(min_length=1, max_length=200, description="a call repeated with its key is done once")]
+WRITE: dict[int | str, dict[str, Any]] = READ | {
+    400: {"description": "no JSON"},
+    409: {"description": "refused"},
+    413: {"description": "too large"},
+}
+
+
+def add_writes(app: FastAPI, desk: Desk, clock: Clock) -> None:
+    _projects_and_aliases(app, desk, clock)
+    _versions(app, desk, clock)
+
+
+def _projects_and_aliases(app: FastAPI, desk: Desk, clock: Clock) -> None:
+    @app.post("/projects", status_code=201, responses=WRITE)
+    async def register_project(body: RegisterProjectBody, idempotency_key: Key = None) -> Response:
+        command = RegisterProject(
+            command_id=_command_id(idempotency_key, "project", body.model, body.archive),
+            at=clock.now(),
+            actor=body.actor,
+            reason=body.reason,
+            project=body.project,
+            stream=body.stream,
+            model=body.model,
+            archive=body.archive,
+            schema_fingerprint=body.schema_fingerprint,
+            promotion=body.promotion.rules(),
+        )
+        outcome = await desk.register_project(command)
+        return outcome_of(command.command_id, outcome, desk.known(), 201)
+
+    @app.post("/models/{model}/aliases/{alias}", responses=WRITE)
+    async def move_alias(model: ModelPath, alias: AliasPath, body: MoveAliasBody, idempotency_key: Key = None) -> Response:
+        command = MoveAlias(
+            command_id=_command_id(idempotency_key, "alias", model, alias, body.version, body.expected_epoch),
+            at=clock.now(),
+            actor=body.actor,
+            reason=body.reason,
+            model=model,
+            alias=alias,
+            version=body.version,
+            expected_epoch=body.expected_epoch,
+        )
+        outcome = await desk.move_alias(command)
+        return outcome_of(command.command_id, outcome, desk.known(), 200)
+
+    @app.post("/models/{model}/aliases/{alias}/rollback", responses=WRITE)
+    async def roll_back(model: ModelPath, alias: AliasPath, body: RollBackBody, idempotency_key: Key = None) -> Response:
+        """Point an alias at the version before its present one, or at a version of the caller's: a new epoch, not an old one again."""
+        command_id = _command_id(idempotency_key, "rollback", model, alias, body.to, body.expected_epoch)
+        state = await desk.current()
+        outcome = state.outcome(command_id)
+        if outcome is None:  # else the way back has been gone already, and from there it leads further back
+            known = found(state, model)
+            command = MoveAlias(
+                command_id=command_id,
+                at=clock.now(),
+                actor=body.actor,
+                reason=body.reason,
+                model=model,
+                alias=alias,
+                version=body.to or way_back(known, alias),
+                expected_epoch=known.epoch(alias) if body.expected_epoch is None else body.expected_epoch,
+            )
+            outcome = await desk.move_alias(command)
+        return outcome_of(command_id, outcome, desk.known(), 200)
+
+
+def _versions(app: FastAPI, desk: Desk, clock: Clock) -> None:
+    async def say(
+        kind: type[ApproveVersion | RejectVersion | DeleteVersion], model: str, version: int, body: VersionBody, key: str | None
+    ) -> Response:
+        command = kind(
+            command_id=_command_id(key, kind.TYPE, model, version),
+            at=clock.now(),
+            actor=body.actor,
+            reason=body.reason,
+            model=model,
+            version=version,
+        )
+        outcome = await desk.change_version(command)
+        return outcome_of(command.command_id, outcome, desk.known(), 200)
+
+    @app.post("/models/{model}/versions/{version}/approve", responses=WRITE)
+    async def approve(model: ModelPath, version: VersionPath, body: VersionBody, idempotency_key: Key = None) -> Response:
+        """Make a version that waits for a person champion, if the champion has not moved since it was measured."""
+        return await say(ApproveVersion, model, version, body, idempotency_key)
+
+    @app.post("/models/{model}/versions/{version}/reject", responses=WRITE)
+    async def reject(model: ModelPath, version: VersionPath, body: VersionBody, idempotency_key: Key = None) -> Response:
+        """Close the question of a version that waits for a person."""
+        return await say(RejectVersion, model, version, body, idempotency_key)
+
+    @app.post("/models/{model}/versions/{version}/delete", responses=WRITE)
+    async def delete(model: ModelPath, version: VersionPath, body: VersionBody, idempotency_key: Key = None) -> Response:
+        """Give a version up that nothing holds. Its record and its number stay."""
+        return await say(DeleteVersion, model, version, body, idempotency_key)
+
+
+def _command_id(key: str | None, *call: object) -> str:
+    """A repeat is one with the same key *and* the same call; without a key every call is a new one."""
+    return caused_id("http", key, *call) if key is not None else str(uuid.uuid4())

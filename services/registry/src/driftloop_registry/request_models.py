@@ -1,0 +1,70 @@
+"""What callers may send. Unknown fields are ignored; wrong ones are answered with their names."""
+
+from typing import Annotated, Literal
+
+from fastapi import Path, Query
+from pydantic import BaseModel, ConfigDict, Field
+
+from driftloop.contracts.names import DIGEST_PATTERN, NAME_PATTERN
+from driftloop.contracts.values import PromotionRules
+
+MAX_INTEGER = 2**53 - 1  # what every JSON reader can hold
+
+# pydantic's regular expressions know no look-ahead, and need none: their $ does not match before a final newline
+_NAME, _DIGEST = (pattern.removesuffix(r"(?!\n)") for pattern in (NAME_PATTERN, DIGEST_PATTERN))
+
+NameField = Annotated[str, Field(pattern=_NAME)]
+DigestField = Annotated[str, Field(pattern=_DIGEST)]
+ModelPath = Annotated[str, Path(pattern=_NAME, description="the model's name")]
+AliasPath = Annotated[str, Path(pattern=_NAME, description="champion, challenger or a name of your own")]
+AliasQuery = Annotated[str, Query(pattern=_NAME)]
+VersionPath = Annotated[int, Path(ge=1, le=MAX_INTEGER)]
+
+
+class _Body(BaseModel):
+    model_config = ConfigDict(strict=True, extra="ignore")
+
+    actor: Annotated[str, Field(min_length=1, max_length=200, description="who asks")]
+    reason: Annotated[str, Field(min_length=1, max_length=2000, description="why; it stays on the record")]
+
+
+class PromotionBody(BaseModel):
+    """The gate's rules."""
+
+    model_config = ConfigDict(strict=True, extra="ignore")
+
+    tolerance: Annotated[float, Field(allow_inf_nan=False)] = 0.0
+    min_rows: Annotated[int, Field(ge=0, le=MAX_INTEGER)] = 200
+    approval: Literal["automatic", "person"] = "automatic"
+
+    def rules(self) -> PromotionRules:
+        return PromotionRules(tolerance=self.tolerance, min_rows=self.min_rows, approval=self.approval)
+
+
+class RegisterProjectBody(_Body):
+    """Make an archive that the store holds the current one of its model."""
+
+    project: NameField
+    stream: NameField
+    model: NameField
+    archive: DigestField
+    schema_fingerprint: DigestField
+    promotion: PromotionBody
+
+
+class MoveAliasBody(_Body):
+    """Point the alias at a version, if its epoch is still the expected one (0: the alias was never set)."""
+
+    version: Annotated[int, Field(ge=1, le=MAX_INTEGER)]
+    expected_epoch: Annotated[int, Field(ge=0, le=MAX_INTEGER)]
+
+
+class RollBackBody(_Body):
+    """Point the alias at an earlier version; without one, one step back in its history. The epoch is the current one if left out."""
+
+    to: Annotated[int | None, Field(ge=1, le=MAX_INTEGER)] = None
+    expected_epoch: Annotated[int | None, Field(ge=0, le=MAX_INTEGER)] = None
+
+
+class VersionBody(_Body):
+    """Who approves, rejects or deletes a version, and why."""

@@ -1,0 +1,123 @@
+"""What the registry does for a caller: read at the log's end, or submit a command and wait for its outcome."""
+
+import asyncio
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import TypeVar
+
+import msgspec
+
+from driftloop.contracts.commands import ApproveVersion, DeleteVersion, MoveAlias, RegisterProject, RejectVersion
+from driftloop.errors import TransientError
+from driftloop.ports import ObjectStore
+from driftloop.registry.fold import ModelState, ModelVersion, Outcome, RegistryReader, RegistryState
+from driftloop_registry.command_log import CommandLog
+from driftloop_registry.log_end import LogEnd
+from driftloop_registry.responses import Refused, found, found_version
+from driftloop_registry.state_waiter import Folded
+from driftloop_registry.stored_models import archived_schema, problem_with_model
+from driftloop_registry.view_keeper import ViewKeeper
+
+ANSWER_SECONDS = 5.0  # for a read, and for a write's outcome; then 503
+MAX_WAITING = 64  # calls in hand while broker or store are slow; more are answered 503 at once
+
+T = TypeVar("T")
+
+
+class Desk:
+    """Coroutines for the HTTP routes. Each raises TransientError when broker or store do not answer in time."""
+
+    def __init__(
+        self,
+        reader: RegistryReader,
+        ready: Callable[[], bool],
+        folded: Folded,
+        log_end: LogEnd,
+        commands: CommandLog,
+        store: ObjectStore,
+        keeper: ViewKeeper,
+    ) -> None:
+        self._reader, self._ready, self._folded, self._log_end = reader, ready, folded, log_end
+        self._commands, self._store, self._keeper = commands, store, keeper
+        self._pool = ThreadPoolExecutor(max_workers=16, thread_name_prefix="desk")
+        self._waiting = 0
+
+    def known(self) -> RegistryState:
+        """What is folded here, however old; but never half of what was known before a restart."""
+        if not self._ready():
+            raise TransientError("the log has not been folded to its end yet")
+        return self._reader.state()
+
+    async def current(self) -> RegistryState:
+        """A state that holds every command acknowledged before the call."""
+        try:
+            async with asyncio.timeout(ANSWER_SECONDS):
+                return await self._folded.reached(await self._log_end.offset())
+        except TimeoutError as exc:
+            raise TransientError(f"the log's end was not reached within {ANSWER_SECONDS:g} s; read with ?stale=ok") from exc
+
+    async def register_project(self, command: RegisterProject) -> Outcome:
+        """Raises Refused when the archive is not in the store, or is another project's. The fold compares its schema with the
+        registered one's."""
+        schema, problem = await self._in_thread(
+            lambda: archived_schema(self._store, command.project, command.stream, command.archive, command.schema_fingerprint)
+        )
+        if schema is None:
+            raise Refused(422, problem or "no schema", "archive")
+        whole = msgspec.structs.replace(command, stream_schema=schema)
+        return await self._in_thread(lambda: self._commands.append(whole))
+
+    async def move_alias(self, command: MoveAlias) -> Outcome:
+        """Raises Refused when there is no such version, or its objects do not verify."""
+        return await self._submit(command, servable=True)
+
+    async def change_version(self, command: ApproveVersion | RejectVersion | DeleteVersion) -> Outcome:
+        """Raises Refused when there is no such version, or one is approved whose objects do not verify."""
+        return await self._submit(command, servable=isinstance(command, ApproveVersion))
+
+    async def _submit(self, command: MoveAlias | ApproveVersion | RejectVersion | DeleteVersion, *, servable: bool) -> Outcome:
+        known = self._reader.state().outcome(command.command_id)
+        if known is not None:
+            return known
+        model = found(await self.current(), command.model)
+        version = found_version(model, command.version)
+        if servable and model.state_of(version.version) != "deleted":  # of a deleted one the fold knows more than the store
+            await self._verify(version)
+        return await self._in_thread(lambda: self._commands.append(command))
+
+    async def _verify(self, version: ModelVersion) -> None:
+        problem = await self._in_thread(lambda: problem_with_model(self._store, version.model, version.request_id, version.manifest))
+        if problem is not None:
+            raise Refused(409, f"version {version.version} cannot be served: {problem}", "version")
+
+    async def digests(self) -> tuple[int, str, str]:
+        """Offset, digest of the state, digest of the database at that offset."""
+        return await self._in_thread(self._keeper.verified_digest)
+
+    async def _in_thread(self, work: Callable[[], T]) -> T:
+        if self._waiting >= MAX_WAITING:
+            raise TransientError("too many calls wait for an answer already")
+        self._waiting += 1
+        future = asyncio.get_running_loop().run_in_executor(self._pool, work)
+        future.add_done_callback(self._done)
+        try:
+            return await asyncio.wait_for(asyncio.shield(future), 2 * ANSWER_SECONDS)
+        except TimeoutError as exc:
+            raise TransientError("no answer in time; the outcome is not known: repeat the call with its Idempotency-Key") from exc
+
+    def _done(self, future: "asyncio.Future[T]") -> None:
+        self._waiting -= 1
+        if not future.cancelled():
+            future.exception()  # taken up here when the caller has gone
+
+
+def way_back(model: ModelState, alias: str) -> int:
+    """The version one step back. Raises Refused when there is none, or it was deleted."""
+    version = model.before(alias)
+    if version is None:
+        now = model.aliases.get(alias)
+        reason = f"version {now.version} was the first {alias}" if now else f"model {model.model} has no {alias}"
+        raise Refused(409, f"{reason}: there is nothing to go back to", "alias")
+    if model.state_of(version) == "deleted":
+        raise Refused(409, f"version {version}, the {alias} before, was deleted: name the version to go back to", "to")
+    return version

@@ -1,0 +1,91 @@
+"""Sketches in their turn: none is passed over, whatever order faust hands them out in."""
+
+import asyncio
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from tests.unit.monitoring.test_assembly import PROJECT, sketch
+
+from driftloop.contracts.codec import encode_event, envelope
+from driftloop.contracts.events import DriftReported
+from driftloop.errors import GapError
+from driftloop.monitoring.assembly import stored_offset
+from driftloop_monitor.assembly_runner import AssemblyRunner
+from driftloop_monitor.faust_support.durable_table import DurableTable
+from driftloop_monitor.faust_support.early_messages import EarlyMessages
+
+SKETCHES = [sketch(0, version=None), sketch(1, version=None)]
+
+
+class Changelog:
+    def __init__(self) -> None:
+        self.data: dict[bytes, bytes] = {}
+
+    async def send_changelog(self, partition: int | None, key: Any, value: Any) -> None: ...
+
+
+class Reports:
+    def __init__(self) -> None:
+        self.published: list[DriftReported] = []
+
+    def publish(self, topic: str, event: Any, *, key: str, id: str | None = None) -> None:
+        self.published.append(event)
+
+
+class Runner:
+    """A board runner on a table in memory."""
+
+    def __init__(self, placed: int = 0) -> None:
+        self.reports, self.acknowledged = Reports(), list[int]()
+        table = DurableTable(Changelog(), stored_offset)
+        table.place(0, placed)
+        self.runner = AssemblyRunner(PROJECT, 0, table=table, profiles=SimpleNamespace(profile=None), publisher=self.reports)
+
+    def take(self, offset: int, which: int) -> None:
+        value, headers = encode_event(SKETCHES[which], envelope(SKETCHES[which], id=f"s{offset}", source="test", subject=PROJECT.stream))
+        message = SimpleNamespace(topic="window-sketches", partition=0, offset=offset, value=value, headers=list(headers))
+
+        async def ack(event: Any) -> None:
+            self.acknowledged.append(event.message.offset)
+
+        asyncio.run(self.runner.take(SimpleNamespace(message=message), ack))
+
+
+def test_a_sketch_that_comes_before_its_turn_is_left_until_it_comes_again() -> None:
+    runner = Runner()
+    runner.take(1, 1)
+    assert runner.acknowledged == []
+    runner.take(0, 0)
+    runner.take(1, 1)
+    assert runner.acknowledged == [0, 1]
+    (report,) = runner.reports.published
+    assert set(report.closing_offsets) == {"0", "1"}
+
+
+def test_a_new_board_begins_where_the_consumer_was_put() -> None:
+    runner = Runner(placed=70)
+    runner.take(70, 0)
+    runner.take(71, 1)
+    assert len(runner.reports.published) == 1
+
+
+def test_a_sketch_that_never_comes_is_a_gap_and_not_a_report_without_it() -> None:
+    runner = Runner()
+    runner.runner._early = EarlyMessages(patience_seconds=0)
+    with pytest.raises(GapError, match="sketch 1 came where 0 was due"):
+        runner.take(1, 1)
+    assert runner.reports.published == []
+
+
+def test_patience_begins_anew_with_every_message_in_its_turn() -> None:
+    now = 0.0
+    early = EarlyMessages(patience_seconds=20, monotonic=lambda: now)
+    assert early.is_one(5, due=3)
+    now = 19
+    assert early.is_one(6, due=3)
+    assert not early.is_one(3, due=3)
+    now = 38
+    assert early.is_one(5, due=4)
+    now = 59
+    assert not early.is_one(5, due=4)

@@ -1,0 +1,195 @@
+"""From a complete window to its report and its one decision: in order, once, and only when lake and labels have caught up."""
+
+from datetime import timedelta
+
+import numpy as np
+import pyarrow as pa
+import pytest
+from tests.unit.monitoring.traffic import START, make_project, window
+
+from driftloop.adapters.kafka import Publisher
+from driftloop.adapters.memory import FixedClock, MemoryBroker
+from driftloop.contracts.codec import caused_id, decode_event
+from driftloop.contracts.events import DecisionMade, TrainingFailed
+from driftloop.contracts.topics import CONTROL_TOPICS, DECISIONS, PERFORMANCE_REPORTS, RETRAIN_REQUESTS, TRAINING_RUNS
+from driftloop.contracts.values import Window
+from driftloop.errors import TransientError
+from driftloop.monitoring.assembly import AssembledWindow, WindowSummary
+from driftloop_monitor.decider import Decider
+from driftloop_monitor.journal import Journal
+
+PROJECT = make_project(min_new_labels=50)
+
+
+class FakeLake:
+    """A lake whose rows and promises a test sets."""
+
+    versions = (1, 1)
+
+    def __init__(self) -> None:
+        self.held, self.known, self.labelled, self.ranges = True, True, 100, []
+
+    def refresh(self) -> bool:
+        return True
+
+    def changed(self):
+        ranges, self.ranges = self.ranges, []
+        return ranges
+
+    def holds(self, closing_offsets: dict[str, int]) -> bool:
+        return self.held
+
+    def labels_known(self, window: Window) -> bool:
+        return self.known
+
+    def rows(self, window: Window) -> pa.Table:
+        rng, n = np.random.default_rng(0), 120
+        unknown = np.arange(n) >= self.labelled
+        return pa.table(
+            {
+                "event_time": pa.array([window.start] * n, pa.timestamp("us", tz="UTC")),
+                "prediction": pa.array(rng.random(n) < 0.5),
+                "score": pa.array(rng.random(n)),
+                "model_version": pa.array([1] * n),
+                "label": pa.array(rng.random(n) < 0.5, mask=unknown),
+                "label_time": pa.array([window.start + timedelta(minutes=5)] * n, pa.timestamp("us", tz="UTC"), mask=unknown),
+            }
+        )
+
+
+class FailingPublisher(Publisher):
+    """Refuses one topic, as a process that dies before it would have published there."""
+
+    refused: str | None = None
+
+    def publish(self, topic, event, **about):
+        if topic == self.refused:
+            raise TransientError("killed")
+        super().publish(topic, event, **about)
+
+
+class Bench:
+    """A judge over memory."""
+
+    def __init__(self) -> None:
+        self.broker, self.lake, self.journal = MemoryBroker(), FakeLake(), Journal(PROJECT.model)
+        for topic in CONTROL_TOPICS:
+            self.broker.create_topic(topic.name, topic.partitions)
+        self.restart()
+
+    def restart(self) -> None:
+        self.journal = Journal(PROJECT.model)
+        self.publisher = FailingPublisher(self.broker.producer(), source="driftloop/test")
+        self.judge = Decider(PROJECT, self.lake, self.journal, self.publisher, FixedClock(START), self.sync)
+        self._read: dict[str, int] = {}
+
+    def sync(self) -> None:
+        for topic in (DECISIONS, RETRAIN_REQUESTS, TRAINING_RUNS, PERFORMANCE_REPORTS):
+            records = self.broker.records(topic)
+            for record in records[self._read.get(topic, 0) :]:
+                self.journal.take(record)
+            self._read[topic] = len(records)
+
+    def step(self, *windows: int) -> None:
+        self.judge.step([complete(i) for i in windows])
+
+    def events(self, topic: str):
+        return [decode_event(r.value, r.headers)[0] for r in self.broker.records(topic)]
+
+    def ids(self, topic: str):
+        return [decode_event(r.value, r.headers)[1].id for r in self.broker.records(topic)]
+
+
+def complete(i: int, version: int | None = 1) -> AssembledWindow:
+    summary = WindowSummary(version=version, rows=120, drifted=False, column="amount", psi=0.1, threshold=0.25, closing_offsets={"0": 5})
+    return AssembledWindow(window(i), revision=0, summary=summary)
+
+
+@pytest.fixture
+def bench() -> Bench:
+    return Bench()
+
+
+def test_a_settled_window_is_measured_decided_and_requested_once(bench):
+    for _ in range(3):
+        bench.step(0)
+    [decision], [request] = bench.events(DECISIONS), bench.events(RETRAIN_REQUESTS)
+    assert decision.accepted
+    assert decision.window == request.window == window(0)
+    assert bench.ids(DECISIONS) == [caused_id("decision", "retrain", PROJECT.model, window(0).start)]
+    assert bench.ids(RETRAIN_REQUESTS) == [decision.request_id] == [caused_id("retrain", PROJECT.model, window(0).start, window(0).end)]
+    together, by_version = bench.events(PERFORMANCE_REPORTS)
+    assert (together.version, by_version.version, by_version.labelled, by_version.median_label_delay_seconds) == (None, 1, 100, 300.0)
+    assert together.coverage == pytest.approx(100 / 120)
+
+
+@pytest.mark.parametrize("missing", ["held", "known"])
+def test_a_decision_waits_for_the_lake_and_for_the_labels(bench, missing):
+    setattr(bench.lake, missing, False)
+    bench.step(0)
+    assert bench.events(DECISIONS) == []
+    setattr(bench.lake, missing, True)
+    bench.step(0)
+    assert len(bench.events(DECISIONS)) == 1
+
+
+def test_windows_are_decided_in_order_and_a_run_in_flight_holds_the_second(bench):
+    bench.step(0, 1)
+    first, second = bench.events(DECISIONS)
+    assert (first.window, first.accepted) == (window(0), True)
+    assert (second.window, second.accepted) == (window(1), False)
+    assert second.reason.startswith(f"run {first.request_id} is in flight")
+
+
+def test_the_end_of_a_run_frees_the_next_attempt(bench):
+    bench.step(0)
+    request_id = bench.events(DECISIONS)[0].request_id
+    failed = TrainingFailed(model=PROJECT.model, request_id=request_id, answers=(request_id,), reason="t")
+    bench.publisher.publish(TRAINING_RUNS, failed, key=PROJECT.model, id="f")
+    bench.step(0, 1)
+    assert [d.accepted for d in bench.events(DECISIONS)] == [True, True]
+
+
+def test_a_restarted_judge_decides_nothing_again(bench):
+    bench.step(0)
+    bench.restart()
+    bench.step(0)
+    assert len(bench.events(DECISIONS)) == len(bench.events(RETRAIN_REQUESTS)) == 1
+    assert len(bench.events(PERFORMANCE_REPORTS)) == 2
+
+
+def test_a_request_that_a_crash_kept_back_is_published_after_the_restart_with_the_same_id(bench):
+    bench.publisher.refused = RETRAIN_REQUESTS
+    with pytest.raises(TransientError):
+        bench.step(0)
+    assert bench.events(RETRAIN_REQUESTS) == []
+    bench.restart()
+    bench.step(0)
+    [decision] = bench.events(DECISIONS)
+    assert bench.ids(RETRAIN_REQUESTS) == [decision.request_id]
+
+
+def test_the_first_decision_in_the_log_stands_whatever_a_twin_would_have_said(bench):
+    no = DecisionMade(
+        model=PROJECT.model, kind="retrain", accepted=False, reason="t", window=window(0), rule="0" * 64, evidence=evidence_of(bench)
+    )
+    bench.publisher.publish(DECISIONS, no, key=PROJECT.model, id=caused_id("decision", "retrain", PROJECT.model, window(0).start))
+    bench.step(0)
+    assert bench.events(DECISIONS) == [no]
+    assert bench.events(RETRAIN_REQUESTS) == []
+
+
+def test_labels_that_land_later_correct_the_report_of_their_window_only(bench):
+    bench.step(0, 1)
+    before = len(bench.events(PERFORMANCE_REPORTS))
+    bench.lake.labelled = 110
+    bench.lake.ranges = [(window(1).start, window(1).start)]
+    bench.step(0, 1)
+    corrected = bench.events(PERFORMANCE_REPORTS)[before:]
+    assert [(r.window, r.version, r.revision, r.labelled) for r in corrected] == [(window(1), None, 1, 110), (window(1), 1, 1, 110)]
+
+
+def evidence_of(bench: Bench) -> dict:
+    other = Bench()
+    other.step(0)
+    return other.events(DECISIONS)[0].evidence

@@ -1,0 +1,170 @@
+"""Sketches of partitions become one window; whatever is repeated or restarted, and corrected by what came late."""
+
+import msgspec
+import numpy as np
+import pytest
+from tests.unit.monitoring.traffic import START, make_profile, make_project, make_rows, window
+
+from driftloop.contracts.events import DriftReported, WindowSketched
+from driftloop.contracts.values import PartitionSketch
+from driftloop.monitoring.assembly import REMEMBERED_WINDOWS, SKETCHED_WINDOWS, WindowAssembler
+from driftloop.monitoring.drift import drift_reports
+from driftloop.statistics.histograms import Counter
+
+PROJECT = make_project()
+PROFILE = make_profile(PROJECT, seed=1)
+DIGEST = "1" * 64
+
+
+def sketch(partition: int, i: int = 0, offset: int = 10, rows: int = 100, *, version: int | None = 1, late: int = 0, partitions: int = 2):
+    counted = make_rows(PROJECT, [START] * rows, seed=partition, version=version)
+    counts = {name: c.tolist() for name, c in Counter(PROFILE).count(counted).items()}
+    parts = () if version is None or not rows else (PartitionSketch(version=version, profile=DIGEST, rows=rows, counts=counts),)
+    return WindowSketched(
+        stream=PROJECT.stream,
+        window=window(i),
+        partition=partition,
+        partitions=partitions,
+        closing_offset=offset,
+        rows=rows,
+        late_rows=late,
+        sketches=parts,
+    )
+
+
+class Teller:
+    """A board that reports as the runner does, and can be put down and taken up again."""
+
+    def __init__(self) -> None:
+        self.table: dict[bytes, bytes] = {}
+        self.board, self.offset = WindowAssembler(PROJECT.stream, {}), 0
+
+    def tell(self, *sketches: WindowSketched) -> list[DriftReported]:
+        made: list[DriftReported] = []
+        for one in sketches:
+            if self.board.take(one):
+                for held in list(self.board.to_report(one)):
+                    reports = drift_reports(PROJECT, held.window, held.revision + 1, held.sketches, lambda _: (DIGEST, PROFILE))
+                    self.board.reported(held, reports)
+                    made += reports
+            self.offset += 1
+            for key, value in self.board.changes(self.offset).items():
+                if value is None:
+                    self.table.pop(key, None)
+                else:
+                    self.table[key] = value
+        return made
+
+    def restart(self) -> None:
+        self.board = WindowAssembler(PROJECT.stream, dict(self.table))
+
+
+@pytest.fixture
+def teller() -> Teller:
+    return Teller()
+
+
+def test_a_window_is_reported_when_its_last_partition_is_in(teller):
+    assert teller.tell(sketch(0)) == []
+    [report] = teller.tell(sketch(1, rows=50))
+    assert (report.window, report.version, report.rows, report.revision) == (window(0), 1, 150, 0)
+    assert report.closing_offsets == {"0": 10, "1": 10}
+    assert report.profile == DIGEST
+
+
+def test_a_report_compares_the_sum_of_the_partitions(teller):
+    one = msgspec.structs.replace(sketch(0), partitions=1, rows=200, sketches=doubled(sketch(0)))
+    [alone] = Teller().tell(one)
+    twin = msgspec.structs.replace(sketch(0), partition=1)
+    [together] = teller.tell(sketch(0), twin)
+    assert together.features == alone.features
+    assert together.score == alone.score
+
+
+def test_the_same_sketch_again_changes_nothing(teller):
+    teller.tell(sketch(0), sketch(1))
+    assert teller.tell(sketch(0), sketch(1)) == []
+
+
+def test_late_rows_raise_the_revision_and_an_older_sketch_does_not(teller):
+    teller.tell(sketch(0), sketch(1))
+    [correction] = teller.tell(sketch(0, offset=12, rows=103, late=3))
+    assert (correction.revision, correction.rows, correction.late_rows) == (1, 203, 3)
+    assert teller.tell(sketch(0, offset=11, rows=101, late=1)) == []
+
+
+def test_a_later_window_of_a_partition_closes_its_earlier_ones_too(teller):
+    teller.tell(sketch(0, 0), sketch(0, 1))
+    reports = teller.tell(sketch(1, 1))
+    assert [(r.window, r.rows) for r in reports] == [(window(0), 100), (window(1), 200)]
+
+
+def test_a_window_that_no_model_scored_is_reported_without_a_reference(teller):
+    [report] = teller.tell(sketch(0, version=None), sketch(1, version=None))
+    assert (report.version, report.profile, report.rows, report.drifted, report.features) == (None, None, 200, False, {})
+
+
+def test_each_version_of_a_window_has_its_report(teller):
+    reports = teller.tell(sketch(0, version=1), sketch(1, version=2))
+    assert [(r.version, r.rows) for r in reports] == [(1, 100), (2, 100)]
+
+
+def test_another_streams_sketch_is_passed_over(teller):
+    assert not teller.board.take(msgspec.structs.replace(sketch(0), stream="other"))
+
+
+def test_a_board_goes_on_from_its_table_as_if_nothing_had_happened(teller):
+    straight, sketches = Teller(), [sketch(p, i, offset=10 + i) for i in range(4) for p in (0, 1)]
+    expected = straight.tell(*sketches)
+    found = []
+    for one in sketches:
+        found += teller.tell(one)
+        teller.restart()
+    assert found == expected
+    assert [h.summary for h in teller.board.complete()] == [h.summary for h in straight.board.complete()]
+
+
+def test_old_windows_keep_their_verdict_but_not_their_sketches(teller):
+    for i in range(SKETCHED_WINDOWS + 2):
+        teller.tell(sketch(0, i, offset=i), sketch(1, i, offset=i))
+    held = teller.board.complete()
+    assert len(held) == SKETCHED_WINDOWS + 2
+    assert [bool(h.sketches) for h in held] == [False] * 2 + [True] * SKETCHED_WINDOWS
+    assert teller.tell(sketch(0, 0, offset=99, rows=150)) == []  # too old to be corrected
+
+
+def test_the_table_stays_bounded(teller, monkeypatch):
+    monkeypatch.setattr("driftloop.monitoring.assembly.REMEMBERED_WINDOWS", 10)
+    for i in range(15):
+        teller.tell(sketch(0, i, offset=i, rows=1), sketch(1, i, offset=i, rows=1))
+    assert len(teller.table) == 10 + 1  # and the cursor
+    teller.restart()
+    assert teller.tell(sketch(0, 0, offset=99), sketch(1, 0, offset=99)) == []  # forgotten, not new
+    assert REMEMBERED_WINDOWS > 10
+
+
+def test_a_shift_is_a_drift_and_the_same_distribution_is_none():
+    same = make_rows(PROJECT, [START] * 3000, seed=1)
+    moved = same.set_column(same.schema.get_field_index("amount"), same.schema.field("amount"), [shifted(same)])
+    [calm] = Teller().tell(of_rows(same))
+    [alarmed] = Teller().tell(of_rows(moved))
+    assert not calm.drifted
+    assert alarmed.drifted
+    assert [name for name, drift in alarmed.features.items() if drift.drifted] == ["amount"]
+    assert alarmed.features["amount"].ks > 0.5
+    assert alarmed.features["amount"].out_of_range_share > 0.02
+
+
+def shifted(rows):
+    return np.nan_to_num(rows.column("amount").to_numpy(), nan=10.0) + 6
+
+
+def of_rows(rows) -> WindowSketched:
+    counts = {name: c.tolist() for name, c in Counter(PROFILE).count(rows).items()}
+    part = PartitionSketch(version=1, profile=DIGEST, rows=rows.num_rows, counts=counts)
+    return msgspec.structs.replace(sketch(0, rows=0, partitions=1), rows=rows.num_rows, sketches=(part,))
+
+
+def doubled(one: WindowSketched) -> tuple[PartitionSketch, ...]:
+    [part] = one.sketches
+    return (msgspec.structs.replace(part, rows=2 * part.rows, counts={name: [2 * c for c in v] for name, v in part.counts.items()}),)

@@ -1,0 +1,136 @@
+"""Every closed window gets one decision, and its state can be rebuilt from the decisions alone."""
+
+from datetime import UTC, datetime, timedelta
+
+import hypothesis.strategies as st
+import msgspec
+import pytest
+from hypothesis import given, settings
+
+from driftloop.contracts.events import DecisionMade
+from driftloop.contracts.values import Interval, Window
+from driftloop.monitoring.policy import Decision, Evidence, PolicyState, decide, restore, rule_digest
+from driftloop.project.rules import Policy
+
+START = datetime(2026, 1, 1, tzinfo=UTC)
+DAY = timedelta(days=1)
+EVERY_WINDOW = Policy(min_new_labels=100)
+
+
+def seen(day: int = 0, **changes) -> Evidence:
+    window = Window(start=START + day * DAY, end=START + (day + 1) * DAY)
+    known = {"window": window, "version": 1, "rows": 1000, "labelled": 500, "drifted": False, "metric": "roc_auc"}
+    return Evidence(**known | changes)
+
+
+def run(policy: Policy, *evidence: Evidence) -> list[Decision]:
+    state, decisions = PolicyState(), []
+    for known in evidence:
+        state, decision = decide(policy, state, known)
+        decisions.append(decision)
+    return decisions
+
+
+def answers(policy: Policy, *evidence: Evidence) -> list[bool]:
+    return [decision.accepted for decision in run(policy, *evidence)]
+
+
+def test_a_closed_window_with_enough_labels_is_an_attempt():
+    [decision] = run(EVERY_WINDOW, seen())
+    assert (decision.accepted, decision.trigger, decision.reason) == (True, "window", "the window closed")
+    assert decision.rule == rule_digest(EVERY_WINDOW)
+
+
+def test_a_window_that_no_model_scored_is_no_attempt():
+    [decision] = run(EVERY_WINDOW, seen(version=None))
+    assert not decision.accepted
+    assert "no champion" in decision.reason
+
+
+@pytest.mark.parametrize(("labelled", "accepted"), [(99, False), (100, True)])
+def test_new_labels_have_a_minimum(labelled, accepted):
+    [decision] = run(EVERY_WINDOW, seen(labelled=labelled))
+    assert decision.accepted is accepted
+    if not accepted:
+        assert decision.reason == "99 new labels since the last attempt, 100 are needed (the window closed)"
+
+
+def test_labels_add_up_over_windows_until_an_attempt():
+    assert answers(EVERY_WINDOW, *(seen(day, labelled=40) for day in range(6))) == [False, False, True, False, False, True]
+
+
+def test_a_run_in_flight_holds_the_next():
+    [decision] = run(EVERY_WINDOW, seen(runs_in_flight=("r1",)))
+    assert decision.reason == "run r1 is in flight (the window closed)"
+
+
+def test_the_cooldown_is_event_time_and_ends_exactly():
+    policy = msgspec.structs.replace(EVERY_WINDOW, cooldown="2d")
+    assert answers(policy, *(seen(day) for day in range(5))) == [True, False, True, False, True]
+
+
+def test_the_budget_is_spent_and_comes_back_with_the_period():
+    policy = msgspec.structs.replace(EVERY_WINDOW, budget=2, budget_period="4d")
+    assert answers(policy, *(seen(day) for day in range(7))) == [True, True, False, False, True, True, False]
+
+
+def test_drift_needs_k_of_n_windows():
+    policy = msgspec.structs.replace(EVERY_WINDOW, triggers=("drift",), drift_k=2, drift_n=3)
+    drifted = [True, False, True, False, False, True, True]
+    assert answers(policy, *(seen(day, drifted=d) for day, d in enumerate(drifted))) == [False, False, True, False, False, False, True]
+
+
+def test_performance_triggers_when_even_its_upper_bound_is_below_the_earlier_mean_of_the_same_version():
+    policy = msgspec.structs.replace(EVERY_WINDOW, triggers=("performance",))
+
+    def at(value: float) -> Interval:
+        return Interval(value=value, lower=value - 0.02, upper=value + 0.02)
+
+    values = [(0, 1, 0.7), (1, 1, 0.69), (2, 1, 0.66), (3, 2, 0.6)]
+    decisions = run(policy, *(seen(day, version=v, measured=at(m)) for day, v, m in values))
+    assert [d.accepted for d in decisions] == [False, False, True, False]
+    assert decisions[2].reason == "roc_auc is at most 0.6800, its mean over the 2 windows before was 0.6950"
+
+
+def test_a_calm_window_says_what_would_have_been_needed():
+    policy = msgspec.structs.replace(EVERY_WINDOW, triggers=("drift",))
+    [decision] = run(policy, seen())
+    assert decision.reason == "0 of the last 1 windows drifted, 2 of 3 are needed"
+
+
+windows = st.lists(
+    st.fixed_dictionaries(
+        {
+            "labelled": st.integers(0, 300),
+            "drifted": st.booleans(),
+            "version": st.sampled_from([None, 1, 2]),
+            "runs_in_flight": st.sampled_from([(), ("r",)]),
+            "measured": st.none() | st.floats(0, 1).map(lambda v: Interval(value=v, lower=v, upper=v)),
+        }
+    ),
+    max_size=12,
+)
+
+
+@settings(deadline=None)
+@given(windows, st.integers(0, 12))
+def test_a_state_restored_from_published_decisions_decides_the_same(changes, split):
+    policy = Policy(triggers=("drift", "performance"), min_new_labels=50, cooldown="2d", budget=3, budget_period="5d")
+    evidence = [seen(day, **change) for day, change in enumerate(changes)]
+    straight = run(policy, *evidence)
+    published = [
+        DecisionMade(
+            model="m",
+            kind="retrain",
+            accepted=d.accepted,
+            reason=d.reason,
+            window=d.evidence.window,
+            rule=d.rule,
+            evidence=msgspec.json.decode(msgspec.json.encode(d.evidence)) | {"trigger": d.trigger},
+        )
+        for d in straight[:split]
+    ]
+    state = restore(policy, published)
+    for known, expected in zip(evidence[split:], straight[split:], strict=True):
+        state, decision = decide(policy, state, known)
+        assert decision == expected

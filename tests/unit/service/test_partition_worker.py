@@ -1,0 +1,134 @@
+"""The loop of the data services: seek to the state, pause instead of losing the group, commit only what is durable."""
+
+import threading
+import time
+from collections.abc import Mapping, Sequence
+
+from prometheus_client import REGISTRY
+
+from driftloop.adapters.memory import MemoryBroker
+from driftloop.errors import TransientError
+from driftloop.ports import Record, TopicPartition
+from driftloop.service.partition_worker import PartitionWorker
+from driftloop.service.process import Stop
+
+TP = TopicPartition("t", 0)
+
+
+class Sums:
+    """A handler whose durable state is a list of values and the next offset."""
+
+    def __init__(self) -> None:
+        self.start, self.values, self.next = 0, [], 0
+        self.fail = 0
+        self.hold = False
+        self.buffered: list[Record] = []
+        self.revoked: frozenset[TopicPartition] = frozenset()
+        self.drained = False
+
+    def starting_offsets(self, tps: frozenset[TopicPartition]) -> Mapping[TopicPartition, int]:
+        if self.fail:
+            self.fail -= 1
+            raise TransientError("state away")
+        return dict.fromkeys(tps, self.start)
+
+    def on_records(self, tp: TopicPartition, records: Sequence[Record]) -> None:
+        if self.fail:
+            self.fail -= 1
+            raise TransientError("store away")
+        self.values += [(r.offset, r.value) for r in records]
+        self.next = records[-1].offset + 1
+
+    def on_tick(self) -> None:
+        pass
+
+    def on_revoked(self, tps: frozenset[TopicPartition]) -> None:
+        self.revoked |= tps
+
+    def durable_offsets(self) -> Mapping[TopicPartition, int]:
+        return {TP: self.next} if self.next else {}
+
+    def full(self) -> bool:
+        return self.hold
+
+    def drain(self) -> None:
+        self.drained = True
+
+
+class Scene:
+    def __init__(self) -> None:
+        self.broker, self.handler, self.stop = MemoryBroker(), Sums(), Stop()
+        self.broker.create_topic("t")
+        self.worker = PartitionWorker(self.handler, stop=self.stop)
+        self.consumer = self.broker.consumer(group="g", topics=["t"], listener=self.worker)
+
+    def send(self, n: int) -> None:
+        for i in range(n):
+            self.broker.producer().send("t", b"%d" % i, partition=0)
+
+    def run_until(self, condition, seconds: float = 10) -> None:
+        thread = threading.Thread(target=self.worker.run, args=(self.consumer,))
+        thread.start()
+        deadline = time.monotonic() + seconds
+        while not condition() and thread.is_alive() and time.monotonic() < deadline:
+            time.sleep(0.01)
+        self.stop.request()
+        thread.join(10)
+        assert condition()
+
+
+def test_reading_starts_where_the_durable_state_says_not_where_kafka_does() -> None:
+    scene = Scene()
+    scene.send(10)
+    scene.broker.committed[("g", TP)] = 9
+    scene.handler.start = 4
+    scene.run_until(lambda: scene.handler.next == 10)
+    assert [offset for offset, _ in scene.handler.values] == [4, 5, 6, 7, 8, 9]
+
+
+def test_a_transient_error_repeats_the_same_records_and_loses_none() -> None:
+    scene = Scene()
+    scene.handler.fail = 3
+    scene.send(5)
+    scene.run_until(lambda: scene.handler.next == 5)
+    assert [offset for offset, _ in scene.handler.values] == [0, 1, 2, 3, 4]
+
+
+def test_a_full_handler_is_given_nothing_while_polling_goes_on() -> None:
+    scene = Scene()
+    scene.handler.hold = True
+    polls = []
+    poll = scene.consumer.poll
+
+    def counted(timeout_seconds: float, max_records: int = 1000):
+        polls.append(1)
+        time.sleep(0.001)
+        if len(polls) == 5:
+            scene.send(3)
+        if len(polls) == 50:
+            assert scene.handler.values == []
+            scene.handler.hold = False
+        return poll(timeout_seconds, max_records)
+
+    scene.consumer.poll = counted  # type: ignore[method-assign]
+    scene.run_until(lambda: scene.handler.next == 3)
+    assert len(polls) >= 50
+
+
+def test_only_durable_offsets_are_committed_and_draining_comes_last() -> None:
+    scene = Scene()
+    scene.send(5)
+    scene.run_until(lambda: scene.handler.next == 5)
+    assert scene.broker.committed[("g", TP)] == 5
+    assert scene.handler.drained
+
+
+def test_the_end_of_a_partition_is_shown_beside_its_durable_offset() -> None:
+    scene = Scene()
+    scene.send(5)
+    scene.run_until(lambda: scene.handler.next == 5)
+    shown = {
+        name: REGISTRY.get_sample_value(name, {"topic": "t", "partition": "0"})
+        for name in ("driftloop_end_offset", "driftloop_durable_offset")
+    }
+    assert shown == {"driftloop_end_offset": 5, "driftloop_durable_offset": 5}
