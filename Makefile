@@ -49,7 +49,7 @@ lock: ## resolve requirements*.in again (needs uv)
 	uv pip compile requirements-dev.in --universal --generate-hashes --no-header --python-version 3.11 -c requirements.txt -o requirements-dev.txt
 	for s in $(SERVICES); do uv pip compile services/$$s/pyproject.toml --no-emit-package driftloop --universal --generate-hashes --no-header --no-annotate --python-version 3.11 -c requirements.txt -o services/$$s/requirements.txt || exit 1; done
 	uv pip compile infra/init/requirements.in --universal --generate-hashes --no-header --no-annotate --python-version 3.11 -c requirements.txt -o infra/init/requirements.txt
-	uv pip compile libs/driftloop/pyproject.toml --extra cli --extra kafka --extra s3 --extra lake --extra join --extra scoring --universal --generate-hashes --no-header --no-annotate --python-version 3.11 -c requirements.txt -o infra/cli/requirements.txt
+	uv pip compile libs/driftloop/pyproject.toml --extra rows --extra cli --extra kafka --extra s3 --extra lake --extra join --extra scoring --universal --generate-hashes --no-header --no-annotate --python-version 3.11 -c requirements.txt -o infra/cli/requirements.txt
 
 clean: ## end this folder's stacks and remove all that the other targets made
 	@if [ -x $(BIN)/driftloop ]; then for home in .driftloop .driftloop/demo; do DRIFTLOOP_HOME=$$home $(BIN)/driftloop down || true; done; fi
