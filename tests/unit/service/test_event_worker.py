@@ -11,7 +11,7 @@ from driftloop.contracts.codec import Envelope
 from driftloop.contracts.events import Event, TrainingFailed
 from driftloop.errors import ConfigurationError, InvalidMessage, TransientError
 from driftloop.ports import Record, TopicPartition
-from driftloop.service.event_worker import MAX_INVALID_IN_A_ROW, EventWorker
+from driftloop.service.event_worker import MAX_INVALID_IN_A_ROW, EventWorker, on
 from driftloop.service.process import Stop
 
 TP = TopicPartition("training-runs", 0)
@@ -29,7 +29,7 @@ class Scene:
         self.consumer = self.broker.consumer(group="g", topics=[TP.topic])
         self.worker = EventWorker(
             self.consumer,
-            {TrainingFailed: handle},
+            [on(TrainingFailed, handle)],
             stop=self.stop,
             reject=lambda r, why: self.rejected.append((r, why)),
             max_backoff_seconds=0.1,

@@ -3,7 +3,7 @@
 import asyncio
 from typing import Any
 
-from driftloop.adapters.kafka import Producer, Publisher, partitions_of, topic_id
+from driftloop.adapters.kafka import Producer, Publisher, create_topics, partitions_of, topic_id
 from driftloop.adapters.memory import SystemClock
 from driftloop.adapters.s3 import MinioObjectStore
 from driftloop.contracts import topics
@@ -17,7 +17,7 @@ from driftloop.telemetry import get_logger
 from driftloop_monitor.app import BOARDS, FOLDS, Monitor
 from driftloop_monitor.assembly_runner import AssemblyRunner
 from driftloop_monitor.decider import Decider
-from driftloop_monitor.faust_support.changelogs import create_changelogs
+from driftloop_monitor.faust_support.changelogs import changelogs
 from driftloop_monitor.faust_support.failure import Failure
 from driftloop_monitor.journal import Journal
 from driftloop_monitor.journal_follower import JournalFollower
@@ -44,7 +44,7 @@ class Wiring:
         self._partitions = partitions_of(bootstrap, topics.inferences(stream))
         self._sketch_partitions = partitions_of(bootstrap, topics.WINDOW_SKETCHES)
         tables = {FOLDS: self._partitions, BOARDS: self._sketch_partitions}
-        create_changelogs(bootstrap, stream, tables, settings.replication)
+        create_topics(bootstrap, changelogs(stream, tables), replication=settings.replication)
         self._producer = Producer(bootstrap, client_id=f"monitor-{common.instance}")
         self._publisher = Publisher(self._producer, source="driftloop/monitor")
         self._topic_id = topic_id(bootstrap, topics.inferences(stream))

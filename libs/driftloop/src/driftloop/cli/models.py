@@ -10,7 +10,7 @@ from rich.console import Console
 
 from driftloop.adapters.follower import folded
 from driftloop.adapters.kafka import read_topic
-from driftloop.adapters.registry_view import RegistryView, ViewBroken, ViewUnavailable
+from driftloop.adapters.registry_view import RegistryView
 from driftloop.cli.context import current_stack
 from driftloop.cli.errors import one_line_errors
 from driftloop.cli.model_changes import CHANGES, as_json_option, checked, registry_client
@@ -22,6 +22,7 @@ from driftloop.cli.reproduce import reproduce
 from driftloop.contracts.topics import REGISTRY_LOG
 from driftloop.errors import TransientError
 from driftloop.registry.fold import RegistryState
+from driftloop.registry.view import ViewBroken, ViewUnavailable
 
 
 @click.group()
