@@ -1,6 +1,7 @@
 """The start of a service: logs, health, the registry log, its project, a restart on a new archive; then the service's own parts."""
 
 import threading
+import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from functools import partial
@@ -56,9 +57,13 @@ class Parts:
     def project(self, store: ObjectStore, *, log_seconds: float = 30.0, find: FindProject = wait_for_project) -> Project:
         """Follow the registry log and wait for the project to work for; from now on a new archive of it ends the process.
 
-        Reading the log's end may take ``log_seconds``; then ``find`` begins with what is known. Raises Stopped.
+        Reading the log to its end may take ``log_seconds``; then ``find`` begins with what is known. Raises Stopped.
         """
-        self.registry.start(log_seconds)
+        self.registry.start(timeout_seconds=0)
+        deadline = time.monotonic() + log_seconds
+        while not self.registry.caught_up and time.monotonic() < deadline:
+            self.stop.check()
+            self.stop.wait(0.02)
         project = find(self.registry, store, self.settings.project, self.stop)
         self.registry.subscribe(partial(restart_on_new_archive, project=project, stop=self.stop))
         restart_on_new_archive(self.registry.state(), project, self.stop)
