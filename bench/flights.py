@@ -17,7 +17,7 @@ from driftloop.demo.flights import read_flights
 from driftloop.project.model import CONFIG_FILE, Project
 from driftloop.project.reading import parse_project, read_project
 from driftloop.rows.schemas import inference_schema
-from driftloop.statistics.profile import build_profile
+from driftloop.statistics.histograms import build_profile
 from driftloop.training.fit import TrainingRows, fit
 from driftloop.training.user_code import load_build
 

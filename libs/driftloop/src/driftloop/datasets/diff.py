@@ -11,8 +11,8 @@ from driftloop.contracts.schema import StreamSchema
 from driftloop.contracts.values import Part
 from driftloop.datasets.diff_inputs import DiffInput
 from driftloop.statistics.distances import NOMINAL, ORDERED, shares
-from driftloop.statistics.histograms import Counter
-from driftloop.statistics.profile import SCORE, Profile, build_profile
+from driftloop.statistics.histograms import Counter, build_profile
+from driftloop.statistics.profile import SCORE, Profile
 
 EXAMPLES = 5
 BINS = 20  # of a profile made here

@@ -13,8 +13,8 @@ from driftloop.contracts.values import CandidateResult, Interval
 from driftloop.errors import UserError
 from driftloop.lake.split import SplitRule
 from driftloop.project.model import Project
+from driftloop.statistics.histograms import build_profile
 from driftloop.statistics.metrics import measure
-from driftloop.statistics.profile import build_profile
 from driftloop.training.agreement import agreement
 from driftloop.training.candidates import training_start
 from driftloop.training.card import render_card
