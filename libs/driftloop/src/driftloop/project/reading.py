@@ -2,6 +2,7 @@
 
 import io
 import itertools
+import math
 import tomllib
 import zipfile
 from datetime import datetime, timedelta
@@ -27,8 +28,9 @@ from driftloop.project.model import (
     Training,
     archive_key,
 )
-from driftloop.project.rules import Monitoring, Policy
+from driftloop.project.rules import Monitoring, Policy, default_thresholds
 from driftloop.project.toml_lines import line_of
+from driftloop.statistics.distances import STATISTICS
 
 
 # The file as written: tables of driftloop.toml.
@@ -122,9 +124,15 @@ class _Problem(Exception):
 def _convert(table: dict[str, Any]) -> _File:
     known_sections = {"monitoring": Monitoring, "policy": Policy, "training": Training, "promotion": Promotion, "serving": Serving}
     for section, known in known_sections.items():
-        for key in table.get(section, {}):
-            if key not in known.__struct_fields__:
-                raise _Problem(f"{section}.{key}", f"unknown setting {key!r}; [{section}] knows {', '.join(known.__struct_fields__)}")
+        written = table.get(section, {})
+        if not isinstance(written, dict):
+            raise _Problem(section, f"{section} is a table: write [{section}] and its settings below it")
+        settings = _monitoring_settings() if known is Monitoring else known.__struct_fields__
+        for key in written:
+            if key not in settings:
+                raise _Problem(f"{section}.{key}", f"unknown setting {key!r}; [{section}] knows {', '.join(settings)}")
+    if "monitoring" in table:
+        table = table | {"monitoring": _with_thresholds(table["monitoring"])}
     try:
         return msgspec.convert(table, type=_File)
     except msgspec.ValidationError as exc:
@@ -133,6 +141,24 @@ def _convert(table: dict[str, Any]) -> _File:
         if "[...]" in key:  # msgspec does not name the entry of a dict: find the first that does not fit
             key = _bad_feature(table) or "features"
         raise _Problem(key, f"{key}: {message}" if key else message) from exc
+
+
+def _monitoring_settings() -> tuple[str, ...]:
+    """Of ``[monitoring]``: in the file a threshold stands beside the others, under its statistic's name."""
+    return *(name for name in Monitoring.__struct_fields__ if name != "thresholds"), *STATISTICS
+
+
+def _with_thresholds(written: dict[str, Any]) -> dict[str, Any]:
+    """The fields of ``Monitoring``."""
+    thresholds = default_thresholds()
+    for name in (name for name in STATISTICS if name in written):
+        try:
+            thresholds[name] = msgspec.convert(written[name], float)
+        except msgspec.ValidationError as exc:
+            raise _Problem(f"monitoring.{name}", f"monitoring.{name}: {exc}") from exc
+        if not math.isfinite(thresholds[name]):
+            raise _Problem(f"monitoring.{name}", f"monitoring.{name}: a threshold is a finite number; a high one is never crossed")
+    return {key: value for key, value in written.items() if key not in STATISTICS} | {"thresholds": thresholds}
 
 
 def _bad_feature(table: dict[str, Any]) -> str | None:

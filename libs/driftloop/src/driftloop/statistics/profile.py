@@ -10,6 +10,7 @@ from driftloop.contracts.values import Part
 from driftloop.errors import IntegrityError
 
 Counts = npt.NDArray[np.int64]
+Kind = Literal["ordered", "category"]
 
 SCORE = "$score"
 
@@ -24,7 +25,7 @@ class Column(Part, frozen=True, kw_only=True):
     Categories: ``missing, one per category, other``; ``other`` counts what is none of ``categories``.
     """
 
-    kind: Literal["ordered", "category"]
+    kind: Kind
     low: float = 0.0
     uppers: tuple[float, ...] = ()
     categories: tuple[str, ...] = ()
