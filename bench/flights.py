@@ -46,7 +46,7 @@ def fit_flights(folder: Path) -> FlightsModel:
     pipeline = fit(load_build(project.files, folder), rows, everything, seed=0, threads=THREADS)
     data = skops_file.dump(pipeline)
     scorer = Scorer(skops_file.load(data, project.training.trusted_types), project.schema)
-    scores = rows.scores(pipeline, everything)[1]
+    scores = rows.output(pipeline, everything).scores
     profile = build_profile(joined, scores, project.schema, project.monitoring.bins)
     return FlightsModel(project, flights.requests, data, profile.encode(), scorer)
 

@@ -56,6 +56,7 @@ class DemoReport(Part, frozen=True, kw_only=True):
     fraction: float
     seed: int | None
     realtime: float | None
+    metric: str  # of the project
     windows: tuple[WindowReport, ...]
     versions: tuple[VersionStory, ...]
     conservation: Conservation

@@ -19,9 +19,7 @@ from driftloop.contracts.windows import WindowPlan, parse_duration
 from driftloop.errors import UserError
 from driftloop.project.model import (
     CONFIG_FILE,
-    METRICS,
     PIPELINE_FILE,
-    Metric,
     Project,
     Promotion,
     Serving,
@@ -31,6 +29,7 @@ from driftloop.project.model import (
 from driftloop.project.rules import Monitoring, Policy, default_thresholds
 from driftloop.project.toml_lines import line_of
 from driftloop.statistics.distances import STATISTICS
+from driftloop.statistics.metrics import NoSuchMetric, check_declared
 
 
 # The file as written: tables of driftloop.toml.
@@ -55,7 +54,7 @@ class _FeatureTable(msgspec.Struct, forbid_unknown_fields=True):
 class _TargetTable(msgspec.Struct, forbid_unknown_fields=True):
     name: str
     type: Literal["number", "boolean", "category"]
-    metric: Metric
+    metric: str
 
 
 class _WindowsTable(msgspec.Struct, forbid_unknown_fields=True):
@@ -194,9 +193,10 @@ def _check(file: _File, files: dict[str, bytes]) -> Project:
     )
     if not is_name(f"{file.stream.name}"):
         raise _Problem("stream.name", f"a name matches {NAME_PATTERN}")
-    allowed = METRICS[schema.target.task]
-    if file.target.metric not in allowed:
-        raise _Problem("target.metric", f"{file.target.metric} does not measure a {file.target.type} target; use {' or '.join(allowed)}")
+    try:
+        check_declared(file.target.metric, schema.target.task)
+    except NoSuchMetric as exc:
+        raise _Problem("target.metric", str(exc)) from exc
     if file.stream.split_key not in {"entity", "event_id", *file.features}:
         raise _Problem("stream.split_key", f"{file.stream.split_key!r} is neither entity, event_id nor a feature")
     for key in ("policy.cooldown", "policy.budget_period", "training.timeout", "stream.allowed_lateness"):
