@@ -101,7 +101,7 @@ class Bench:
 
 
 def complete(i: int, version: int | None = 1) -> AssembledWindow:
-    summary = WindowSummary(version=version, rows=120, drifted=False, column="amount", psi=0.1, threshold=0.25, closing_offsets={"0": 5})
+    summary = WindowSummary(version=version, rows=120, drifted=False, column="amount", value=0.1, threshold=0.25, closing_offsets={"0": 5})
     return AssembledWindow(window(i), revision=0, summary=summary)
 
 

@@ -13,8 +13,8 @@ from driftloop.project.model import Project
 from driftloop.project.reading import parse_project
 from driftloop.rows.arrow_stream import encode_table
 from driftloop.rows.schemas import inference_schema
-from driftloop.statistics.histograms import Counter, merge
-from driftloop.statistics.profile import Profile, build_profile
+from driftloop.statistics.histograms import Counter, build_profile, merge
+from driftloop.statistics.profile import Profile
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
 HOUR = timedelta(hours=1)

@@ -15,6 +15,7 @@ from driftloop.monitoring.performance import performance_reports, same_content
 from driftloop.monitoring.policy import Evidence, decide, restore
 from driftloop.ports import Clock, EventPublisher
 from driftloop.project.model import Project
+from driftloop.statistics.distances import RANKED_BY
 from driftloop.telemetry import get_logger
 from driftloop_monitor.journal import Journal
 from driftloop_monitor.lake_view import LakeView
@@ -102,8 +103,8 @@ class Decider:
             drifted=summary.drifted,
             metric=everything.metric,
             measured=newest.measured if newest else None,
-            statistic=None if summary.column is None else f"psi:{summary.column}",
-            value=summary.psi,
+            statistic=None if summary.column is None else f"{RANKED_BY}:{summary.column}",
+            value=summary.value,
             threshold=summary.threshold,
             closing_offsets=summary.closing_offsets,
             inferences_version=everything.inferences_version,

@@ -76,10 +76,10 @@ def _windows(
     frozen = load_model(
         MinioObjectStore(s3), project.model, first_manifest, project.schema, project.training.trusted_types, project=project.name
     ).scorer
-    columns = ["event_id", "event_time", "score", "model_version", *project.schema.feature_names]
+    columns = ["event_id", "event_time", "prediction", "score", "model_version", *project.schema.feature_names]
     windows = [s.window for s in story.settled]
     rows = labelled_rows(inferences, labels, start=windows[0].start, end=windows[-1].end, columns=columns, keep_unlabelled=True)
-    scores = score_windows(rows, windows, frozen)
+    scores = score_windows(rows, windows, frozen, project.task_metric)
     return [_window(number, settled, score, journal) for number, (settled, score) in enumerate(zip(story.settled, scores, strict=True), 1)]
 
 

@@ -115,6 +115,7 @@ def _told(
         fraction=options.fraction,
         seed=options.seed,
         realtime=options.realtime,
+        metric=project.metric,
         windows=found.windows,
         versions=found.versions,
         conservation=found.conservation,

@@ -15,6 +15,7 @@ from driftloop.artifact.scoring import Scorer, target_values, to_frame
 from driftloop.errors import UserError
 from driftloop.lake.split import buckets, held_out, split_keys
 from driftloop.project.model import Project
+from driftloop.statistics.metrics import ModelOutput
 
 MIN_ROWS = 20
 
@@ -41,12 +42,10 @@ class TrainingRows:
         """How many of the masked rows are fitted on."""
         return int((mask & ~self.held_out).sum())
 
-    def scores(
-        self, pipeline: Any, mask: Mask, features: Sequence[str] | None = None
-    ) -> "tuple[npt.NDArray[Any], npt.NDArray[np.float64]]":
-        """Predictions and scores of the masked rows, by their ``features`` or by all; raises what the pipeline raises."""
+    def output(self, pipeline: Any, mask: Mask, features: Sequence[str] | None = None) -> ModelOutput:
+        """What the pipeline says about the masked rows, by their ``features`` or by all; raises what the pipeline raises."""
         rows = self.frame[mask]
-        return Scorer(pipeline, self.schema).raw(rows if features is None else rows[list(features)])
+        return ModelOutput(*Scorer(pipeline, self.schema).raw(rows if features is None else rows[list(features)]))
 
 
 def fit(build: Callable[[], Any], rows: TrainingRows, mask: Mask, *, seed: int, threads: int) -> Any:

@@ -1,10 +1,14 @@
+"""One model against another on the same rows."""
+
 import time
 
 import numpy as np
 import pytest
 from sklearn.metrics import accuracy_score, r2_score, roc_auc_score
 
-from driftloop.training.evaluation import metric_of, paired_gain
+from driftloop.statistics import intervals
+from driftloop.statistics.intervals import value
+from driftloop.statistics.metrics import ModelOutput, for_task
 
 
 def binary(n: int, noise: float, seed: int = 0):
@@ -13,14 +17,23 @@ def binary(n: int, noise: float, seed: int = 0):
     return truth > 0.7, np.round(truth + random.normal(0, noise, n), 2)
 
 
+def metric_of(metric: str, labels, values, task: str = "binary"):
+    return value(for_task(metric, task), labels, ModelOutput(values, values))
+
+
+def paired_gain(metric: str, labels, ours, theirs, *, confidence: float, seed: int, task: str = "binary"):
+    outputs = (ModelOutput(values, values) for values in (ours, theirs))
+    return intervals.paired_gain(for_task(metric, task), labels, *outputs, confidence=confidence, seed=seed)
+
+
 def test_metrics_are_those_of_scikit_learn():
     labels, scores = binary(500, 0.5)
     assert metric_of("roc_auc", labels, scores) == pytest.approx(roc_auc_score(labels, scores))
     classes = np.array(["a", "b", "c"])[np.arange(500) % 3]
     guesses = np.roll(classes, 1)
     guesses[:100] = classes[:100]
-    assert metric_of("accuracy", classes, guesses) == pytest.approx(accuracy_score(classes, guesses))
-    assert metric_of("r2", scores, scores + 0.1) == pytest.approx(r2_score(scores, scores + 0.1))
+    assert metric_of("accuracy", classes, guesses, "multiclass") == pytest.approx(accuracy_score(classes, guesses))
+    assert metric_of("r2", scores, scores + 0.1, "regression") == pytest.approx(r2_score(scores, scores + 0.1))
 
 
 @pytest.mark.parametrize(
@@ -28,8 +41,9 @@ def test_metrics_are_those_of_scikit_learn():
     [("roc_auc", [True, True], [0.1, 0.2]), ("roc_auc", [], []), ("accuracy", [], []), ("r2", [1.0, 1.0], [1.0, 2.0])],
 )
 def test_a_metric_that_is_not_defined_is_none(metric, labels, values):
-    assert metric_of(metric, np.array(labels), np.array(values)) is None
-    assert paired_gain(metric, np.array(labels), np.array(values), np.array(values), confidence=0.8, seed=0) is None
+    task = "regression" if metric == "r2" else "binary"
+    assert metric_of(metric, np.array(labels), np.array(values), task) is None
+    assert paired_gain(metric, np.array(labels), np.array(values), np.array(values), confidence=0.8, seed=0, task=task) is None
 
 
 def test_the_lower_bound_is_that_of_resampled_rows():
