@@ -4,7 +4,7 @@ from collections.abc import Callable
 from typing import Any, TypeVar
 
 from driftloop.adapters.follower import RegistryFollower
-from driftloop.adapters.kafka import AssignedConsumer, GroupConsumer, Producer, Publisher, partitions_of
+from driftloop.adapters.kafka import AssignedConsumer, GroupConsumer, KafkaTopics, Producer, Publisher, partitions_of
 from driftloop.adapters.memory import SystemClock
 from driftloop.adapters.reconnecting_producer import RenewedProducer
 from driftloop.adapters.s3 import MinioObjectStore
@@ -19,9 +19,8 @@ from driftloop.telemetry import HealthServer, configure_logging, get_logger
 from driftloop.training.process import Spare
 from driftloop.training.workspace import Workspace
 from driftloop_trainer.environments import Environments
-from driftloop_trainer.handlers import Logs, RetrainRequests
-from driftloop_trainer.ledger import Ledger
-from driftloop_trainer.log_reader import LogReader
+from driftloop_trainer.handlers import RetrainRequests
+from driftloop_trainer.history import requests_and_runs
 from driftloop_trainer.pinning import Pinner
 from driftloop_trainer.registry_view import RegistryNow
 from driftloop_trainer.settings import TrainerSettings, trainer_settings
@@ -64,12 +63,14 @@ def _worker(settings: TrainerSettings, follower: RegistryFollower, status: Train
     service = settings.service
     bootstrap, store = service.kafka_bootstrap, MinioObjectStore(service.s3)
     check_surroundings(service, [t for t in CONTROL_TOPICS if t.name in (RETRAIN_REQUESTS, TRAINING_RUNS, REGISTRY_LOG)])
-    ledger = Ledger()
+    history, log_reader = requests_and_runs(
+        KafkaTopics(bootstrap, client_id=f"{service.instance}-history"), service.state_dir / service.instance
+    )
     workspace = Workspace(settings.work, store)
     workspace.clear()
     handlers = RetrainRequests(
-        ledger,
-        Logs(requests=_reader(settings, RETRAIN_REQUESTS, ledger), runs=_reader(settings, TRAINING_RUNS, ledger)),
+        history,
+        log_reader,
         RegistryNow(follower, _assigned(settings, REGISTRY_LOG), stop),
         Pinner(store, service.s3, Environments()),
         workspace,
@@ -88,10 +89,6 @@ def _worker(settings: TrainerSettings, follower: RegistryFollower, status: Train
     )
     on_request: Any = handlers.on_retrain_requested
     return EventWorker(consumer, {RetrainRequested: on_request}, stop=stop, reject=_reject)
-
-
-def _reader(settings: TrainerSettings, topic: str, ledger: Ledger) -> LogReader:
-    return LogReader(lambda: _assigned(settings, topic), ledger.take)
 
 
 def _assigned(settings: TrainerSettings, topic: str) -> AssignedConsumer:
