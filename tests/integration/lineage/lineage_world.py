@@ -4,22 +4,20 @@ import os
 import subprocess
 import sys
 import uuid
-from functools import reduce
 from pathlib import Path
 
 from click.testing import CliRunner, Result
 from tests.integration.registry.registry_process import Registry
 from tests.integration.trainer.harness import World
 
-from driftloop.adapters.follower import folded
-from driftloop.adapters.kafka import read_topic
+from driftloop.adapters.kafka import KafkaTopics
 from driftloop.cli.main import cli
 from driftloop.contracts.codec import envelope
 from driftloop.contracts.commands import MoveAlias, RegisterVersion
 from driftloop.contracts.events import RetrainRequested
-from driftloop.contracts.topics import REGISTRY_LOG
+from driftloop.history.registry_follower import read_registry
 from driftloop.history.told import Told
-from driftloop.registry.state import ModelState, RegistryState
+from driftloop.registry.state import ModelState
 from driftloop.service.process import Stop
 from driftloop.training.process import train
 from driftloop.training.workspace import Workspace
@@ -34,7 +32,7 @@ class LineageWorld(World):
 
     def model(self) -> ModelState:
         """As the registry's log has it now."""
-        model = reduce(folded, read_topic(self.bootstrap, REGISTRY_LOG), RegistryState()).model(self.name)
+        model = read_registry(KafkaTopics(self.bootstrap, client_id="test")).model(self.name)
         assert model is not None
         return model
 

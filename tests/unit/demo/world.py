@@ -155,3 +155,6 @@ class World:
 
     def wait_for(self, offset: int, timeout_seconds: float) -> RegistryState:
         return self._state
+
+    def sync(self, timeout_seconds: float) -> RegistryState:
+        return self._state

@@ -1,18 +1,17 @@
 """The one place that builds ingest."""
 
 from collections.abc import Mapping, Sequence
-from contextlib import closing
 from functools import partial
 from typing import Any
 
 import pyarrow as pa
 
-from driftloop.adapters.follower import RegistryFollower
-from driftloop.adapters.kafka import AssignedConsumer, GroupConsumer, Producer, Publisher, partitions_of, topic_id
+from driftloop.adapters.kafka import GroupConsumer, KafkaTopics, Producer, Publisher, partitions_of, topic_id
 from driftloop.adapters.memory import SystemClock
 from driftloop.adapters.reconnecting_producer import RenewedProducer
 from driftloop.adapters.s3 import MinioObjectStore
 from driftloop.contracts import topics
+from driftloop.history.registry_follower import RegistryFollower
 from driftloop.lake.table import LakeTable
 from driftloop.ports import TopicPartition
 from driftloop.project.model import Project
@@ -43,7 +42,8 @@ def run(stop: Stop) -> None:
     configure_logging("ingest", settings.instance)
     health = Health(settings)
     store = MinioObjectStore(settings.s3)
-    follower = RegistryFollower(settings.kafka_bootstrap, client_id=settings.instance).start()
+    registry_topics = KafkaTopics(settings.kafka_bootstrap, client_id=settings.instance)
+    follower = RegistryFollower(registry_topics, checkpoint=settings.state_dir / settings.instance / "registry.checkpoint").start()
     name = env.text("PROJECT", "-")
     project = wait_for_project(follower, store, None if name == "-" else name, stop)
     if project is None:
@@ -79,7 +79,7 @@ def serve(
     inferences = LakeTable.open(settings.s3, stream, "inferences", lake_schema(project.schema, "inferences"))
     labels = LakeTable.open(settings.s3, stream, "labels", lake_schema(project.schema, "labels"))
     stored = pa.schema([field for field in inferences.schema if field.name not in ("partition", "offset")])
-    newer = NewerProject(project, follower, partial(_log_end, bootstrap, settings.instance)).wait_for_restart
+    newer = NewerProject(project, follower).wait_for_restart
     intake = InferenceIntake(project.schema, project.allowed_lateness, clock, stored=stored, newer=newer)
     handler = IngestHandler(
         [
@@ -105,12 +105,6 @@ def serve(
     upkeep.start(stop)
     worker.run(consumer)
     producer.close()
-
-
-def _log_end(bootstrap: str, instance: str) -> int:
-    tp = TopicPartition(topics.REGISTRY_LOG, 0)
-    with closing(AssignedConsumer(bootstrap, [tp], client_id=f"{instance}-registry-end")) as consumer:
-        return consumer.end_offsets([tp])[tp]
 
 
 class Health:

@@ -5,10 +5,11 @@ from functools import partial
 
 import uvloop
 
-from driftloop.adapters.follower import RegistryFollower
+from driftloop.adapters.kafka import KafkaTopics
 from driftloop.adapters.s3 import MinioObjectStore
 from driftloop.contracts import topics
 from driftloop.errors import ConfigurationError, GapError, TransientError
+from driftloop.history.registry_follower import RegistryFollower
 from driftloop.service.checks import check_surroundings
 from driftloop.service.process import Stop, run_service
 from driftloop.service.project import restart_on_new_archive, wait_for_project
@@ -27,7 +28,8 @@ def run(settings: MonitorSettings, stop: Stop) -> None:
     configure_logging("monitor", common.instance)
     status = MonitorStatus(common.instance)
     HealthServer(common.http_host, common.http_port, ready=status.ready, status=status.status).start()
-    follower = RegistryFollower(common.kafka_bootstrap, client_id=f"monitor-registry-{common.instance}").start()
+    topics_of = KafkaTopics(common.kafka_bootstrap, client_id=f"monitor-registry-{common.instance}")
+    follower = RegistryFollower(topics_of, checkpoint=common.state_dir / common.instance / "registry.checkpoint").start()
     project = wait_for_project(follower, MinioObjectStore(common.s3), settings.project, stop)
     if project is None:
         return

@@ -6,12 +6,12 @@ from typing import Any
 
 import msgspec
 
-from driftloop.adapters.follower import RegistryFollower
-from driftloop.adapters.kafka import AssignedConsumer, GroupConsumer, Producer, partitions_of, topic_id
+from driftloop.adapters.kafka import AssignedConsumer, GroupConsumer, KafkaTopics, Producer, partitions_of, topic_id
 from driftloop.adapters.memory import SystemClock
 from driftloop.adapters.s3 import MinioObjectStore
 from driftloop.contracts.topics import inferences, requests, stream_topics
 from driftloop.errors import TransientError
+from driftloop.history.registry_follower import RegistryFollower
 from driftloop.project.model import Project
 from driftloop.service.checks import check_surroundings_but_for_a_silent_store
 from driftloop.service.partition_worker import PartitionWorker
@@ -76,7 +76,8 @@ class _Parts:
 
     def __init__(self, settings: PredictorSettings) -> None:
         self._instance = settings.service.instance
-        self.follower = RegistryFollower(settings.service.kafka_bootstrap, client_id=f"predictor-registry-{self._instance}")
+        topics = KafkaTopics(settings.service.kafka_bootstrap, client_id=f"predictor-registry-{self._instance}")
+        self.follower = RegistryFollower(topics, checkpoint=settings.service.state_dir / self._instance / "registry.checkpoint")
         self.project: Project | None = None
         self.model: ModelFollower | None = None
         self.handler: RequestHandler | None = None

@@ -2,8 +2,8 @@
 
 import hashlib
 
-from driftloop.adapters.follower import RegistryFollower
 from driftloop.errors import ConfigurationError, IntegrityError, ObjectNotFound, TransientError
+from driftloop.history.registry_follower import RegistryFollower
 from driftloop.ports import ObjectStore
 from driftloop.project.model import Project, archive_key
 from driftloop.project.reading import open_archive

@@ -4,8 +4,7 @@ import threading
 from collections.abc import Callable
 from typing import Any, TypeVar
 
-from driftloop.adapters.follower import RegistryFollower
-from driftloop.adapters.kafka import AssignedConsumer, GroupConsumer, Producer, Publisher
+from driftloop.adapters.kafka import GroupConsumer, KafkaTopics, Producer, Publisher
 from driftloop.adapters.memory import SystemClock
 from driftloop.adapters.reconnecting_producer import RenewedProducer
 from driftloop.adapters.registry_view import RegistryView
@@ -13,7 +12,8 @@ from driftloop.adapters.s3 import MinioObjectStore
 from driftloop.contracts.events import TrainingCompleted
 from driftloop.contracts.topics import CONTROL_TOPICS, DECISIONS, REGISTRY_LOG, TRAINING_RUNS
 from driftloop.errors import TransientError
-from driftloop.ports import Record, TopicPartition
+from driftloop.history.registry_follower import RegistryFollower
+from driftloop.ports import Record
 from driftloop.service.checks import check_surroundings_but_for_a_silent_store
 from driftloop.service.event_worker import EventWorker
 from driftloop.service.process import EXIT_FAILED, Stop, run_service
@@ -23,7 +23,7 @@ from driftloop_registry.api import create_app
 from driftloop_registry.command_log import CommandLog
 from driftloop_registry.handlers import TrainingRuns
 from driftloop_registry.http_server import HttpServer
-from driftloop_registry.log_end import LogEnd
+from driftloop_registry.log_end_waiter import LogEndWaiter
 from driftloop_registry.operations import add_operations
 from driftloop_registry.service import ANSWER_SECONDS, Desk
 from driftloop_registry.state_waiter import Folded
@@ -46,15 +46,15 @@ def serve(settings: ServiceSettings, stop: Stop) -> None:
     """Answer over HTTP and handle training runs until a stop is requested."""
     configure_logging("registry", settings.instance)
     bootstrap, clock, store = settings.kafka_bootstrap, SystemClock(), MinioObjectStore(settings.s3)
-    follower = RegistryFollower(bootstrap, client_id=f"{settings.instance}-log")
+    topics = KafkaTopics(bootstrap, client_id=f"{settings.instance}-log")
+    follower = RegistryFollower(topics, checkpoint=settings.state_dir / settings.instance / "registry.checkpoint")
     producer = RenewedProducer(lambda: Producer(bootstrap, client_id=settings.instance, delivery_timeout_seconds=DELIVERY_SECONDS))
     # Order across a failure does not matter: commands carry the epoch that they expect, decisions stand alone.
     events = Publisher(producer, source="driftloop/registry")
     commands = CommandLog(events, follower, timeout_seconds=ANSWER_SECONDS)
     folded = Folded(follower)
     keeper = ViewKeeper(RegistryView(settings.state_dir / DATABASE), follower)
-    log_tp = TopicPartition(REGISTRY_LOG, 0)
-    log_end = LogEnd(lambda: AssignedConsumer(bootstrap, [log_tp], client_id=f"{settings.instance}-end"), log_tp)
+    log_end = LogEndWaiter(follower.end)
     for subscriber in (commands, folded, keeper):
         follower.subscribe(subscriber.on_state)
 

@@ -3,15 +3,15 @@
 from collections.abc import Callable
 from typing import Any, TypeVar
 
-from driftloop.adapters.follower import RegistryFollower
-from driftloop.adapters.kafka import AssignedConsumer, GroupConsumer, KafkaTopics, Producer, Publisher, partitions_of
+from driftloop.adapters.kafka import GroupConsumer, KafkaTopics, Producer, Publisher
 from driftloop.adapters.memory import SystemClock
 from driftloop.adapters.reconnecting_producer import RenewedProducer
 from driftloop.adapters.s3 import MinioObjectStore
 from driftloop.contracts.events import RetrainRequested
 from driftloop.contracts.topics import CONTROL_TOPICS, REGISTRY_LOG, RETRAIN_REQUESTS, TRAINING_RUNS
 from driftloop.errors import TransientError
-from driftloop.ports import Record, TopicPartition
+from driftloop.history.registry_follower import RegistryFollower
+from driftloop.ports import Record
 from driftloop.service.checks import check_surroundings
 from driftloop.service.event_worker import EventWorker
 from driftloop.service.process import Stop, run_service
@@ -40,7 +40,8 @@ def serve(settings: TrainerSettings, stop: Stop) -> None:
     """Handle retrain requests until a stop is requested."""
     service = settings.service
     configure_logging("trainer", service.instance)
-    follower = RegistryFollower(service.kafka_bootstrap, client_id=f"{service.instance}-registry")
+    registry_topics = KafkaTopics(service.kafka_bootstrap, client_id=f"{service.instance}-registry")
+    follower = RegistryFollower(registry_topics, checkpoint=service.state_dir / service.instance / "registry.checkpoint")
     status = TrainerStatus(service.instance, SystemClock())
     health = HealthServer(
         service.http_host,
@@ -71,7 +72,7 @@ def _worker(settings: TrainerSettings, follower: RegistryFollower, status: Train
     handlers = RetrainRequests(
         history,
         log_reader,
-        RegistryNow(follower, _assigned(settings, REGISTRY_LOG), stop),
+        RegistryNow(follower, stop),
         Pinner(store, service.s3, Environments()),
         workspace,
         store,
@@ -89,12 +90,6 @@ def _worker(settings: TrainerSettings, follower: RegistryFollower, status: Train
     )
     on_request: Any = handlers.on_retrain_requested
     return EventWorker(consumer, {RetrainRequested: on_request}, stop=stop, reject=_reject)
-
-
-def _assigned(settings: TrainerSettings, topic: str) -> AssignedConsumer:
-    bootstrap, instance = settings.service.kafka_bootstrap, settings.service.instance
-    tps = [TopicPartition(topic, partition) for partition in range(partitions_of(bootstrap, topic))]
-    return AssignedConsumer(bootstrap, tps, client_id=f"{instance}-{topic}")
 
 
 def _until_connected(connect: Callable[[], T], stop: Stop) -> T | None:

@@ -8,7 +8,6 @@ from typing import NamedTuple
 
 from rich.console import Console
 
-from driftloop.adapters.follower import RegistryFollower
 from driftloop.adapters.kafka import AssignedConsumer, KafkaTopics, Producer, Publisher, partitions_of
 from driftloop.contracts import topics
 from driftloop.demo.example import DATA, example_folder, with_seed
@@ -28,6 +27,7 @@ from driftloop.errors import UserError
 from driftloop.history.events import Events
 from driftloop.history.log_reader import LogReader
 from driftloop.history.model_history import LOOP_TOPICS, ModelHistory
+from driftloop.history.registry_follower import RegistryFollower
 from driftloop.local.addresses import StackAddresses
 from driftloop.local.readiness import wait_for_services
 from driftloop.ports import TopicPartition
@@ -84,7 +84,7 @@ def _told(
         history = ModelHistory(project.model)
         reader = clients.enter_context(closing(LogReader(KafkaTopics(bootstrap, client_id=CLIENT), LOOP_TOPICS, Events(history))))
         lag = clients.enter_context(LakeLag(bootstrap, s3, project.stream))
-        registry = RegistryFollower(bootstrap, client_id=CLIENT).start()
+        registry = RegistryFollower(KafkaTopics(bootstrap, client_id=CLIENT)).start()
         clients.callback(registry.stop)
         replay = Replay(producer, flights, project.stream, partitions_of(bootstrap, topics.requests(project.stream)))
         settling = Settling(
