@@ -4,7 +4,7 @@ from functools import partial
 
 from driftloop.adapters.s3 import MinioObjectStore
 from driftloop.contracts.services import INGEST
-from driftloop.contracts.topics import REGISTRY_LOG, inferences
+from driftloop.contracts.topics import inferences
 from driftloop.lake.table import LakeTable
 from driftloop.ports import TopicPartition
 from driftloop.project.model import Project
@@ -43,7 +43,6 @@ def run(stop: Stop) -> None:
 def _filling(settings: IngestSettings, parts: Parts, outputs: Outputs, project: Project) -> Filling:
     check_surroundings(settings.common, INGEST.topics(project.stream))
     opened = partial(LakeTable.open, settings.common.s3, project.stream)
-    log_end = partial(parts.broker.end_of, TopicPartition(REGISTRY_LOG, 0))
     return Filling(
         project,
         (opened("inferences", lake_schema(project.schema, "inferences")), opened("labels", lake_schema(project.schema, "labels"))),
@@ -51,6 +50,6 @@ def _filling(settings: IngestSettings, parts: Parts, outputs: Outputs, project: 
         settings.flush,
         broker=parts.broker,
         clock=parts.clock,
-        newer=NewerProject(project, parts.registry, log_end).wait_for_restart,
+        newer=NewerProject(project, parts.registry).wait_for_restart,
         stop=parts.stop,
     )

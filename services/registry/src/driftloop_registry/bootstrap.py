@@ -6,8 +6,7 @@ from driftloop.adapters.registry_view import RegistryView
 from driftloop.adapters.s3 import MinioObjectStore
 from driftloop.contracts.events import TrainingCompleted
 from driftloop.contracts.services import REGISTRY
-from driftloop.contracts.topics import REGISTRY_LOG, TRAINING_RUNS
-from driftloop.ports import TopicPartition
+from driftloop.contracts.topics import TRAINING_RUNS
 from driftloop.service.checks import check_surroundings_but_for_a_silent_store
 from driftloop.service.event_worker import on
 from driftloop.service.http_server import serving
@@ -17,7 +16,7 @@ from driftloop.service.start import Parts, started
 from driftloop_registry.api import create_app
 from driftloop_registry.command_log import CommandLog
 from driftloop_registry.handlers import TrainingRuns
-from driftloop_registry.log_end import LogEnd
+from driftloop_registry.log_end_waiter import LogEndWaiter
 from driftloop_registry.service import ANSWER_SECONDS, Desk
 from driftloop_registry.state_waiter import Folded
 from driftloop_registry.status import RegistryHealth
@@ -39,8 +38,7 @@ def run(stop: Stop) -> None:
     events = parts.publisher(parts.producer(delivery_timeout_seconds=DELIVERY_SECONDS))
     commands = CommandLog(events, registry, timeout_seconds=ANSWER_SECONDS)
     folded, keeper = Folded(registry), ViewKeeper(RegistryView(database), registry)
-    log_tp = TopicPartition(REGISTRY_LOG, 0)
-    log_end = LogEnd(partial(parts.broker.reader, [log_tp]), log_tp)
+    log_end = LogEndWaiter(registry.end)
     parts.at_end.callback(log_end.stop)
     for subscriber in (commands, folded, keeper):
         registry.subscribe(subscriber.on_state)

@@ -1,11 +1,9 @@
 """The one place that builds the trainer."""
 
-from functools import partial
-
 from driftloop.adapters.s3 import MinioObjectStore
 from driftloop.contracts.events import RetrainRequested
 from driftloop.contracts.services import TRAINER
-from driftloop.contracts.topics import REGISTRY_LOG, RETRAIN_REQUESTS, TRAINING_RUNS
+from driftloop.contracts.topics import RETRAIN_REQUESTS
 from driftloop.service.checks import check_surroundings
 from driftloop.service.event_worker import EventWorker, on
 from driftloop.service.process import Stop, run_service
@@ -13,9 +11,8 @@ from driftloop.service.start import Parts, started
 from driftloop.training.process import Spare
 from driftloop.training.workspace import Workspace
 from driftloop_trainer.environments import Environments
-from driftloop_trainer.handlers import Logs, RetrainRequests
-from driftloop_trainer.ledger import Ledger
-from driftloop_trainer.log_reader import LogReader
+from driftloop_trainer.handlers import RetrainRequests
+from driftloop_trainer.history import requests_and_runs
 from driftloop_trainer.pinning import Pinner
 from driftloop_trainer.registry_view import RegistryNow
 from driftloop_trainer.settings import TrainerSettings, trainer_settings
@@ -38,14 +35,14 @@ def run(stop: Stop) -> None:
 
 def _worker(settings: TrainerSettings, parts: Parts, status: TrainerStatus, spare: Spare) -> EventWorker:
     check_surroundings(settings.common, TRAINER.topics())
-    store, ledger = MinioObjectStore(settings.common.s3), Ledger()
+    store = MinioObjectStore(settings.common.s3)
+    history, log_reader = requests_and_runs(parts.broker.topics("history"), parts.state_dir)
     workspace = Workspace(settings.work, store)
     workspace.clear()
-    requests, runs = (LogReader(partial(parts.broker.topic_reader, topic), ledger.take) for topic in (RETRAIN_REQUESTS, TRAINING_RUNS))
     handlers = RetrainRequests(
-        ledger,
-        Logs(requests=requests, runs=runs),
-        RegistryNow(parts.registry, parts.broker.topic_reader(REGISTRY_LOG), parts.stop),
+        history,
+        log_reader,
+        RegistryNow(parts.registry, parts.stop),
         Pinner(store, settings.common.s3, Environments()),
         workspace,
         store,

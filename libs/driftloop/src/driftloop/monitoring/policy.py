@@ -4,7 +4,7 @@ A state is rebuilt from earlier decisions alone, since each carries its evidence
 """
 
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import timedelta
 
 import msgspec
@@ -16,6 +16,8 @@ from driftloop.project.rules import Policy
 from driftloop.statistics.metrics import find
 
 MEASURED_KEPT = 5  # windows of the same version whose mean a drop of the metric is judged against
+
+CARRIED = 1000  # windows, and attempts, of which something is known when their decisions are not kept any more
 
 
 class Evidence(Part, frozen=True, kw_only=True):
@@ -82,13 +84,35 @@ def advance(policy: Policy, state: PolicyState, evidence: Evidence, *, accepted:
     )
 
 
-def restore(policy: Policy, decisions: Iterable[DecisionMade]) -> PolicyState:
-    """The state after retrain decisions read back in window order."""
-    state = PolicyState()
+def restore(policy: Policy, decisions: Iterable[DecisionMade], before: PolicyState | None = None) -> PolicyState:
+    """The state after retrain decisions read back in window order. ``before``: what was carried of earlier ones."""
+    state = before or PolicyState()
     for decision in decisions:
         evidence = msgspec.convert(decision.evidence, Evidence)
         state = advance(policy, state, evidence, accepted=decision.accepted)
     return state
+
+
+def carried(before: PolicyState, decisions: Sequence[DecisionMade]) -> PolicyState:
+    """What any policy may need of ``decisions``, in window order, when they are not kept: ``restore`` goes on from it.
+
+    Exact for policies that look back over no more than ``CARRIED`` windows and attempts beyond those that are kept.
+    """
+    evidence = [msgspec.convert(decision.evidence, Evidence) for decision in decisions]
+    new_labels, attempts, measured = before.new_labels, list(before.attempts), list(before.measured)
+    for one, decision in zip(evidence, decisions, strict=True):
+        new_labels = 0 if decision.accepted else new_labels + one.labelled
+        if decision.accepted:
+            attempts.append(one.window.end)
+        if one.version is not None and one.measured is not None:
+            measured.append((one.version, one.measured.value))
+    return PolicyState(
+        decided_up_to=evidence[-1].window.end if evidence else before.decided_up_to,
+        drifted=(*before.drifted, *(one.drifted for one in evidence))[-CARRIED:],
+        new_labels=new_labels,
+        attempts=tuple(attempts[-CARRIED:]),
+        measured=tuple(measured[-MEASURED_KEPT:]),
+    )
 
 
 def rule_digest(policy: Policy) -> str:

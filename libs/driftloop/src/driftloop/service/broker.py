@@ -1,12 +1,11 @@
 """Clients of the broker under the name of this instance."""
 
 from collections.abc import Iterable, Sequence
-from contextlib import closing
 
 from driftloop.adapters import kafka
 from driftloop.adapters.kafka import AssignedConsumer, GroupConsumer, Producer
 from driftloop.contracts.topics import Topic
-from driftloop.ports import MessageConsumer, MessageProducer, RebalanceListener, TopicPartition
+from driftloop.ports import MessageConsumer, MessageProducer, RebalanceListener, TopicPartition, Topics
 
 
 class Broker:
@@ -27,6 +26,10 @@ class Broker:
         """Of the topic as it is now: offsets start again when it is made anew. Raises ConfigurationError when there is none."""
         return kafka.topic_id(self.bootstrap, topic)
 
+    def topics(self, purpose: str) -> Topics:
+        """For readers of control topics, under a name that says what for."""
+        return kafka.KafkaTopics(self.bootstrap, client_id=f"{self._instance}-{purpose}")
+
     def producer(self, *, delivery_timeout_seconds: float = 60) -> MessageProducer:
         """In order, and lost for good after a failed delivery: whose order matters ends the process then."""
         return Producer(self.bootstrap, client_id=self._instance, delivery_timeout_seconds=delivery_timeout_seconds)
@@ -34,15 +37,6 @@ class Broker:
     def reader(self, tps: Sequence[TopicPartition]) -> MessageConsumer:
         """Of these partitions, in no group; the caller seeks each of them before the first poll."""
         return AssignedConsumer(self.bootstrap, tps, client_id=f"{self._instance}-reader")
-
-    def topic_reader(self, topic: str) -> MessageConsumer:
-        """The same of all partitions of a topic."""
-        return self.reader([TopicPartition(topic, partition) for partition in range(self.partitions_of(topic))])
-
-    def end_of(self, tp: TopicPartition) -> int:
-        """The offset after the last record, asked on a connection of its own."""
-        with closing(self.reader([tp])) as reader:
-            return reader.end_offsets([tp])[tp]
 
     def member(
         self, group: str, topics: Sequence[str], *, listener: RebalanceListener | None = None, max_poll_interval_seconds: float = 300

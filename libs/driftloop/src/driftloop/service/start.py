@@ -7,11 +7,11 @@ from contextlib import ExitStack, contextmanager
 from functools import partial
 from typing import Protocol, TypeVar
 
-from driftloop.adapters.follower import RegistryFollower
 from driftloop.adapters.kafka import Publisher
 from driftloop.adapters.memory import SystemClock
 from driftloop.adapters.reconnecting_producer import RenewedProducer
 from driftloop.errors import TransientError
+from driftloop.history.registry_follower import RegistryFollower
 from driftloop.ports import EventPublisher, MessageProducer, ObjectStore
 from driftloop.project.model import Project
 from driftloop.service.broker import Broker
@@ -51,7 +51,8 @@ class Parts:
     def __init__(self, settings: ServiceSettings, stop: Stop) -> None:
         self.settings, self.stop, self.clock = settings, stop, SystemClock()
         self.broker = Broker(settings.kafka_bootstrap, settings.instance)
-        self.registry = RegistryFollower(settings.kafka_bootstrap, client_id=f"{settings.instance}-registry-log")
+        self.state_dir = settings.state_dir / settings.instance
+        self.registry = RegistryFollower(self.broker.topics("registry-log"), checkpoint=self.state_dir / "registry.checkpoint")
         self.at_end = ExitStack()  # what to close when HTTP has stopped
 
     def project(self, store: ObjectStore, *, log_seconds: float = 30.0, find: FindProject = wait_for_project) -> Project:

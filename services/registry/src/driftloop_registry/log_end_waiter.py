@@ -6,21 +6,16 @@ import threading
 from collections.abc import Callable
 
 from driftloop.errors import TransientError
-from driftloop.ports import MessageConsumer, TopicPartition
-from driftloop.telemetry import get_logger
 
 _Waiting = tuple[asyncio.AbstractEventLoop, "asyncio.Future[int]"]
 
-log = get_logger(__name__)
 
+class LogEndWaiter:
+    """Asks the follower in a thread; readers that come while it asks share the next question."""
 
-class LogEnd:
-    """Asks the broker in a thread; readers that come while it asks share the next question."""
-
-    def __init__(self, connect: Callable[[], MessageConsumer], tp: TopicPartition) -> None:
-        self._connect, self._tp = connect, tp
+    def __init__(self, ask: Callable[[], int]) -> None:
+        self._ask = ask
         self._queue: queue.SimpleQueue[_Waiting | None] = queue.SimpleQueue()
-        self._consumer: MessageConsumer | None = None
         self._thread = threading.Thread(target=self._run, name="log-end", daemon=True)
 
     def start(self) -> None:
@@ -50,24 +45,6 @@ class LogEnd:
                     return
                 loop, future = item
                 loop.call_soon_threadsafe(_settle, future, answer)
-
-    def _ask(self) -> int:
-        try:
-            if self._consumer is None:
-                self._consumer = self._connect()
-            return self._consumer.end_offsets([self._tp])[self._tp]
-        except TransientError:
-            consumer, self._consumer = self._consumer, None
-            if consumer is not None:
-                _close(consumer)
-            raise
-
-
-def _close(consumer: MessageConsumer) -> None:
-    try:
-        consumer.close()
-    except TransientError as exc:
-        log.warning("consumer-not-closed", reason=str(exc))
 
 
 def _settle(future: "asyncio.Future[int]", answer: int | TransientError) -> None:
