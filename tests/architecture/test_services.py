@@ -7,7 +7,7 @@ import pytest
 from tests.architecture.compose_file import REPOSITORY, compose_file
 
 from driftloop.contracts.names import is_name
-from driftloop.contracts.services import INSTANCES, REGISTRY, SERVICES, Service
+from driftloop.contracts.services import INSTANCES, REGISTRY, RIGHTS, SERVICES, Service
 
 each_service = pytest.mark.parametrize("service", SERVICES.values(), ids=list(SERVICES))
 LINTER = tomllib.loads((REPOSITORY / "pyproject.toml").read_text(encoding="utf-8"))["tool"]["importlinter"]
@@ -73,6 +73,13 @@ def test_a_container_is_its_service_s(service: Service) -> None:
     assert service is REGISTRY or conditions["registry"]["condition"] == "service_healthy", "docker-compose.yml: depends_on"
     last = (REPOSITORY / "services" / service.name / "Dockerfile").read_text(encoding="utf-8").splitlines()[-1]
     assert last == f'CMD ["python", "-m", "driftloop.service.instance", "{service.name}"]'
+
+
+def test_the_init_job_can_hand_out_every_key() -> None:
+    mounted = compose_file()["services"]["init"]["secrets"]
+    keys = {f"{owner}-{which}-key" for owner in (*RIGHTS, "minio-root") for which in ("access", "secret")}
+    assert set(mounted) == keys, "docker-compose.yml: secrets of init"
+    assert keys <= set(compose_file()["secrets"]), "docker-compose.yml: secrets"
 
 
 def test_the_command_line_in_the_containers_asks_every_service() -> None:

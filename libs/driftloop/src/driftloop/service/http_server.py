@@ -44,10 +44,13 @@ class HttpServer:
     """Listens from construction on. A port that is taken raises ConfigurationError: an error with a name, not a thread that died."""
 
     def __init__(self, app: ASGIApp, host: str, port: int, *, setting: str) -> None:
+        self._socket = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET)
+        self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
-            family = socket.AF_INET6 if ":" in host else socket.AF_INET
-            self._socket = socket.create_server((host, port), family=family, backlog=512)
+            self._socket.bind((host, port))
+            self._socket.listen(512)
         except OSError as exc:
+            self._socket.close()
             raise ConfigurationError(f"{setting}={port}: cannot listen on {host}:{port}: {exc.strerror or exc}") from exc
         config = uvicorn.Config(
             app,
