@@ -16,6 +16,7 @@ from driftloop.project.rules import Monitoring, Policy
 
 CONFIG_FILE = "driftloop.toml"
 PIPELINE_FILE = "pipeline.py"
+ALL = "all"  # the recipe that fits on everything
 Metric = Literal["roc_auc", "accuracy", "r2"]
 METRICS: dict[str, tuple[Metric, ...]] = {"binary": ("roc_auc", "accuracy"), "multiclass": ("accuracy",), "regression": ("r2",)}
 
@@ -23,7 +24,7 @@ METRICS: dict[str, tuple[Metric, ...]] = {"binary": ("roc_auc", "accuracy"), "mu
 class Training(Part, frozen=True, kw_only=True):
     """Which recipes compete, and what makes a run repeatable."""
 
-    candidates: tuple[str, ...] = ("all", "last:5", "last:2")
+    candidates: tuple[str, ...] = (ALL, "last:5", "last:2")
     margin: float = 0.01  # of the metric, by which another recipe must beat `all`
     seed: int = 0
     threads: Annotated[int, msgspec.Meta(ge=1)] = 2

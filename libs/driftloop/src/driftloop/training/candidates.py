@@ -5,8 +5,7 @@ from datetime import datetime
 
 from driftloop.contracts.values import CandidateResult
 from driftloop.contracts.windows import WindowPlan
-
-ALL = "all"
+from driftloop.project.model import ALL
 
 
 def training_start(recipe: str, plan: WindowPlan, end: datetime) -> datetime | None:

@@ -11,8 +11,8 @@ import numpy as np
 from driftloop.artifact import skops_file
 from driftloop.contracts.values import CandidateResult, GateMeasurements, Window
 from driftloop.errors import IntegrityError, UserError
-from driftloop.project.model import Project
-from driftloop.training.candidates import ALL, choose, training_start
+from driftloop.project.model import ALL, Project
+from driftloop.training.candidates import choose, training_start
 from driftloop.training.evaluation import measured_values, metric_of, paired_gain
 from driftloop.training.fit import Mask, TrainingRows
 from driftloop.training.job import CHAMPION_FILE, Job, RunProgress
