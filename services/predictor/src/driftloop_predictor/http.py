@@ -13,9 +13,10 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from driftloop import metrics
+from driftloop.contracts.headers import JSON, media_type
 from driftloop.contracts.schema import StreamSchema
 from driftloop.errors import InvalidMessage
-from driftloop.rows.requests import RowDecoder
+from driftloop.rows.requests import RequestDecoder
 from driftloop.rows.schemas import inference_schema
 from driftloop_predictor.batches import ScoringModel, scored
 from driftloop_predictor.invocations import TooManyRows, read_rows
@@ -32,7 +33,7 @@ class Edge:
     def __init__(self, *, max_body_bytes: int) -> None:
         self.max_body_bytes = max_body_bytes
         self._serving: Callable[[], ScoringModel | None] = lambda: None
-        self.decoder: RowDecoder | None = None
+        self.decoder: RequestDecoder | None = None
         self.recorder: Recorder | None = None
         self.schema: pa.Schema | None = None
 
@@ -40,7 +41,7 @@ class Edge:
         self, schema: StreamSchema, *, new_id: Callable[[], str], serving: Callable[[], ScoringModel | None], recorder: Recorder
     ) -> None:
         self.schema, self.recorder, self._serving = inference_schema(schema), recorder, serving
-        self.decoder = RowDecoder(schema, generated=new_id)
+        self.decoder = RequestDecoder(schema, generated=new_id)
 
     def serving(self) -> ScoringModel | None:
         return self._serving()
@@ -69,9 +70,9 @@ def build_app(edge: Edge) -> Starlette:
 
 
 async def _invoke(edge: Edge, request: Request) -> dict[str, Any]:
-    content_type = request.headers.get("content-type", "application/json").partition(";")[0].strip().lower()
-    if content_type not in ("application/json", ""):
-        raise Refusal(415, f"content-type {content_type!r}: send application/json")
+    content_type = media_type(request.headers.get("content-type", JSON).encode()).decode()
+    if content_type not in (JSON, ""):
+        raise Refusal(415, f"content-type {content_type!r}: send {JSON}")
     body = await _read(request, edge.max_body_bytes)
     serving = edge.serving()
     if serving is None or edge.decoder is None or edge.recorder is None:

@@ -17,12 +17,13 @@ from driftloop.statistics.metrics import TaskMetric, for_task
 
 CONFIG_FILE = "driftloop.toml"
 PIPELINE_FILE = "pipeline.py"
+ALL = "all"  # the recipe that fits on everything
 
 
 class Training(Part, frozen=True, kw_only=True):
     """Which recipes compete, and what makes a run repeatable."""
 
-    candidates: tuple[str, ...] = ("all", "last:5", "last:2")
+    candidates: tuple[str, ...] = (ALL, "last:5", "last:2")
     margin: float = 0.01  # in units of the metric, by which another recipe must beat `all`
     seed: int = 0
     threads: Annotated[int, msgspec.Meta(ge=1)] = 2

@@ -7,17 +7,19 @@ import tomllib
 import zipfile
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 import msgspec
 
+from driftloop.contracts.column_types import FeatureType, TargetType
 from driftloop.contracts.evolution import clashes
 from driftloop.contracts.names import NAME_PATTERN, Name, is_name
-from driftloop.contracts.schema import RESERVED, Feature, FeatureType, StreamSchema, Target
+from driftloop.contracts.schema import RESERVED, Feature, StreamSchema, Target
 from driftloop.contracts.values import Window
 from driftloop.contracts.windows import WindowPlan, parse_duration
 from driftloop.errors import UserError
 from driftloop.project.model import (
+    ALL,
     CONFIG_FILE,
     PIPELINE_FILE,
     Project,
@@ -53,7 +55,7 @@ class _FeatureTable(msgspec.Struct, forbid_unknown_fields=True):
 
 class _TargetTable(msgspec.Struct, forbid_unknown_fields=True):
     name: str
-    type: Literal["number", "boolean", "category"]
+    type: TargetType
     metric: str
 
 
@@ -204,7 +206,7 @@ def _check(file: _File, files: dict[str, bytes]) -> Project:
         _duration(key, getattr(getattr(file, section), field))
     for recipe in file.training.candidates:
         head, _, n = recipe.partition(":")
-        if recipe != "all" and not (head == "last" and n.isdigit() and int(n) > 0):
+        if recipe != ALL and not (head == "last" and n.isdigit() and int(n) > 0):
             raise _Problem("training.candidates", f"{recipe!r} is no recipe: use all or last:N")
     if not 0.5 <= file.promotion.confidence < 1:
         raise _Problem("promotion.confidence", "must be at least 0.5 and below 1")

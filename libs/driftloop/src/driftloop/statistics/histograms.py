@@ -11,7 +11,9 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from driftloop.contracts.column_types import COLUMN_TYPES
 from driftloop.contracts.schema import StreamSchema
+from driftloop.rows.numbers import as_numbers
 from driftloop.statistics.profile import SCORE, Column, Counts, Profile
 
 MAX_CATEGORIES = 200  # kept by name; rarer ones share the last slot with those never seen in training
@@ -61,10 +63,9 @@ def build_profile(rows: pa.Table, scores: npt.NDArray[np.float64], schema: Strea
     """The profile of training rows and of the scores that the model gives them."""
     layout: dict[str, Column] = {}
     for feature in schema.features:
-        if feature.type == "category":
-            layout[feature.name] = Column(kind="category", categories=_categories(rows.column(feature.name)))
-        else:
-            layout[feature.name] = _ordered(floats(rows.column(feature.name)), bins)
+        column = rows.column(feature.name)
+        ordered = COLUMN_TYPES[feature.type].ordered
+        layout[feature.name] = _ordered(floats(column), bins) if ordered else Column(kind="category", categories=_categories(column))
     if schema.target.task == "regression":
         layout[SCORE] = _ordered(np.asarray(scores, dtype=np.float64), bins)
     else:
@@ -77,12 +78,10 @@ def build_profile(rows: pa.Table, scores: npt.NDArray[np.float64], schema: Strea
 
 
 def floats(column: pa.ChunkedArray | pa.Array) -> npt.NDArray[np.float64]:
-    """Values as float64, missing as NaN. Integers beyond 2**53 lose their last digits, alike in training and traffic."""
+    """Values as float64 (``rows.numbers``), missing as NaN."""
     if isinstance(column, pa.ChunkedArray):
         column = column.chunk(0) if column.num_chunks == 1 else column.combine_chunks()
-    if column.type != pa.float64():
-        column = pc.cast(column, pa.float64(), safe=False)
-    return column.to_numpy(zero_copy_only=False)  # type: ignore[no-any-return]
+    return as_numbers(column).to_numpy(zero_copy_only=False)  # type: ignore[no-any-return]
 
 
 def _bounds(column: Column) -> npt.NDArray[np.float64]:

@@ -9,13 +9,13 @@ from __future__ import annotations
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
+from driftloop.contracts.column_types import TARGET_TASKS, Task
 from driftloop.statistics.task_metric import Form, Metric, ModelOutput, Need, TaskMetric, Weighted
 
 with suppress(ModuleNotFoundError):  # who only checks a project's metric has no numpy: the registry's image
     import numpy as np
 
 if TYPE_CHECKING:
-    from driftloop.contracts.schema import Task
     from driftloop.statistics.task_metric import Floats, Values
 
 
@@ -106,7 +106,7 @@ METRICS: dict[str, Metric] = {
 # Class probabilities are not recorded; the metrics that need them are accepted once they stand here.
 RECORDED: frozenset[Need] = frozenset({"scores", "predictions"})
 
-_TARGETS: dict[Task, str] = {"binary": "boolean", "multiclass": "category", "regression": "number"}
+_TARGETS = {task: name for name, task in TARGET_TASKS.items()}
 
 
 class NoSuchMetric(ValueError):

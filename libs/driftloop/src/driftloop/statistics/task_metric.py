@@ -14,7 +14,7 @@ with suppress(ModuleNotFoundError):  # who only checks a project's metric has no
 if TYPE_CHECKING:
     import numpy.typing as npt
 
-    from driftloop.contracts.schema import Task
+    from driftloop.contracts.column_types import Task
 
     Floats = npt.NDArray[np.float64]
     Values = npt.NDArray[np.float64] | npt.NDArray[np.bool_] | npt.NDArray[np.object_] | npt.NDArray[np.str_]

@@ -5,9 +5,8 @@ from datetime import datetime
 
 from driftloop.contracts.values import CandidateResult
 from driftloop.contracts.windows import WindowPlan
+from driftloop.project.model import ALL
 from driftloop.statistics.metrics import TaskMetric
-
-ALL = "all"
 
 
 def training_start(recipe: str, plan: WindowPlan, end: datetime) -> datetime | None:

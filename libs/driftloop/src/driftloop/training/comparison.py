@@ -11,10 +11,10 @@ import numpy as np
 from driftloop.artifact import skops_file
 from driftloop.contracts.values import CandidateResult, GateMeasurements, Window
 from driftloop.errors import IntegrityError, UserError
-from driftloop.project.model import Project
+from driftloop.project.model import ALL, Project
 from driftloop.statistics.intervals import paired_gain, value
 from driftloop.statistics.metrics import ModelOutput
-from driftloop.training.candidates import ALL, choose, training_start
+from driftloop.training.candidates import choose, training_start
 from driftloop.training.fit import Mask, TrainingRows
 from driftloop.training.job import CHAMPION_FILE, Job, RunProgress
 from driftloop.training.user_code import PipelineError, call

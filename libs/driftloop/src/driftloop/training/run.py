@@ -12,7 +12,7 @@ from driftloop.artifact import model_files
 from driftloop.contracts.values import CandidateResult
 from driftloop.errors import UserError
 from driftloop.lake.split import SplitRule
-from driftloop.project.model import Project
+from driftloop.project.model import PIPELINE_FILE, Project
 from driftloop.statistics.histograms import build_profile
 from driftloop.statistics.intervals import measure
 from driftloop.statistics.metrics import ModelOutput
@@ -134,7 +134,7 @@ class TrainingRun:
             "held_out_rows": int((mask & self._rows.held_out).sum()),
             "candidates": [_without_seconds(candidate) for candidate in compared.candidates],
             "measurements": compared.measurements,
-            "pipeline_sha256": hashlib.sha256(project.files["pipeline.py"]).hexdigest(),
+            "pipeline_sha256": hashlib.sha256(project.files[PIPELINE_FILE]).hexdigest(),
         }
 
 
