@@ -8,7 +8,7 @@ from tests.unit.monitoring.traffic import START, make_profile, make_project, mak
 from driftloop.contracts.events import DriftReported, WindowSketched
 from driftloop.contracts.values import PartitionSketch
 from driftloop.monitoring.assembly import REMEMBERED_WINDOWS, SKETCHED_WINDOWS, WindowAssembler
-from driftloop.monitoring.drift import drift_reports
+from driftloop.monitoring.drift import drift_reports, worst
 from driftloop.statistics.distances import STATISTICS
 from driftloop.statistics.histograms import Counter
 
@@ -153,6 +153,7 @@ def test_a_shift_is_a_drift_and_the_same_distribution_is_none():
     assert alarmed.drifted
     assert [name for name, drift in alarmed.features.items() if drift.drifted] == ["amount"]
     assert alarmed.features["amount"].ks > 0.5
+    assert worst(alarmed) == ("amount", alarmed.features["amount"].psi) == ("amount", max(d.psi for d in alarmed.features.values()))
     assert alarmed.features["amount"].out_of_range_share > 0.02
 
 
