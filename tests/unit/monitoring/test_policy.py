@@ -8,8 +8,9 @@ import pytest
 from hypothesis import given, settings
 
 from driftloop.contracts.events import DecisionMade
-from driftloop.contracts.values import Interval, Window
-from driftloop.monitoring.policy import Decision, Evidence, PolicyState, decide, restore, rule_digest
+from driftloop.contracts.values import Interval, Window, rule_digest
+from driftloop.monitoring.evidence import Evidence
+from driftloop.monitoring.policy import Decision, PolicyState, decide, restore
 from driftloop.project.rules import Policy
 
 START = datetime(2026, 1, 1, tzinfo=UTC)

@@ -3,38 +3,19 @@
 A state is rebuilt from earlier decisions alone, since each carries its evidence: ``restore`` and ``decide`` advance it alike.
 """
 
-import hashlib
 from collections.abc import Iterable
 from datetime import timedelta
 
 import msgspec
 
 from driftloop.contracts.events import DecisionMade, RetrainReason
-from driftloop.contracts.values import Interval, Part, Time, Window
+from driftloop.contracts.values import Part, Time, rule_digest
 from driftloop.contracts.windows import parse_duration
+from driftloop.monitoring.evidence import Evidence
 from driftloop.project.rules import Policy
 from driftloop.statistics.metrics import find
 
 MEASURED_KEPT = 5  # windows of the same version whose mean a drop of the metric is judged against
-
-
-class Evidence(Part, frozen=True, kw_only=True):
-    """What is known about one closed window. ``version``: of the newest model that scored rows of it; null: none did."""
-
-    window: Window
-    version: int | None
-    rows: int
-    labelled: int
-    drifted: bool
-    metric: str
-    measured: Interval | None = None
-    statistic: str | None = None  # the column that moved most, as psi:<column>
-    value: float | None = None  # of that statistic
-    threshold: float | None = None
-    closing_offsets: dict[str, int] = msgspec.field(default_factory=dict)
-    inferences_version: int | None = None
-    labels_version: int | None = None
-    runs_in_flight: tuple[str, ...] = ()  # request ids
 
 
 class PolicyState(Part, frozen=True, kw_only=True):
@@ -89,10 +70,6 @@ def restore(policy: Policy, decisions: Iterable[DecisionMade]) -> PolicyState:
         evidence = msgspec.convert(decision.evidence, Evidence)
         state = advance(policy, state, evidence, accepted=decision.accepted)
     return state
-
-
-def rule_digest(policy: Policy) -> str:
-    return hashlib.sha256(msgspec.json.encode(policy, order="deterministic")).hexdigest()
 
 
 def _decide(policy: Policy, state: PolicyState, evidence: Evidence) -> tuple[bool, RetrainReason | None, str]:
