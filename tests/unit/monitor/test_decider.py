@@ -69,7 +69,7 @@ class FailingPublisher(Publisher):
 
 
 class Bench:
-    """A judge over memory."""
+    """A decider over memory."""
 
     def __init__(self) -> None:
         self.broker, self.lake, self.journal = MemoryBroker(), FakeLake(), Journal(PROJECT.model)
@@ -80,7 +80,7 @@ class Bench:
     def restart(self) -> None:
         self.journal = Journal(PROJECT.model)
         self.publisher = FailingPublisher(self.broker.producer(), source="driftloop/test")
-        self.judge = Decider(PROJECT, self.lake, self.journal, self.publisher, FixedClock(START), self.sync)
+        self.decider = Decider(PROJECT, self.lake, self.journal, self.publisher, FixedClock(START), self.sync)
         self._read: dict[str, int] = {}
 
     def sync(self) -> None:
@@ -91,7 +91,7 @@ class Bench:
             self._read[topic] = len(records)
 
     def step(self, *windows: int) -> None:
-        self.judge.step([complete(i) for i in windows])
+        self.decider.step([complete(i) for i in windows])
 
     def events(self, topic: str):
         return [decode_event(r.value, r.headers)[0] for r in self.broker.records(topic)]
@@ -150,7 +150,7 @@ def test_the_end_of_a_run_frees_the_next_attempt(bench):
     assert [d.accepted for d in bench.events(DECISIONS)] == [True, True]
 
 
-def test_a_restarted_judge_decides_nothing_again(bench):
+def test_a_restarted_decider_decides_nothing_again(bench):
     bench.step(0)
     bench.restart()
     bench.step(0)

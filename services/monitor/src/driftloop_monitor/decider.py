@@ -69,9 +69,9 @@ class Decider:
                     self._dirty[held.window.start] = held.window
 
     def _report_dirty(self, complete: Sequence[AssembledWindow]) -> None:
-        verdicts = {held.window.start: held.summary for held in complete}
+        summaries = {held.window.start: held.summary for held in complete}
         for start in sorted(self._dirty)[:WINDOWS_PER_STEP]:
-            summary = verdicts.get(start)
+            summary = summaries.get(start)
             if summary is None or self._lake.holds(summary.closing_offsets):
                 self._report(self._dirty[start])
                 del self._dirty[start]

@@ -15,7 +15,7 @@ from driftloop.monitoring.evidence import Evidence
 from driftloop.project.rules import Policy
 from driftloop.statistics.metrics import find
 
-MEASURED_KEPT = 5  # windows of the same version whose mean a drop of the metric is judged against
+MEASURED_KEPT = 5  # windows of the same version whose mean the metric is compared with
 
 
 class PolicyState(Part, frozen=True, kw_only=True):
