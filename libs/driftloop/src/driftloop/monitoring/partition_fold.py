@@ -66,7 +66,7 @@ class PartitionFold:
     def closed_up_to(self) -> datetime | None:
         return self._state.closed_up_to
 
-    def take(self, offset: int, value: bytes | None, headers: Headers) -> int:
+    def add(self, offset: int, value: bytes | None, headers: Headers) -> int:
         """Fold one message; returns its rows. A message below ``next_offset`` changes nothing.
 
         Raises GapError when messages or requests were skipped, InvalidMessage when it can never be read (then ``skip``
@@ -106,9 +106,9 @@ class PartitionFold:
         if covered is not None and covered.start <= self._expected(covered) < covered.end:
             self._state.requests[covered.topic_id] = covered.end
 
-    def take_sketches(self) -> list[WindowSketched]:
-        """Closings since the last call, then corrections of closed windows as of now."""
-        ready = self._ready + [self._sketch(index) for index in sorted(self._corrected)]
+    def drain(self) -> list[WindowSketched]:
+        """Counts to send: of the windows closed since the last call, then those of closed windows that were corrected, as of now."""
+        ready = self._ready + [self._counted(index) for index in sorted(self._corrected)]
         self._ready, self._corrected = [], set()
         return ready
 
@@ -149,13 +149,13 @@ class PartitionFold:
         if self._closed is not None and before <= self._closed:
             return
         for index in self._closing(before, promised=promised):
-            self._ready.append(self._sketch(index))
+            self._ready.append(self._counted(index))
         self._closed = before
         if before > self._plan.first:
             self._state.closed_up_to = self._plan.window(before - 1).end
         for index in [i for i in self._windows if i < before - KEPT_CLOSED_WINDOWS]:
             if index in self._corrected:
-                self._ready.append(self._sketch(index))
+                self._ready.append(self._counted(index))
                 self._corrected.discard(index)
             del self._windows[index]
 
@@ -166,7 +166,7 @@ class PartitionFold:
         first = self._closed if self._closed is not None else min(filled, default=before - 1 if promised else before)
         return sorted({*filled, *range(max(first, before - MAX_EMPTY_WINDOWS, self._plan.first), before)})
 
-    def _sketch(self, index: int) -> WindowSketched:
+    def _counted(self, index: int) -> WindowSketched:
         window: Window = self._plan.window(index)
         held = self._windows.get(index, OpenWindow())
         return WindowSketched(
@@ -177,5 +177,5 @@ class PartitionFold:
             closing_offset=self.next_offset,
             rows=held.rows,
             late_rows=held.late_rows,
-            sketches=held.sketches(),
+            sketches=held.by_version(),
         )
