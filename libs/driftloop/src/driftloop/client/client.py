@@ -118,25 +118,25 @@ class Client:
         """Every decision, "no" included, in order of time; of one model, or of all."""
         from driftloop.client.told_events import decisions
 
-        return decisions(self._to.bootstrap, _model(model), say)
+        return decisions(self._to.topics, _model(model), say)
 
     def drift(self, model: str | None = None, *, say: Say = _silent) -> "list[Told[DriftReported]]":
         """The newest drift report of each window and version, by model, window and version."""
         from driftloop.client.told_events import drift
 
-        return drift(self._to.bootstrap, _model(model), say)
+        return drift(self._to.topics, _model(model), say)
 
     def performance(self, model: str | None = None, *, say: Say = _silent) -> "list[Told[PerformanceReported]]":
         """The newest performance report of each window and version; those with ``version`` None are of all versions together."""
         from driftloop.client.told_events import performance
 
-        return performance(self._to.bootstrap, _model(model), say)
+        return performance(self._to.topics, _model(model), say)
 
     def reproductions(self, model: str | None = None, *, say: Say = _silent) -> "list[Told[VersionReproduced]]":
         """What audits have recorded, in order of time."""
         from driftloop.client.told_events import reproductions
 
-        return reproductions(self._to.bootstrap, _model(model), say)
+        return reproductions(self._to.topics, _model(model), say)
 
     def quarantined(self, stream: str | None = None) -> "list[RejectedMessage]":
         """Rejected messages of a stream, or of the only one, by their origin, with the reason."""

@@ -8,6 +8,7 @@ from driftloop.installation import Installation
 from driftloop.settings import S3Settings
 
 if TYPE_CHECKING:
+    from driftloop.adapters.kafka import KafkaTopics
     from driftloop.adapters.s3 import MinioObjectStore
     from driftloop.client.registry_client import RegistryClient
 
@@ -32,6 +33,13 @@ class Connections:
     def bootstrap(self) -> str:
         """The broker's address. Raises UserError when only the store is known."""
         return self.installation.kafka_bootstrap
+
+    @cached_property
+    def topics(self) -> "KafkaTopics":
+        """Raises UserError when only the store is known."""
+        from driftloop.adapters.kafka import KafkaTopics
+
+        return KafkaTopics(self.bootstrap, client_id="driftloop-client")
 
     @cached_property
     def store(self) -> "MinioObjectStore":

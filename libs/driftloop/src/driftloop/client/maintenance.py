@@ -59,7 +59,7 @@ def deleted_version_bytes(to: Connections, name: str, before: datetime, *, dry_r
 
     Raises UserError, TransientError; safe to repeat.
     """
-    pinned = unfailed_runs(runs(to.bootstrap, say))  # before the registry: a run that ends in between is then a version there
+    pinned = unfailed_runs(runs(to.topics, say))  # before the registry: a run that ends in between is then a version there
     found = deleted_versions(to.store, model(to.registry, name).state(), pinned, before=before)
     if not dry_run:
         remove(to.store, found)

@@ -3,7 +3,6 @@
 import tempfile
 from pathlib import Path
 
-from driftloop.adapters.kafka import KafkaTopics
 from driftloop.adapters.registry_view import RegistryView, ViewBroken, ViewUnavailable
 from driftloop.client.connections import Connections
 from driftloop.contracts.values import Part
@@ -25,7 +24,7 @@ class RebuiltRegistry(Part, frozen=True, kw_only=True):
 def rebuilt_registry(to: Connections) -> RebuiltRegistry:
     """Fold the log into a fresh database and compare. Stops nothing and changes nothing. Raises TransientError."""
     live = to.registry.get("/digest")
-    state = read_registry(KafkaTopics(to.bootstrap, client_id="driftloop-rebuild"), below=live["offset"])
+    state = read_registry(to.topics, below=live["offset"])
     folder = Path(to.registry.get("/status")["database"]["path"]).parent
     rebuilt = _through_a_fresh_database(state, folder if folder.is_dir() else Path(tempfile.gettempdir()))
     return RebuiltRegistry(

@@ -41,7 +41,7 @@ def audited(
     audit_name(audit)
     known = model(to.registry, name).state()
     create_topics(to.bootstrap, [topic for topic in CONTROL_TOPICS if topic.name == REPRODUCTIONS])
-    before = {t.event.version: t.event for t in reproductions(to.bootstrap, known.model, say) if t.event.audit == audit}
+    before = {t.event.version: t.event for t in reproductions(to.topics, known.model, say) if t.event.audit == audit}
     root = to.installation.home / FOLDER
     with closing(Producer(to.bootstrap, client_id="driftloop-audit")) as producer:
         results = run_audit(

@@ -12,4 +12,4 @@ def training_use(to: Connections) -> dict[str, list[TrainedOn]]:
     A run that cannot be read names no snapshot: the services have said so, and it is passed over here.
     """
     versions = [version for model in all_models(to.registry) for version in model.versions]
-    return trained_on(versions, runs(to.bootstrap, say=lambda _: None))
+    return trained_on(versions, runs(to.topics, say=lambda _: None))
