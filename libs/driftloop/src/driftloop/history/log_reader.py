@@ -199,7 +199,9 @@ class LogReader:
         for tp, offset in self._next.items():
             offsets.setdefault(tp.topic, {})[tp.partition] = offset
         try:
-            self._stored_bytes = self._checkpoint.store(FoldedState(topics=dict(self._ids), next_offsets=offsets, state=self._fold.stored()))
+            self._stored_bytes = self._checkpoint.store(
+                FoldedState(topics=dict(self._ids), next_offsets=offsets, state=self._fold.stored())
+            )
         except OSError as exc:  # the next start folds more
             log.warning("checkpoint-not-stored", reason=str(exc))
 
