@@ -15,14 +15,15 @@ from tests.support.servers import shared_cache
 
 import driftloop
 from driftloop.adapters.kafka import Producer, Publisher, partitions_of, read_topic
+from driftloop.adapters.s3 import MinioObjectStore
 from driftloop.artifact.model_files import load_manifest
-from driftloop.cli.context import stack_info
-from driftloop.cli.projects import register_project
-from driftloop.cli.registry_client import RegistryClient
+from driftloop.client.models import RegisteredVersion
+from driftloop.client.registration import register_project
 from driftloop.contracts.events import RetrainRequested
 from driftloop.contracts.headers import ARROW, CONTENT_TYPE, JSON, watermark_header
 from driftloop.contracts.topics import RETRAIN_REQUESTS, labels, quarantine, requests
 from driftloop.errors import TransientError, UserError
+from driftloop.installation import installation_of
 from driftloop.local.prepare import prepare_stack
 from driftloop.local.readiness import wait_for_services
 from driftloop.local.stack import LocalStack
@@ -83,7 +84,7 @@ class Shop:
 
     def __init__(self, stack: LocalStack, folder: Path) -> None:
         self.addresses = stack.addresses()
-        self.info = stack_info(self.addresses)
+        self.info = installation_of(self.addresses)
         self.folder = folder
         self.bootstrap = self.info.kafka_bootstrap
         self.client = driftloop.Client(stack=self.info)
@@ -93,7 +94,7 @@ class Shop:
         self.folder.mkdir(exist_ok=True)
         (self.folder / "driftloop.toml").write_text(CONFIG.format(features=features, version=version))
         (self.folder / "pipeline.py").write_text(PIPELINE)
-        project = register_project(self.folder, self.addresses)
+        project = register_project(self.folder, self.info)
         if self.producer is None:
             self.producer = Producer(self.bootstrap, client_id="applications")
         return project
@@ -122,7 +123,7 @@ class Shop:
                 self.producer.send(topic, None, partition=partition, headers=(watermark_header(START + end * HOUR),))
         self.producer.flush()
 
-    def retrain(self) -> dict[str, Any]:
+    def retrain(self) -> RegisteredVersion:
         """The version that comes of it."""
         known = len(self.versions())
         event = RetrainRequested(model="late", reason="manual", detail="test", requested_by="test")
@@ -130,11 +131,11 @@ class Shop:
         wait(lambda: len(self.versions()) > known and self.champion() == known + 1, f"version {known + 1} to become champion")
         return self.versions()[-1]
 
-    def versions(self) -> list[dict[str, Any]]:
-        return RegistryClient(self.info.registry_url).get("/models/late")["versions"]
+    def versions(self) -> list[RegisteredVersion]:
+        return list(self.client.model("late").versions)
 
     def champion(self) -> int | None:
-        return RegistryClient(self.info.registry_url).get("/models/late")["champion"]
+        return self.client.model("late").champion
 
     def predictor(self) -> dict[str, Any]:
         try:
@@ -214,12 +215,12 @@ def test_a_schema_grows_while_two_producers_and_the_old_champion_go_on(shop: Sho
     assert shop.rejected() == []
 
     second = shop.retrain()  # it is compared with the champion on the features that that one knows
-    manifest = load_manifest(shop.client._store, "late", second["manifest"])
+    manifest = load_manifest(MinioObjectStore(shop.info.s3), "late", second.manifest)
     assert manifest.schema_fingerprint == grown.schema.fingerprint() != first.schema.fingerprint()
     assert manifest.measurements is not None
     assert manifest.measurements.champion_version == 1
     assert manifest.rows > 600
-    snapshot = shop.client.dataset("shop", snapshot=second["pins"]["snapshot"], labelled_only=True).to_arrow()
+    snapshot = shop.client.dataset("shop", snapshot=second.pins.snapshot, labelled_only=True).to_arrow()
     assert snapshot.column("extra").null_count == 800 - 3 * 40
 
     for features, said in (

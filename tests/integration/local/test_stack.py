@@ -19,7 +19,7 @@ from tests.support.ports import free_port_base
 from tests.support.servers import REPOSITORY, shared_cache
 from tests.support.waiting import wait_until
 
-from driftloop.cli.stack import down, up
+from driftloop.cli.stack.up import down, up
 from driftloop.contracts.services import REGISTRY
 from driftloop.local.addresses import read_addresses
 from driftloop.local.background import end_in_background
