@@ -9,7 +9,11 @@ PATIENCE_SECONDS = 120.0
 
 
 def wait_until(condition: Callable[[], object], what: str, seconds: float = PATIENCE_SECONDS) -> None:
-    """Poll until the condition holds; a failure names what was waited for."""
+    """Poll until the condition holds; a failure names what was waited for.
+
+    ``seconds``: for what takes longer than usual; no wait ends sooner than that of all others.
+    """
+    seconds = max(seconds, PATIENCE_SECONDS)
     deadline = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < deadline, f"after {seconds:.0f} s still waiting for {what}"

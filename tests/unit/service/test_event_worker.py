@@ -4,6 +4,7 @@ import threading
 import time
 
 import pytest
+from tests.support.waiting import PATIENCE_SECONDS
 
 from driftloop.adapters.kafka_producer import Publisher
 from driftloop.adapters.memory import MemoryBroker
@@ -43,7 +44,7 @@ class Scene:
         for _ in range(n):
             self.broker.producer().send(TP.topic, b"junk", partition=0)
 
-    def run_until(self, condition, seconds: float = 10) -> None:
+    def run_until(self, condition, seconds: float = PATIENCE_SECONDS) -> None:
         thread = threading.Thread(target=self._run)
         self.error: BaseException | None = None
         thread.start()
@@ -51,7 +52,7 @@ class Scene:
         while not condition() and thread.is_alive() and time.monotonic() < deadline:
             time.sleep(0.01)
         self.stop.request()
-        thread.join(10)
+        thread.join(PATIENCE_SECONDS)
         if self.error:
             raise self.error
         assert condition()
@@ -131,7 +132,7 @@ def test_an_unknown_error_stops_the_service_and_leaves_the_offset() -> None:
 def test_long_work_keeps_polling_without_reading_further() -> None:
     polls: list[float] = []
     release = threading.Event()
-    scene = Scene(lambda event, about: release.wait(10))
+    scene = Scene(lambda event, about: release.wait(PATIENCE_SECONDS))
     scene.publish(2)
     poll = scene.consumer.poll
 
