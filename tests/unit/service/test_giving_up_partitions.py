@@ -94,7 +94,48 @@ def test_events_in_hand_of_a_partition_that_was_given_away_are_left_to_its_next_
         return records
 
     scene.consumer.poll = watched  # type: ignore[method-assign]
-    scene.run_until(lambda: len(polls_after) > 1, PATIENCE_SECONDS)
+    scene.run_until(lambda: len(polls_after) > 1)
 
     assert handled == ["0"]
     assert scene.broker.committed.get(("g", TP)) is None
+
+
+def test_offsets_of_a_partition_that_was_given_away_are_no_longer_committed() -> None:
+    """Kafka refuses them, and a commit that names one of them brings none of the others either."""
+    broker, stop, commits = MemoryBroker(), Stop(), list[dict[TopicPartition, int]]()
+    broker.create_topic("t", 2)
+
+    class Late(Starts):
+        """Still tells how far it had come in a partition that is no longer its own."""
+
+        def durable_offsets(self) -> Mapping[TopicPartition, int]:
+            return {FIRST: len(self.taken), SECOND: 1}
+
+    handler = Late()
+    worker = PartitionWorker(handler, stop=stop, commit_every_polls=1)
+    consumer = broker.consumer(group="g", topics=["t"], listener=worker)
+
+    def commit(offsets: Mapping[TopicPartition, int]) -> None:
+        assert set(offsets) <= consumer.assignment(), "a partition of somebody else's"
+        commits.append(dict(offsets))
+
+    consumer.commit = commit  # type: ignore[method-assign]
+    failure: list[BaseException] = []
+
+    def run() -> None:
+        try:
+            worker.run(consumer)
+        except BaseException as exc:  # noqa: BLE001 - raised in the test's thread
+            failure.append(exc)
+
+    thread = threading.Thread(target=run)
+    thread.start()
+    try:
+        wait_until(lambda: any(SECOND in offsets for offsets in commits), "a commit of both partitions")
+        consumer.pending = frozenset({FIRST})
+        broker.producer().send("t", b"x", partition=FIRST.partition)
+        wait_until(lambda: failure or commits[-1] == {FIRST: 1}, "a commit of the one that is left")
+    finally:
+        stop.request()
+        thread.join(PATIENCE_SECONDS)
+    assert failure == []

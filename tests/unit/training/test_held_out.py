@@ -1,5 +1,6 @@
 """Rows of held-out keys are for the card and for calibration: no fit ever sees one."""
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +10,7 @@ import pyarrow as pa
 from tests.unit.training import jobs
 
 from driftloop.artifact import skops_file
-from driftloop.artifact.model_files import MODEL
+from driftloop.artifact.model_files import CARD, MODEL
 from driftloop.training.fit import TrainingRows, fit
 from driftloop.training.run import TrainingRun
 
@@ -73,3 +74,19 @@ def test_the_stored_model_remembers_no_row_of_a_held_out_key(tmp_path: Path) -> 
     prices = np.array(table.column("price"))
     assert remembered == set(prices[~rows.held_out].tolist())
     assert remembered.isdisjoint(prices[rows.held_out].tolist())
+
+
+def test_the_card_tells_how_good_the_model_is_on_keys_that_it_never_saw(tmp_path: Path) -> None:
+    """A model that knows each of its own rows by heart is no better for it."""
+    project, table = jobs.project(NEIGHBOURS.replace("n_neighbors=5", "n_neighbors=1")), complete_rows()
+    coin = np.random.default_rng(11).random(table.num_rows) < 0.5  # nothing can be learned from the prices
+    table = table.set_column(table.column_names.index("label"), "label", pa.array(coin))
+    rows = TrainingRows(table, project)
+    job = jobs.prepare(tmp_path / "job", project, table, jobs.window(2))
+
+    TrainingRun(job, project, rows, tmp_path / "job", lambda _: None).run()
+
+    said = re.search(r"On (\d+) rows whose split keys were never fitted .*: roc_auc (\S+) ", (tmp_path / "job" / CARD).read_text())
+    assert said is not None
+    assert int(said[1]) == rows.held_out.sum()
+    assert 0.3 < float(said[2]) < 0.7
