@@ -1,6 +1,5 @@
 """A stream's schema grows under running services: two producers at once, the old champion, a new one, and what is refused."""
 
-import time
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -12,6 +11,7 @@ import pyarrow as pa
 import pytest
 from tests.support.ports import free_port_base
 from tests.support.servers import shared_cache
+from tests.support.waiting import PATIENCE_SECONDS, wait_until
 
 import driftloop
 from driftloop.adapters.kafka import Producer, Publisher, partitions_of, read_topic
@@ -35,7 +35,6 @@ from driftloop.service.quarantine import read_quarantined
 START = datetime(2024, 3, 1, tzinfo=UTC)
 HOUR = timedelta(hours=1)
 IN_A_WINDOW = 200
-SECONDS = 90
 
 CONFIG = """
 [project]
@@ -128,7 +127,7 @@ class Shop:
         known = len(self.versions())
         event = RetrainRequested(model="late", reason="manual", detail="test", requested_by="test")
         Publisher(self.producer, source="driftloop/test").publish(RETRAIN_REQUESTS, event, key="late", id=f"request-{known}")
-        wait(lambda: len(self.versions()) > known and self.champion() == known + 1, f"version {known + 1} to become champion")
+        wait_until(lambda: len(self.versions()) > known and self.champion() == known + 1, f"version {known + 1} to become champion")
         return self.versions()[-1]
 
     def versions(self) -> list[RegisteredVersion]:
@@ -139,7 +138,7 @@ class Shop:
 
     def predictor(self) -> dict[str, Any]:
         try:
-            return dict(httpx.get(f"{self.info.services['predictor-0']}/status", timeout=2).json())
+            return dict(httpx.get(f"{self.info.services['predictor-0']}/status", timeout=PATIENCE_SECONDS).json())
         except (httpx.HTTPError, ValueError):
             return {}
 
@@ -166,13 +165,6 @@ def row(n: int) -> dict[str, Any]:
     return {"event_id": f"e{n}", "event_time": when(n), "amount": (n * 7919) % 100 + (n % 3) / 2, "kind": f"k{n % 4}"}
 
 
-def wait(condition: Callable[[], Any], what: str, seconds: float = SECONDS) -> None:
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline, f"waited {seconds} s for {what}"
-        time.sleep(0.2)
-
-
 @pytest.fixture
 def shop(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Shop]:
     monkeypatch.setenv("DRIFTLOOP_CACHE", str(shared_cache()))
@@ -183,21 +175,21 @@ def shop(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Shop]:
             made.producer.close()
 
 
-@pytest.mark.timeout(600)
+@pytest.mark.timeout(1500)
 def test_a_schema_grows_while_two_producers_and_the_old_champion_go_on(shop: Shop) -> None:
     first = shop.register(FIRST)
-    wait_for_services(shop.addresses, SECONDS, dict)
+    wait_for_services(shop.addresses, PATIENCE_SECONDS, dict)
     history = range(3 * IN_A_WINDOW)
     shop.send_json(history)
     shop.send_labels(history)
     shop.close_windows(3)
-    wait(lambda: len(shop.lake()) == len(shop.lake("labels")) == len(history), "the history in the lake")
+    wait_until(lambda: len(shop.lake()) == len(shop.lake("labels")) == len(history), "the history in the lake")
     shop.retrain()
-    wait(lambda: shop.predictor().get("champion_version") == 1, "version 1 to score")
+    wait_until(lambda: shop.predictor().get("champion_version") == 1, "version 1 to score")
 
     grown = shop.register(GROWN)
-    wait(lambda: shop.predictor().get("project_archive") == grown.digest(), "the predictor to know the new feature")
-    wait(lambda: shop.predictor().get("champion_version") == 1, "the old champion to score on")
+    wait_until(lambda: shop.predictor().get("project_archive") == grown.digest(), "the predictor to know the new feature")
+    wait_until(lambda: shop.predictor().get("champion_version") == 1, "the old champion to score on")
     old, new, old_arrow, new_arrow, ahead = (range(600 + 40 * i, 640 + 40 * i) for i in range(5))
     shop.send_json(old)
     shop.send_json(new, extra=float)
@@ -207,7 +199,7 @@ def test_a_schema_grows_while_two_producers_and_the_old_champion_go_on(shop: Sho
     shop.send_arrow(ahead, unknown, extra=float, later=str)
     shop.send_labels(range(600, 800))
     shop.close_windows(4)
-    wait(lambda: len(shop.lake()) == len(shop.lake("labels")) == 800, "the rows of both producers")
+    wait_until(lambda: len(shop.lake()) == len(shop.lake("labels")) == 800, "the rows of both producers")
     rows = shop.lake()
     assert {n for n in range(800) if rows[f"e{n}"]["extra"] is not None} == {*new, *new_arrow, *ahead}
     assert all(rows[f"e{n}"]["extra"] == n for n in new)
@@ -233,10 +225,10 @@ def test_a_schema_grows_while_two_producers_and_the_old_champion_go_on(shop: Sho
             shop.register(features)
 
     declared = shop.register('amount = "number"\nextra = { type = "category", required = false }', version=2)
-    wait(lambda: shop.predictor().get("project_archive") == declared.digest(), "the predictor to know version 2 of the stream")
+    wait_until(lambda: shop.predictor().get("project_archive") == declared.digest(), "the predictor to know version 2 of the stream")
     shop.send_json(range(800, 840), extra=str)
     shop.send_json(range(840, 841), extra=float)
-    wait(
+    wait_until(
         lambda: len(shop.lake()) == 840 and len(shop.rejected()) == 1, "the rows of version 2, and the one of an old producer in quarantine"
     )
     rows = shop.lake()

@@ -7,7 +7,7 @@ import pytest
 from tests.integration.lineage.changed import Changed
 from tests.integration.lineage.lineage_world import Commands, LineageWorld
 from tests.integration.trainer.harness import processes_of
-from tests.support.waiting import wait_until
+from tests.support.waiting import PATIENCE_SECONDS, wait_until
 
 from driftloop.adapters.kafka import read_topic
 from driftloop.artifact.model_files import MODEL, model_key
@@ -91,13 +91,13 @@ def test_a_reproduction_that_is_ended_in_mid_fit_leaves_nothing_that_matters(com
     world.hold.touch()
     process = commands.start("models", "reproduce", world.name, "1")
     try:
-        wait_until(lambda: processes_of(folder), "the training process", 60)
+        wait_until(lambda: processes_of(folder), "the training process")
         process.send_signal(number)
-        _, said = process.communicate(timeout=20)
+        _, said = process.communicate(timeout=PATIENCE_SECONDS)
     finally:
         process.kill()
         world.hold.unlink()
-    wait_until(lambda: not processes_of(folder), "the training process to end with its parent", 10)
+    wait_until(lambda: not processes_of(folder), "the training process to end with its parent")
     assert stored(world) == before
     if number != signal.SIGKILL:
         assert (process.returncode, said.splitlines()[-1]) == (130, "stopped")
@@ -112,7 +112,7 @@ def test_a_reproduction_that_is_ended_in_mid_fit_leaves_nothing_that_matters(com
 def test_an_audit_that_was_killed_goes_on_and_records_each_version_once(commands: Commands, world: LineageWorld) -> None:
     audit = ("models", "reproduce", world.name, "--audit", "5", "--audit-id", f"nightly-{world.name}", "--json")
     killed = commands.start(*audit, DRIFTLOOP_CRASH_POINT="audit.before-event:2")
-    killed.communicate(timeout=100)
+    killed.communicate(timeout=PATIENCE_SECONDS)
     assert killed.returncode == -signal.SIGKILL
     assert len(recorded(world)) == 1
     with Changed(world.store, model_key(world.name, world.model().versions[1].manifest, MODEL), b"PK"):

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import msgspec
 import pytest
+from tests.support.waiting import PATIENCE_SECONDS
 from tests.unit.predictor.samples import START, sample_pins, sample_project, store_sample_model
 
 from driftloop.adapters.memory import MemoryStore
@@ -145,7 +146,7 @@ def test_what_is_kept_is_replaced_together(tmp_path: Path) -> None:
 
 def test_a_start_waits_for_a_champion_that_can_be_loaded(store: MemoryStore, manifests: list[str], tmp_path: Path) -> None:
     model = follower(Log(manifests), store, tmp_path).start()
-    model.wait_for_first(Stop(), timeout_seconds=60)
+    model.wait_for_first(Stop(), timeout_seconds=PATIENCE_SECONDS)
     assert model.serving is not None
     model.stop()
 
@@ -156,16 +157,16 @@ def test_a_start_does_not_wait_for_a_champion_that_is_refused_nor_for_one_that_i
         refused.catch_up()
     for model in (refused, none):
         began = time.monotonic()
-        model.wait_for_first(Stop(), timeout_seconds=60)
+        model.wait_for_first(Stop(), timeout_seconds=PATIENCE_SECONDS)
         assert model.serving is None
-        assert time.monotonic() - began < 30
+        assert time.monotonic() - began < PATIENCE_SECONDS
 
 
 def test_a_start_goes_on_without_a_model_at_a_stop_or_when_the_store_is_away_for_long(manifests: list[str], tmp_path: Path) -> None:
     model, stop = follower(Log(manifests), Away(), tmp_path), Stop()
     model.wait_for_first(stop, timeout_seconds=0.1)
     stop.request()
-    model.wait_for_first(stop, timeout_seconds=60)
+    model.wait_for_first(stop, timeout_seconds=PATIENCE_SECONDS)
     assert model.serving is None
 
 

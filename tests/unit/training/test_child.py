@@ -4,6 +4,7 @@ import sys
 import msgspec
 import pyarrow as pa
 import pytest
+from tests.support.waiting import PATIENCE_SECONDS
 from tests.unit.training import jobs
 
 from driftloop.artifact import skops_file
@@ -131,7 +132,7 @@ def test_the_process_ends_with_its_parent(tmp_path):
     jobs.prepare(tmp_path / "job", jobs.project(slow), jobs.rows(), jobs.window(2))
     process = jobs.start(tmp_path / "job")
     process.stdin.close()  # as the kernel does when the parent dies
-    assert process.wait(30) != 0
+    assert process.wait(PATIENCE_SECONDS) != 0
     process.stdout.close()
     assert not (tmp_path / "job" / RESULT_FILE).exists()
 
