@@ -12,7 +12,7 @@ from driftloop.contracts.values import Part
 from driftloop.datasets.diff_inputs import DiffInput
 from driftloop.statistics.distances import NOMINAL, ORDERED, shares
 from driftloop.statistics.histograms import Counter
-from driftloop.statistics.profile import SCORE, Profile, build_profile
+from driftloop.statistics.profile import Profile, build_profile
 
 EXAMPLES = 5
 BINS = 20  # of a profile made here
@@ -128,9 +128,9 @@ def schema_changes(a: StreamSchema, b: StreamSchema) -> SchemaChanges:
     before, after = {f.name: f for f in a.features}, {f.name: f for f in b.features}
     both = [name for name in before if name in after]
     return SchemaChanges(
-        added={name: f.type for name, f in after.items() if name not in before},
-        removed={name: f.type for name, f in before.items() if name not in after},
-        retyped={n: (before[n].type, after[n].type) for n in both if before[n].type != after[n].type},
+        added={name: f.described for name, f in after.items() if name not in before},
+        removed={name: f.described for name, f in before.items() if name not in after},
+        retyped={n: (before[n].described, after[n].described) for n in both if before[n].described != after[n].described},
         required={n: (before[n].required, after[n].required) for n in both if before[n].required != after[n].required},
     )
 
@@ -154,12 +154,12 @@ def _distances(a: DiffInput, b: DiffInput, names: list[str], stored: Profile | N
     if not names or not a.rows.num_rows or not b.rows.num_rows:
         return {}
     profile = stored or build_profile(a.rows, np.zeros(a.rows.num_rows), a.schema, BINS)
-    names = [name for name in names if name in profile.columns]
-    bare = msgspec.structs.replace(profile, columns={name: profile.columns[name] for name in names if name != SCORE})
+    columns = [column for name in names for column in profile.columns if column.partition(".")[0] == name]  # also departure.hour
+    bare = msgspec.structs.replace(profile, columns={name: profile.columns[name] for name in columns})
     current = Counter(bare).count(b.rows)
     found = {}
-    for name in names:
-        column, counts = bare.columns[name], current[name]
+    for name, column in bare.columns.items():
+        counts = current[name]
         ordered = column.kind == "ordered"
         reference, now = column.reference[1:], counts[1:]  # the slot of missing values is told apart
         seen, before = shares(column, counts), shares(column, column.reference)

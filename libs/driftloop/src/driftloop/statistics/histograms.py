@@ -7,6 +7,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from driftloop.rows.numbers import input_column
 from driftloop.statistics.profile import SCORE, Column, Counts, Profile, floats
 
 # Up to here one sort and a binary search per bound is faster; above, one pass over the column per bound.
@@ -28,7 +29,7 @@ class Counter:
         """Histograms of the profile's columns over all rows; ``$score`` is counted from the column ``score``."""
         counts: dict[str, Counts] = {}
         for name in self.profile.columns:
-            column = table.column("score" if name == SCORE else name)
+            column = table.column("score") if name == SCORE else input_column(table, name)
             if name in self._bounds:
                 counts[name] = _count_ordered(floats(column), self._bounds[name])
             else:

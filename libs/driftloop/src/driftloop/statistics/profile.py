@@ -12,7 +12,7 @@ from driftloop.contracts.column_types import COLUMN_TYPES
 from driftloop.contracts.schema import StreamSchema
 from driftloop.contracts.values import Part
 from driftloop.errors import IntegrityError
-from driftloop.rows.numbers import as_numbers
+from driftloop.rows.numbers import as_numbers, input_column
 
 Counts = npt.NDArray[np.int64]
 
@@ -24,9 +24,10 @@ PROBABILITY_BINS = 20
 class Column(Part, frozen=True, kw_only=True):
     """One histogram's layout and the training data's counts in it.
 
-    Ordered columns (numbers, integers, booleans as 0 and 1, the score): ``missing, below, one per upper bound, above``. A
-    bin holds what is above the previous upper bound and at most its own; the first also holds ``low``, the least training
-    value. Upper bounds are values of the training data, so a column of few distinct values has a bin for each of them.
+    Ordered columns (numbers, integers, booleans as 0 and 1, times as seconds since 1970 in UTC, the score): ``missing, below,
+    one per upper bound, above``. A bin holds what is above the previous upper bound and at most its own; the first also
+    holds ``low``, the least training value. Upper bounds are values of the training data, so a column of few distinct
+    values has a bin for each of them.
 
     Categories: ``missing, one per category, other``; ``other`` counts what is none of ``categories``.
     """
@@ -55,7 +56,7 @@ class CalibrationCurve(Part, frozen=True, kw_only=True):
 
 
 class Profile(Part, frozen=True, kw_only=True):
-    """The reference of one model version. ``columns`` are its features and, under ``$score``, its own score."""
+    """The reference of one model version. ``columns`` are what it is given (``Feature.inputs``) and, under ``$score``, its own score."""
 
     format: Annotated[int, msgspec.Meta(ge=1)] = 1
     stream: str
@@ -90,9 +91,10 @@ def build_profile(rows: pa.Table, scores: npt.NDArray[np.float64], schema: Strea
 
     layout: dict[str, Column] = {}
     for feature in schema.features:
-        column = rows.column(feature.name)
         ordered = COLUMN_TYPES[feature.type].ordered
-        layout[feature.name] = _ordered(floats(column), bins) if ordered else Column(kind="category", categories=_categories(column))
+        for name in feature.inputs:
+            column = input_column(rows, name)
+            layout[name] = _ordered(floats(column), bins) if ordered else Column(kind="category", categories=_categories(column))
     if schema.target.task == "regression":
         layout[SCORE] = _ordered(np.asarray(scores, dtype=np.float64), bins)
     else:
