@@ -62,6 +62,13 @@ def test_every_type_has_an_arrow_type_of_its_own() -> None:
     assert kind_of(pa.large_string()) is None
 
 
+def test_the_page_on_features_names_every_type_and_part() -> None:
+    page = (REPOSITORY / "docs" / "features.md").read_text(encoding="utf-8")
+    for name, row in COLUMN_TYPES.items():
+        assert re.search(rf"(?m)^\| `{name}` \|.*`{re.escape(row.arrow)}`", page), name
+        assert all(f"`{part}`" in page for part in row.parts)
+
+
 def test_a_type_with_a_task_is_a_targets() -> None:
     assert {name: row.task for name, row in COLUMN_TYPES.items() if row.task is not None} == TARGET_TASKS
 

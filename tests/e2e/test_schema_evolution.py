@@ -1,9 +1,10 @@
 """A stream's schema grows under running services: two producers at once, the old champion, a new one, and what is refused."""
 
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import httpx
 import msgspec
@@ -81,6 +82,8 @@ GROWN = FIRST + '\nextra = { type = "number", required = false }'
 class Shop:
     """A stack, a project in a folder that changes, and its applications."""
 
+    config, pipeline = CONFIG, PIPELINE
+
     def __init__(self, stack: LocalStack, folder: Path) -> None:
         self.addresses = stack.addresses()
         self.info = installation_of(self.addresses)
@@ -91,8 +94,8 @@ class Shop:
 
     def register(self, features: str, version: int = 1) -> Project:
         self.folder.mkdir(exist_ok=True)
-        (self.folder / "driftloop.toml").write_text(CONFIG.format(features=features, version=version))
-        (self.folder / "pipeline.py").write_text(PIPELINE)
+        (self.folder / "driftloop.toml").write_text(self.config.format(features=features, version=version))
+        (self.folder / "pipeline.py").write_text(self.pipeline)
         project = register_project(self.folder, self.info)
         if self.producer is None:
             self.producer = Producer(self.bootstrap, client_id="applications")
@@ -153,6 +156,9 @@ class Shop:
         return [read_quarantined(record) for record in read_topic(self.bootstrap, quarantine("shop"))]
 
 
+AnyShop = TypeVar("AnyShop", bound=Shop)
+
+
 def when(n: int) -> datetime:
     return START + n * HOUR / IN_A_WINDOW
 
@@ -165,14 +171,20 @@ def row(n: int) -> dict[str, Any]:
     return {"event_id": f"e{n}", "event_time": when(n), "amount": (n * 7919) % 100 + (n % 3) / 2, "kind": f"k{n % 4}"}
 
 
-@pytest.fixture
-def shop(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Shop]:
+@contextmanager
+def opened(kind: type[AnyShop], folder: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[AnyShop]:
     monkeypatch.setenv("DRIFTLOOP_CACHE", str(shared_cache()))
-    with LocalStack(tmp_path / "home", free_port_base(), prepare=prepare_stack) as stack:
-        made = Shop(stack, tmp_path / "project")
+    with LocalStack(folder / "home", free_port_base(), prepare=prepare_stack) as stack:
+        made = kind(stack, folder / "project")
         yield made
         if made.producer is not None:
             made.producer.close()
+
+
+@pytest.fixture
+def shop(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Shop]:
+    with opened(Shop, tmp_path, monkeypatch) as made:
+        yield made
 
 
 @pytest.mark.timeout(1500)

@@ -9,6 +9,7 @@ from driftloop.contracts.events import WindowSketched
 from driftloop.contracts.headers import Headers, RequestRange
 from driftloop.contracts.topics import inferences
 from driftloop.contracts.values import Window
+from driftloop.contracts.windows import shifted
 from driftloop.errors import GapError, InvalidMessage
 from driftloop.monitoring.counting import CountedPart, split
 from driftloop.monitoring.open_window import OpenWindow
@@ -89,7 +90,7 @@ class PartitionFold:
         promised = mark is not None
         if rows.num_rows and mark is None:
             seen = latest(rows.column("event_time"), rows.column("scored_at"))
-            mark = None if seen is None else seen - self._project.allowed_lateness
+            mark = None if seen is None else shifted(seen, -self._project.allowed_lateness)
         if mark is not None:
             self._advance(mark, promised=promised)
         return int(rows.num_rows)
