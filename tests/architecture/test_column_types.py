@@ -20,7 +20,9 @@ TABLE = "driftloop/contracts/column_types.py"
 PLACES = {TABLE, "driftloop/rows/numbers.py", "driftloop/artifact/scoring.py"}
 OTHER_MEANINGS = {  # words that are a type's name by chance
     "driftloop/demo/report.py": {"number"},  # of a window
-    **{f"driftloop/statistics/{name}.py": {"category"} for name in ("profile", "histograms", "distances")},  # a histogram without order
+    **{
+        f"driftloop/statistics/{name}.py": {"category"} for name in ("profile", "histograms", "distances", "comparison")
+    },  # a histogram without order
 }
 
 
