@@ -80,7 +80,5 @@ def test_alerts_and_dashboard_name_metrics_that_exist() -> None:
 def test_modules_that_a_page_names_exist(page: str) -> None:
     named = set(re.findall(r"`([a-z_/]+\.py)`", (ROOT / "docs" / page).read_text()))
     assert named
-    sources = [
-        f"/{path.relative_to(ROOT).as_posix()}" for folder in ("libs", "services", "examples") for path in (ROOT / folder).rglob("*.py")
-    ]
+    sources = [f"/{path.relative_to(ROOT).as_posix()}" for folder in ("libs", "services") for path in (ROOT / folder).rglob("*.py")]
     assert {name for name in named if not any(source.endswith(f"/{name}") for source in sources)} == set()

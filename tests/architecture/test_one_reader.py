@@ -19,7 +19,7 @@ CONNECTING = {
     "driftloop/client/rejected_messages.py": "quarantine is a data topic of whatever bytes were rejected",
     "driftloop/demo/results.py": "counts the records of the data topics",
     "driftloop/demo/run.py": "asks whether a data topic is empty",
-    "driftloop_predictor/bootstrap.py": "looks back from the end of a data topic for the last range (positions.py)",
+    "driftloop/service/broker.py": "for the predictor, which looks back from the end of a data topic for the last range (positions.py)",
 }
 # What makes an event of a record.
 DECODING = {
