@@ -99,7 +99,7 @@ def due(n: int) -> datetime:
     return MONDAY + timedelta(days=7 + n % 3)
 
 
-@pytest.mark.timeout(600)
+@pytest.mark.timeout(1500)
 def test_times_travel_from_every_edge_to_a_model_that_is_watched_and_rebuilt(shop: TimedShop) -> None:
     project = shop.register(FEATURES)
     wait_for_services(shop.addresses, PATIENCE_SECONDS, dict)
@@ -132,7 +132,7 @@ def test_times_travel_from_every_edge_to_a_model_that_is_watched_and_rebuilt(sho
     [naive] = shop.rejected()
     assert "'placed'" in naive.reason
 
-    snapshot = version["pins"]["snapshot"]
+    snapshot = version.pins.snapshot
     assert shop.command("models", "reproduce", "late", "1")["level"] == "bytes"
     changes = shop.command("datasets", "diff", snapshot, "shop/inferences")
     assert changes["features"]["placed.hour"]["psi"] > changes["features"]["placed.weekday"]["psi"]
