@@ -9,6 +9,7 @@ from driftloop.adapters.kafka import KafkaTopics
 from driftloop.client.models import ModelSummary, models
 from driftloop.client.registry_client import RegistryClient
 from driftloop.contracts.values import ModelName, Part, Time
+from driftloop.errors import ConfigurationError
 from driftloop.history.lake_lag import LakeLag, TopicLag
 from driftloop.installation import Installation
 
@@ -40,7 +41,7 @@ class ModelStatus(Part, frozen=True, kw_only=True):
 
 
 class Status(Part, frozen=True, kw_only=True):
-    """``lag``: of the topics of every registered stream."""
+    """``lag``: of the topics of every registered stream that has them; one whose topics were deleted has none."""
 
     services: tuple[ServiceStatus, ...]
     models: tuple[ModelStatus, ...]
@@ -53,7 +54,7 @@ def status(installation: Installation) -> Status:
     return Status(
         services=service_statuses(installation.services),
         models=tuple(_champion(model) for model in known),
-        lag=tuple(lag for model in known if model.project is not None for lag in stream_lag(installation, model.project.stream)),
+        lag=tuple(lag for model in known if model.project is not None for lag in _known_lag(installation, model.project.stream)),
     )
 
 
@@ -66,6 +67,14 @@ def stream_lag(installation: Installation, stream: str) -> tuple[TopicLag, ...]:
     """Messages of each data topic that the lake does not account for yet. Raises TransientError, ConfigurationError."""
     with LakeLag(KafkaTopics(installation.kafka_bootstrap, client_id="driftloop-status"), installation.s3, stream) as lag:
         return lag.measure()
+
+
+def _known_lag(installation: Installation, stream: str) -> tuple[TopicLag, ...]:
+    """Nothing for a stream without its topics: the others are still to be told about."""
+    try:
+        return stream_lag(installation, stream)
+    except ConfigurationError:
+        return ()
 
 
 def _service(instance: str, url: str) -> ServiceStatus:
