@@ -1,5 +1,7 @@
 """A project folder is read whole, or refused with file, line and remedy."""
 
+import subprocess
+import sys
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -79,7 +81,7 @@ def test_an_archive_depends_on_contents_only_and_opens_to_the_same_project(tmp_p
         (
             ('type = "number"\nmetric = "r2"', 'type = "category"\nmetric = "log_loss"'),
             16,
-            "log_loss of a category target needs probabilities",
+            "log_loss of a category target needs class probabilities",
         ),
         (('metric = "r2"', "metric = 2"), 16, "target.metric: Expected `str`, got `int`"),
         (('every = "7d"', 'every = "a week"'), 19, "not a duration such as"),
@@ -179,3 +181,27 @@ def test_what_a_predictor_does_with_another_environment_is_declared(tmp_path: Pa
         read_project(write(tmp_path, TOML + '[serving]\nenvironment = "ignore"\n'))
     with pytest.raises(UserError, match=r"unknown setting 'packages'; \[serving\] knows environment"):
         read_project(write(tmp_path, TOML + "[serving]\npackages = []\n"))
+
+
+def test_a_project_is_checked_where_numpy_is_not_installed(tmp_path: Path) -> None:
+    """As in the registry's image."""
+    write(tmp_path, TOML.replace('"r2"', '"mae"') + "[monitoring]\njs = 0.3\n")
+    code = f"""
+import sys
+sys.modules.update(dict.fromkeys(("numpy", "pyarrow", "pandas")))
+from pathlib import Path
+from driftloop.errors import UserError
+from driftloop.project.reading import read_project
+folder = Path({str(tmp_path)!r})
+project = read_project(folder)
+print(project.task_metric.name, project.monitoring.thresholds)
+toml = folder / "driftloop.toml"
+toml.write_text(toml.read_text().replace("mae", "pinball:7"))
+try:
+    read_project(folder)
+except UserError as exc:
+    print(exc)
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60)
+    assert "mae {'psi': 0.25, 'ks': 0.2, 'js': 0.3}" in done.stdout
+    assert "driftloop.toml:16: pinball needs a quantile between 0 and 1" in done.stdout

@@ -187,7 +187,7 @@ def test_a_class_that_the_model_does_not_know_counts_as_probability_nought():
         ("rocauc", "binary", "'rocauc' is no metric; use roc_auc, average_precision, log_loss, brier, accuracy, f1 or balanced_accuracy"),
         ("mae", "binary", "mae does not measure a boolean target; use roc_auc, "),
         ("roc_auc", "regression", "roc_auc does not measure a number target; use r2, mae, rmse, mape or pinball:0.9"),
-        ("roc_auc", "multiclass", "needs probabilities, which are not recorded; use accuracy, f1 or balanced_accuracy"),
+        ("roc_auc", "multiclass", "needs class probabilities, which are not recorded; use accuracy, f1 or balanced_accuracy"),
         ("pinball", "regression", "pinball needs a quantile between 0 and 1: write 'pinball:0.9'"),
         ("pinball:1", "regression", "pinball needs a quantile between 0 and 1"),
         ("pinball:nan", "regression", "pinball needs a quantile between 0 and 1"),

@@ -89,7 +89,7 @@ class GateMeasurements(Part, frozen=True, kw_only=True):
     rows: int
     candidate: float
     champion: float
-    gain: float
+    gain: float  # above 0: the candidate is better, whichever way the metric points
     gain_lower: float  # lower bound of the paired bootstrap of the gain, one-sided, at `confidence`
     confidence: float
     champion_version: int

@@ -46,7 +46,7 @@ def check_declared(name: str, task: Task) -> None:
     """Raises NoSuchMetric for a metric that a project cannot have, one included that needs what is not recorded."""
     needs = for_task(name, task).form.needs
     if needs not in RECORDED:
-        raise NoSuchMetric(f"{name} of a {TARGETS[task]} target needs {needs}, which are not recorded; use {_choices(task)}")
+        raise NoSuchMetric(f"{name} of a {TARGETS[task]} target needs class {needs}, which are not recorded; use {_choices(task)}")
 
 
 def declarable(task: Task) -> list[str]:
