@@ -80,6 +80,12 @@ def test_a_request_under_an_id_that_was_answered_long_ago_is_not_waiting_again()
     assert known.waiting(MODEL) == []
 
 
+def test_of_a_request_that_was_answered_long_ago_nothing_is_kept_whatever_comes_late():
+    known = history(("c1", completed("r1")), ("r1", requested()), ("s1", started("r1")), ("f1", failed("r1")), keep=Keep(answered=0))
+    assert (known.request("r1"), known.started("r1"), known.ended("r1"), known.runs()) == (None, None, None, [])
+    assert known.answered("r1")
+
+
 def test_the_latest_completed_run_of_each_model_is_known():
     known = history(("c1", completed("r1")), ("c2", completed("r2")), ("x", completed("r3", model="other")), ("f", failed("r4")))
     assert (known.last_completed(MODEL), known.last_completed("other"), known.last_completed("none")) == ("r2", "r3", None)
