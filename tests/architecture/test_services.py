@@ -7,7 +7,7 @@ import pytest
 from tests.architecture.compose_file import REPOSITORY, compose_file
 
 from driftloop.contracts.names import is_name
-from driftloop.contracts.services import INSTANCES, REGISTRY, RIGHTS, SERVICES, Service
+from driftloop.contracts.services import INSTANCES, MONITOR, REGISTRY, RIGHTS, SERVICES, TRAINER, Service
 
 each_service = pytest.mark.parametrize("service", SERVICES.values(), ids=list(SERVICES))
 LINTER = tomllib.loads((REPOSITORY / "pyproject.toml").read_text(encoding="utf-8"))["tool"]["importlinter"]
@@ -35,6 +35,14 @@ def test_a_service_is_named_as_its_settings_folders_and_package_need_it(service:
 @each_service
 def test_a_service_is_named_by_the_topics_that_it_reads_or_writes(service: Service) -> None:
     assert service.topics("stream"), f"driftloop.contracts.topics: name {service.name} in read_by or written_by of a topic"
+
+
+def test_a_service_is_named_by_the_topics_of_its_history() -> None:
+    from driftloop_monitor.history import TOPICS as of_the_monitor
+    from driftloop_trainer.history import TOPICS as of_the_trainer
+
+    assert set(of_the_monitor) <= {topic.name for topic in MONITOR.topics()}, "driftloop.contracts.topics: read_by"
+    assert set(of_the_trainer) <= {topic.name for topic in TRAINER.topics()}, "driftloop.contracts.topics: read_by"
 
 
 def test_make_installs_and_locks_every_service() -> None:
