@@ -8,7 +8,7 @@ from typing import NamedTuple
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from driftloop.artifact.scoring import Scorer
+from driftloop.artifact.scoring import Scored, Scorer
 from driftloop.contracts.headers import (
     ARROW,
     CONTENT_TYPE,
@@ -25,7 +25,7 @@ from driftloop.errors import InvalidMessage
 from driftloop.ports import Record
 from driftloop.rows.arrow_stream import encode_table
 from driftloop.rows.requests import RequestDecoder
-from driftloop.rows.schemas import inference_schema
+from driftloop.rows.schemas import CLASS_PROBABILITIES, holds_probabilities, inference_schema
 from driftloop_predictor.buffer import Batch
 
 MAX_MESSAGE_BYTES = 8 * 1024 * 1024 - 256 * 1024  # the topic takes 8 MiB, headers included
@@ -148,10 +148,11 @@ def scored(rows: pa.Table, schema: pa.Schema, serving: ScoringModel | None, at: 
     """Request rows with the columns of ``inference_schema``; null predictions without a model."""
     n = rows.num_rows
     if serving is None or not n:
-        prediction, score = pa.nulls(n, schema.field("prediction").type), pa.nulls(n, pa.float64())
+        answer = Scored(pa.nulls(n, schema.field("prediction").type), pa.nulls(n, pa.float64()), pa.nulls(n, CLASS_PROBABILITIES.type))
     else:
-        prediction, score = serving.scorer.score(rows)
+        answer = serving.scorer.score(rows)
     version = pa.nulls(n, pa.int64()) if serving is None else pa.repeat(pa.scalar(serving.version, pa.int64()), n)
     scored_at = pa.repeat(pa.scalar(at, schema.field("scored_at").type), n)
     offsets = pa.nulls(n, pa.int64()) if request_offsets is None else request_offsets
-    return pa.Table.from_arrays([*rows.columns, prediction, score, version, scored_at, offsets], schema=schema)
+    columns = [*rows.columns, answer.prediction, answer.score, version, scored_at, offsets]
+    return pa.Table.from_arrays([*columns, answer.probabilities] if holds_probabilities(schema) else columns, schema=schema)

@@ -78,6 +78,7 @@ def _encode(rows: pa.Table, says: dict[str, str], partition: int | None, prefix:
     rows = rows.replace_schema_metadata(says)
     encodings = _encodings(rows.schema)
     strings = [f.name for f in rows.schema if pa.types.is_string(f.type) and f.name not in encodings]
+    strings += [f"{f.name}.key_value.key" for f in rows.schema if pa.types.is_map(f.type)]  # the same classes in every row
     sink = io.BytesIO()
     pq.write_table(
         rows,
@@ -148,6 +149,12 @@ def sha256_in_name(path: str) -> str | None:
     return None if name is None else name.sha256
 
 
+def leaf_index(file: pq.ParquetFile, column: str) -> int:
+    """Where a row group has the column's statistics; -1: nowhere. A map before it takes two places, so its number among the
+    columns does not say."""
+    return next((i for i in range(len(file.schema)) if file.schema.column(i).path == column), -1)
+
+
 def conformed(rows: pa.Table, wanted: pa.Schema) -> pa.Table:
     """Rows of a file under its table's schema, or under a stream's: a column that the file does not have is null."""
     stored = {f.name: stored_as(f, rows.schema) for f in wanted}
@@ -156,11 +163,12 @@ def conformed(rows: pa.Table, wanted: pa.Schema) -> pa.Table:
 
 
 def _stats(rows: pa.Table) -> dict[str, Any]:
-    """Of all columns: delta-rs reads a column without bounds as ``>= null``, and a filter on it then finds no rows."""
+    """Of all columns: delta-rs reads a column without bounds as ``>= null``, and a filter on it then finds no rows. Maps have
+    no order, so no bounds, and no reader filters by them."""
     lower, upper, nulls = {}, {}, {}
     for name, column in zip(rows.column_names, rows.columns, strict=True):
         nulls[name] = column.null_count
-        if column.null_count < len(column):
+        if column.null_count < len(column) and not pa.types.is_map(column.type):
             span = pc.min_max(column).as_py()
             lower[name], upper[name] = _bound(span["min"], -1), _bound(span["max"], 1)
     return {"numRecords": rows.num_rows, "minValues": lower, "maxValues": upper, "nullCount": nulls}
