@@ -26,7 +26,7 @@ def pin(
     """Pin what the tables hold at their handles' versions, store the manifest and return its digest.
 
     The first manifest of a digest stands: a later one would differ in its files only. When one of its files is about to
-    be deleted (see ``lake.tombstones``) the same content is pinned from the newest files. Raises TransientError.
+    be deleted (see ``lake.marks``) the same content is pinned from the newest files. Raises TransientError.
     """
     content = Content(
         stream=project.stream,
