@@ -75,12 +75,19 @@ def failed(request_id: str, *answers: str) -> TrainingFailed:
 
 
 def decided(
-    n: int, *, accepted: bool = False, drifted: bool = False, labelled: int = 10, measured: float | None = None, version: int = 1
+    n: int,
+    *,
+    accepted: bool = False,
+    drifted: bool = False,
+    labelled: int = 10,
+    measured: float | None = None,
+    version: int = 1,
+    metric: str = "roc_auc",
 ) -> DecisionMade:
     """To retrain or not after window ``n``."""
     value = None if measured is None else Interval(value=measured, lower=measured, upper=measured)
     evidence = Evidence(
-        window=window(n), version=version, rows=20, labelled=labelled, drifted=drifted, metric="roc_auc", measured=value
+        window=window(n), version=version, rows=20, labelled=labelled, drifted=drifted, metric=metric, measured=value
     )  # fmt: skip
     return DecisionMade(
         model=MODEL, kind="retrain", accepted=accepted, reason="r", window=window(n), rule=DIGEST,

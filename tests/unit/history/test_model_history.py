@@ -84,6 +84,13 @@ def test_of_a_request_that_was_answered_long_ago_nothing_is_kept_whatever_comes_
     known = history(("c1", completed("r1")), ("r1", requested()), ("s1", started("r1")), ("f1", failed("r1")), keep=Keep(answered=0))
     assert (known.request("r1"), known.started("r1"), known.ended("r1"), known.runs()) == (None, None, None, [])
     assert known.answered("r1")
+    assert history(("c1", completed("r1")), ("s1", started("r1")), keep=Keep(answered=0)).runs() == []
+
+
+def test_of_two_ends_the_first_stands_unless_the_second_is_the_requests_own():
+    other, own, again = completed("r2", "r1"), completed("r1"), completed("r1", "r3")
+    assert history(("c2", other), ("c1", own)).ended("r1").event == own
+    assert history(("c1", own), ("c2", other), ("c3", again)).ended("r1").event == own
 
 
 def test_the_latest_completed_run_of_each_model_is_known():
@@ -159,6 +166,13 @@ def test_a_decision_on_a_window_that_is_only_carried_changes_nothing():
     tell(known, ("late", decided(2, accepted=True)))
     assert known.carried(MODEL) == before
     assert [d.window for d in known.retrain_decisions()] == [window(n) for n in range(3, 7)]
+
+
+def test_what_was_measured_by_another_metric_is_not_carried():
+    by_auc = [(f"d{n}", decided(n, measured=0.7)) for n in range(3)]
+    by_loss = [(f"d{n}", decided(n, measured=0.2, metric="log_loss")) for n in range(3, 6)]
+    carried = history(*by_auc, *by_loss, ("d6", decided(6)), keep=Keep(decisions=1)).carried(MODEL)
+    assert (carried.metric, carried.measured) == ("log_loss", ((1, 0.2),) * 3)
 
 
 def test_no_more_is_carried_than_a_bound():

@@ -56,6 +56,12 @@ def test_only_a_deleted_version_loses_its_bytes():
     assert bytes_held(state(), 9, []) == "version 9 is not deleted"
 
 
+def test_a_version_with_the_same_files_holds_them():
+    twin = register_version("twin", manifest="manifest of r1")
+    assert bytes_held(state(twin), 1, []) == "version 3 has the same files"
+    assert bytes_held(state(twin, delete(3, command_id="too")), 1, []) is None
+
+
 def test_a_version_that_came_after_the_deletion_holds_what_it_was_measured_against():
     reason = bytes_held(state(register_version("late", against=1)), 1, [])
     assert reason == "version 3 was pinned and measured while version 1 was champion, and cannot be rebuilt without it"

@@ -22,6 +22,7 @@ from tests.unit.monitoring.traffic import (
 )
 
 from driftloop.contracts.headers import RequestRange, range_header, watermark_header
+from driftloop.contracts.values import Window
 from driftloop.errors import GapError, InvalidMessage
 from driftloop.monitoring.partition_fold import KEPT_CLOSED_WINDOWS, PartitionFold, ProfileNeeded
 from driftloop.monitoring.partition_state import PartitionState, decode_state
@@ -147,6 +148,36 @@ def test_an_unreadable_message_is_passed_over_and_its_requests_count_as_done(val
     fold.skip(0, headers)
     start = fold.state().requests.get(REQUESTS_ID, 0)
     assert fold.add(1, *message(make_rows(PROJECT, [at(0.1)], first_request=start), start)) == 1
+
+
+def test_an_unreadable_message_about_requests_of_before_takes_none_back():
+    fold = new_fold()
+    fold.add(0, *message(make_rows(PROJECT, [at(0.1)] * 5), 0))
+    fold.skip(1, (range_header(RequestRange(topic_id=REQUESTS_ID, partition=0, start=0, end=2)),))
+    assert (fold.next_offset, fold.state().requests) == (2, {REQUESTS_ID: 5})
+
+
+def test_an_unreadable_message_behind_a_gap_stops_the_fold_as_it_was():
+    fold = new_fold()
+    fold.add(0, *message(make_rows(PROJECT, [at(0.1)]), 0))
+    with pytest.raises(GapError, match=r"requests \[1, 3\)"):
+        fold.skip(1, (range_header(RequestRange(topic_id=REQUESTS_ID, partition=0, start=3, end=4)),))
+    assert (fold.next_offset, fold.state().requests) == (1, {REQUESTS_ID: 1})
+
+
+def test_a_watermark_never_goes_back():
+    fold = new_fold()
+    for offset, mark in enumerate((at(2), at(1))):
+        fold.add(offset, *message(make_rows(PROJECT, []), 0, 0, watermark=mark))
+    assert fold.state().watermark == at(2)
+
+
+def test_counts_of_windows_that_the_project_no_longer_has_are_not_taken_up():
+    fold = new_fold()
+    fold.add(0, *message(make_rows(PROJECT, [at(0.1)]), 0))
+    state = fold.state()
+    state.windows = [msgspec.structs.replace(held, window=Window(start=START, end=at(0.5))) for held in state.windows]
+    assert new_fold(state).state().windows == []
 
 
 def test_a_missing_profile_leaves_the_state_as_it_was():

@@ -18,6 +18,7 @@ from tests.unit.registry.commands import (
 from driftloop.contracts.schema import Feature, StreamSchema, Target
 from driftloop.contracts.values import PromotionRules
 from driftloop.registry.fold import RegistryState, fold
+from driftloop.registry.outcomes import MAX_ID_LENGTH
 from driftloop.registry.records import ApprovalStatus
 
 FIRST_CHAMPION = (register_project(), register_version("r1"), promote("r1", epoch=0))
@@ -71,6 +72,14 @@ def test_hostile_model_name_is_refused(name):
 
     assert not outcomes[0].accepted
     assert state.models == {}
+
+
+@pytest.mark.parametrize(("command_id", "accepted"), [("", False), ("x" * (MAX_ID_LENGTH + 1), False), ("x" * MAX_ID_LENGTH, True)])
+def test_a_command_id_has_a_bounded_length(command_id, accepted):
+    _, outcomes = folded(register_project(command_id))
+
+    assert outcomes[0].accepted == accepted
+    assert accepted or f"1 to {MAX_ID_LENGTH} characters" in outcomes[0].reason
 
 
 def test_hostile_alias_name_is_refused():

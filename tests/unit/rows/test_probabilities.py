@@ -168,6 +168,11 @@ def test_rows_of_several_models_have_nought_for_the_classes_that_theirs_does_not
     assert values.tolist() == [[0.0, 1.0, 0.0], [0.25, 0.0, 0.75]]
 
 
+def test_of_a_slice_the_rows_beside_it_are_not_read():
+    column = probabilities.encode(np.array([[0.1, 0.9], [0.2, 0.8], [0.3, 0.7]]), ("apple", "pear"))
+    assert probabilities.matrix(pa.chunked_array([column.slice(1, 1)]))[1].tolist() == [[0.2, 0.8]]
+
+
 def test_more_classes_over_all_rows_than_a_model_can_have_are_no_matrix():
     column = pa.chunked_array([pa.array([[(name, 1.0)] for name in MANY], TYPE)])
     assert probabilities.matrix(column) is None

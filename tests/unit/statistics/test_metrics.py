@@ -192,6 +192,13 @@ def test_a_model_that_calls_every_class_certain_has_no_metric(name):
     assert intervals.value(metric, labels, output._replace(probabilities=ones / 3)) is not None
 
 
+@pytest.mark.parametrize("name", ["log_loss", "brier"])
+def test_values_outside_of_0_to_1_are_no_probabilities_also_where_they_add_up(name):
+    values = np.tile([1.2, -0.1, -0.1], (3, 1))
+    output = ModelOutput(np.array(["ant"] * 3, object), np.full(3, 1.2), values, CLASSES)
+    assert intervals.value(for_task(name, "multiclass"), np.array(["ant", "bee", "cat"], object), output) is None
+
+
 @pytest.mark.parametrize("name", ["log_loss", "brier", "roc_auc"])
 def test_a_model_gains_nothing_by_knowing_fewer_classes(name):
     labels = np.array(["ant", "bee", "bee", "ant", "bee"] * 8, dtype=object)
