@@ -2,9 +2,6 @@
 
 import csv
 import json
-import os
-import subprocess
-import sys
 from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
@@ -15,7 +12,7 @@ import msgspec
 import numpy as np
 import pytest
 from sklearn.metrics import log_loss, roc_auc_score
-from tests.e2e.test_schema_evolution import CONFIG, FIRST, IN_A_WINDOW, START, Shop, opened, when
+from tests.e2e.shop import CONFIG, FIRST, IN_A_WINDOW, START, Shop, opened, when
 from tests.support.waiting import PATIENCE_SECONDS, wait_until
 
 from driftloop.adapters.kafka import read_topic
@@ -42,14 +39,6 @@ class FruitShop(Shop):
             body = {"event_id": f"e{n}", "event_time": when(n), "label": bought(n), "label_time": when(n)}
             self.producer.send(labels("shop"), msgspec.json.encode(body), key=b"e%d" % n, headers=((CONTENT_TYPE, JSON.encode()),))
         self.producer.flush()
-
-    def command(self, *arguments: str) -> Any:
-        """What a command prints as JSON."""
-        command = [sys.executable, "-m", "driftloop.cli", *arguments, "--json"]
-        home = {"DRIFTLOOP_HOME": str(self.info.home)}
-        done = subprocess.run(command, env={**os.environ, **home}, capture_output=True, text=True, check=False, timeout=240)
-        assert done.returncode == 0, done.stderr
-        return json.loads(done.stdout)
 
     def performance(self, window: int, version: int, metric: str) -> PerformanceReported | None:
         """The newest report on a version's rows of a window, by that metric."""

@@ -1,9 +1,5 @@
 """Times as features, from the edge to a reproduced model: what JSON, Arrow and HTTP send is stored, learned from, scored, watched."""
 
-import json
-import os
-import subprocess
-import sys
 from collections.abc import Iterator
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
@@ -12,7 +8,7 @@ from typing import Any
 import httpx
 import pandas as pd
 import pytest
-from tests.e2e.test_schema_evolution import CONFIG, IN_A_WINDOW, START, Shop, late, opened
+from tests.e2e.shop import CONFIG, IN_A_WINDOW, START, Shop, late, opened
 from tests.support.waiting import PATIENCE_SECONDS, wait_until
 
 from driftloop.adapters.kafka import read_topic
@@ -53,14 +49,6 @@ class TimedShop(Shop):
 
     config = CONFIG.replace("threads = 1", 'threads = 1\ntrusted_types = ["numpy.asarray"]')
     pipeline = PIPELINE
-
-    def command(self, *arguments: str) -> Any:
-        """What a command prints as JSON."""
-        command = [sys.executable, "-m", "driftloop.cli", *arguments, "--json"]
-        home = {"DRIFTLOOP_HOME": str(self.info.home)}
-        done = subprocess.run(command, env={**os.environ, **home}, capture_output=True, text=True, check=False, timeout=240)
-        assert done.returncode == 0, done.stderr
-        return json.loads(done.stdout)
 
     def invoke(self, **placed: object) -> httpx.Response:
         body = {"instances": [{"amount": 1.0, "kind": "k1", **placed}]}

@@ -11,7 +11,7 @@ from driftloop.lake.cursors import CommitNote, Move, app_id
 from driftloop.lake.parquet import encode_file
 from driftloop.lake.table import LakeTable
 from driftloop.ports import ObjectStore
-from driftloop.rows.schemas import lake_schema
+from driftloop.rows.schemas import CLASS_PROBABILITIES, lake_schema
 
 TOPIC_ID = "topic-id"
 
@@ -21,6 +21,18 @@ def lake_inferences(schema: StreamSchema, partition: int, start: int, end: int) 
     rows = inference_rows(schema, partition, start, end)
     rows = rows.append_column("partition", pa.array([partition] * rows.num_rows, pa.int32()))
     return rows.append_column("offset", pa.array(range(start, end), pa.int64())).cast(lake_schema(schema, "inferences"))
+
+
+def class_probabilities(n: int) -> dict[str, float]:
+    """What a model of two classes says of event ``n``."""
+    return {"apple": n % 4 / 4, "pear": 1 - n % 4 / 4}
+
+
+def with_probabilities(rows: pa.Table) -> pa.Table:
+    """Inferences of a target of several classes with them; every fifth row has none."""
+    values = [None if n % 5 == 0 else list(class_probabilities(n).items()) for n in rows["offset"].to_pylist()]
+    at = rows.schema.get_field_index("probabilities")
+    return rows.set_column(at, CLASS_PROBABILITIES, pa.array(values, CLASS_PROBABILITIES.type))
 
 
 def lake_labels(

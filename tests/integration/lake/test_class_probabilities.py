@@ -3,10 +3,9 @@
 import msgspec
 import pyarrow as pa
 import pytest
-from tests.support.lake_rows import flush_of, lake_inferences, lake_labels
+from tests.support.lake_rows import class_probabilities, flush_of, lake_inferences, lake_labels, with_probabilities
 from tests.support.sample_project import sample_project
 from tests.support.traffic import event_id, event_time, several_schema
-from tests.unit.lake.test_stored_probabilities import said, with_probabilities
 
 from driftloop.contracts.class_probabilities import PROBABILITIES
 from driftloop.contracts.schema import Feature
@@ -39,7 +38,7 @@ def by_id(rows, name=PROBABILITIES):
 
 
 def expected(start, end):
-    return {event_id(0, n): None if n < start or n % 5 == 0 else said(n) for n in range(end)}
+    return {event_id(0, n): None if n < start or n % 5 == 0 else class_probabilities(n) for n in range(end)}
 
 
 def test_a_table_of_before_gains_the_column_and_goes_through_everything(settings, store, schema, open_table):
@@ -62,7 +61,7 @@ def test_a_table_of_before_gains_the_column_and_goes_through_everything(settings
     assert by_id(table.read(["event_id", PROBABILITIES])) == expected(10, 30)
     assert sum(file.rows for file in table.files(event_time(15), event_time(25))) == 20
     others = table.delta.to_pyarrow_dataset().to_table(filter=pa.compute.field("offset") == 13)
-    assert by_id(others) == {event_id(0, 13): said(13)}
+    assert by_id(others) == {event_id(0, 13): class_probabilities(13)}
     view.refresh()
     assert view.rows(window).column(PROBABILITIES).null_count == 10 + 4
 

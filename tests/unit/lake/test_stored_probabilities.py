@@ -9,7 +9,7 @@ import msgspec
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from tests.support.lake_rows import lake_inferences, lake_labels
+from tests.support.lake_rows import class_probabilities, lake_inferences, lake_labels, with_probabilities
 from tests.support.traffic import event_id, event_time, several_schema
 from tests.unit.lake.test_snapshot_batches import stored
 
@@ -24,17 +24,6 @@ from driftloop.rows.schemas import CLASS_PROBABILITIES, lake_schema
 SCHEMA = several_schema("sliced")
 WIDE = lake_schema(SCHEMA, "inferences")
 ROWS = 400
-
-
-def said(n: int) -> dict[str, float]:
-    return {"apple": n % 4 / 4, "pear": 1 - n % 4 / 4}
-
-
-def with_probabilities(rows: pa.Table) -> pa.Table:
-    """Every fifth row has none."""
-    values = [None if n % 5 == 0 else list(said(n).items()) for n in rows["offset"].to_pylist()]
-    at = rows.schema.get_field_index("probabilities")
-    return rows.set_column(at, CLASS_PROBABILITIES, pa.array(values, CLASS_PROBABILITIES.type))
 
 
 def inferences(start: int = 0, end: int = ROWS) -> pa.Table:
@@ -95,7 +84,7 @@ def test_a_snapshot_in_slices_has_the_rows_of_one_read(options, known, monkeypat
     assert sliced.equals(whole)
     assert sliced.schema == batches_schema(SCHEMA, options.get("columns"))
     found = dict(zip(whole["event_id"].to_pylist(), whole["probabilities"].to_pylist(maps_as_pydicts="strict"), strict=True))
-    assert found == {event_id(0, n): None if n < 100 or n % 5 == 0 else said(n) for n in range(min(known, ROWS))}
+    assert found == {event_id(0, n): None if n < 100 or n % 5 == 0 else class_probabilities(n) for n in range(min(known, ROWS))}
 
 
 def test_copies_that_differ_in_nothing_else_are_told_apart_whatever_the_order_of_files():

@@ -105,11 +105,9 @@ class _Flat(NamedTuple):
 
 def _flat(column: pa.ChunkedArray) -> _Flat:
     """Of a column without nulls."""
-    whole = column.combine_chunks()
-    bounds = whole.offsets.to_numpy(zero_copy_only=False).astype(np.int64)
-    first, entries = int(bounds[0]), int(bounds[-1] - bounds[0])  # a slice has the entries of all rows
-    sizes = np.diff(bounds)
-    return _Flat(whole.keys.slice(first, entries), whole.items.slice(first, entries), np.repeat(np.arange(len(sizes)), sizes), sizes)
+    whole = column.combine_chunks()  # a copy: it has the entries of these rows alone, also where the column is a slice
+    sizes = np.diff(whole.offsets.to_numpy(zero_copy_only=False).astype(np.int64))
+    return _Flat(whole.keys, whole.items, np.repeat(np.arange(len(sizes)), sizes), sizes)
 
 
 def _wrong(reason: str) -> InvalidMessage:
