@@ -1,75 +1,21 @@
 """The rules of reading a control topic, over the broker in memory and over the real one."""
 
-import os
-import signal
-import subprocess
-import sys
-import threading
-from collections.abc import Callable, Iterator
-from pathlib import Path
-
 import pytest
 from prometheus_client import REGISTRY
+from tests.contract.log_world import InMemory, OnKafka, World
 from tests.support.told_ids import ToldIds
 from tests.support.waiting import wait_until
 
-from driftloop.adapters import kafka
-from driftloop.adapters.kafka_admin import _admin
 from driftloop.adapters.memory import MemoryBroker
-from driftloop.contracts.codec import encode_event, envelope
-from driftloop.contracts.events import RetrainRequested
-from driftloop.contracts.topics import Topic
 from driftloop.errors import ConfigurationError, GapError, TransientError
-from driftloop.history import log_reader
-from driftloop.history.checkpoint import Checkpoint
 from driftloop.history.events import Events
-from driftloop.history.log_end import LogEnd
-from driftloop.history.log_follower import LogFollower
 from driftloop.history.log_reader import LogReader, read_to_end
-from driftloop.ports import MessageProducer, TopicPartition, Topics
-
-Damage = Callable[[bytes], bytes]
-EVENT = RetrainRequested(model="m", reason="manual", detail="", requested_by="test")
-
-
-class World:
-    """Two topics of two partitions, and somebody who writes to them."""
-
-    def __init__(
-        self, topics: Topics, producer: MessageProducer, create: Callable[[str], None], delete: Callable[[str], None], unique: str
-    ):
-        self.topics, self.producer, self.create, self.delete = topics, producer, create, delete
-        self.names = (f"asked-{unique}", f"run-{unique}")
-        for name in self.names:
-            create(name)
-
-    def say(self, *ids: str, topic: int = 0, partition: int = 0) -> None:
-        for event_id in ids:
-            value, headers = encode_event(EVENT, envelope(EVENT, id=event_id, source="test", subject="m"))
-            self.producer.send(self.names[topic], value, partition=partition, headers=headers)
-        self.producer.flush()
-
-    def say_rubbish(self, topic: int = 0) -> None:
-        self.producer.send(self.names[topic], b"rubbish", partition=0)
-        self.producer.flush()
-
-    def make_anew(self, topic: int = 0) -> None:
-        self.delete(self.names[topic])
-        self.create(self.names[topic])
-
-    def reader(self, fold: ToldIds, path: Path | None = None, **options: bool) -> LogReader:
-        return LogReader(self.topics, self.names, Events(fold), checkpoint=None if path is None else Checkpoint(path), **options)
+from driftloop.ports import TopicPartition
 
 
 @pytest.fixture
 def fold() -> ToldIds:
     return ToldIds()
-
-
-@pytest.fixture
-def often(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A checkpoint after every record."""
-    monkeypatch.setattr(log_reader, "STORE_AT_END", 1)
 
 
 class LogReaderContract:
@@ -157,147 +103,8 @@ class LogReaderContract:
         with pytest.raises(ConfigurationError, match=f"{world.names[1]} does not exist"):
             world.reader(fold).sync()
 
-    def test_a_start_goes_on_from_the_checkpoint(self, world: World, fold: ToldIds, often: None, tmp_path: Path) -> None:
-        first, path = world.reader(ToldIds(), tmp_path / "f" / "checkpoint"), tmp_path / "f" / "checkpoint"
-        world.say("a", "b")
-        world.say("r", topic=1)
-        first.sync()
-        first.close()
-        world.say("c", "a")
-        second = world.reader(fold, path)
-        second.sync()
-        assert fold.added == 1
-        assert sorted(fold.ids) == ["a", "b", "c", "r"]
-        second.close()
 
-    def test_a_checkpoint_of_few_records_is_not_written(self, world: World, fold: ToldIds, tmp_path: Path) -> None:
-        world.say("a", "b")
-        reader = world.reader(fold, tmp_path / "checkpoint")
-        reader.sync()
-        reader.close()
-        assert list(tmp_path.iterdir()) == []
-
-    @pytest.mark.parametrize(
-        "damage", [lambda whole: whole[:-1], lambda whole: b"", lambda whole: whole.replace(b'["a","b"]', b'["a","z"]')]
-    )
-    def test_a_damaged_checkpoint_is_not_believed(self, world: World, fold: ToldIds, often: None, tmp_path: Path, damage: Damage) -> None:
-        path = tmp_path / "checkpoint"
-        world.say("a", "b")
-        first = world.reader(ToldIds(), path)
-        first.sync()
-        first.close()
-        whole = path.read_bytes()
-        assert damage(whole) != whole
-        path.write_bytes(damage(whole))
-        second = world.reader(fold, path)
-        second.sync()
-        assert (fold.added, fold.ids) == (2, ["a", "b"])
-        assert path.read_bytes() == whole  # it was written anew
-        second.close()
-
-    def test_a_checkpoint_of_other_code_is_not_believed(
-        self, world: World, fold: ToldIds, often: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
-        path = tmp_path / "checkpoint"
-        world.say("a")
-        first = world.reader(ToldIds(), path)
-        first.sync()
-        first.close()
-        monkeypatch.setattr("driftloop.history.checkpoint._code", lambda: "other")
-        second = world.reader(fold, path)
-        second.sync()
-        assert fold.added == 1
-        second.close()
-
-    @pytest.mark.parametrize("start_over", [True, False])
-    def test_a_checkpoint_of_a_topic_made_anew_since_is_not_believed(
-        self, world: World, fold: ToldIds, often: None, tmp_path: Path, start_over: bool
-    ) -> None:
-        path = tmp_path / "checkpoint"
-        world.say("a", "b")
-        first = world.reader(ToldIds(), path)
-        first.sync()
-        first.close()
-        world.make_anew()
-        world.say("x", "y", "z")
-        second = world.reader(fold, path, start_over=start_over)
-        second.sync()
-        assert fold.ids == ["x", "y", "z"]
-        second.close()
-
-    def test_a_state_folder_that_cannot_be_written_costs_nothing_but_the_checkpoint(
-        self, world: World, fold: ToldIds, often: None, tmp_path: Path
-    ) -> None:
-        (tmp_path / "file").write_text("no folder")
-        world.say("a")
-        reader = world.reader(fold, tmp_path / "file" / "checkpoint")
-        reader.sync()
-        assert fold.ids == ["a"]
-        reader.close()
-
-    def test_a_follower_holds_all_that_was_said_before_it_was_asked(self, world: World, fold: ToldIds) -> None:
-        follower = LogFollower(world.reader(fold), name="history").start()
-        try:
-            world.say("a")
-            wait_until(lambda: fold.ids == ["a"], "the first event, without being asked")
-            for n in range(5):
-                world.say(f"n{n}", topic=n % 2)
-                follower.sync()
-                assert fold.ids[-1] == f"n{n}"
-        finally:
-            follower.stop()
-
-    def test_a_follower_of_a_missing_topic_says_so_and_goes_on_when_it_is_there(self, world: World, fold: ToldIds) -> None:
-        world.delete(world.names[1])
-        follower = LogFollower(world.reader(fold), name="history").start()
-        try:
-            with pytest.raises(TransientError, match=f"not up to date within 3 s: topic {world.names[1]} does not exist"):
-                follower.sync(3)
-            world.create(world.names[1])
-            world.say("r", topic=1)
-            follower.sync()
-            assert fold.ids == ["r"]
-        finally:
-            follower.stop()
-
-    def test_a_fold_that_breaks_down_is_told_to_whoever_asks(self, world: World) -> None:
-        class Broken(ToldIds):
-            def add(self, event, about) -> None:
-                raise RuntimeError("a bug")
-
-        world.say("a")
-        follower = LogFollower(world.reader(Broken()), name="history").start()
-        try:
-            with pytest.raises(RuntimeError, match="a bug"):
-                follower.sync()
-        finally:
-            follower.stop()
-
-    def test_the_end_of_a_log_is_told_to_any_thread(self, world: World) -> None:
-        end = LogEnd(world.topics, TopicPartition(world.names[0], 1))
-        assert end.offset() == 0
-        world.say("a", "b", partition=1)
-        found: list[int] = []
-        threads = [threading.Thread(target=lambda: found.append(end.offset())) for _ in range(4)]
-        for thread in threads:
-            thread.start()
-        for thread in threads:
-            thread.join()
-        assert found == [2, 2, 2, 2]
-        end.close()
-        assert end.offset() == 2
-        end.close()
-
-
-class TestInMemory(LogReaderContract):
-    @pytest.fixture
-    def broker(self) -> MemoryBroker:
-        return MemoryBroker()
-
-    @pytest.fixture
-    def world(self, broker: MemoryBroker, unique: str) -> World:
-        return World(broker, broker.producer(), lambda name: broker.create_topic(name, 2), broker.delete_topic, unique)
-
+class TestInMemory(InMemory, LogReaderContract):
     def test_records_that_expire_unread_start_all_over(self, broker: MemoryBroker, world: World, fold: ToldIds) -> None:
         reader = world.reader(fold)
         world.say("a")
@@ -345,65 +152,5 @@ class TestInMemory(LogReaderContract):
             world.reader(fold).sync(0.5)
 
 
-class TestKafka(LogReaderContract):
-    @pytest.fixture
-    def world(self, kafka_bootstrap: str, unique: str) -> Iterator[World]:
-        def create(name: str) -> None:
-            spec = Topic(name=name, partitions=2, key="", carries="", written_by=(), read_by=(), plane="control")
-            wait_until(lambda: created(spec), f"{name} to be made")
-
-        def created(spec: Topic) -> bool:
-            kafka.create_topics(kafka_bootstrap, [spec])
-            try:
-                return kafka.partitions_of(kafka_bootstrap, spec.name) == 2
-            except ConfigurationError:  # it is still being deleted
-                return False
-
-        def delete(name: str) -> None:
-            with _admin(kafka_bootstrap, "deleting a topic") as admin:
-                admin.delete_topics([name])
-
-        producer = kafka.Producer(kafka_bootstrap, client_id="test")
-        yield World(kafka.KafkaTopics(kafka_bootstrap, client_id="test"), producer, create, delete, unique)
-        producer.close()
-
-    def test_a_reader_that_is_killed_while_it_stores_goes_on_from_the_checkpoint_before(
-        self, kafka_bootstrap: str, world: World, fold: ToldIds, tmp_path: Path
-    ) -> None:
-        path = tmp_path / "checkpoint"
-        world.say("a", "b")
-        env = {**os.environ, "DRIFTLOOP_CRASH_POINT": "checkpoint.before-replace:2"}
-        child = subprocess.Popen(
-            [sys.executable, "-c", KILLED, kafka_bootstrap, str(path), *world.names], env=env, stdin=subprocess.PIPE, stdout=subprocess.PIPE
-        )
-        assert child.stdin is not None
-        assert child.stdout is not None
-        assert child.stdout.readline() == b"synced\n"
-        world.say("c", "d")
-        child.stdin.write(b"again\n")
-        child.stdin.close()
-        assert child.wait(timeout=60) == -signal.SIGKILL
-        child.stdout.close()
-        assert {found.name for found in tmp_path.iterdir()} == {"checkpoint", ".checkpoint.partial"}
-        reader = world.reader(fold, path)
-        reader.sync()
-        assert (fold.ids, fold.added) == (["a", "b", "c", "d"], 2)
-        reader.close()
-
-
-KILLED = """
-import sys
-from driftloop.adapters.kafka import KafkaTopics
-from driftloop.history import log_reader
-from driftloop.history.checkpoint import Checkpoint
-from driftloop.history.events import Events
-from pathlib import Path
-from tests.support.told_ids import ToldIds
-bootstrap, path, *names = sys.argv[1:]
-log_reader.STORE_AT_END = 1
-reader = log_reader.LogReader(KafkaTopics(bootstrap, client_id="child"), names, Events(ToldIds()), checkpoint=Checkpoint(Path(path)))
-reader.sync()
-print("synced", flush=True)
-sys.stdin.readline()
-reader.sync()
-"""
+class TestKafka(OnKafka, LogReaderContract):
+    pass
