@@ -66,6 +66,15 @@ def test_ten_invalid_messages_in_a_row_stop_the_service() -> None:
     assert scene.committed == MAX_INVALID_IN_A_ROW - 1
 
 
+def test_invalid_messages_with_a_good_one_between_them_stop_nobody() -> None:
+    scene = Scene(lambda event, envelope: None)
+    for _ in range(2):
+        scene.garbage(MAX_INVALID_IN_A_ROW - 1)
+        scene.publish()
+    scene.run_until(lambda: scene.committed == 2 * MAX_INVALID_IN_A_ROW)
+    assert len(scene.rejected) == 2 * (MAX_INVALID_IN_A_ROW - 1)
+
+
 def test_an_unknown_error_stops_the_service_and_leaves_the_offset() -> None:
     def handle(event: Event, about: Envelope) -> None:
         raise ZeroDivisionError

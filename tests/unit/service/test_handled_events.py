@@ -58,9 +58,11 @@ def test_a_damaged_file_is_begun_anew_and_the_step_repeated(path: Path, damage: 
         db.close()
     else:
         os.truncate(path, 5000)
+    path.with_name(f"{path.name}-wal").write_bytes(b"of the file that was there before")
     after = HandledEventsFile(path)
     with pytest.raises(TransientError, match="the ids of handled events in "):
         "one" in after  # noqa: B015 - asks
+    assert list(path.parent.iterdir()) == []
     assert "one" not in after
     after.add("two")
     assert "two" in after

@@ -6,17 +6,24 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import httpx
+import msgspec
 import pytest
+from tests.support.sample_project import sample_project
+from tests.support.traffic import small_schema
 from tests.support.waiting import wait_until
+from tests.unit.registry.commands import MODEL, folded, register_project
 
+from driftloop.adapters.memory import MemoryStore
+from driftloop.contracts.commands import RegisterProject
 from driftloop.contracts.services import Service
 from driftloop.errors import ConfigurationError, TransientError
 from driftloop.ports import Record
+from driftloop.registry.fold import RegistryState
 from driftloop.service.connecting import left_in_place, until_connected
 from driftloop.service.health import Health, Waiting
 from driftloop.service.process import EXIT_FAILED, EXIT_RESTART, Stop, Stopped
@@ -106,6 +113,33 @@ def test_http_that_ends_by_itself_stops_the_process(parts: Parts) -> None:
         servers[0].alive = False
         wait_until(parts.stop.requested, "the process to be stopped", 5)
     assert parts.stop.code == EXIT_FAILED
+
+
+class FakeRegistry:
+    """Has folded its log, and tells nobody of anything new."""
+
+    caught_up = True
+
+    def __init__(self, *commands: RegisterProject) -> None:
+        self._state, _ = folded(*commands)
+
+    def start(self, timeout_seconds: float) -> None:
+        pass
+
+    def state(self) -> RegistryState:
+        return self._state
+
+    def subscribe(self, callback: Callable[[RegistryState], None]) -> None:
+        pass
+
+
+@pytest.mark.parametrize("newer", [True, False])
+def test_an_archive_that_came_while_the_project_was_loaded_starts_the_service_again(parts: Parts, newer: bool) -> None:
+    project = sample_project(small_schema(MODEL))
+    registered = msgspec.structs.replace(register_project(), archive=project.digest())
+    parts.registry = FakeRegistry(registered, *([register_project("next", archive="newer")] if newer else []))  # type: ignore[assignment]
+    assert parts.project(MemoryStore(), find=lambda registry, store, name, stop: project) is project
+    assert (parts.stop.requested(), parts.stop.code) == ((True, EXIT_RESTART) if newer else (False, 0))
 
 
 def test_what_is_not_there_yet_is_tried_again_and_told(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from sklearn.metrics import accuracy_score, r2_score, roc_auc_score
 
+from driftloop.statistics import intervals
 from driftloop.statistics.intervals import measure
 from driftloop.statistics.metrics import ModelOutput, for_task
 
@@ -37,6 +38,12 @@ def test_the_same_rows_give_the_same_interval(metric):
     task, labels, predictions, _ = CASES[metric]
     assert measured(metric, task, labels, predictions, seed=3) == measured(metric, task, labels, predictions, seed=3)
     assert measured(metric, task, labels, predictions, seed=3) != measured(metric, task, labels, predictions, seed=4)
+
+
+def test_where_no_resample_can_be_measured_the_interval_is_the_value(monkeypatch):
+    monkeypatch.setattr(intervals, "_resamples", lambda n, count, seed: iter([np.array([2.0, 0.0])]))  # rows of one class alone
+    found = measure(for_task("roc_auc", "binary"), np.array([True, False]), ModelOutput(np.array([True, False]), np.array([0.9, 0.1])), 0)
+    assert (found.value, found.lower, found.upper) == (1.0, 1.0, 1.0)
 
 
 def test_the_interval_is_about_as_wide_as_theory_says():
