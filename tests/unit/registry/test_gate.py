@@ -1,3 +1,5 @@
+import re
+
 import msgspec
 import pytest
 from tests.unit.registry.commands import measured
@@ -23,6 +25,33 @@ def test_candidate_passes_only_above_the_tolerance_and_on_enough_rows(rows, gain
     verdict = check(measured(against=1, rows=rows, gain_lower=gain_lower), PromotionRules(tolerance=tolerance, min_rows=200))
 
     assert verdict.accepted is accepted
+
+
+@pytest.mark.parametrize(
+    ("change", "what"),
+    [
+        ({"gain_lower": 1e9}, "lower bound 1e\\+09 lies above the gain"),
+        ({"gain_lower": float("inf")}, "gain_lower is no finite number"),
+        ({"candidate": float("nan")}, "candidate is no finite number"),
+        ({"candidate": 72.0, "gain": 71.3}, "roc_auc of the candidate is 72, not between 0 and 1"),
+        ({"champion": -0.1, "gain": 0.82}, "roc_auc of the champion"),
+        ({"gain": 0.5}, "is not the difference"),
+        ({"rows": -1}, "-1 rows"),
+        ({"confidence": 1.5}, "confidence 1.5"),
+    ],
+)
+def test_figures_that_no_measurement_can_give_do_not_pass(change, what):
+    verdict = check(msgspec.structs.replace(measured(against=1, gain_lower=0.5), **change), PromotionRules(min_rows=-5))
+
+    assert not verdict.accepted
+    assert re.search(f"the measurements cannot be: .*{what}", verdict.reason)
+
+
+def test_gain_of_a_metric_without_a_lower_end_may_be_large():
+    found = measured(against=1, gain_lower=900_000.0)
+    ruined = msgspec.structs.replace(found, metric="r2", candidate=0.5, champion=-1e6, gain=1e6 + 0.5)
+
+    assert check(ruined, PromotionRules()).accepted
 
 
 def test_candidate_that_was_not_measured_does_not_pass():

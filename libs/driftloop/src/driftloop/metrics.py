@@ -4,6 +4,7 @@ from prometheus_client import Counter, Gauge, Histogram
 
 MESSAGES = Counter("driftloop_messages", "Messages read from a topic", ["topic"])
 ROWS = Counter("driftloop_rows", "Rows that a service took up from a topic", ["topic"])
+PASSED_OVER = Counter("driftloop_passed_over", "Records of a control topic that cannot be taken as facts, by topic", ["topic"])
 QUARANTINED = Counter("driftloop_quarantined", "Messages sent to quarantine", ["topic"])
 UNKNOWN_FIELDS = Counter("driftloop_unknown_fields", "JSON fields that the schema does not know and that were ignored", ["stream"])
 RETRIES = Counter("driftloop_retries", "Times that a step was repeated because the world was not ready", ["step"])

@@ -3,13 +3,13 @@
 import threading
 from collections.abc import Callable
 
+from driftloop import metrics
 from driftloop.adapters.kafka_consumer import AssignedConsumer
-from driftloop.contracts.codec import decode_event
-from driftloop.contracts.commands import Command
 from driftloop.contracts.topics import REGISTRY_LOG
 from driftloop.errors import GapError, InvalidMessage, TransientError
 from driftloop.ports import Record, TopicPartition
-from driftloop.registry.fold import RegistryState, fold
+from driftloop.registry.fold import RegistryState
+from driftloop.registry.log_record import folded_record
 from driftloop.telemetry import get_logger
 
 _TP = TopicPartition(REGISTRY_LOG, 0)
@@ -20,14 +20,13 @@ log = get_logger(__name__)
 def folded(state: RegistryState, record: Record) -> RegistryState:
     """The state after one record of the log. Every reader passes over what it cannot read, so all states stay equal."""
     try:
-        event, _ = decode_event(record.value, record.headers)
-        if not isinstance(event, Command):
-            raise InvalidMessage(f"{type(event).__name__} is no command")
-        after, _ = fold(state, event, record.offset)
+        return folded_record(state, record)
     except InvalidMessage as exc:
-        log.warning("command-unreadable", reason=str(exc), offset=record.offset)
-        return state.skip(record.offset)
-    return after
+        log.warning("command-passed-over", reason=str(exc), offset=record.offset)
+    except Exception:  # whatever a record holds, the log behind it must be read: the next record is no better for a dead reader
+        log.error("command-not-folded", exc_info=True, offset=record.offset)
+    metrics.PASSED_OVER.labels(REGISTRY_LOG).inc()
+    return state.skip(record.offset)
 
 
 class RegistryFollower:
