@@ -4,11 +4,12 @@ import hashlib
 import io
 import re
 import zipfile
+from collections.abc import Iterator
+from typing import Protocol
 
 import msgspec
 
 from driftloop.contracts.names import Digest, is_digest, is_name
-from driftloop.contracts.schema import StreamSchema
 from driftloop.errors import ObjectNotFound, UserError
 from driftloop.ports import ObjectStore
 from driftloop.project.model import Project, archive_key
@@ -16,7 +17,13 @@ from driftloop.project.reading import open_archive
 
 MAX_MANIFEST_BYTES = 16 * 1024 * 1024
 MAX_FILE_BYTES = 1024 * 1024 * 1024
+PIECE_BYTES = 1024 * 1024
 _FILE_NAME = re.compile(r"[a-z][a-z0-9_-]*\.[a-z0-9]+")
+
+
+class Store(ObjectStore, Protocol):
+    def chunks(self, key: str, size: int) -> Iterator[bytes]:
+        """The object's bytes in pieces of at most ``size``. Raises ObjectNotFound, TransientError."""
 
 
 class _StoredFile(msgspec.Struct):
@@ -32,15 +39,16 @@ class _Manifest(msgspec.Struct):
     files: dict[str, _StoredFile]
 
 
-def problem_with_model(store: ObjectStore, model: str, request_id: str, manifest: str) -> str | None:
+def problem_with_model(store: Store, model: str, request_id: str, manifest: str) -> str | None:
     """Why this manifest cannot become or be served as a version; None when all its objects are there and verify.
 
-    Raises TransientError when the store does not answer.
+    Every size is looked at before a byte is fetched, and files are hashed piece by piece: the memory that this takes does not
+    depend on what is stored. Raises TransientError when the store does not answer.
     """
     if not is_name(model) or not is_digest(manifest):
         return "no manifest can have that name"
     folder = f"models/{model}/{manifest}"
-    data, problem = _verified(store, f"{folder}/manifest.json", manifest, None, MAX_MANIFEST_BYTES)
+    data, problem = _verified(store, f"{folder}/manifest.json", manifest, MAX_MANIFEST_BYTES)
     if data is None:
         return problem
     try:
@@ -49,29 +57,31 @@ def problem_with_model(store: ObjectStore, model: str, request_id: str, manifest
         return f"the manifest is unreadable: {exc}"
     if (content.model, content.request_id) != (model, request_id):
         return f"the manifest belongs to request {content.request_id[:80]!r} of model {content.model[:80]!r}"
-    for name, file in content.files.items():
-        if not _FILE_NAME.fullmatch(name):
-            return f"the manifest names a file {name[:80]!r}"
-        data, problem = _verified(store, f"{folder}/{name}", file.sha256, file.size, MAX_FILE_BYTES)
-        if data is None:
-            return problem
-    return None
+    misnamed = next((name for name in content.files if not _FILE_NAME.fullmatch(name)), None)
+    if misnamed is not None:
+        return f"the manifest names a file {misnamed[:80]!r}"
+    files = {f"{folder}/{name}": file for name, file in content.files.items()}
+    problems = (_wrong_size(store, key, MAX_FILE_BYTES, file.size) for key, file in files.items())
+    wrong = next(filter(None, problems), None)
+    return wrong or next(filter(None, (_wrong_bytes(store, key, file) for key, file in files.items())), None)
 
 
-def archived_schema(
-    store: ObjectStore, project: str, stream: str, archive: str, fingerprint: str
-) -> tuple[StreamSchema | None, str | None]:
-    """The schema in a project's archive, or why the archive cannot be registered. Raises TransientError."""
-    data, problem = _verified(store, archive_key(project, archive), archive, None, MAX_MANIFEST_BYTES)
+def archived_project(store: Store, project: str, stream: str, model: str, archive: str) -> tuple[Project | None, str | None]:
+    """The project in a stored archive, or why that cannot be registered under these names. Raises TransientError."""
+    key = archive_key(project, archive)
+    data, problem = _verified(store, key, archive, MAX_MANIFEST_BYTES)
     if data is None:
         return None, problem
     try:
-        schema = _stored_project(data).schema
+        found = _stored_project(data)
     except (UserError, zipfile.BadZipFile, KeyError, NotImplementedError, RuntimeError, OSError, ValueError) as exc:
-        return None, f"{archive_key(project, archive)} is no project's archive: {exc}"
-    if (schema.stream, schema.fingerprint()) != (stream, fingerprint):
-        return None, f"the archive declares the stream {schema.stream} with the schema {schema.fingerprint()}"
-    return schema, None
+        return None, f"{key} is no project's archive: {exc}"
+    if (found.name, found.stream, found.model) != (project, stream, model):
+        return None, f"the archive is of project {found.name} with stream {found.stream} and model {found.model}"
+    if found.foreign_archive is not None:
+        made = msgspec.structs.replace(found, foreign_archive=None).digest()
+        return None, f"{key} was zipped by something else; driftloop's archive of its files is {made}: use driftloop up --project DIR"
+    return found, None
 
 
 def _stored_project(data: bytes) -> Project:
@@ -82,14 +92,43 @@ def _stored_project(data: bytes) -> Project:
     return open_archive(data)
 
 
-def _verified(store: ObjectStore, key: str, sha256: str, size: int | None, most: int) -> tuple[bytes | None, str | None]:
+def _verified(store: Store, key: str, sha256: str, most: int) -> tuple[bytes | None, str | None]:
+    problem = _wrong_size(store, key, most)
+    if problem is not None:
+        return None, problem
     try:
-        stored = store.stat(key).size
-        if stored > most or (size is not None and stored != size):
-            return None, f"{key} has {stored} bytes, expected {size if size is not None else f'at most {most}'}"
         data = store.get(key)
     except ObjectNotFound:
-        return None, f"the store holds no {key}"
-    if hashlib.sha256(data).hexdigest() != sha256:
-        return None, f"{key} is not the object that was named: its sha256 differs"
-    return data, None
+        return None, _missing(key)
+    return (data, None) if hashlib.sha256(data).hexdigest() == sha256 else (None, _changed(key))
+
+
+def _wrong_size(store: Store, key: str, most: int, named: int | None = None) -> str | None:
+    try:
+        stored = store.stat(key).size
+    except ObjectNotFound:
+        return _missing(key)
+    if stored > most:
+        return f"{key} has {stored} bytes, expected at most {most}"
+    return None if named in (None, stored) else f"{key} has {stored} bytes, expected {named}"
+
+
+def _wrong_bytes(store: Store, key: str, file: _StoredFile) -> str | None:
+    digest, size = hashlib.sha256(), 0
+    try:
+        for piece in store.chunks(key, PIECE_BYTES):
+            digest.update(piece)
+            size += len(piece)
+            if size > file.size:
+                return _changed(key)  # it has grown since its size was looked at
+    except ObjectNotFound:
+        return _missing(key)
+    return None if digest.hexdigest() == file.sha256 else _changed(key)
+
+
+def _missing(key: str) -> str:
+    return f"the store holds no {key}"
+
+
+def _changed(key: str) -> str:
+    return f"{key} is not the object that was named: its sha256 differs"

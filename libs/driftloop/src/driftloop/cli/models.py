@@ -20,8 +20,9 @@ from driftloop.cli.output import emit, table
 from driftloop.cli.registry_client import RegistryClient
 from driftloop.cli.reproduce import reproduce
 from driftloop.contracts.topics import REGISTRY_LOG
-from driftloop.errors import TransientError
+from driftloop.errors import TransientError, UserError
 from driftloop.registry.fold import RegistryState
+from driftloop.registry.records import DIGEST_VERSION
 
 
 @click.group()
@@ -104,6 +105,11 @@ def rebuild(as_json: bool) -> None:
     stack = current_stack()
     client = RegistryClient(stack.registry_url)
     live = client.get("/digest")
+    if live.get("digest_version", 1) != DIGEST_VERSION:
+        raise UserError(
+            f"the live registry counts its digest by rule {live.get('digest_version', 1)}, this command by rule {DIGEST_VERSION}: "
+            "compare with the driftloop of the registry's own release"
+        )
     state = _folded(stack.kafka_bootstrap, live["offset"])
     folder = Path(client.get("/status")["database"]["path"]).parent
     rebuilt = _through_a_fresh_database(state, folder if folder.is_dir() else Path(tempfile.gettempdir()))
