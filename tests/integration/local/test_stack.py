@@ -64,6 +64,14 @@ def test_secrets_are_readable_by_their_owner_only(home: Path) -> None:
     assert modes == {"s3-access-key": 0o600, "s3-secret-key": 0o600, "s3.json": 0o600}
 
 
+def test_home_of_a_stack_is_closed_to_other_users(home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    fresh = tmp_path / "fresh"
+    monkeypatch.setenv("DRIFTLOOP_HOME", str(fresh))
+    fresh.mkdir(mode=0o755)
+    with bare_stack(fresh):
+        assert fresh.stat().st_mode & 0o777 == 0o700
+
+
 def test_what_was_acknowledged_before_a_hard_end_is_there_after_it(home: Path) -> None:
     stack = bare_stack(home)
     with stack:
