@@ -135,6 +135,32 @@ def test_a_body_without_a_declared_length_is_cut_off_at_the_limit(client: httpx.
     assert answer.status_code == 413
 
 
+def test_rows_that_the_model_cannot_score_are_named_with_the_reason_and_counted(broker: MemoryBroker, serve: Serve) -> None:
+    record = recorder(broker.producer).start()
+    client = serve(record, SERVING._replace(scorer=Scorer(fitted(unknown="error"), PROJECT.schema)))
+    before = metrics.UNSCORED_ROWS.labels("refused")._value.get()
+    rows = [request(n, carrier="C" if n in (2, 5) else "A") for n in range(9)]
+
+    answer = client.post("/invocations?durable=1", json={"instances": rows}).json()
+    record.stop(5)
+
+    assert [score is None for score in answer["scores"]] == [n in (2, 5) for n in range(9)]
+    assert [(found["row"], found["reason"]) for found in answer["unscored"]] == [(2, "refused"), (5, "refused")]
+    assert "Found unknown categories ['C']" in answer["unscored"][0]["detail"]
+    assert metrics.UNSCORED_ROWS.labels("refused")._value.get() == before + 2
+    assert {row["event_id"] for row in recorded(broker) if row["score"] is None} == {"e2", "e5"}
+
+
+def test_all_rows_scored_names_none(client: httpx.Client) -> None:
+    assert client.post("/invocations", json=FORMS["instances"]).json()["unscored"] == []
+
+
+def test_body_without_a_content_type_is_refused(client: httpx.Client) -> None:
+    """A page on another site may send one without asking first."""
+    answer = client.post("/invocations", content=msgspec.json.encode(FORMS["instances"]))
+    assert (answer.status_code, "send application/json" in answer.json()["error"]) == (415, True)
+
+
 def test_other_content_types_and_methods_are_refused(client: httpx.Client) -> None:
     assert client.post("/invocations", content=b"a,b", headers={"content-type": "text/csv"}).status_code == 415
     assert client.get("/invocations").status_code == 405

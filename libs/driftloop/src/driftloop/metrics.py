@@ -21,6 +21,11 @@ ENVIRONMENT_DIFFERENCES = Gauge(
 )
 ALIAS_EPOCH = Gauge("driftloop_alias_epoch", "Epoch of the champion alias that this process has taken up", ["model"])
 SCORING_SECONDS = Histogram("driftloop_scoring_seconds", "Time to score one batch", ["via"])
+UNSCORED_ROWS = Counter(
+    "driftloop_unscored_rows",
+    "Rows without a prediction, by reason: refused (the pipeline raised), not-finite, no-time (too many in a batch), no-model",
+    ["reason"],
+)
 HTTP_DROPPED = Counter("driftloop_http_rows_dropped", "Rows scored by HTTP that the full buffer could not record")
 TRAININGS = Counter("driftloop_trainings", "Training runs by outcome", ["model", "outcome"])
 VIEW_REBUILDS = Counter("driftloop_registry_view_rebuilds", "Times that the registry's database was made anew after damage")

@@ -108,6 +108,7 @@ class _Parts:
             "partitions": {str(p): o for p, o in self.handler.next_offsets().items()} if self.handler else {},
             "environment": _environment(self.project, self.model),
             "bad_models": self.model.bad_models if self.model else 0,
+            "unscored": self.edge.unscored.as_dict(),
             "http_rows_waiting": recorder.waiting_rows if recorder else 0,
             "last_error": self.last_error or (self.model.last_error if self.model else None),
         }
@@ -163,6 +164,7 @@ def _connect(parts: _Parts, settings: PredictorSettings, project: Project, stop:
         serving=parts.serving,
         idle=IdlePartitions(settings.idle_seconds or float("inf"), project.allowed_lateness),
         clock=SystemClock(),
+        unscored=parts.edge.unscored,
     )
     worker = PartitionWorker(parts.handler, stop=stop, poll_seconds=POLL_SECONDS)
     consumer = GroupConsumer(

@@ -21,8 +21,10 @@ from driftloop.rows.schemas import inference_schema
 from driftloop_predictor.batches import ScoringModel, scored
 from driftloop_predictor.invocations import TooManyRows, read_rows
 from driftloop_predictor.recorder import BufferFull, Recorder
+from driftloop_predictor.unscored import UnscoredRows
 
 DURABLE_SECONDS = 10.0
+SEARCH_SECONDS = 0.25  # of one call, for rows that the model cannot score: nobody else is answered meanwhile
 
 _encode = msgspec.json.Encoder().encode
 
@@ -32,6 +34,7 @@ class Edge:
 
     def __init__(self, *, max_body_bytes: int, status: Callable[[], dict[str, Any]], ready: Callable[[], tuple[bool, str]]) -> None:
         self.max_body_bytes, self.status, self.ready = max_body_bytes, status, ready
+        self.unscored = UnscoredRows()
         self._serving: Callable[[], ScoringModel | None] = lambda: None
         self.decoder: RowDecoder | None = None
         self.recorder: Recorder | None = None
@@ -92,9 +95,9 @@ def build_app(edge: Edge) -> Starlette:
 
 
 async def _invoke(edge: Edge, request: Request) -> dict[str, Any]:
-    content_type = request.headers.get("content-type", "application/json").partition(";")[0].strip().lower()
-    if content_type not in ("application/json", ""):
-        raise Refusal(415, f"content-type {content_type!r}: send application/json")
+    content_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    if content_type != "application/json":  # also none: a page on another site may send a body without one
+        raise Refusal(415, f"content-type {content_type[:80]!r}: send application/json")
     body = await _read(request, edge.max_body_bytes)
     serving = edge.serving()
     if serving is None or edge.decoder is None or edge.recorder is None:
@@ -106,15 +109,18 @@ async def _invoke(edge: Edge, request: Request) -> dict[str, Any]:
     except InvalidMessage as exc:
         raise Refusal(400, str(exc)) from exc
     with metrics.SCORING_SECONDS.labels("http").time():
-        inferences = scored(rows, edge.schema, serving, datetime.now(UTC), None)
-    await _record(edge.recorder, inferences, durable=request.query_params.get("durable") == "1")
+        inferences = scored(rows, edge.schema, serving, datetime.now(UTC), None, SEARCH_SECONDS)
+    edge.unscored.count(inferences.reasons)
+    await _record(edge.recorder, inferences.table, durable=request.query_params.get("durable") == "1")
+    table = inferences.table
     return {
-        "predictions": inferences.column("prediction").to_pylist(),
-        "scores": inferences.column("score").to_pylist(),
+        "predictions": table.column("prediction").to_pylist(),
+        "scores": table.column("score").to_pylist(),
         "model": serving.model,
         "version": serving.version,
         "digest": serving.digest,
-        "event_ids": inferences.column("event_id").to_pylist(),
+        "event_ids": table.column("event_id").to_pylist(),
+        "unscored": [{"row": row, "reason": why.reason, "detail": why.detail} for row, why in sorted(inferences.unscored.items())],
     }
 
 

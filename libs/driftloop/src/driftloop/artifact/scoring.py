@@ -1,6 +1,8 @@
 """Rows to predictions: one conversion for training and scoring, and a scorer that keeps the stream's types."""
 
-from typing import Any
+import time
+from collections.abc import Callable
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -9,11 +11,15 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import sklearn
 
+from driftloop.artifact.unscorable import Found, Scorable, Unscored, search
 from driftloop.contracts.schema import StreamSchema
 from driftloop.rows.schemas import ARROW_TYPES
 
 Floats = npt.NDArray[np.float64]
-MAX_FAILED_CALLS = 64  # of one batch, while looking for the rows that a pipeline cannot score
+# Looking for the rows of a batch that a pipeline cannot score may take so long. After a search that did not come to its end the
+# next one gets half of it, so that a stream of such rows does not stand still; after one that did, twice as much.
+SEARCH_SECONDS = 2.0
+LEAST_SEARCH_SECONDS = 0.1
 
 
 def to_frame(table: pa.Table | pa.RecordBatch, schema: StreamSchema) -> pd.DataFrame:
@@ -55,24 +61,68 @@ def _categorical(column: pa.ChunkedArray | pa.Array) -> "pd.Categorical[Any]":
     return pd.Categorical.from_codes(codes, dtype=pd.CategoricalDtype(categories), validate=False)
 
 
+class Scored(NamedTuple):
+    """Prediction in the target's type and score as float64, one each per row, null in the rows that ``unscored`` names."""
+
+    prediction: pa.Array
+    score: pa.Array
+    unscored: dict[int, Unscored]
+
+
 class Scorer:
     """A fitted pipeline that answers in the stream's types. Safe to use from several threads."""
 
-    def __init__(self, pipeline: Any, schema: StreamSchema) -> None:
+    def __init__(self, pipeline: Any, schema: StreamSchema, clock: Callable[[], float] = time.monotonic) -> None:
         self.pipeline = pipeline
         self.schema = schema
+        self._clock = clock
+        self._scorable = Scorable()
+        self._patience = SEARCH_SECONDS
 
     def score(self, table: pa.Table | pa.RecordBatch) -> tuple[pa.Array, pa.Array]:
+        """Prediction and score of each row; both null for a row that the pipeline cannot score. See ``score_rows``."""
+        scored = self.score_rows(table)
+        return scored.prediction, scored.score
+
+    def score_rows(self, table: pa.Table | pa.RecordBatch, at_most_seconds: float = SEARCH_SECONDS) -> Scored:
         """Prediction in the target's type and score as float64, one each per row.
 
         The score is P(true) for binary, P(predicted class) for multiclass, the prediction for regression. Both are null for
-        a row that the pipeline cannot score (it raises, or the score is not finite); such rows do not hinder others.
+        a row that the pipeline cannot score (it raises, or the score is not finite); ``unscored`` says why. Such rows cost the others
+        nothing, unless finding them takes longer than ``at_most_seconds``: then those not looked at yet are null, too.
         """
         frame = to_frame(table, self.schema)
-        predictions, scores = self._score(frame, [MAX_FAILED_CALLS])
+        found = self._found(frame, at_most_seconds)
+        predictions, scores = found.outputs or self._nothing(len(frame))
+        unscored = found.unscored
         bad = ~np.isfinite(scores)
-        mask = bad if bad.any() else None
-        return pa.array(predictions, ARROW_TYPES[self.schema.target.type], mask=mask), pa.array(scores, pa.float64(), mask=mask)
+        unscored |= {
+            int(row): Unscored("not-finite", f"its score is {scores[row]}") for row in np.flatnonzero(bad) if int(row) not in unscored
+        }
+        bad[list(unscored)] = True
+        mask = bad if unscored else None
+        prediction = pa.array(predictions, ARROW_TYPES[self.schema.target.type], mask=mask)
+        return Scored(prediction, pa.array(scores, pa.float64(), mask=mask), unscored)
+
+    def _found(self, frame: pd.DataFrame, at_most_seconds: float) -> Found:
+        if frame.empty:
+            return Found(None, {})
+        try:
+            outputs = self.raw(frame)
+        except Exception:  # noqa: BLE001  a stranger's pipeline raises anything
+            return self._searched(frame, at_most_seconds)
+        self._scorable.saw_batch(frame)
+        return Found(outputs, {})
+
+    def _searched(self, frame: pd.DataFrame, at_most_seconds: float) -> Found:
+        patience = self._patience
+        deadline = self._clock() + min(patience, at_most_seconds)
+        found = search(frame, self.raw, self._scorable, lambda: self._clock() > deadline)
+        if not any(unscored.reason == "no-time" for unscored in found.unscored.values()):
+            self._patience = min(SEARCH_SECONDS, 2 * patience)
+        elif patience <= at_most_seconds:
+            self._patience = max(LEAST_SEARCH_SECONDS, patience / 2)
+        return found
 
     def raw(self, frame: pd.DataFrame) -> "tuple[npt.NDArray[Any], Floats]":
         """Prediction and score as numpy arrays; raises what the pipeline raises."""
@@ -87,21 +137,6 @@ class Scorer:
             return scores >= 0.5, scores
         best = probabilities.argmax(axis=1)
         return np.asarray(classes)[best].astype(object), probabilities[np.arange(len(best)), best]
-
-    def _score(self, frame: pd.DataFrame, failures_left: list[int]) -> "tuple[npt.NDArray[Any], Floats]":
-        if frame.empty:
-            return self._nothing(0)
-        if failures_left[0] <= 0:
-            return self._nothing(len(frame))
-        try:
-            return self.raw(frame)
-        except Exception:  # noqa: BLE001  a stranger's pipeline raises anything: halve until the rows at fault are alone
-            failures_left[0] -= 1
-        if len(frame) == 1:
-            return self._nothing(1)
-        middle = len(frame) // 2
-        halves = [self._score(part, failures_left) for part in (frame.iloc[:middle], frame.iloc[middle:])]
-        return np.concatenate([h[0] for h in halves]), np.concatenate([h[1] for h in halves])
 
     def _nothing(self, n: int) -> "tuple[npt.NDArray[Any], Floats]":
         empty: dict[str, Any] = {"number": np.nan, "boolean": False, "category": ""}
