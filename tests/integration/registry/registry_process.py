@@ -160,7 +160,7 @@ def _started(world: World, folder: Path, name: str, environment: dict[str, str])
         )
     with httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=20) as client:
         try:
-            wait_until(lambda: _ready(client, process, log), f"{name} to be ready", 40)
+            wait_until(lambda: _ready(client, process, log), f"{name} to be ready", 120)
             yield Registry(client, process, home / "registry.sqlite", log)
         finally:
             process.terminate()

@@ -354,7 +354,7 @@ def raw_status(running, method, path):
     body = b'{"version":1,"expected_epoch":0,"reason":"r","actor":"a"}' if method == "POST" else b""
     url = running.client.base_url
     with socket.create_connection((url.host, url.port), 10) as connection:
-        fields = f"Host: x\r\nContent-Type: application/json\r\nContent-Length: {len(body)}\r\nConnection: close\r\n\r\n"
+        fields = f"Host: localhost\r\nContent-Type: application/json\r\nContent-Length: {len(body)}\r\nConnection: close\r\n\r\n"
         head = f"{method} {path} HTTP/1.1\r\n{fields}"
         connection.sendall(head.encode() + body)
         return int(connection.makefile("rb").readline().split()[1])

@@ -29,7 +29,7 @@ def of(event, *, offset, at=NOW):
 
 
 def passed_over():
-    return metrics.PASSED_OVER.labels(REGISTRY_LOG)._value.get()
+    return metrics.UNREADABLE_RECORDS.labels(REGISTRY_LOG)._value.get()
 
 
 @pytest.mark.parametrize(

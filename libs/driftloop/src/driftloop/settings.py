@@ -1,6 +1,7 @@
 """Settings of a service, read from the environment under one prefix and checked at start."""
 
 import os
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import NamedTuple
@@ -44,6 +45,7 @@ class ServiceSettings(msgspec.Struct, frozen=True, kw_only=True):
     s3: S3Settings
     http_host: str
     http_port: int
+    http_names: frozenset[str] = frozenset()
     state_dir: Path
     registry_url: str
 
@@ -66,6 +68,9 @@ SETTINGS: tuple[Setting, ...] = (
     Setting("S3_SECRET_KEY_FILE", None, "file with the secret key"),
     Setting("HTTP_HOST", "127.0.0.1", "address that HTTP listens on"),
     Setting("HTTP_PORT", None, "port of /healthz, /readyz, /status, /metrics and of the service's own API"),
+    Setting(
+        "HTTP_NAMES", "none", "what HTTP callers may call this service, separated by commas, beside localhost and any address in digits"
+    ),
     Setting("STATE_DIR", None, "folder for what may be lost: caches, views, the last good model"),
     Setting("REGISTRY_URL", "http://127.0.0.1:29010", "the registry's HTTP API"),
     Setting("INSTANCE", "<service>-0", "name of this process in logs and status"),
@@ -87,6 +92,9 @@ SETTINGS: tuple[Setting, ...] = (
 )
 
 
+_HOST_NAME = re.compile(r"[a-z0-9_]([a-z0-9_.-]{0,251}[a-z0-9_])?")
+
+
 class Environment:
     """The variables of one service, ``DRIFTLOOP_<SERVICE>_<NAME>``."""
 
@@ -103,6 +111,14 @@ class Environment:
     def optional(self, name: str) -> str | None:
         """None when the variable is not set or empty."""
         return self._variables.get(self.prefix + name) or None
+
+    def host_names(self, name: str) -> frozenset[str]:
+        """Names separated by commas, in lower case; none when the variable is not set."""
+        names = frozenset(found.strip().lower() for found in (self.optional(name) or "").split(",") if found.strip())
+        wrong = next((found for found in sorted(names) if not _HOST_NAME.fullmatch(found)), None)
+        if wrong is not None:
+            raise ConfigurationError(f"{self.prefix}{name}: {wrong!r} is no host name; give names separated by commas, without ports")
+        return names
 
     def integer(self, name: str, default: int | None = None, *, minimum: int = 0, maximum: int = 2**31) -> int:
         text = self.text(name, None if default is None else str(default))
@@ -157,6 +173,7 @@ def service_settings(service: str, variables: Mapping[str, str] | None = None) -
         ),
         http_host=env.text("HTTP_HOST", "127.0.0.1"),
         http_port=env.integer("HTTP_PORT", minimum=1, maximum=65535),
+        http_names=env.host_names("HTTP_NAMES"),
         state_dir=Path(env.text("STATE_DIR")),
         registry_url=env.text("REGISTRY_URL", "http://127.0.0.1:29010").rstrip("/"),
     )

@@ -18,11 +18,12 @@ from driftloop.ports import TopicPartition
 from driftloop.project.model import Project
 from driftloop.rows.schemas import lake_schema
 from driftloop.service.checks import check_surroundings
+from driftloop.service.health_server import HealthServer
 from driftloop.service.partition_worker import PartitionWorker
 from driftloop.service.process import Stop, run_service
 from driftloop.service.project import restart_on_new_archive, wait_for_project
 from driftloop.settings import Environment, ServiceSettings, service_settings
-from driftloop.telemetry import HealthServer, configure_logging
+from driftloop.telemetry import configure_logging
 from driftloop_ingest.handlers import IngestHandler
 from driftloop_ingest.intake import InferenceIntake, LabelIntake
 from driftloop_ingest.maintenance import Upkeep
@@ -118,7 +119,7 @@ class Health:
 
     def __init__(self, settings: ServiceSettings) -> None:
         self._handler: IngestHandler | None = None
-        HealthServer(settings.http_host, settings.http_port, ready=self._ready, status=self._status).start()
+        HealthServer(settings.http_host, settings.http_port, ready=self._ready, status=self._status, names=settings.http_names).start()
 
     def serving(self, handler: IngestHandler) -> None:
         self._handler = handler

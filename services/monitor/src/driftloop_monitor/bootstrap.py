@@ -10,9 +10,10 @@ from driftloop.adapters.s3 import MinioObjectStore
 from driftloop.contracts import topics
 from driftloop.errors import ConfigurationError, GapError, TransientError
 from driftloop.service.checks import check_surroundings
+from driftloop.service.health_server import HealthServer
 from driftloop.service.process import Stop, run_service
 from driftloop.service.project import restart_on_new_archive, wait_for_project
-from driftloop.telemetry import HealthServer, configure_logging
+from driftloop.telemetry import configure_logging
 from driftloop_monitor.settings import MonitorSettings, monitor_settings
 from driftloop_monitor.status import MonitorStatus
 from driftloop_monitor.wiring import Wiring
@@ -26,7 +27,7 @@ def run(settings: MonitorSettings, stop: Stop) -> None:
     common = settings.common
     configure_logging("monitor", common.instance)
     status = MonitorStatus(common.instance)
-    HealthServer(common.http_host, common.http_port, ready=status.ready, status=status.status).start()
+    HealthServer(common.http_host, common.http_port, ready=status.ready, status=status.status, names=common.http_names).start()
     follower = RegistryFollower(common.kafka_bootstrap, client_id=f"monitor-registry-{common.instance}").start()
     project = wait_for_project(follower, MinioObjectStore(common.s3), settings.project, stop)
     if project is None:

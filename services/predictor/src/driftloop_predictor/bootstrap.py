@@ -45,7 +45,13 @@ def run(settings: PredictorSettings, stop: Stop) -> None:
     service = settings.service
     configure_logging("predictor", service.instance)
     parts = _Parts(settings)
-    server = HttpServer(build_app(parts.edge), service.http_host, service.http_port, setting="DRIFTLOOP_PREDICTOR_HTTP_PORT").start()
+    server = HttpServer(
+        build_app(parts.edge),
+        service.http_host,
+        service.http_port,
+        setting="DRIFTLOOP_PREDICTOR_HTTP_PORT",
+        names=service.http_names,
+    ).start()
     store = MinioObjectStore(service.s3)
     parts.follower.start(LOG_SECONDS)
     kept = LastGood(settings.last_good / "project", KeptProject)
@@ -107,6 +113,7 @@ class _Parts:
             "model_digest": serving.digest if serving else None,
             "partitions": {str(p): o for p, o in self.handler.next_offsets().items()} if self.handler else {},
             "environment": _environment(self.project, self.model),
+            "followers": {"model": self.model.thread.as_dict()} if self.model else {},
             "bad_models": self.model.bad_models if self.model else 0,
             "unscored": self.edge.unscored.as_dict(),
             "http_rows_waiting": recorder.waiting_rows if recorder else 0,

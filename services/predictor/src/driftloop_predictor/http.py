@@ -9,6 +9,7 @@ import msgspec
 import pyarrow as pa
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from starlette.applications import Starlette
+from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
@@ -18,6 +19,7 @@ from driftloop.contracts.schema import StreamSchema
 from driftloop.errors import InvalidMessage
 from driftloop.rows.requests import RowDecoder
 from driftloop.rows.schemas import inference_schema
+from driftloop.service.bounded_bodies import BoundedBodies
 from driftloop_predictor.batches import ScoringModel, scored
 from driftloop_predictor.invocations import TooManyRows, read_rows
 from driftloop_predictor.recorder import BufferFull, Recorder
@@ -90,7 +92,8 @@ def build_app(edge: Edge) -> Starlette:
             Route("/readyz", readyz),
             Route("/status", status),
             Route("/metrics", measurements),
-        ]
+        ],
+        middleware=[Middleware(BoundedBodies, max_body_bytes=edge.max_body_bytes)],
     )
 
 
@@ -98,7 +101,7 @@ async def _invoke(edge: Edge, request: Request) -> dict[str, Any]:
     content_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if content_type != "application/json":  # also none: a page on another site may send a body without one
         raise Refusal(415, f"content-type {content_type[:80]!r}: send application/json")
-    body = await _read(request, edge.max_body_bytes)
+    body = await request.body()
     serving = edge.serving()
     if serving is None or edge.decoder is None or edge.recorder is None:
         raise Refusal(503, "no model is loaded yet")
@@ -140,18 +143,6 @@ async def _record(recorder: Recorder, rows: pa.Table, *, durable: bool) -> None:
             f"the broker has not confirmed within {DURABLE_SECONDS:g} s; the rows may still be recorded, so repeat with the same event ids"
         )
         raise Refusal(503, reason) from exc
-
-
-async def _read(request: Request, limit: int) -> bytes:
-    declared = request.headers.get("content-length", "")
-    if declared.isdigit() and int(declared) > limit:
-        raise Refusal(413, f"the body has {declared} bytes; at most {limit}")
-    body = bytearray()
-    async for chunk in request.stream():
-        body += chunk
-        if len(body) > limit:
-            raise Refusal(413, f"the body has more than {limit} bytes")
-    return bytes(body)
 
 
 def _json(content: Any, code: int = 200) -> Response:

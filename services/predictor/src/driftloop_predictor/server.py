@@ -2,22 +2,33 @@
 
 import socket
 import threading
+from collections.abc import Collection
 
 import uvicorn
-from starlette.types import ASGIApp
 
 from driftloop.errors import ConfigurationError
+from driftloop.service.bounded_connections import BoundedConnections
+from driftloop.service.http_guard import App, Guarded
 
 
 class HttpServer:
     """Binds at once, so that a taken port is an error with a name and not a thread that died."""
 
-    def __init__(self, app: ASGIApp, host: str, port: int, *, setting: str) -> None:
+    def __init__(self, app: App, host: str, port: int, *, setting: str, names: Collection[str] = ()) -> None:
         try:
             self._socket = socket.create_server((host, port), backlog=512)
         except OSError as exc:
             raise ConfigurationError(f"{setting}: cannot listen on {host}:{port}: {exc.strerror or exc}") from exc
-        config = uvicorn.Config(app, loop="uvloop", log_config=None, access_log=False, lifespan="off", timeout_graceful_shutdown=5)
+        config = uvicorn.Config(
+            Guarded(app, names),
+            loop="uvloop",
+            http=BoundedConnections,
+            ws="none",
+            log_config=None,
+            access_log=False,
+            lifespan="off",
+            timeout_graceful_shutdown=5,
+        )
         self._server = uvicorn.Server(config)
         self._thread = threading.Thread(target=self._server.run, args=([self._socket],), name="http", daemon=True)
 

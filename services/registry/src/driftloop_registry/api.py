@@ -11,7 +11,7 @@ from driftloop.errors import ConfigurationError, TransientError
 from driftloop.ports import Clock
 from driftloop.registry.fold import CHAMPION, RegistryState
 from driftloop.registry.records import DIGEST_VERSION
-from driftloop_registry.body_limit import BodyLimit
+from driftloop.service.bounded_bodies import BoundedBodies
 from driftloop_registry.command_routes import add_writes
 from driftloop_registry.request_models import AliasPath, AliasQuery, ModelPath, VersionPath
 from driftloop_registry.responses import (
@@ -28,12 +28,14 @@ from driftloop_registry.responses import (
 )
 from driftloop_registry.service import Desk
 
+MAX_BODY_BYTES = 64 * 1024
+
 Stale = Annotated[Literal["ok"] | None, Query(description="ok: answer from what is folded here, without asking the broker")]
 
 
 def create_app(desk: Desk, clock: Clock) -> FastAPI:
     app = FastAPI(title="driftloop registry", version="1", docs_url=None, redoc_url=None)
-    app.add_middleware(BodyLimit)
+    app.add_middleware(BoundedBodies, max_body_bytes=MAX_BODY_BYTES)
     _answer_errors(app)
     _reads(app, desk)
     add_writes(app, desk, clock)

@@ -66,7 +66,7 @@ def serve(settings: ServiceSettings, stop: Stop) -> None:
 
     app = create_app(Desk(follower, lambda: follower.caught_up, folded, log_end, commands, store, keeper), clock)
     add_operations(app, ready=lambda: (follower.caught_up, {"offset": follower.state().next_offset}), status=status)
-    server = HttpServer(app, settings.http_host, settings.http_port, setting="DRIFTLOOP_REGISTRY_HTTP_PORT")
+    server = HttpServer(app, settings.http_host, settings.http_port, setting="DRIFTLOOP_REGISTRY_HTTP_PORT", names=settings.http_names)
     log_end.start()
     server.start()  # before the broker is asked for anything: without it, reads with stale=ok and /healthz still answer
     threading.Thread(target=_stop_with, args=(server, stop), daemon=True).start()

@@ -14,8 +14,9 @@ from driftloop.errors import TransientError
 from driftloop.ports import Record, TopicPartition
 from driftloop.service.checks import check_surroundings
 from driftloop.service.event_worker import EventWorker
+from driftloop.service.health_server import HealthServer
 from driftloop.service.process import Stop, run_service
-from driftloop.telemetry import HealthServer, configure_logging, get_logger
+from driftloop.telemetry import configure_logging, get_logger
 from driftloop.training.process import Spare
 from driftloop.training.workspace import Workspace
 from driftloop_trainer.environments import Environments
@@ -48,6 +49,7 @@ def serve(settings: TrainerSettings, stop: Stop) -> None:
         service.http_port,
         ready=lambda: (follower.caught_up, {"registry_log": "folded" if follower.caught_up else "not folded yet"}),
         status=status.as_dict,
+        names=service.http_names,
     ).start()
     spare = Spare()
     follower.start(timeout_seconds=0)  # each run waits for the log's end itself

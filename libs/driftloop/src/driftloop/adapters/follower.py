@@ -25,7 +25,7 @@ def folded(state: RegistryState, record: Record) -> RegistryState:
         log.warning("command-passed-over", reason=str(exc), offset=record.offset)
     except Exception:  # whatever a record holds, the log behind it must be read: the next record is no better for a dead reader
         log.error("command-not-folded", exc_info=True, offset=record.offset)
-    metrics.PASSED_OVER.labels(REGISTRY_LOG).inc()
+    metrics.UNREADABLE_RECORDS.labels(REGISTRY_LOG).inc()
     return state.skip(record.offset)
 
 
