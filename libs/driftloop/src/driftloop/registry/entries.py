@@ -41,7 +41,9 @@ class Entries(msgspec.Struct, frozen=True):
         return len(self.answered) + len(self.refused)
 
 
-class _Answered(NamedTuple):
+class Known(NamedTuple):
+    """A command that had an effect, and the digest of what it asked for."""
+
     entry: LogEntry
     asks: bytes
 
@@ -52,8 +54,8 @@ class Answers(msgspec.Struct, frozen=True):
     Somebody may use an id that is not theirs: a command that asks for something else under a known id is another command.
     """
 
-    answered: PersistentMap[str, _Answered] = PersistentMap()  # the first with an id
-    namesakes: PersistentMap[tuple[str, bytes], LogEntry] = PersistentMap()  # others with a known id
+    answered: PersistentMap[str, Known] = PersistentMap()  # the first with an id
+    namesakes: PersistentMap[tuple[str, bytes], Known] = PersistentMap()  # others with a known id
     refused: RefusedIds = RefusedIds()
 
     def added(self, entry: LogEntry, asks: bytes) -> "Answers":
@@ -61,8 +63,8 @@ class Answers(msgspec.Struct, frozen=True):
         if entry.outcome.refused:
             return msgspec.structs.replace(self, refused=self.refused.added(entry.command_id, asks, entry.offset))
         if entry.command_id in self.answered:
-            return msgspec.structs.replace(self, namesakes=self.namesakes.added((entry.command_id, asks), entry))
-        return msgspec.structs.replace(self, answered=self.answered.added(entry.command_id, _Answered(entry, asks)))
+            return msgspec.structs.replace(self, namesakes=self.namesakes.added((entry.command_id, asks), Known(entry, asks)))
+        return msgspec.structs.replace(self, answered=self.answered.added(entry.command_id, Known(entry, asks)))
 
     def to(self, command_id: str, asks: bytes) -> LogEntry | int | None:
         """The record of this very command: its entry, or where it was refused. None: it is new."""
@@ -72,7 +74,7 @@ class Answers(msgspec.Struct, frozen=True):
                 return known.entry
             namesake = self.namesakes.get((command_id, asks))
             if namesake is not None:
-                return namesake
+                return namesake.entry
         return self.refused.offset_of(command_id, asks)
 
     def first(self, command_id: str) -> LogEntry | int | None:

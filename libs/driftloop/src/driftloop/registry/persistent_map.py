@@ -19,6 +19,11 @@ class PersistentMap(Generic[K, V]):
     def __init__(self, _layers: tuple[dict[K, V], ...] = ()) -> None:
         self._layers = _layers
 
+    @staticmethod
+    def of(items: dict[K, V]) -> "PersistentMap[K, V]":
+        """A map of ``items``, in their order. The caller gives them away and changes them no more."""
+        return PersistentMap((items,) if items else ())
+
     def added(self, key: K, value: V) -> "PersistentMap[K, V]":
         """This map and one more entry. The key must be new."""
         if key in self:
@@ -68,6 +73,11 @@ class ReplacingMap(Mapping[K, V]):
 
     def __init__(self, _layers: tuple[dict[K, V], ...] = ()) -> None:
         self._layers = _layers  # a later one hides the values of the same keys in earlier ones
+
+    @staticmethod
+    def of(items: dict[K, V]) -> "ReplacingMap[K, V]":
+        """A map of ``items``, which the caller gives away and changes no more."""
+        return ReplacingMap((items,) if items else ())
 
     def with_value(self, key: K, value: V) -> "ReplacingMap[K, V]":
         """This map with ``value`` under ``key``, whatever was there before."""

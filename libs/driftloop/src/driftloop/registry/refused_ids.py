@@ -27,6 +27,17 @@ class RefusedIds:
     def __init__(self, _runs: tuple[bytes, ...] = (), chain: str = "") -> None:
         self._runs, self.chain = _runs, chain
 
+    @staticmethod
+    def of(stored: bytes, chain: str) -> "RefusedIds":
+        """What ``stored`` gave, with its chain. Raises ValueError when the bytes are no such set."""
+        if len(stored) % _SIZE or bool(stored) != bool(chain):
+            raise ValueError(f"{len(stored)} bytes are no set of refused commands")
+        return RefusedIds((stored,) if stored else (), chain)
+
+    def stored(self) -> bytes:
+        """All of it in one run."""
+        return b"".join(sorted(record for run in self._runs for record in _records(run)))
+
     def added(self, command_id: str, asks: bytes, offset: int) -> "RefusedIds":
         """This set and one more command. ``asks`` is a digest of what it asks for; its first eight bytes count."""
         new = _short(command_id) + asks[:_ASKS] + offset.to_bytes(_OFFSET, "big")
