@@ -1,0 +1,91 @@
+"""A thread that follows something and is not let end: whatever goes wrong in it is seen, and tried again."""
+
+import threading
+import time
+from collections.abc import Callable
+from typing import Any
+
+from driftloop import metrics
+from driftloop.errors import TransientError
+from driftloop.telemetry import get_logger
+
+FIRST_PAUSE_SECONDS = 0.5  # doubled with every failure in a row
+LONGEST_PAUSE_SECONDS = 60.0
+
+log = get_logger(__name__)
+
+
+class SupervisedThread:
+    """Takes one step after another until it is stopped.
+
+    A step that returns was a success: the follower is as young as that. One that raises is logged (a TransientError as what it is,
+    anything else with its traceback), counted, and taken again after a pause that doubles up to LONGEST_PAUSE_SECONDS. So nothing
+    ends such a thread but ``stop``, and ``driftloop_follower_age_seconds`` shows one that no longer comes along.
+
+    A step should return at least every few seconds while nothing happens, and soon after ``stopping`` is set.
+    """
+
+    def __init__(self, name: str, step: Callable[[], None], *, clock: Callable[[], float] = time.monotonic) -> None:
+        self._name, self._step, self._clock = name, step, clock
+        self._came_along = clock()
+        self._failures = self._in_a_row = 0
+        self._last_error: str | None = None
+        self._woken = threading.Event()
+        self._stopping = threading.Event()
+        self._thread = threading.Thread(target=self._run, name=name, daemon=True)
+
+    def start(self) -> None:
+        self._came_along = self._clock()
+        metrics.FOLLOWER_AGE.labels(self._name).set_function(self.age_seconds)
+        metrics.FOLLOWER_FAILURES.labels(self._name)  # shown from the start, as 0
+        self._thread.start()
+
+    def stop(self, timeout_seconds: float = 5.0) -> None:
+        """Return when the step in hand has ended, or after the timeout."""
+        self._stopping.set()
+        self._woken.set()
+        self._thread.join(timeout_seconds)
+
+    @property
+    def stopping(self) -> bool:
+        return self._stopping.is_set()
+
+    def wake(self) -> None:
+        """There is news: end a ``wait``, also the pause after a failure. For any thread."""
+        self._woken.set()
+
+    def wait(self, seconds: float) -> None:
+        """For steps: until ``wake`` or ``stop``, or so long."""
+        self._woken.wait(seconds)
+        self._woken.clear()
+
+    def age_seconds(self) -> float:
+        """Since the last step that was a success, or since the start."""
+        return self._clock() - self._came_along
+
+    def as_dict(self) -> dict[str, Any]:
+        """For ``/status``."""
+        return {"age_seconds": round(self.age_seconds(), 1), "failures": self._failures, "last_error": self._last_error}
+
+    def _run(self) -> None:
+        while not self.stopping:
+            try:
+                self._step()
+            except Exception as exc:  # noqa: BLE001  a thread that ends takes its follower along, and nobody would know
+                self._failed(exc)
+            else:
+                self._came_along, self._in_a_row = self._clock(), 0
+
+    def _failed(self, exc: Exception) -> None:
+        self._failures += 1
+        self._in_a_row += 1
+        self._last_error = f"{type(exc).__name__}: {exc}"
+        metrics.FOLLOWER_FAILURES.labels(self._name).inc()
+        expected = isinstance(exc, TransientError)
+        pause = min(LONGEST_PAUSE_SECONDS, FIRST_PAUSE_SECONDS * 2.0 ** min(self._in_a_row - 1, 10))
+        if expected:
+            log.warning("follower-postponed", follower=self._name, reason=str(exc), pause_seconds=pause)
+        else:
+            log.error("follower-broke-down", exc_info=True, follower=self._name, pause_seconds=pause)
+        if not self.stopping:
+            self.wait(pause)

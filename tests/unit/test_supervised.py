@@ -1,0 +1,108 @@
+"""A thread that follows something goes on whatever happens in it, and shows how old it is."""
+
+import threading
+
+import pytest
+from prometheus_client import REGISTRY
+from tests.support.waiting import wait_until
+
+from driftloop import supervised
+from driftloop.errors import TransientError
+from driftloop.supervised import SupervisedThread
+
+
+class Steps:
+    """Does what it is told, step by step: raises what is an exception; then it has nothing to do."""
+
+    def __init__(self, *outcomes):
+        self.outcomes, self.taken = list(outcomes), 0
+        self.thread = None
+
+    def __call__(self):
+        self.taken += 1
+        outcome = self.outcomes.pop(0) if self.outcomes else None
+        if isinstance(outcome, BaseException):
+            raise outcome
+        self.thread.wait(0.01)
+
+
+@pytest.fixture
+def follow(monkeypatch, unique):
+    """Starts a thread that takes these steps, with pauses that a test can wait for."""
+    monkeypatch.setattr(supervised, "FIRST_PAUSE_SECONDS", 0.01)
+    started = []
+
+    def follow(*outcomes, **options):
+        steps = Steps(*outcomes)
+        steps.thread = SupervisedThread(f"t-{unique}", steps, **options)
+        started.append(steps.thread)
+        steps.thread.start()
+        return steps
+
+    yield follow
+    for thread in started:
+        thread.stop()
+
+
+def value(name, unique):
+    return REGISTRY.get_sample_value(name, {"follower": f"t-{unique}"})
+
+
+@pytest.mark.parametrize(
+    "error", [TransientError("broker away"), RuntimeError("a bug"), AssertionError("in a client"), OverflowError("a time"), KeyError("x")]
+)
+def test_whatever_a_step_raises_the_next_one_is_taken(follow, unique, error):
+    steps = follow(None, error, None)
+
+    wait_until(lambda: steps.taken > 4, "steps after the failure")
+
+    assert value("driftloop_follower_failures_total", unique) == 1
+    assert steps.thread.as_dict()["last_error"] == f"{type(error).__name__}: {error}"
+
+
+def test_pauses_between_failures_grow_up_to_the_longest(follow, monkeypatch):
+    monkeypatch.setattr(supervised, "LONGEST_PAUSE_SECONDS", 0.05)
+    pauses = []
+    monkeypatch.setattr(SupervisedThread, "wait", lambda self, seconds: pauses.append(seconds) or threading.Event().wait(0.001))
+
+    steps = follow(*(RuntimeError("a bug") for _ in range(6)))
+    wait_until(lambda: steps.taken > 7, "all failures and a success")
+
+    assert pauses[:7] == [0.01, 0.02, 0.04, 0.05, 0.05, 0.05, 0.01]
+
+
+def test_age_is_that_of_the_last_success(follow, unique):
+    now = [100.0]
+
+    steps = follow(clock=lambda: now[0])
+    wait_until(lambda: steps.taken > 1, "a success")
+    steps.outcomes += [TransientError("away")] * 1000
+    wait_until(lambda: steps.thread.as_dict()["failures"] > 0, "a failure")
+    now[0] = 160.0
+
+    assert value("driftloop_follower_age_seconds", unique) == 60.0
+    assert steps.thread.age_seconds() == 60.0
+    steps.outcomes.clear()
+    steps.thread.wake()
+    wait_until(lambda: steps.thread.age_seconds() == 0.0, "a success after all")
+
+
+def test_news_end_a_pause(follow, monkeypatch):
+    monkeypatch.setattr(supervised, "FIRST_PAUSE_SECONDS", 60.0)
+    steps = follow(RuntimeError("a bug"))
+    wait_until(lambda: steps.thread.as_dict()["failures"] == 1, "the failure")
+
+    steps.thread.wake()
+
+    wait_until(lambda: steps.taken > 1, "the next step")
+
+
+def test_stop_ends_a_pause_and_the_thread(follow, monkeypatch):
+    monkeypatch.setattr(supervised, "FIRST_PAUSE_SECONDS", 60.0)
+    steps = follow(RuntimeError("a bug"))
+    wait_until(lambda: steps.thread.as_dict()["failures"] == 1, "the failure")
+
+    steps.thread.stop()
+
+    assert not steps.thread._thread.is_alive()
+    assert steps.taken == 1
