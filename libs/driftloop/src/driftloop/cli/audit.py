@@ -2,7 +2,6 @@
 
 from contextlib import closing
 
-import click
 import msgspec
 from rich.console import Console
 
@@ -11,7 +10,7 @@ from driftloop.adapters.s3 import MinioObjectStore
 from driftloop.cli.context import current_stack
 from driftloop.cli.model_changes import registry_client
 from driftloop.cli.model_state import model_state
-from driftloop.cli.output import emit, table
+from driftloop.cli.output import emit, say, table
 from driftloop.cli.reproduce import rebuilt
 from driftloop.code_version import code_version
 from driftloop.contracts.codec import decode_event
@@ -39,7 +38,7 @@ def run_audit(name: str, count: int, audit: str, compare_again: bool, as_json: b
     with closing(Producer(stack.kafka_bootstrap, client_id="driftloop-audit")) as producer:
         publisher = Publisher(producer, source="driftloop/cli")
         for number, version in enumerate(versions, 1):
-            click.echo(f"audit {audit}: version {version.version}, {number} of {len(versions)}", err=True)
+            say(f"audit {audit}: version {version.version}, {number} of {len(versions)}", err=True)
             event = known.get(version.version)
             if event is None:
                 try:
@@ -61,7 +60,7 @@ def reproductions(bootstrap: str) -> list[VersionReproduced]:
         try:
             event, about = decode_event(record.value, record.headers)
         except InvalidMessage as exc:
-            click.echo(f"passed over offset {record.offset} of {record.topic}[{record.partition}]: {exc}", err=True)
+            say(f"passed over offset {record.offset} of {record.topic}[{record.partition}]: {exc}", err=True)
             continue
         if isinstance(event, VersionReproduced):
             by_id.setdefault(about.id, (about.time.isoformat(), event))

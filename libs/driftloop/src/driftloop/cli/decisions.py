@@ -8,7 +8,7 @@ import msgspec
 from driftloop.adapters.kafka import read_topic
 from driftloop.cli.context import current_stack
 from driftloop.cli.errors import one_line_errors
-from driftloop.cli.output import emit, table
+from driftloop.cli.output import emit, say, table
 from driftloop.contracts.codec import decode_event
 from driftloop.contracts.events import DecisionMade
 from driftloop.contracts.names import is_name
@@ -37,7 +37,7 @@ def decided(records: list[Record]) -> list[dict[str, Any]]:
         try:
             event, about = decode_event(record.value, record.headers)
         except InvalidMessage as exc:
-            click.echo(f"passed over offset {record.offset} of {record.topic}[{record.partition}]: {exc}", err=True)
+            say(f"passed over offset {record.offset} of {record.topic}[{record.partition}]: {exc}", err=True)
             continue
         if isinstance(event, DecisionMade):
             by_id.setdefault(about.id, {"id": about.id, "time": about.time.isoformat(), **msgspec.to_builtins(event)})

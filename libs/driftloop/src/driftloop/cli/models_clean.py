@@ -11,7 +11,7 @@ from driftloop.cli.context import current_stack
 from driftloop.cli.errors import one_line_errors
 from driftloop.cli.model_changes import as_json_option, registry_client
 from driftloop.cli.model_state import model_state
-from driftloop.cli.output import emit, table
+from driftloop.cli.output import emit, say, table
 from driftloop.contracts.events import Event
 from driftloop.contracts.windows import parse_duration
 from driftloop.errors import UserError
@@ -55,7 +55,7 @@ def _runs(bootstrap: str) -> Iterator[Event]:
         try:
             yield decode_event(record.value, record.headers)[0]
         except InvalidMessage as exc:
-            click.echo(f"passed over offset {record.offset} of {record.topic}[{record.partition}]: {exc}", err=True)
+            say(f"passed over offset {record.offset} of {record.topic}[{record.partition}]: {exc}", err=True)
 
 
 def _show(console: Console, rows: list[dict[str, Any]], dry_run: bool) -> None:

@@ -11,7 +11,7 @@ from driftloop.cli.context import current_stack
 from driftloop.cli.errors import one_line_errors
 from driftloop.cli.model_state import all_models
 from driftloop.cli.moments import moment
-from driftloop.cli.output import emit, table
+from driftloop.cli.output import emit, say, table
 from driftloop.cli.registry_client import RegistryClient
 from driftloop.errors import UserError
 
@@ -51,7 +51,7 @@ def trace(event_id: str, when: str | None, stream: str | None, every_file: bool,
 
 
 def _say(text: str) -> None:
-    click.echo(text, err=True)
+    say(text, err=True)
 
 
 def _check(event_id: str) -> None:
