@@ -1,8 +1,6 @@
 """The commands of `driftloop models` that change something: each is a record in the registry's log, with who and why."""
 
 import getpass
-import time
-import uuid
 from typing import Any
 
 import click
@@ -12,9 +10,7 @@ from driftloop.cli.errors import one_line_errors
 from driftloop.cli.output import emit
 from driftloop.cli.registry_client import RegistryClient
 from driftloop.contracts.names import is_name
-from driftloop.errors import TransientError, UserError
-
-REPEAT_SECONDS = 2.0
+from driftloop.errors import UserError
 
 as_json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 _alias = click.option("--alias", default="champion", show_default=True, help="Which alias to move.")
@@ -123,10 +119,5 @@ def _change(client: RegistryClient, path: str, body: dict[str, Any], reason: str
     except UnicodeEncodeError as exc:
         raise UserError("the reason is not readable text in this terminal's encoding") from exc
     said = {**body, "reason": reason, "actor": getpass.getuser()}
-    key = str(uuid.uuid4())
-    try:
-        outcome = client.post(path, said, key=key)
-    except TransientError:
-        time.sleep(REPEAT_SECONDS)
-        outcome = client.post(path, said, key=key)  # done once, even if the first call came through
+    outcome = client.change(path, said)
     emit(outcome, as_json, lambda console: console.print(done.format(**outcome), highlight=False))

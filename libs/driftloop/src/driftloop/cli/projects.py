@@ -4,14 +4,11 @@ import getpass
 from pathlib import Path
 from typing import Any
 
-import msgspec
-
 from driftloop.adapters.kafka import create_topics
 from driftloop.adapters.s3 import MinioObjectStore
 from driftloop.cli.context import StackInfo, stack_info
 from driftloop.cli.registry_client import RegistryClient
 from driftloop.contracts.topics import stream_topics
-from driftloop.contracts.values import PromotionRules
 from driftloop.local.addresses import StackAddresses
 from driftloop.project.model import Project, archive_key
 from driftloop.project.reading import read_project
@@ -26,19 +23,17 @@ def register_project(folder: Path, stack: StackInfo | StackAddresses) -> Project
     info = stack_info(stack) if isinstance(stack, StackAddresses) else stack
     MinioObjectStore(info.s3).put(archive_key(project.name, project.digest()), project.archive())
     create_topics(info.kafka_bootstrap, stream_topics(project.stream))
-    RegistryClient(info.registry_url).post("/projects", _registration(project))
+    RegistryClient(info.registry_url).change("/projects", _registration(project))
     return project
 
 
 def _registration(project: Project) -> dict[str, Any]:
-    rules = PromotionRules(tolerance=project.promotion.tolerance, min_rows=project.promotion.min_rows, approval=project.promotion.approval)
+    """Which archive; what is in it the registry reads there."""
     return {
         "project": project.name,
         "stream": project.stream,
         "model": project.model,
         "archive": project.digest(),
-        "schema_fingerprint": project.schema.fingerprint(),
-        "promotion": msgspec.to_builtins(rules),
         "actor": getpass.getuser(),
         "reason": "driftloop up --project",
     }
