@@ -21,7 +21,7 @@ class ObjectStoreContract:
         with pytest.raises(ObjectNotFound):
             store.stat(f"t-{unique}/none")
 
-    def test_chunks_are_the_bytes_in_pieces(self, store: ObjectStore, unique: str) -> None:
+    def test_chunks_are_the_bytes_in_pieces(self, store: MemoryStore | MinioObjectStore, unique: str) -> None:
         data = bytes(range(256)) * 1000
         store.put(f"t-{unique}/a", data)
         pieces = list(store.chunks(f"t-{unique}/a", 100_000))

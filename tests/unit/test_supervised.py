@@ -61,11 +61,10 @@ def test_whatever_a_step_raises_the_next_one_is_taken(follow, unique, error):
 
 
 def test_pauses_between_failures_grow_up_to_the_longest(follow, monkeypatch):
-    monkeypatch.setattr(supervised, "LONGEST_PAUSE_SECONDS", 0.05)
     pauses = []
     monkeypatch.setattr(SupervisedThread, "wait", lambda self, seconds: pauses.append(seconds) or threading.Event().wait(0.001))
 
-    steps = follow(*(RuntimeError("a bug") for _ in range(6)))
+    steps = follow(*(RuntimeError("a bug") for _ in range(6)), longest_pause_seconds=0.05)
     wait_until(lambda: steps.taken > 7, "all failures and a success")
 
     assert pauses[:7] == [0.01, 0.02, 0.04, 0.05, 0.05, 0.05, 0.01]

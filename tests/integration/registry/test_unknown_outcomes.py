@@ -6,8 +6,8 @@ from tests.integration.registry.moves import set_up
 from tests.integration.registry.registry_process import commands, make_world, registry
 from tests.support.lossy_proxy import lossy_proxy
 
-from driftloop.cli import registry_client
-from driftloop.cli.registry_client import RegistryClient, Unreached
+from driftloop.client import registry_client
+from driftloop.client.registry_client import RegistryClient, Unreached
 from driftloop.errors import TransientError, UserError
 from driftloop.project.model import CONFIG_FILE, PIPELINE_FILE
 

@@ -16,11 +16,12 @@ from tests.unit.registry.commands import (
     reject,
 )
 
-from driftloop.adapters.registry_view import RegistryView, ViewBroken, ViewUnavailable
+from driftloop.adapters.registry_view import RegistryView
 from driftloop.contracts.commands import RefuseRun
 from driftloop.contracts.values import PromotionRules
 from driftloop.registry import entries
 from driftloop.registry.fold import RegistryState, fold
+from driftloop.registry.view import ViewBroken, ViewUnavailable
 
 LOG = (
     register_project(),

@@ -11,10 +11,9 @@ from click.testing import CliRunner
 import driftloop.cli
 from driftloop.cli.errors import one_line_errors
 from driftloop.cli.output import CleanConsole, say, shown, table
-from driftloop.cli.quarantine import _render, about, content
+from driftloop.cli.quarantine import _render
+from driftloop.client.rejected_messages import Header, RejectedBytes
 from driftloop.errors import ConfigurationError, IntegrityError, ObjectNotFound, TransientError, UserError
-from driftloop.ports import Record
-from driftloop.service.quarantine import quarantine_headers
 
 # a title, a cleared screen, hidden text, C1's CSI in one byte, a line printed over, text that reads backwards, the bell
 EVIL = "\x1b]0;owned\x07\x1b[2J\x1b[8m\x9b2J\rOK: approved\x08\u202edevorppa"
@@ -29,10 +28,19 @@ def on_a_terminal(render):
 
 
 def test_rejected_message_is_shown_with_what_is_in_it_and_no_more():
-    rejected = Record("s.requests", 0, 1, 0, EVIL.encode(), EVIL.encode(), ((f"h{EVIL}", EVIL.encode()),))
-    kept = rejected._replace(topic="s.quarantine", headers=quarantine_headers(rejected, f"why {EVIL}"))
+    rejected = RejectedBytes(
+        id="0:1",
+        topic="s.requests",
+        partition=0,
+        offset=1,
+        bytes=len(EVIL),
+        reason=f"why {EVIL}",
+        value=EVIL.encode(),
+        key=EVIL.encode(),
+        headers=(Header(name=f"h{EVIL}", value=EVIL.encode()),),
+    )
 
-    text = on_a_terminal(lambda console: _render(console, about(kept) | content(kept)))
+    text = on_a_terminal(lambda console: _render(console, rejected))
 
     assert "]0;owned" in text
     assert "OK: approved" in text

@@ -6,10 +6,10 @@ import pytest
 from tests.support.traffic import small_schema
 
 from driftloop.errors import InvalidMessage
-from driftloop.rows.requests import RowDecoder
+from driftloop.rows.requests import RequestDecoder
 from driftloop_predictor.invocations import MAX_ROWS, TooManyRows, read_rows
 
-DECODER = RowDecoder(small_schema("s"), generated=lambda: "generated")
+DECODER = RequestDecoder(small_schema("s"), generated=lambda: "generated")
 
 
 def peak_bytes(body, error):

@@ -33,9 +33,9 @@ def test_candidate_passes_only_above_the_tolerance_and_on_enough_rows(rows, gain
         ({"gain_lower": 1e9}, "lower bound 1e\\+09 lies above the gain"),
         ({"gain_lower": float("inf")}, "gain_lower is no finite number"),
         ({"candidate": float("nan")}, "candidate is no finite number"),
-        ({"candidate": 72.0, "gain": 71.3}, "roc_auc of the candidate is 72, not between 0 and 1"),
-        ({"champion": -0.1, "gain": 0.82}, "roc_auc of the champion"),
         ({"gain": 0.5}, "is not the difference"),
+        ({"candidate": 0.5, "champion": 0.7, "gain": 0.2}, "the gain 0.2 is not the difference of 0.5 and 0.7"),
+        ({"metric": "mae", "candidate": 0.7, "champion": 0.5, "gain": 0.2}, "the gain 0.2 is not the difference of 0.7 and 0.5"),
         ({"rows": -1}, "-1 rows"),
         ({"confidence": 1.5}, "confidence 1.5"),
     ],
@@ -52,6 +52,17 @@ def test_gain_of_a_metric_without_a_lower_end_may_be_large():
     ruined = msgspec.structs.replace(found, metric="r2", candidate=0.5, champion=-1e6, gain=1e6 + 0.5)
 
     assert check(ruined, PromotionRules()).accepted
+
+
+@pytest.mark.parametrize(
+    ("metric", "candidate", "champion"), [("mae", 0.5, 0.7), ("of another release", 0.5, 0.7), ("the other way", 0.7, 0.5)]
+)
+def test_lower_values_of_an_error_are_a_gain(metric, candidate, champion):
+    found = msgspec.structs.replace(
+        measured(against=1, gain_lower=0.1), metric=metric, candidate=candidate, champion=champion, gain=0.2, gain_lower=0.1
+    )
+
+    assert check(found, PromotionRules()).accepted
 
 
 def test_candidate_that_was_not_measured_does_not_pass():

@@ -18,9 +18,17 @@ from tests.support.waiting import wait_until
 from driftloop.service import bounded_bodies, bounded_connections, bounded_health
 from driftloop.service.bounded_bodies import BoundedBodies
 from driftloop.service.health_server import HealthServer
-from driftloop_predictor.server import HttpServer
+from driftloop.service.http_server import HttpServer
 
 MAX_BODY = 100_000
+
+
+class AtWork:
+    def ready(self):
+        return True, {}
+
+    def status(self):
+        return {"at": "work"}
 
 
 class Served:
@@ -55,7 +63,7 @@ def served():
 
 @pytest.fixture
 def health():
-    server = HealthServer("127.0.0.1", 0, ready=lambda: (True, {}), status=lambda: {"at": "work"}).start()
+    server = HealthServer("127.0.0.1", 0, AtWork(), setting="PORT").start()
     yield server
     server.stop()
 

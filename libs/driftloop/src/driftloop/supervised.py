@@ -19,14 +19,21 @@ class SupervisedThread:
     """Takes one step after another until it is stopped.
 
     A step that returns was a success: the follower is as young as that. One that raises is logged (a TransientError as what it is,
-    anything else with its traceback), counted, and taken again after a pause that doubles up to LONGEST_PAUSE_SECONDS. So nothing
+    anything else with its traceback), counted, and taken again after a pause that doubles up to the longest. So nothing
     ends such a thread but ``stop``, and ``driftloop_follower_age_seconds`` shows one that no longer comes along.
 
     A step should return at least every few seconds while nothing happens, and soon after ``stopping`` is set.
     """
 
-    def __init__(self, name: str, step: Callable[[], None], *, clock: Callable[[], float] = time.monotonic) -> None:
-        self._name, self._step, self._clock = name, step, clock
+    def __init__(
+        self,
+        name: str,
+        step: Callable[[], None],
+        *,
+        longest_pause_seconds: float = LONGEST_PAUSE_SECONDS,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._name, self._step, self._longest, self._clock = name, step, longest_pause_seconds, clock
         self._came_along = clock()
         self._failures = self._in_a_row = 0
         self._last_error: str | None = None
@@ -40,11 +47,13 @@ class SupervisedThread:
         metrics.FOLLOWER_FAILURES.labels(self._name)  # shown from the start, as 0
         self._thread.start()
 
-    def stop(self, timeout_seconds: float = 5.0) -> None:
-        """Return when the step in hand has ended, or after the timeout."""
+    def stop(self, timeout_seconds: float = 5.0) -> bool:
+        """Return when the step in hand has ended, or after the timeout: then False. One that was never started has ended."""
         self._stopping.set()
         self._woken.set()
-        self._thread.join(timeout_seconds)
+        if self._thread.ident is not None:
+            self._thread.join(timeout_seconds)
+        return not self._thread.is_alive()
 
     @property
     def stopping(self) -> bool:
@@ -82,7 +91,7 @@ class SupervisedThread:
         self._last_error = f"{type(exc).__name__}: {exc}"
         metrics.FOLLOWER_FAILURES.labels(self._name).inc()
         expected = isinstance(exc, TransientError)
-        pause = min(LONGEST_PAUSE_SECONDS, FIRST_PAUSE_SECONDS * 2.0 ** min(self._in_a_row - 1, 10))
+        pause = min(self._longest, FIRST_PAUSE_SECONDS * 2.0 ** min(self._in_a_row - 1, 10))
         if expected:
             log.warning("follower-postponed", follower=self._name, reason=str(exc), pause_seconds=pause)
         else:

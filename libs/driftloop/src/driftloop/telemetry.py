@@ -1,4 +1,4 @@
-"""What a service tells about itself in its log: event names with fields."""
+"""Logs with fields, one JSON object per line."""
 
 import json
 import logging

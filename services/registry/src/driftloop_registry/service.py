@@ -10,7 +10,7 @@ from driftloop.errors import TransientError
 from driftloop.registry.dry_run import answer_without_record
 from driftloop.registry.fold import ModelState, ModelVersion, Outcome, RegistryReader, RegistryState
 from driftloop_registry.command_log import AnyCommand, CommandLog
-from driftloop_registry.log_end import LogEnd
+from driftloop_registry.log_end_waiter import LogEndWaiter
 from driftloop_registry.registration import Registration
 from driftloop_registry.responses import Refused, found, found_version
 from driftloop_registry.state_waiter import Folded
@@ -31,7 +31,7 @@ class Desk:
         reader: RegistryReader,
         ready: Callable[[], bool],
         folded: Folded,
-        log_end: LogEnd,
+        log_end: LogEndWaiter,
         commands: CommandLog,
         store: Store,
         keeper: ViewKeeper,

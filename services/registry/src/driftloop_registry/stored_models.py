@@ -1,19 +1,18 @@
 """Whether the objects that a command names are in the store, byte for byte."""
 
 import hashlib
-import io
 import re
-import zipfile
 from collections.abc import Iterator
 from typing import Protocol
 
 import msgspec
 
 from driftloop.contracts.names import Digest, is_digest, is_name
-from driftloop.errors import ObjectNotFound, UserError
+from driftloop.errors import IntegrityError, ObjectNotFound
 from driftloop.ports import ObjectStore
+from driftloop.project.archives import uploaded_project
 from driftloop.project.model import Project, archive_key
-from driftloop.project.reading import open_archive
+from driftloop.stored import read_verified
 
 MAX_MANIFEST_BYTES = 16 * 1024 * 1024
 MAX_FILE_BYTES = 1024 * 1024 * 1024
@@ -68,28 +67,19 @@ def problem_with_model(store: Store, model: str, request_id: str, manifest: str)
 
 def archived_project(store: Store, project: str, stream: str, model: str, archive: str) -> tuple[Project | None, str | None]:
     """The project in a stored archive, or why that cannot be registered under these names. Raises TransientError."""
-    key = archive_key(project, archive)
-    data, problem = _verified(store, key, archive, MAX_MANIFEST_BYTES)
-    if data is None:
-        return None, problem
     try:
-        found = _stored_project(data)
-    except (UserError, zipfile.BadZipFile, KeyError, NotImplementedError, RuntimeError, OSError, ValueError) as exc:
-        return None, f"{key} is no project's archive: {exc}"
+        found = uploaded_project(store, project, archive)
+    except ObjectNotFound as exc:
+        return None, _missing(str(exc))
+    except IntegrityError as exc:
+        return None, str(exc)
     if (found.name, found.stream, found.model) != (project, stream, model):
         return None, f"the archive is of project {found.name} with stream {found.stream} and model {found.model}"
     if found.foreign_archive is not None:
         made = msgspec.structs.replace(found, foreign_archive=None).digest()
+        key = archive_key(project, archive)
         return None, f"{key} was zipped by something else; driftloop's archive of its files is {made}: use driftloop up --project DIR"
     return found, None
-
-
-def _stored_project(data: bytes) -> Project:
-    """Our archives are stored uncompressed: what was checked is all that there is to read."""
-    with zipfile.ZipFile(io.BytesIO(data)) as found:
-        if any(entry.compress_type != zipfile.ZIP_STORED for entry in found.infolist()):
-            raise zipfile.BadZipFile("its files are compressed")
-    return open_archive(data)
 
 
 def _verified(store: Store, key: str, sha256: str, most: int) -> tuple[bytes | None, str | None]:
@@ -97,10 +87,11 @@ def _verified(store: Store, key: str, sha256: str, most: int) -> tuple[bytes | N
     if problem is not None:
         return None, problem
     try:
-        data = store.get(key)
+        return read_verified(store, key, sha256), None
     except ObjectNotFound:
         return None, _missing(key)
-    return (data, None) if hashlib.sha256(data).hexdigest() == sha256 else (None, _changed(key))
+    except IntegrityError as exc:
+        return None, str(exc)
 
 
 def _wrong_size(store: Store, key: str, most: int, named: int | None = None) -> str | None:
@@ -114,21 +105,15 @@ def _wrong_size(store: Store, key: str, most: int, named: int | None = None) -> 
 
 
 def _wrong_bytes(store: Store, key: str, file: _StoredFile) -> str | None:
-    digest, size = hashlib.sha256(), 0
+    digest = hashlib.sha256()
     try:
         for piece in store.chunks(key, PIECE_BYTES):
             digest.update(piece)
-            size += len(piece)
-            if size > file.size:
-                return _changed(key)  # it has grown since its size was looked at
     except ObjectNotFound:
         return _missing(key)
-    return None if digest.hexdigest() == file.sha256 else _changed(key)
+    found = digest.hexdigest()
+    return None if found == file.sha256 else f"the bytes of {key} are not the ones that were named: their sha256 is {found}"
 
 
 def _missing(key: str) -> str:
     return f"the store holds no {key}"
-
-
-def _changed(key: str) -> str:
-    return f"{key} is not the object that was named: its sha256 differs"

@@ -3,10 +3,10 @@
 from collections.abc import Iterable, Mapping
 
 from driftloop.local.errors import LocalStackError
-from driftloop.local.stack import SERVICES, check_counts
+from driftloop.local.stack import ONE_OF_EACH, check_counts
 
 
-def services_from(scale: Iterable[str], present: Mapping[str, int] = SERVICES) -> dict[str, int]:
+def services_from(scale: Iterable[str], present: Mapping[str, int] = ONE_OF_EACH) -> dict[str, int]:
     """The default counts, or those of a running stack, with the given ones in their place."""
     services = dict(present)
     for entry in scale:

@@ -6,10 +6,11 @@ import time
 from collections.abc import Mapping
 from pathlib import Path
 
+from driftloop.contracts.services import SERVICES
 from driftloop.local.addresses import StackAddresses, addresses_path, read_addresses
 from driftloop.local.errors import LocalStackError
 from driftloop.local.port_numbers import StackPorts, check_free
-from driftloop.local.stack import SERVICES, check_counts
+from driftloop.local.stack import check_counts
 
 SCALE_SECONDS = 30.0  # an instance that is taken away drains for up to seven
 _PERIOD_SECONDS = 0.1

@@ -4,6 +4,7 @@ import math
 from typing import NamedTuple
 
 from driftloop.contracts.values import GateMeasurements, PromotionRules
+from driftloop.statistics.metrics import NoSuchMetric, find
 
 
 class GateVerdict(NamedTuple):
@@ -40,11 +41,8 @@ def _impossible(found: GateMeasurements) -> str | None:
     endless = next((name for name, value in values.items() if not math.isfinite(value)), None)
     if endless is not None:
         return f"{endless} is no finite number"
-    outside = next((name for name in ("candidate", "champion") if not 0 <= values[name] <= 1), None)
-    if outside is not None and found.metric in _SHARES:
-        return f"{found.metric} of the {outside} is {values[outside]:g}, not between 0 and 1"
     scale = max(1.0, abs(found.candidate), abs(found.champion))
-    if abs(abs(found.gain) - abs(found.candidate - found.champion)) > 1e-6 * scale:
+    if not any(abs(found.gain - gain) <= 1e-6 * scale for gain in _gains(found)):
         return f"the gain {found.gain:g} is not the difference of {found.candidate:g} and {found.champion:g}"
     if found.gain_lower > found.gain + scale:
         return f"the lower bound {found.gain_lower:g} lies above the gain {found.gain:g} by more than the metric's range"
@@ -53,4 +51,9 @@ def _impossible(found: GateMeasurements) -> str | None:
     return None
 
 
-_SHARES = ("roc_auc", "accuracy")
+def _gains(found: GateMeasurements) -> tuple[float, ...]:
+    """By how much the candidate is better: the one way of the metric, or both of a metric that only another release knows."""
+    try:
+        return (find(found.metric).gain(found.candidate, found.champion),)
+    except NoSuchMetric:
+        return found.candidate - found.champion, found.champion - found.candidate

@@ -1,32 +1,36 @@
 """Health on a port of its own, for services that answer nothing else."""
 
 import json
+import socket
 import threading
-from collections.abc import Callable
 from typing import Any
 
-from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
-
+from driftloop.errors import ConfigurationError
 from driftloop.service.bounded_health import BoundedServer, GuardedHandler
-
-Ready = Callable[[], tuple[bool, dict[str, Any]]]
-Status = Callable[[], dict[str, Any]]
+from driftloop.service.health import PATHS, Answer, Health, answer
+from driftloop.service.settings import ServiceSettings
 
 
 class HealthServer:
-    """``/healthz`` alive, ``/readyz`` can do its work (503 with the reason otherwise), ``/status``, ``/metrics``; own thread.
+    """Listens from construction on, in threads of its own from ``start`` on. A port that is taken raises ConfigurationError.
 
-    ``names``: what the service is called by over HTTP, beside localhost and its address.
+    Bounded as ``bounded_health`` says, for callers who name the service as it is called (``names``: see ``http_guard``).
     """
 
-    def __init__(self, host: str, port: int, *, ready: Ready, status: Status, names: frozenset[str] = frozenset()) -> None:
-        self._server = BoundedServer((host, port), _handler(ready, status))
-        self._server.names = names
+    def __init__(self, host: str, port: int, health: Health, *, setting: str, names: frozenset[str] = frozenset()) -> None:
+        try:
+            self._server = _Server(host, port, health, names)
+        except OSError as exc:
+            raise ConfigurationError(f"{setting}={port}: cannot listen on {host}:{port}: {exc.strerror or exc}") from exc
         self._thread = threading.Thread(target=self._server.serve_forever, name="health", daemon=True)
 
     @property
     def port(self) -> int:
         return int(self._server.server_address[1])
+
+    @property
+    def alive(self) -> bool:
+        return self._thread.is_alive()
 
     def start(self) -> "HealthServer":
         self._thread.start()
@@ -38,33 +42,31 @@ class HealthServer:
         self._thread.join(timeout=5)
 
 
-def _handler(ready: Ready, status: Status) -> type[GuardedHandler]:
-    class Handler(GuardedHandler):
-        def do_GET(self) -> None:
-            match self.path.partition("?")[0]:
-                case "/healthz":
-                    self._answer(200, {"alive": True})
-                case "/readyz":
-                    ok, why = ready()
-                    self._answer(200 if ok else 503, {"ready": ok, **why})
-                case "/status":
-                    self._answer(200, status())
-                case "/metrics":
-                    self._send(200, CONTENT_TYPE_LATEST, generate_latest())
-                case _:
-                    self._answer(404, {"error": "one of /healthz, /readyz, /status, /metrics"})
+def health_server(settings: ServiceSettings, health: Health) -> HealthServer:
+    """For ``start.started``: health alone on the service's port. Raises ConfigurationError when it is taken."""
+    return HealthServer(settings.http_host, settings.http_port, health, setting=settings.port_setting, names=settings.http_names)
 
-        def _answer(self, code: int, body: dict[str, Any]) -> None:
-            self._send(code, "application/json", json.dumps(body, default=str).encode())
 
-        def _send(self, code: int, content_type: str, body: bytes) -> None:
-            self.send_response(code)
-            self.send_header("Content-Type", content_type)
-            self.send_header("Content-Length", str(len(body)))
-            self.end_headers()
-            self.wfile.write(body)
+class _Server(BoundedServer):
+    def __init__(self, host: str, port: int, health: Health, names: frozenset[str]) -> None:
+        self.address_family = socket.AF_INET6 if ":" in host else socket.AF_INET
+        self.health, self.names = health, names
+        super().__init__((host, port), _Handler)
 
-        def log_message(self, format: str, *args: Any) -> None:
-            """Probes come every second; they are not logged."""
 
-    return Handler
+class _Handler(GuardedHandler):
+    server: _Server
+
+    def do_GET(self) -> None:
+        found = answer(self.path.partition("?")[0], self.server.health)
+        self._send(found or Answer(404, "application/json", json.dumps({"error": f"one of {', '.join(PATHS)}"}).encode()))
+
+    def _send(self, found: Answer) -> None:
+        self.send_response(found.code)
+        self.send_header("Content-Type", found.content_type)
+        self.send_header("Content-Length", str(len(found.body)))
+        self.end_headers()
+        self.wfile.write(found.body)
+
+    def log_message(self, format: str, *args: Any) -> None:
+        """Probes come every second; they are not logged."""
