@@ -1,5 +1,6 @@
 """A thread that follows something goes on whatever happens in it, and shows how old it is."""
 
+import json
 import threading
 
 import pytest
@@ -8,6 +9,7 @@ from tests.support.waiting import wait_until
 
 from driftloop import supervised
 from driftloop.errors import TransientError
+from driftloop.service.health import answer
 from driftloop.supervised import SupervisedThread
 
 
@@ -105,3 +107,69 @@ def test_stop_ends_a_pause_and_the_thread(follow, monkeypatch):
 
     assert not steps.thread._thread.is_alive()
     assert steps.taken == 1
+
+
+def test_thread_that_something_wants_to_end_goes_on(follow):
+    steps = follow(SystemExit(1), GeneratorExit())
+
+    wait_until(lambda: steps.taken > 3, "steps after the wish to end")
+
+    assert supervised.stuck() == {}
+
+
+def test_one_that_breaks_down_again_and_again_makes_its_service_not_ready_until_it_comes_along(follow, unique):
+    now = [0.0]
+    steps = follow(*[RuntimeError("a bug")] * 1000, clock=lambda: now[0], longest_pause_seconds=0.01)
+    wait_until(lambda: steps.thread.as_dict()["failures"] > 0, "a failure")
+    assert answer("/readyz", Ready()).code == 200
+
+    now[0] = supervised.STUCK_SECONDS + 1
+
+    said = answer("/readyz", Ready())
+    assert said.code == 503
+    assert json.loads(said.body)["followers"] == {f"t-{unique}": "for 121 s: RuntimeError: a bug"}
+    assert json.loads(answer("/status", Ready()).body)["followers"][f"t-{unique}"]["age_seconds"] == 121.0
+    steps.outcomes.clear()
+    wait_until(lambda: answer("/readyz", Ready()).code == 200, "the service to be ready again")
+
+
+def test_one_whose_step_does_not_return_makes_its_service_not_ready(follow, unique):
+    now, stay = [0.0], threading.Event()
+    steps = follow(clock=lambda: now[0])
+    steps.thread._step = lambda: stay.wait(60)
+
+    now[0] = supervised.STUCK_SECONDS + 1
+
+    wait_until(lambda: supervised.stuck() == {f"t-{unique}": "for 121 s: its step does not return"}, "it to be seen")
+    stay.set()
+
+
+def test_broker_or_store_that_is_away_makes_no_service_unready(follow):
+    """The last good model goes on serving, and what is folded is read."""
+    now = [0.0]
+    steps = follow(*[TransientError("broker away")] * 1000, clock=lambda: now[0], longest_pause_seconds=0.01)
+    wait_until(lambda: steps.thread.as_dict()["failures"] > 0, "a failure")
+
+    now[0] = 10 * supervised.STUCK_SECONDS
+
+    assert answer("/readyz", Ready()).code == 200
+
+
+def test_thread_that_has_ended_all_the_same_is_seen(unique):
+    thread = SupervisedThread(f"t-{unique}", lambda: None)
+    thread.start()
+    thread._stopping.set()
+    thread._thread.join(10)
+    try:
+        assert supervised.stuck() == {f"t-{unique}": "it has ended"}
+    finally:
+        thread.stop()
+    assert supervised.stuck() == {}
+
+
+class Ready:
+    def ready(self):
+        return True, {}
+
+    def status(self):
+        return {}

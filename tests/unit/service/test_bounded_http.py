@@ -180,5 +180,5 @@ def test_health_is_told_to_nobody_who_calls_it_by_another_name(health):
     base = f"http://127.0.0.1:{health.port}"
 
     assert httpx.get(f"{base}/status", headers=FOREIGN).status_code == 421
-    assert httpx.get(f"{base}/status").json() == {"at": "work"}
+    assert httpx.get(f"{base}/status").json() == {"at": "work", "followers": {}}
     assert httpx.post(f"{base}/status", headers={"Origin": "http://evil.example"}).status_code == 403

@@ -11,6 +11,12 @@ from driftloop.telemetry import get_logger
 
 FIRST_PAUSE_SECONDS = 0.5  # doubled with every failure in a row
 LONGEST_PAUSE_SECONDS = 60.0
+# A follower that has not come along for so long, for another reason than that the world was not ready, makes its service not ready.
+# Longer than a step may wait for a store that does not answer.
+STUCK_SECONDS = 120.0
+
+_followers: "set[SupervisedThread]" = set()  # of this process: started, and not stopped
+_lock = threading.Lock()
 
 log = get_logger(__name__)
 
@@ -20,7 +26,8 @@ class SupervisedThread:
 
     A step that returns was a success: the follower is as young as that. One that raises is logged (a TransientError as what it is,
     anything else with its traceback), counted, and taken again after a pause that doubles up to the longest. So nothing
-    ends such a thread but ``stop``, and ``driftloop_follower_age_seconds`` shows one that no longer comes along.
+    ends such a thread but ``stop``, ``driftloop_follower_age_seconds`` shows one that no longer comes along, and ``/readyz`` and
+    ``/status`` of every service tell of it (``stuck``, ``followers``).
 
     A step should return at least every few seconds while nothing happens, and soon after ``stopping`` is set.
     """
@@ -33,9 +40,10 @@ class SupervisedThread:
         longest_pause_seconds: float = LONGEST_PAUSE_SECONDS,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        self._name, self._step, self._longest, self._clock = name, step, longest_pause_seconds, clock
+        self.name, self._step, self._longest, self._clock = name, step, longest_pause_seconds, clock
         self._came_along = clock()
         self._failures = self._in_a_row = 0
+        self._world_not_ready = False  # why the last step failed, if it did
         self._last_error: str | None = None
         self._woken = threading.Event()
         self._stopping = threading.Event()
@@ -43,14 +51,18 @@ class SupervisedThread:
 
     def start(self) -> None:
         self._came_along = self._clock()
-        metrics.FOLLOWER_AGE.labels(self._name).set_function(self.age_seconds)
-        metrics.FOLLOWER_FAILURES.labels(self._name)  # shown from the start, as 0
+        metrics.FOLLOWER_AGE.labels(self.name).set_function(self.age_seconds)
+        metrics.FOLLOWER_FAILURES.labels(self.name)  # shown from the start, as 0
         self._thread.start()
+        with _lock:
+            _followers.add(self)
 
     def stop(self, timeout_seconds: float = 5.0) -> bool:
         """Return when the step in hand has ended, or after the timeout: then False. One that was never started has ended."""
         self._stopping.set()
         self._woken.set()
+        with _lock:
+            _followers.discard(self)
         if self._thread.ident is not None:
             self._thread.join(timeout_seconds)
         return not self._thread.is_alive()
@@ -72,6 +84,15 @@ class SupervisedThread:
         """Since the last step that was a success, or since the start."""
         return self._clock() - self._came_along
 
+    def problem(self) -> str | None:
+        """Why it does not do its work, if that is not because broker or store are away; None while it does."""
+        if not self._thread.is_alive():
+            return "it has ended"
+        if self._world_not_ready or self.age_seconds() <= STUCK_SECONDS:
+            return None
+        said = self._last_error if self._in_a_row else "its step does not return"
+        return f"for {self.age_seconds():.0f} s: {said}"
+
     def as_dict(self) -> dict[str, Any]:
         """For ``/status``."""
         return {"age_seconds": round(self.age_seconds(), 1), "failures": self._failures, "last_error": self._last_error}
@@ -80,21 +101,37 @@ class SupervisedThread:
         while not self.stopping:
             try:
                 self._step()
-            except Exception as exc:  # noqa: BLE001  a thread that ends takes its follower along, and nobody would know
+            except BaseException as exc:  # noqa: BLE001  a thread that ends takes its follower along, and nobody would know
                 self._failed(exc)
             else:
-                self._came_along, self._in_a_row = self._clock(), 0
+                self._came_along, self._in_a_row, self._world_not_ready = self._clock(), 0, False
 
-    def _failed(self, exc: Exception) -> None:
+    def _failed(self, exc: BaseException) -> None:
         self._failures += 1
         self._in_a_row += 1
         self._last_error = f"{type(exc).__name__}: {exc}"
-        metrics.FOLLOWER_FAILURES.labels(self._name).inc()
-        expected = isinstance(exc, TransientError)
+        metrics.FOLLOWER_FAILURES.labels(self.name).inc()
+        expected = self._world_not_ready = isinstance(exc, TransientError)
         pause = min(self._longest, FIRST_PAUSE_SECONDS * 2.0 ** min(self._in_a_row - 1, 10))
         if expected:
-            log.warning("follower-postponed", follower=self._name, reason=str(exc), pause_seconds=pause)
+            log.warning("follower-postponed", follower=self.name, reason=str(exc), pause_seconds=pause)
         else:
-            log.error("follower-broke-down", exc_info=True, follower=self._name, pause_seconds=pause)
+            log.error("follower-broke-down", exc_info=True, follower=self.name, pause_seconds=pause)
         if not self.stopping:
             self.wait(pause)
+
+
+def followers() -> dict[str, dict[str, Any]]:
+    """All of this process, by name, for ``/status``."""
+    return {thread.name: thread.as_dict() for thread in _by_name()}
+
+
+def stuck() -> dict[str, str]:
+    """Those of this process that do not do their work, by name, and why: for ``/readyz``."""
+    problems = {thread.name: thread.problem() for thread in _by_name()}
+    return {name: problem for name, problem in problems.items() if problem is not None}
+
+
+def _by_name() -> list[SupervisedThread]:
+    with _lock:
+        return sorted(_followers, key=lambda thread: thread.name)

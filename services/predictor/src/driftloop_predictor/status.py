@@ -57,7 +57,6 @@ class PredictorHealth:
             "model_digest": serving.digest if serving else None,
             "partitions": {str(p): o for p, o in self._handler.next_offsets().items()} if self._handler else {},
             "environment": _environment(self.project, self.model),
-            "followers": {"model": self.model.thread.as_dict()} if self.model else {},
             "bad_models": self.model.bad_models if self.model else 0,
             "unscored": self._edge.unscored.as_dict(),
             "http_rows_waiting": recorder.waiting_rows if recorder else 0,
