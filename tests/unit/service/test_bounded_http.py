@@ -15,7 +15,7 @@ from starlette.routing import Route
 from tests.support.strangers import FOREIGN, all_hung_up, connections, still_held
 from tests.support.waiting import wait_until
 
-from driftloop.service import bounded_bodies, bounded_connections, bounded_health
+from driftloop.service import bounded_bodies, bounded_calls, bounded_connections, bounded_health
 from driftloop.service.bounded_bodies import BoundedBodies
 from driftloop.service.health_server import HealthServer
 from driftloop.service.http_server import HttpServer
@@ -46,7 +46,10 @@ class Served:
                 await asyncio.sleep(0.01)
             return JSONResponse({})
 
-        routes = [Route("/echo", echo, methods=["GET", "POST"]), Route("/hold", hold, methods=["GET", "POST"])]
+        async def healthz(_: Request) -> Response:
+            return JSONResponse({})
+
+        routes = [Route("/healthz", healthz), Route("/echo", echo, methods=["GET", "POST"]), Route("/hold", hold, methods=["GET", "POST"])]
         self.server = HttpServer(BoundedBodies(Starlette(routes=routes), MAX_BODY), "127.0.0.1", 0, setting="PORT").start()
         self.port = self.server.port
         self.client = httpx.Client(base_url=f"http://127.0.0.1:{self.port}", timeout=20)
@@ -121,6 +124,19 @@ def test_call_in_hand_is_not_given_up_for_a_new_connection(served, monkeypatch):
         with socket.create_connection(("127.0.0.1", served.port), 5) as late:
             assert late.makefile("rb").read().startswith(b"HTTP/1.1 503")
         assert still_held(held) == 3
+
+
+def test_calls_in_hand_have_a_bound_and_health_is_told_beyond_it(served, monkeypatch):
+    monkeypatch.setattr(bounded_calls, "MAX_CALLS", 3)
+    with connections(served.port, 3, sending=b"GET /hold HTTP/1.1\r\nHost: localhost\r\n\r\n") as held:
+        wait_until(lambda: served.holding == 3, "three calls in hand")
+        refused = httpx.post(f"http://127.0.0.1:{served.port}/echo", content=b"x" * 70_000, timeout=20)
+        assert (refused.status_code, refused.headers["connection"]) == (503, "close")
+        assert int(refused.headers["retry-after"]) > 0
+        assert served.client.get("/healthz").status_code == 200
+        assert still_held(held) == 3
+        served.go.set()
+    wait_until(lambda: served.client.get("/echo").status_code == 200, "room for another call")
 
 
 def test_body_that_does_not_come_is_408(served, monkeypatch):

@@ -29,7 +29,7 @@ UNSCORED_ROWS = Counter(
 HTTP_DROPPED = Counter("driftloop_http_rows_dropped", "Rows scored by HTTP that the full buffer could not record")
 HTTP_CLOSED = Counter(
     "driftloop_http_closed",
-    "Connections that were closed: slow (no request, or no end of one, in time), full (there were too many)",
+    "Connections that were closed: slow (no request, or no end of one, in time), full (too many connections), busy (too many calls)",
     ["why"],
 )
 FOLLOWER_AGE = Gauge("driftloop_follower_age_seconds", "Time since a thread that follows something last came along", ["follower"])

@@ -13,6 +13,7 @@ from starlette.routing import Route
 from starlette.types import ASGIApp
 
 from driftloop.errors import ConfigurationError
+from driftloop.service.bounded_calls import BoundedCalls
 from driftloop.service.bounded_connections import BoundedConnections
 from driftloop.service.health import PATHS, Health, answer
 from driftloop.service.http_guard import Guarded
@@ -45,8 +46,8 @@ def serving(app: Starlette) -> "Callable[[ServiceSettings, Health], HttpServer]"
 class HttpServer:
     """Listens from construction on. A port that is taken raises ConfigurationError: an error with a name, not a thread that died.
 
-    Answers callers who name the service as it is called (``names``: see ``http_guard``), on a bounded number of connections, each
-    for a bounded time.
+    Answers callers who name the service as it is called (``names``: see ``http_guard``): a bounded number of calls at a time, on a
+    bounded number of connections, each for a bounded time.
     """
 
     def __init__(self, app: ASGIApp, host: str, port: int, *, setting: str, names: Collection[str] = ()) -> None:
@@ -59,7 +60,7 @@ class HttpServer:
             self._socket.close()
             raise ConfigurationError(f"{setting}={port}: cannot listen on {host}:{port}: {exc.strerror or exc}") from exc
         config = uvicorn.Config(
-            Guarded(app, names),
+            Guarded(BoundedCalls(app), names),
             loop="uvloop",
             http=BoundedConnections,
             ws="none",
