@@ -6,6 +6,7 @@ from contextlib import ExitStack
 
 import httpx
 import msgspec
+import pyarrow as pa
 import pytest
 from tests.support.waiting import PATIENCE_SECONDS, wait_until
 from tests.unit.predictor.samples import fitted, request, sample_project
@@ -20,6 +21,7 @@ from driftloop.rows.arrow_stream import decode_table
 from driftloop.rows.schemas import inference_schema
 from driftloop.service.http_server import HttpServer
 from driftloop_predictor import http
+from driftloop_predictor import recorder as recorder_module
 from driftloop_predictor.batches import ScoringModel
 from driftloop_predictor.http import Edge, build_app
 from driftloop_predictor.recorder import BufferFull, Recorder
@@ -188,6 +190,52 @@ def test_a_durable_call_that_is_not_confirmed_in_time_says_that_it_may_be_repeat
     answer = serve(recorder(broker.producer)).post("/invocations?durable=1", json=FORMS["instances"])
     assert answer.status_code == 503
     assert "same event ids" in answer.json()["error"]
+
+
+def test_recording_goes_on_after_a_durable_call_that_gave_up_waiting(
+    broker: MemoryBroker, serve: Serve, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(http, "DURABLE_SECONDS", 0.05)
+    monkeypatch.setattr("driftloop_predictor.recorder.RETRY_SECONDS", 0.01)
+    back = threading.Event()
+
+    def connect() -> MessageProducer:
+        if not back.is_set():
+            raise TransientError("broker away")
+        return broker.producer()
+
+    record = recorder(connect).start()
+    client = serve(record)
+    assert client.post("/invocations?durable=1", json={"instances": [request(1)]}).status_code == 503
+    back.set()
+    wait_until(lambda: len(recorded(broker)) == 1, "the row of the call that gave up")
+    client.post("/invocations", json={"instances": [request(2)]})
+    wait_until(lambda: len(recorded(broker)) == 2, "the row of the next call")
+    record.stop(5)
+
+
+def test_rows_that_cannot_be_recorded_are_dropped_and_counted_and_the_next_ones_are_not(
+    broker: MemoryBroker, serve: Serve, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    encode = recorder_module.encode_table
+
+    def failing(table: pa.Table) -> bytes:
+        if "e1" in table.column("event_id").to_pylist():
+            raise AssertionError("nobody foresaw it")
+        return encode(table)
+
+    monkeypatch.setattr(recorder_module, "encode_table", failing)
+    before = metrics.HTTP_DROPPED._value.get()
+    record = recorder(broker.producer).start()
+    client = serve(record)
+
+    answer = client.post("/invocations?durable=1", json={"instances": [request(1)]})
+    assert (answer.status_code, answer.json()["error"]) == (500, "the rows could not be recorded; the predictor's log says why")
+    assert client.post("/invocations?durable=1", json={"instances": [request(2)]}).status_code == 200
+    assert [row["event_id"] for row in recorded(broker)] == ["e2"]
+    assert metrics.HTTP_DROPPED._value.get() == before + 1
+    assert record.waiting_rows == 0
+    record.stop(5)
 
 
 def test_rows_of_one_entity_share_a_partition_and_an_outage_loses_none(

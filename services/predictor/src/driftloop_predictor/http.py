@@ -123,6 +123,8 @@ async def _record(recorder: Recorder, rows: pa.Table, *, durable: bool) -> None:
             f"the broker has not confirmed within {DURABLE_SECONDS:g} s; the rows may still be recorded, so repeat with the same event ids"
         )
         raise Refusal(503, reason) from exc
+    except Exception as exc:
+        raise Refusal(500, "the rows could not be recorded; the predictor's log says why") from exc
 
 
 def _json(content: Any, code: int = 200) -> Response:
