@@ -3,6 +3,7 @@
 import time
 
 import httpx
+import msgspec
 import pytest
 from tests.integration.registry.moves import move, set_up
 from tests.integration.registry.registry_process import make_world, registry
@@ -37,6 +38,23 @@ def test_page_of_another_site_reads_and_changes_nothing(world, running):
     assert set(changes) <= {421, 403}
     assert running.get("/digest") == before
     assert move(running, world, 1, 1).status_code == 200
+
+
+@pytest.mark.parametrize("content_type", [None, "text/plain", "application/x-www-form-urlencoded", "multipart/form-data; boundary=x"])
+def test_body_that_a_page_may_send_without_asking_changes_nothing(world, running, content_type):
+    """These are all the types that a browser sends to another origin without a preflight."""
+    set_up(world, running, versions=1)
+    before = running.get("/digest")
+    headers = {} if content_type is None else {"Content-Type": content_type}
+    path = f"/models/{world.model}"
+
+    for what in ("aliases/champion", "aliases/champion/rollback", "versions/1/approve", "versions/1/reject", "versions/1/delete"):
+        answer = running.client.post(f"{path}/{what}", content=msgspec.json.encode(MOVE), headers=headers)
+        assert 400 <= answer.status_code < 500, f"{what}: {answer.text}"
+    answer = running.client.post("/projects", content=msgspec.json.encode(world.project_body()), headers=headers)
+
+    assert 400 <= answer.status_code < 500
+    assert running.get("/digest") == before
 
 
 def test_name_in_the_setting_is_answered(world, running):
