@@ -25,6 +25,7 @@ MEASUREMENTS = {
     "monitor": "bench.monitor",
     "predictor": "bench.predictor",
     "http": "bench.http_row",
+    "unscorable": "bench.unscorable",
     "ingest": "bench.ingest",
     "snapshot": "bench.snapshot_read",
     "promotion": "bench.promotion",

@@ -18,7 +18,7 @@ from driftloop.local.stack import LocalStack
 from driftloop.service.settings import service_settings, store_settings
 from driftloop.settings import Environment
 
-ADDRESSES = {"KAFKA_BOOTSTRAP", "S3_ENDPOINT", "HTTP_HOST", "HTTP_PORT", "STATE_DIR"}
+ADDRESSES = {"KAFKA_BOOTSTRAP", "S3_ENDPOINT", "HTTP_HOST", "HTTP_PORT", "HTTP_NAMES", "STATE_DIR"}
 SECRETS = {"S3_ACCESS_KEY_FILE", "S3_SECRET_KEY_FILE"}
 BROKER_ADDRESSES = {"listeners", "advertised.listeners", "controller.quorum.voters", "listener.security.protocol.map", "log.dirs"}
 

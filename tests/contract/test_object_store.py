@@ -21,6 +21,16 @@ class ObjectStoreContract:
         with pytest.raises(ObjectNotFound):
             store.stat(f"t-{unique}/none")
 
+    def test_chunks_are_the_bytes_in_pieces(self, store: MemoryStore | MinioObjectStore, unique: str) -> None:
+        data = bytes(range(256)) * 1000
+        store.put(f"t-{unique}/a", data)
+        pieces = list(store.chunks(f"t-{unique}/a", 100_000))
+        assert b"".join(pieces) == data
+        assert len(pieces) > 1
+        assert max(map(len, pieces)) <= 100_000
+        with pytest.raises(ObjectNotFound):
+            list(store.chunks(f"t-{unique}/none", 10))
+
     def test_list_gives_the_keys_below_a_prefix_in_order(self, store: ObjectStore, unique: str) -> None:
         for key in ("b/2", "a", "b/1"):
             store.put(f"t-{unique}/{key}", b"")

@@ -19,6 +19,7 @@ from driftloop_predictor.recorder import Recorder
 from driftloop_predictor.settings import PredictorSettings, predictor_settings
 from driftloop_predictor.status import PredictorHealth
 from driftloop_predictor.stream import RequestStream
+from driftloop_predictor.unscored import UnscoredRows
 
 LOG_SECONDS = 5.0  # how long a start waits for the registry log before it falls back to what is on disk
 FIRST_MODEL_SECONDS = 30.0  # how long a start without a model on disk waits for the champion before it records unscored
@@ -46,7 +47,7 @@ def run(stop: Stop) -> None:
         recorder = _recorder(settings, parts, project).start()
         parts.at_end.callback(recorder.stop, RECORDING_SECONDS)
         edge.open(project.schema, new_id=lambda: str(uuid.uuid4()), serving=health.serving, recorder=recorder)
-        stream = parts.until_connected(lambda: _stream(settings, parts, project, health), on_failure=health.not_connected)
+        stream = parts.until_connected(lambda: _stream(settings, parts, project, health, edge.unscored), on_failure=health.not_connected)
         health.connected(stream.handler)
         stream.run()
 
@@ -57,7 +58,7 @@ def _recorder(settings: PredictorSettings, parts: Parts, project: Project) -> Re
     return Recorder(topic, connect=connect, partitions=cache(lambda: parts.broker.partitions_of(topic)), max_rows=settings.http_buffer_rows)
 
 
-def _stream(settings: PredictorSettings, parts: Parts, project: Project, health: PredictorHealth) -> RequestStream:
+def _stream(settings: PredictorSettings, parts: Parts, project: Project, health: PredictorHealth, unscored: UnscoredRows) -> RequestStream:
     check_surroundings_but_for_a_silent_store(settings.common, PREDICTOR.topics(project.stream))
     return RequestStream(
         project,
@@ -66,4 +67,5 @@ def _stream(settings: PredictorSettings, parts: Parts, project: Project, health:
         idle_seconds=settings.idle_seconds,
         clock=parts.clock,
         stop=parts.stop,
+        unscored=unscored,
     )

@@ -12,6 +12,7 @@ from driftloop_predictor.batches import ScoringModel
 from driftloop_predictor.handlers import RequestHandler
 from driftloop_predictor.idle import IdlePartitions
 from driftloop_predictor.positions import Positions
+from driftloop_predictor.unscored import UnscoredRows
 
 POLL_SECONDS = 0.02  # a batch waits no longer for company
 
@@ -28,6 +29,7 @@ class RequestStream:
         idle_seconds: int,
         clock: Clock,
         stop: Stop,
+        unscored: UnscoredRows,
     ) -> None:
         stream = project.stream
         self.handler = RequestHandler(
@@ -37,6 +39,7 @@ class RequestStream:
             serving=serving,
             idle=IdlePartitions(idle_seconds or float("inf"), project.allowed_lateness),
             clock=clock,
+            unscored=unscored,
         )
         self._worker = PartitionWorker(self.handler, stop=stop, poll_seconds=POLL_SECONDS)
         self._consumer = broker.member(f"predictor-{stream}", [requests(stream)], listener=self._worker)

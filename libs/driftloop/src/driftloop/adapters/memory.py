@@ -46,6 +46,11 @@ class MemoryStore:
                 raise ObjectNotFound(key)
             return self._objects[key][0]
 
+    def chunks(self, key: str, size: int) -> Iterator[bytes]:
+        """The object's bytes in pieces of at most ``size``."""
+        data = self.get(key)
+        yield from (data[at : at + size] for at in range(0, len(data), size))
+
     def stat(self, key: str) -> ObjectStat:
         with self._lock:
             if key not in self._objects:

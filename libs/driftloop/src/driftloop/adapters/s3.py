@@ -94,6 +94,16 @@ class MinioObjectStore:
                 response.close()
                 response.release_conn()
 
+    def chunks(self, key: str, size: int) -> Iterator[bytes]:
+        """The object's bytes in pieces of at most ``size``, fetched as they are asked for; raises what ``get`` raises."""
+        with _translated(key):
+            response = self._client.get_object(bucket_name=self._bucket, object_name=key)
+            try:
+                yield from response.stream(size)
+            finally:
+                response.close()
+                response.release_conn()
+
     def stat(self, key: str) -> ObjectStat:
         with _translated(key):
             found = self._client.stat_object(bucket_name=self._bucket, object_name=key)

@@ -14,6 +14,7 @@ from driftloop.local.errors import LocalStackError
 from driftloop.local.port_numbers import DEFAULT_PORT_BASE
 from driftloop.local.prepare import prepare_bucket, prepare_stack
 from driftloop.local.scale import services_from
+from driftloop.local.scaling import requested
 from driftloop.local.stack import LocalStack
 
 REPORT_PERIOD_SECONDS = 1.0  # a restarted process has a new pid; stack.json follows it
@@ -39,12 +40,23 @@ def main() -> int:
             status.say("ready")
             while True:
                 time.sleep(REPORT_PERIOD_SECONDS)
+                _scale_if_asked(stack)
                 stack.refresh()
     except (LocalStackError, TransientError, ConfigurationError) as exc:
         logging.error("%s", exc)
         status.say(f"error: {exc}")
         return 1
     return 0
+
+
+def _scale_if_asked(stack: LocalStack) -> None:
+    try:
+        counts = requested(stack.home)
+        if counts is not None:
+            stack.scale(counts)
+            logging.info("scaled: %s", counts)
+    except (LocalStackError, ValueError, OSError) as exc:  # whoever asked waits, and is told to look here; the stack goes on
+        logging.error("not scaled: %s", exc)
 
 
 def _exit(signal_number: int, frame: FrameType | None) -> None:

@@ -11,6 +11,7 @@ from pathlib import Path
 from driftloop.local.addresses import StackAddresses, addresses_path, read_addresses
 from driftloop.local.errors import LocalStackError
 from driftloop.local.identity import identity
+from driftloop.local.paths import private_home
 from driftloop.local.process import POLL_SECONDS
 from driftloop.local.stack import ONE_OF_EACH
 
@@ -52,7 +53,7 @@ def supervisor_of(addresses: StackAddresses) -> Supervising:
 
 def start_in_background(home: Path, port_base: int, services: Mapping[str, int]) -> StackAddresses:
     """Start a detached supervisor and return once the stack is ready. What it cannot start, it also ends."""
-    log_path = home / "logs" / "supervisor.log"
+    log_path = private_home(home) / "logs" / "supervisor.log"
     log_path.parent.mkdir(parents=True, exist_ok=True)
     reader, writer = os.pipe()
     os.set_inheritable(writer, True)

@@ -11,6 +11,7 @@ def service_environment(addresses: StackAddresses, service: Service, instance: s
         "KAFKA_BOOTSTRAP": addresses.kafka_bootstrap,
         "HTTP_HOST": "127.0.0.1",
         "HTTP_PORT": str(http_port),
+        "HTTP_NAMES": "localhost",
         "STATE_DIR": f"{addresses.home}/state/{instance}",
     }
     if service.rights is not None:

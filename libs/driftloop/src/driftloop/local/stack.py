@@ -104,6 +104,21 @@ class LocalStack:
         self.services.wait_ready(REGISTRY_READY_SECONDS, {i.name for i in self.instances if i.service == REGISTRY.name})
         self.refresh()
 
+    def scale(self, counts: Mapping[str, int]) -> None:
+        """Run so many instances of these services from now on; the numbers of a service are without a gap."""
+        check_counts(counts)
+        if self.services is None:
+            raise LocalStackError("the services have not been started")
+        self._counts |= counts
+        wanted = [_Instance(name, i) for name, count in self._counts.items() for i in range(count)]
+        for instance in [present for present in self.instances if present not in wanted]:
+            self.services.remove(instance.name, SERVICES_STOP_SECONDS)
+            self.instances.remove(instance)
+        for instance in [each for each in wanted if each not in self.instances]:
+            self.instances.append(instance)
+            self.services.add(self._service_spec(instance))
+        self.refresh()
+
     def stop(self) -> None:
         """End all that this stack started: services first, then Kafka and S3, within 10 s. Data stays."""
         if self.services is not None:

@@ -15,6 +15,8 @@ from driftloop.local.paths import default_home
 from driftloop.local.port_numbers import DEFAULT_PORT_BASE
 from driftloop.local.readiness import wait_for_services
 from driftloop.local.scale import services_from
+from driftloop.local.scaling import counts_of
+from driftloop.local.scaling import scale as scale_stack
 
 
 @click.command()
@@ -27,8 +29,9 @@ def up(project: Path | None, port_base: int | None, scale: tuple[str, ...], as_j
     """Start Kafka, S3 and the services, and leave them running.
 
     Without a project, now or earlier, the services wait for one: `driftloop up --project DIR` on a running stack brings it.
+    On a running stack --scale changes the instances of the services that it names.
     """
-    services = services_from(scale)
+    services_from(scale)  # a mistake is told before anything else
     if project is not None and not (project / "driftloop.toml").is_file():
         raise UserError(f"{project} is not a project: it has no driftloop.toml")
     if named_by_environment():
@@ -36,9 +39,13 @@ def up(project: Path | None, port_base: int | None, scale: tuple[str, ...], as_j
     home = default_home()
     addresses = running_stack(home)
     if addresses is None:
-        addresses = start_in_background(home, DEFAULT_PORT_BASE if port_base is None else port_base, services)
-    elif scale or port_base not in (None, addresses.port_base):
-        raise UserError("a stack already runs here with other settings: end it with `driftloop down`, then start again")
+        addresses = start_in_background(home, DEFAULT_PORT_BASE if port_base is None else port_base, services_from(scale))
+    elif port_base not in (None, addresses.port_base):
+        raise UserError(
+            f"a stack already runs here, with the ports from {addresses.port_base}: end it with `driftloop down`, then start again"
+        )
+    elif (wanted := services_from(scale, counts_of(addresses))) != counts_of(addresses):
+        addresses = scale_stack(home, wanted)
     if project is not None:
         Changes(stack=installation_of(addresses)).register_project(project)
         wait_for_services(addresses)
