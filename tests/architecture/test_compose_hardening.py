@@ -99,6 +99,7 @@ def test_the_dashboard_shows_metrics_that_the_services_export() -> None:
 
 
 def test_every_variable_of_the_compose_file_is_documented() -> None:
-    used = set(re.findall(r"\$\{(\w+)", (REPOSITORY / "docker-compose.yml").read_text(encoding="utf-8")))
+    files = ("docker-compose.yml", "infra/project/docker-compose.yml")
+    used = {name for path in files for name in re.findall(r"\$\{(\w+)", (REPOSITORY / path).read_text(encoding="utf-8"))}
     documented = set(re.findall(r"`(DRIFTLOOP_\w+)`", (REPOSITORY / "docs" / "compose.md").read_text(encoding="utf-8")))
     assert used == documented

@@ -26,10 +26,11 @@ from driftloop.local.addresses import read_addresses
 from driftloop.local.background import end_in_background
 from driftloop.local.errors import LocalStackError
 from driftloop.local.identity import identity
+from driftloop.local.instances import ONE_OF_EACH
 from driftloop.local.kafka import answers
 from driftloop.local.prepare import prepare_bucket
 from driftloop.local.s3 import answers as store_answers
-from driftloop.local.stack import ONE_OF_EACH, LocalStack
+from driftloop.local.stack import LocalStack
 from driftloop.service.settings import store_settings
 
 NO_SERVICES = [f"--scale={name}=0" for name in ONE_OF_EACH]

@@ -1,72 +1,77 @@
-"""Other instance counts for a stack that runs: asked for by one process, done by the one that supervises it."""
+"""Other instances for a stack that runs: asked for by one process, done by the one that supervises it."""
 
-import json
+import fcntl
 import os
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
-from driftloop.contracts.services import SERVICES
+from driftloop.contracts.services import REGISTRY
 from driftloop.local.addresses import StackAddresses, addresses_path, read_addresses
 from driftloop.local.errors import LocalStackError
+from driftloop.local.instances import Instance, check
+from driftloop.local.kept_instances import as_json, from_json
 from driftloop.local.port_numbers import StackPorts, check_free
-from driftloop.local.stack import check_counts
 
 SCALE_SECONDS = 30.0  # an instance that is taken away drains for up to seven
 _PERIOD_SECONDS = 0.1
 
 
-def counts_of(addresses: StackAddresses) -> dict[str, int]:
-    """How many instances of each service a stack runs."""
-    names = [instance.rpartition("-")[0] for instance in addresses.services]
-    return {service: names.count(service) for service in SERVICES}
+def change_instances(
+    home: Path, change: Callable[[StackAddresses], Sequence[Instance]], deadline_seconds: float = SCALE_SECONDS
+) -> StackAddresses:
+    """Return once the stack that runs in this home has the instances that ``change`` makes of it; new ones may not be ready yet.
 
-
-def scale(home: Path, counts: Mapping[str, int], deadline_seconds: float = SCALE_SECONDS) -> StackAddresses:
-    """Return once the stack that runs in this home has these instances; those that are new may not be ready yet.
-
-    Fails before anything changes when the counts are none that a stack can run, or a port is taken.
+    One such call at a time. Fails before anything changes when a stack cannot run them, or a port is taken.
     """
-    addresses = read_addresses(home)
-    check_counts(counts)
-    if not any(counts_of(addresses).values()):
-        raise LocalStackError("the stack that runs here has no services: end it with `driftloop down`, then start it with some")
-    if counts.get("registry", 1) == 0:
-        raise LocalStackError("registry=0: the services of a running stack need their registry")
-    ports = StackPorts(addresses.port_base)
-    check_free(_new_ports(ports, counts_of(addresses), counts))
-    _request(home).write_text(json.dumps(dict(counts)))
-    deadline = time.monotonic() + deadline_seconds
-    while counts_of(addresses) != {**counts_of(addresses), **counts}:
-        if time.monotonic() > deadline or not addresses_path(home).exists():
-            raise LocalStackError(f"the stack did not change its instances; see {home / 'logs' / 'supervisor.log'}")
-        time.sleep(_PERIOD_SECONDS)
-        if addresses_path(home).exists():
-            addresses = read_addresses(home)
-    return addresses
+    with _alone(home):
+        addresses = read_addresses(home)
+        wanted = list(change(addresses))
+        if wanted == addresses.instances:
+            return addresses
+        check(wanted)
+        if not addresses.instances:
+            raise LocalStackError("the stack that runs here has no services: end it with `driftloop down`, then start it with some")
+        if not any(instance.service == REGISTRY.name for instance in wanted):
+            raise LocalStackError("registry=0: the services of a running stack need their registry")
+        present = {instance.name for instance in addresses.instances}
+        check_free(StackPorts(addresses.port_base).of(instance for instance in wanted if instance.name not in present))
+        return _done(home, wanted, deadline_seconds)
 
 
-def requested(home: Path) -> dict[str, int] | None:
-    """The counts that somebody has asked for; each request is given once. None: nobody has."""
+def requested(home: Path) -> list[Instance] | None:
+    """The instances that somebody has asked for; each request is given once. None: nobody has. Raises ValueError."""
     path = _request(home)
     taken = path.with_suffix(".taken")
     try:
         os.replace(path, taken)
-        counts: dict[str, int] = json.loads(taken.read_text())
+        text = taken.read_text()
     except FileNotFoundError:
         return None
     taken.unlink()
-    check_counts(counts)
-    return counts
+    return from_json(text)
+
+
+def _done(home: Path, wanted: list[Instance], deadline_seconds: float) -> StackAddresses:
+    part = _request(home).with_suffix(".part")
+    part.write_text(as_json(wanted))
+    os.replace(part, _request(home))
+    deadline = time.monotonic() + deadline_seconds
+    while True:
+        if time.monotonic() > deadline or not addresses_path(home).exists():
+            raise LocalStackError(f"the stack did not change its instances; see {home / 'logs' / 'supervisor.log'}")
+        time.sleep(_PERIOD_SECONDS)
+        if addresses_path(home).exists() and (addresses := read_addresses(home)).instances == wanted:
+            return addresses
+
+
+@contextmanager
+def _alone(home: Path) -> Iterator[None]:
+    with (home / "change.lock").open("w") as handle:
+        fcntl.flock(handle, fcntl.LOCK_EX)
+        yield
 
 
 def _request(home: Path) -> Path:
-    return home / "scale.json"
-
-
-def _new_ports(ports: StackPorts, now: Mapping[str, int], wanted: Mapping[str, int]) -> dict[int, str]:
-    return {
-        ports.service(service, number): f"{service}-{number}"
-        for service, count in wanted.items()
-        for number in range(now.get(service, 0), count)
-    }
+    return home / "wanted-instances.json"

@@ -59,6 +59,15 @@ class Supervisor:
         with self._lock:
             self._children[spec.name] = _Child(spec, spawn(spec), time.monotonic())
 
+    def respecify(self, spec: ProcessSpec) -> None:
+        """Start the process of this name so from its next start on; that is now if it is not ready."""
+        with self._lock:
+            child = self._children[spec.name]
+            idle = child.process.poll() is None and not is_ready(child.spec)
+            child.spec = spec
+            if idle:
+                ask_to_stop(child.process)
+
     def remove(self, name: str, deadline_seconds: float = STOP_SECONDS) -> None:
         """End one process for good: SIGTERM, SIGKILL at the deadline."""
         with self._lock:

@@ -25,7 +25,7 @@ _WITH_STORE = (
     Setting("S3_ACCESS_KEY_FILE", None, "file with the access key"),
     Setting("S3_SECRET_KEY_FILE", None, "file with the secret key"),
 )
-_FOR_PROJECT = (Setting("PROJECT", "the only one registered", "project to work for; needed when several are registered"),)
+_FOR_PROJECT = (Setting("PROJECT", "the one of before, else the only one registered", "project to work for"),)
 
 
 class ServiceSettings(msgspec.Struct, frozen=True, kw_only=True):
@@ -38,7 +38,7 @@ class ServiceSettings(msgspec.Struct, frozen=True, kw_only=True):
     http_port: int
     http_names: frozenset[str] = frozenset()
     state_dir: Path
-    project: str | None  # None: the only one registered
+    project: str | None  # None: the one that it has worked for, else the only one registered
 
     @property
     def port_setting(self) -> str:
