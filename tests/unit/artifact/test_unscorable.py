@@ -251,6 +251,6 @@ def test_any_mixture_is_scored_row_by_row_as_each_row_alone(rows, refused, learn
 
 
 def test_models_of_the_project_keep_their_types():
-    prediction, score = Scorer(models.boosting(), models.SCHEMA).score(models.rows(30))
+    prediction, score, _ = Scorer(models.boosting(), models.SCHEMA).score(models.rows(30))
 
     assert (prediction.type, score.type) == (pa.bool_(), pa.float64())
