@@ -46,7 +46,6 @@ def test_pandas_has_dicts() -> None:
     assert dataset.to_pandas()["probabilities"].tolist() == SAID
 
 
-def test_polars_has_the_entries_in_order() -> None:
+def test_polars_has_dicts() -> None:
     pytest.importorskip("polars")
-    found = Dataset(TABLE.schema, in_memory(lambda: TABLE), {}).to_polars()["probabilities"].to_list()
-    assert [said and {entry["key"]: entry["value"] for entry in said} for said in found] == SAID
+    assert Dataset(TABLE.schema, in_memory(lambda: TABLE), {}).to_polars()["probabilities"].to_list() == SAID

@@ -1,7 +1,7 @@
 """Class probabilities of a row, as they are recorded: what the column is called, and what is accepted there.
 
 A row holds P(class) by class, ``map<string, double>``, each class once, in the order of their names (code points). Which rows
-have it: ``StreamSchema.has_probabilities``. Why so: ADR 0012.
+have it: ``StreamSchema.has_probabilities``. Why so: ADR 0015.
 """
 
 PROBABILITIES = "probabilities"
