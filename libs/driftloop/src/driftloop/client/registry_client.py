@@ -49,7 +49,7 @@ class RegistryClient:
         try:
             response = httpx.request(method, self._url + path, timeout=self._timeout, verify=self._verify, **kwargs)
         except httpx.ConnectError as exc:
-            raise Unreached(f"the registry at {self._url} cannot be reached: {exc}") from exc
+            raise Unreached(f"the registry at {self._url} does not answer: {exc}") from exc
         except httpx.HTTPError as exc:
             raise TransientError(f"the registry at {self._url} does not answer: {exc}") from exc
         if response.status_code >= 500:
