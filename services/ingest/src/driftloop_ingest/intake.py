@@ -12,7 +12,7 @@ from driftloop.contracts import topics
 from driftloop.contracts.headers import RequestRange, watermark
 from driftloop.contracts.schema import StreamSchema
 from driftloop.errors import InvalidMessage
-from driftloop.lake.cursors import request_app_id
+from driftloop.lake.cursors import Span, request_app_id, spans_of
 from driftloop.ports import Clock, Record
 from driftloop.rows.feature_columns import UnknownFeatures
 from driftloop.rows.inferences import InferenceDecoder, claimed_range
@@ -72,7 +72,7 @@ class InferenceIntake:
             self._reject(record, str(exc), buffer, cursor)
             return False
         if claimed is not None:
-            start = self._account(claimed, buffer, cursor, claimed.quarantined)
+            start = self._account(claimed, buffer, cursor, spans_of(sorted(claimed.quarantined)))
             if rows is not None and start > claimed.start:
                 rows = rows.filter(pc.greater_equal(rows.column("request_offset"), start))
         if rows is not None:
@@ -83,13 +83,13 @@ class InferenceIntake:
             buffer.promise(mark)
         return mark is not None
 
-    def _account(self, claimed: RequestRange, buffer: Buffer, cursor: Cursor, quarantined: Sequence[int]) -> int:
+    def _account(self, claimed: RequestRange, buffer: Buffer, cursor: Cursor, quarantined: Sequence[Span]) -> int:
         """The first request of the message that is new."""
         known = buffer.request_cursor(claimed.topic_id)
         if known is None:
             known = cursor(request_app_id(claimed.topic_id, claimed.partition))
         start, end = accepted(claimed, known)
-        fresh = tuple(offset for offset in quarantined if start <= offset < end)
+        fresh = tuple(Span(max(q.start, start), min(q.end, end)) for q in quarantined if q.start < end and q.end > start)
         buffer.account(claimed, self._requests, start, end, first=known is None, quarantined=fresh)
         return start
 
@@ -101,7 +101,7 @@ class InferenceIntake:
         except InvalidMessage:
             claimed = None
         if claimed is not None:
-            self._account(claimed, buffer, cursor, range(claimed.start, claimed.end))
+            self._account(claimed, buffer, cursor, [Span(claimed.start, claimed.end)])
         metrics.QUARANTINED.labels(record.topic).inc()
         buffer.reject(record, reason)
 

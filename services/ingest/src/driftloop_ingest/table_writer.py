@@ -10,7 +10,8 @@ from driftloop.contracts.events import Table
 from driftloop.crashpoints import crash_point
 from driftloop.errors import GapError, TransientError
 from driftloop.lake.commit import CursorsMoved, Flush, commit, store_files
-from driftloop.lake.cursors import CommitNote, app_id
+from driftloop.lake.cursors import app_id
+from driftloop.lake.notes import CommitNote
 from driftloop.lake.parquet import encode_file
 from driftloop.lake.table import LakeTable
 from driftloop.ports import EventPublisher, MessageProducer, ObjectStore, Record, TopicPartition

@@ -12,7 +12,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from driftloop.errors import ObjectNotFound, UserError
-from driftloop.lake.cursors import CommitNote, Cursor
+from driftloop.lake.cursors import Cursor
+from driftloop.lake.notes import CommitNote
 from driftloop.lake.table import LakeTable
 
 
@@ -45,7 +46,7 @@ def known_at(table: LakeTable, moment: datetime) -> AsOf:
     partitions = [cursor.partition for cursor in _own(table, table.positions())]
     if len(set(partitions)) < len(partitions):  # the topic was made anew: an offset alone does not say which message
         return AsOf(table.at(note.version))
-    return AsOf(table, {cursor.partition: cursor.end for cursor in _own(table, note.cursors)}, named_only=True)
+    return AsOf(table, {cursor.partition: cursor.end for cursor in _own(table, table.state_at(note.version).cursors)}, named_only=True)
 
 
 def known_below(table: LakeTable, offsets: Mapping[int, int]) -> AsOf:

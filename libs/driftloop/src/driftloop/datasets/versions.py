@@ -10,7 +10,7 @@ import pyarrow as pa
 from driftloop.contracts.names import Digest
 from driftloop.contracts.values import OffsetRange, Part, StreamName, Time
 from driftloop.errors import ObjectNotFound
-from driftloop.lake.cursors import decode_note
+from driftloop.lake.notes import decode_note
 from driftloop.lake.parquet import in_parallel
 from driftloop.lake.table import LakeTable
 

@@ -10,6 +10,7 @@ from deltalake.transaction import CommitProperties
 
 from driftloop.contracts.schema import RESERVED
 from driftloop.errors import ConfigurationError, ObjectNotFound, TransientError
+from driftloop.lake.parquet import LOOKED_UP
 from driftloop.rows.stored_columns import later_column, same_type, stored_as
 from driftloop.settings import S3Settings
 
@@ -49,11 +50,19 @@ def open_delta(uri: str, options: dict[str, str], version: int | None = None) ->
         return DeltaTable(uri, version=version, storage_options=options)
 
 
+def configuration(schema: pa.Schema) -> dict[str, str]:
+    """Of a table with these columns, those with statistics in the log among it: only of them are bounds asked for."""
+    looked_up = ",".join(name for name in LOOKED_UP if name in schema.names)
+    return CONFIGURATION | {"delta.dataSkippingStatsColumns": looked_up}
+
+
 def create_delta(uri: str, options: dict[str, str], schema: pa.Schema) -> DeltaTable:
     """Create the table, or open that of another writer who was faster. Raises TransientError."""
     # Without retries, for a retry puts the loser's metadata, another table id with it, on top of the winner's table.
     with store_errors(uri), suppress(CommitFailedError):
-        DeltaTable.create(uri, schema, mode="ignore", configuration=CONFIGURATION, storage_options=options, commit_properties=NO_RETRY)
+        DeltaTable.create(
+            uri, schema, mode="ignore", configuration=configuration(schema), storage_options=options, commit_properties=NO_RETRY
+        )
     return open_delta(uri, options)
 
 
@@ -62,8 +71,8 @@ def configure(delta: DeltaTable, uri: str) -> bool:
 
     Raises TransientError.
     """
-    have = delta.metadata().configuration
-    lacking = {name: value for name, value in CONFIGURATION.items() if have.get(name) != value}
+    have, wanted = delta.metadata().configuration, configuration(pa.schema(delta.schema().to_arrow()))
+    lacking = {name: value for name, value in wanted.items() if have.get(name) != value}
     if lacking:
         with store_errors(uri):
             try:
