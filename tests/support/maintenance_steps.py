@@ -1,4 +1,7 @@
-"""Upkeep as processes that may be told where to die: ``python -m tests.support.maintenance_steps STEP STREAM``."""
+"""Upkeep as processes that may be told where to die: ``python -m tests.support.maintenance_steps STEP STREAM``.
+
+``archive-20`` archives the log, twenty versions to a file.
+"""
 
 import os
 import subprocess
@@ -9,11 +12,14 @@ from tests.support.sample_project import sample_project
 from tests.support.traffic import event_time, small_schema
 
 from driftloop.adapters.s3 import MinioObjectStore
+from driftloop.lake import archived_log
 from driftloop.lake.compaction_plan import CompactionRules
+from driftloop.lake.log_archive import archive_log
 from driftloop.lake.maintenance import compact
 from driftloop.lake.pinning import pin
 from driftloop.lake.table import LakeTable
 from driftloop.lake.vacuum import clean
+from driftloop.rows.schemas import lake_schema
 from driftloop.settings import S3Settings
 
 PIN_END = event_time(1000)
@@ -21,10 +27,15 @@ PIN_END = event_time(1000)
 
 def run(step: str, stream: str, s3: S3Settings) -> None:
     store = MinioObjectStore(s3)
-    tables = [LakeTable.open(s3, stream, name) for name in ("inferences", "labels")]
+    tables = [LakeTable.open(s3, stream, name, lake_schema(small_schema(stream), name)) for name in ("inferences", "labels")]
     if step == "pin":
         pin(store, sample_project(small_schema(stream)), *tables, start=None, end=PIN_END)
+    what, _, block = step.partition("-")
+    if block:
+        archived_log.BLOCK = int(block)
     for table in tables:
+        if what == "archive":
+            archive_log(table, store, keep=timedelta(0), now=datetime.now(UTC) + timedelta(seconds=1))
         if step == "compact":
             compact(table, store, CompactionRules(), everything=True)
         elif step == "clean":

@@ -101,6 +101,7 @@ def test_a_rejected_message_that_accounts_for_any_number_of_requests_is_one_span
     assert stored(written).moves[0].quarantined == (Span(0, 2**40),)
 
 
+@settings(deadline=None)
 @given(st.sets(st.integers(0, 50)))
 def test_spans_hold_exactly_their_offsets_and_never_touch(offsets):
     spans = spans_of(sorted(offsets))

@@ -1,35 +1,30 @@
 """`driftloop lake`: what ingest does by itself now and then, at once and by hand. Safe while ingest runs."""
 
-import re
-import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import Any
 
 import click
 from rich.console import Console
-from rich.progress import Progress
 
 from driftloop.adapters.s3 import MinioObjectStore
 from driftloop.cli.context import current_stack
 from driftloop.cli.errors import one_line_errors
+from driftloop.cli.lake_log import archive
+from driftloop.cli.lake_tables import duration, progress_bar, stream_tables
 from driftloop.cli.output import emit, table
-from driftloop.contracts.names import is_name
-from driftloop.errors import IntegrityError, ObjectNotFound, UserError
+from driftloop.errors import IntegrityError
 from driftloop.lake.compaction_plan import CompactionRules
 from driftloop.lake.maintenance import Compacted
 from driftloop.lake.maintenance import compact as compact_table
-from driftloop.lake.table import LakeTable
 from driftloop.lake.vacuum import DEFAULT_GRACE, clean, look
-from driftloop.settings import S3Settings
-
-_UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
 
 
 @click.group()
 def lake() -> None:
     """Upkeep of the lake's files. What a snapshot pins stays readable whatever is done here."""
+
+
+lake.add_command(archive)
 
 
 @lake.command()
@@ -42,8 +37,8 @@ def compact(stream: str, dry_run: bool, as_json: bool) -> None:
     s3 = current_stack().s3
     store = MinioObjectStore(s3)
     done: list[Compacted] = []
-    for opened in _tables(s3, stream):
-        with _progress(f"merging {opened.table}") as progress:
+    for opened in stream_tables(s3, stream):
+        with progress_bar(f"merging {opened.table}") as progress:
             done.append(compact_table(opened, store, CompactionRules(), everything=True, dry_run=dry_run, progress=progress))
     emit({"stream": stream, "dry_run": dry_run, "tables": done}, as_json, lambda console: _render_compacted(console, done))
     damaged = [reason for each in done for reason in each.damaged]
@@ -63,10 +58,10 @@ def clean_command(stream: str, dry_run: bool, grace: str, as_json: bool) -> None
     After that, a table's version from before a compaction can no longer be read by its number; snapshots, and reading as
     of an offset or a time, are not affected.
     """
-    patience, s3 = _duration(grace), current_stack().s3
+    patience, s3 = duration(grace), current_stack().s3
     store = MinioObjectStore(s3)
     rows: list[dict[str, Any]] = []
-    for opened in _tables(s3, stream):
+    for opened in stream_tables(s3, stream):
         now = datetime.now(UTC)
         if dry_run:
             found = look(opened, store, grace=patience, now=now)
@@ -78,35 +73,11 @@ def clean_command(stream: str, dry_run: bool, grace: str, as_json: bool) -> None
             ]
             rows.append({"table": opened.table, **would, "bytes": sum(f.size for f in found.due), "files": files})
         else:
-            with _progress(f"cleaning {opened.table}") as progress:
+            with progress_bar(f"cleaning {opened.table}") as progress:
                 done = clean(opened, store, grace=patience, now=lambda: datetime.now(UTC), progress=lambda _, n, of: progress(n, of))
             rows.append({"table": opened.table, **done._asdict()})
     data = {"stream": stream, "dry_run": dry_run, "grace_seconds": patience.total_seconds(), "tables": rows}
     emit(data, as_json, lambda console: _render_cleaned(console, rows, dry_run))
-
-
-def _tables(s3: S3Settings, stream: str) -> list[LakeTable]:
-    if not is_name(stream):
-        raise UserError(f"{stream[:80]!r} is no name of a stream: lower-case letters, digits and hyphens, at most 63")
-    try:
-        return [LakeTable.open(s3, stream, name) for name in ("inferences", "labels")]
-    except ObjectNotFound as exc:
-        raise UserError(f"the lake holds no stream {stream}; see `driftloop datasets list`") from exc
-
-
-def _duration(text: str) -> timedelta:
-    match = re.fullmatch(r"(\d{1,6})([smhd])", text)
-    if match is None:
-        raise UserError(f"{text[:80]!r} is no duration; one looks like 90s, 15m, 24h or 7d")
-    return timedelta(**{_UNITS[match[2]]: int(match[1])})
-
-
-@contextmanager
-def _progress(what: str) -> Iterator[Any]:
-    """A bar on stderr for a person."""
-    with Progress(console=Console(stderr=True), transient=True, disable=not sys.stderr.isatty()) as shown:
-        task = shown.add_task(what, total=None)
-        yield lambda done, total: shown.update(task, completed=done, total=max(done, total))
 
 
 def _render_compacted(console: Console, done: list[Compacted]) -> None:

@@ -1,7 +1,7 @@
 """Where the old entries of a table's log lie: a thousand to a ZIP file, so that the log stays as short as its readers need it.
 
-An entry is kept to the letter, beside what no later one repeats: the table's metadata before the file's first entry. Entries
-are compressed a few together; to read one takes the file's directory and those few.
+An entry is kept to the letter. Entries are compressed a few together: to read one takes the file's directory and those few.
+A header says the table's metadata after the last of them, which may be in an entry of long before.
 """
 
 import io
@@ -26,7 +26,7 @@ _WHEN = (1980, 1, 1, 0, 0, 0)  # the same entries give the same bytes
 
 
 class _Header(Part, frozen=True, kw_only=True):
-    """``metadata``: the table's ``metaData`` action in force before ``first``; null: that is in the first file."""
+    """``metadata``: the table's ``metaData`` action in force after ``last``."""
 
     first: int
     last: int
@@ -43,19 +43,26 @@ def block_of(version: int) -> int:
     return version - version % BLOCK
 
 
+def last_of(first: int) -> int:
+    """The last version of the file whose entries begin at ``first``."""
+    return first + BLOCK - 1
+
+
 def archive_path(first: int) -> str:
-    """Of the file whose entries begin at ``first``, below the table's root."""
-    return f"{FOLDER}{first:020d}-{first + BLOCK - 1:020d}.zip"
+    """Of that file, below the table's root."""
+    return f"{FOLDER}{first:020d}-{last_of(first):020d}.zip"
 
 
 def packed(first: int, entries: Iterable[tuple[int, bytes]], metadata: dict[str, Any] | None) -> bytes:
-    """A file of the archive. ``entries``: version and bytes of each, rising, read once and a few held at a time."""
+    """A file of the archive. ``entries``: version and bytes of each, rising, read once and a few held at a time; ``metadata``:
+    the table's ``metaData`` action before them."""
     sink = io.BytesIO()
     with zipfile.ZipFile(sink, "w", zipfile.ZIP_DEFLATED) as file:
-        file.writestr(_info(_HEADER), msgspec.json.encode(_Header(first=first, last=first + BLOCK - 1, metadata=metadata)))
-        for lines in _members(entries):
-            name = f"{lines[0][0]:020d}-{lines[-1][0]:020d}.jsonl"
-            file.writestr(_info(name), b"".join(line for _, line in lines))
+        for some in _members(entries):
+            metadata = next((m for _, data in reversed(some) if (m := _metadata(data)) is not None), metadata)
+            name = f"{some[0][0]:020d}-{some[-1][0]:020d}.jsonl"
+            file.writestr(_info(name), b"".join(_line(version, data) for version, data in some))
+        file.writestr(_info(_HEADER), msgspec.json.encode(_Header(first=first, last=last_of(first), metadata=metadata)))
     return sink.getvalue()
 
 
@@ -74,8 +81,8 @@ class ArchivedLog:
                 self._kept = self._near(version)
             return self._kept[version]
 
-    def metadata_before(self, first: int) -> dict[str, Any] | None:
-        """The ``metaData`` action in force before the file whose entries begin at ``first``. Raises as ``entry``."""
+    def metadata_after(self, first: int) -> dict[str, Any] | None:
+        """The table's ``metaData`` action in force after the file whose entries begin at ``first``. Raises as ``entry``."""
         with self._opened(first) as file:
             return msgspec.json.decode(file.read(_HEADER), type=_Header).metadata
 
@@ -99,17 +106,26 @@ class ArchivedLog:
 
 
 def _members(entries: Iterable[tuple[int, bytes]]) -> Iterator[list[tuple[int, bytes]]]:
-    lines: list[tuple[int, bytes]] = []
+    some: list[tuple[int, bytes]] = []
     size = 0
     for version, data in entries:
-        line = b'{"version":%d,"actions":[%s]}\n' % (version, b",".join(data.splitlines()))
-        lines.append((version, line))
-        size += len(line)
-        if size >= _MEMBER_BYTES or len(lines) >= _MEMBER_ENTRIES:
-            yield lines
-            lines, size = [], 0
-    if lines:
-        yield lines
+        some.append((version, data))
+        size += len(data)
+        if size >= _MEMBER_BYTES or len(some) >= _MEMBER_ENTRIES:
+            yield some
+            some, size = [], 0
+    if some:
+        yield some
+
+
+def _line(version: int, data: bytes) -> bytes:
+    return b'{"version":%d,"actions":[%s]}\n' % (version, b",".join(data.splitlines()))
+
+
+def _metadata(data: bytes) -> dict[str, Any] | None:
+    """An entry's ``metaData`` action, if it has one; hardly any has."""
+    lines = (msgspec.json.decode(line, type=dict[str, Any]) for line in data.splitlines() if line.startswith(b'{"metaData"'))
+    return next((line["metaData"] for line in lines), None)
 
 
 def _entries(member: bytes) -> dict[int, bytes]:

@@ -105,8 +105,7 @@ def _before_the_log(table: LakeTable, store: ObjectStore, note: CommitNote) -> b
     so that its name was free again. Nobody reads what was written there."""
     if table.version == note.version:
         return False
-    archived = table.log.archived(note.version)
-    if archived is None:
+    if table.log.archived_bytes(note.version) is None:
         return False
     log.warning("commit-before-the-log", table=table.root, version=note.version, newest=table.version)
     store.delete(f"{table.root}/{entry_path(note.version)}")

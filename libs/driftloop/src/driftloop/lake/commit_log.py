@@ -45,10 +45,10 @@ class CommitLog:
             data = self._archived.entry(version)
         return _actions(data)
 
-    def archived(self, version: int) -> Entry | None:
-        """The same from the archive, whatever is in the log; None while it is not there."""
+    def archived_bytes(self, version: int) -> bytes | None:
+        """The entry as the archive has it, whatever is in the log; None while it is not there."""
         try:
-            return _actions(self._archived.entry(version))
+            return self._archived.entry(version)
         except ObjectNotFound:
             return None
 
@@ -74,16 +74,13 @@ class CommitLog:
             self._known = _after(self._known, note)
 
     def metadata_before(self, version: int) -> dict[str, Any] | None:
-        """The table's ``metaData`` action in force before ``version``; None before the first."""
+        """The table's ``metaData`` action in force before ``version``, an archived one; None before the first."""
         first = block_of(version)
         for number in range(version - 1, first - 1, -1):
             found = metadata_of(self.entry(number))
             if found is not None:
                 return found
-        try:
-            return self._archived.metadata_before(first) if first else None
-        except ObjectNotFound:  # not archived yet, and then the blocks before it may not be either
-            return self.metadata_before(first)
+        return self._archived.metadata_after(block_of(first - 1)) if first else None
 
     def _looked_back(self, version: int) -> tuple[StateAt, list[CommitNote | None]]:
         """The newest whole state at or before ``version``, and the notes that came after it."""

@@ -22,6 +22,7 @@ CONFIGURATION = {
 }
 # A store that does not answer is the caller's business, soon: delta-rs would insist for three minutes.
 _PATIENCE = {"timeout": "10s", "connect_timeout": "2s", "max_retries": "2", "retry_timeout": "15s"}
+_NO_BEGINNING = "No table metadata or protocol found"  # what delta-rs says when there is no checkpoint to read a version from
 NO_RETRY = CommitProperties(max_commit_retries=0)
 
 
@@ -45,9 +46,14 @@ def delta_options(s3: S3Settings) -> dict[str, str]:
 
 
 def open_delta(uri: str, options: dict[str, str], version: int | None = None) -> DeltaTable:
-    """Raises ObjectNotFound, TransientError."""
-    with store_errors(uri):
-        return DeltaTable(uri, version=version, storage_options=options)
+    """Raises ObjectNotFound, also for a version whose log has been archived; TransientError."""
+    try:
+        with store_errors(uri):
+            return DeltaTable(uri, version=version, storage_options=options)
+    except TransientError as exc:
+        if version is not None and _NO_BEGINNING in str(exc):
+            raise ObjectNotFound(f"{uri} at version {version}") from exc
+        raise
 
 
 def configuration(schema: pa.Schema) -> dict[str, str]:
