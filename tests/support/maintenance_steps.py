@@ -17,6 +17,7 @@ from driftloop.lake.compaction_plan import CompactionRules
 from driftloop.lake.log_archive import archive_log
 from driftloop.lake.maintenance import compact
 from driftloop.lake.pinning import pin
+from driftloop.lake.snapshot_end import give_up
 from driftloop.lake.table import LakeTable
 from driftloop.lake.vacuum import clean
 from driftloop.rows.schemas import lake_schema
@@ -30,8 +31,11 @@ def run(step: str, stream: str, s3: S3Settings) -> None:
     tables = [LakeTable.open(s3, stream, name, lake_schema(small_schema(stream), name)) for name in ("inferences", "labels")]
     if step == "pin":
         pin(store, sample_project(small_schema(stream)), *tables, start=None, end=PIN_END)
+    if step == "give-up":
+        for key in [found.key for found in store.list(f"snapshots/{stream}/")]:
+            give_up(store, stream, key.rpartition("/")[2][:64], by="test", reason="test", at=datetime.now(UTC))
     what, _, block = step.partition("-")
-    if block:
+    if block.isdecimal():
         archived_log.BLOCK = int(block)
     for table in tables:
         if what == "archive":

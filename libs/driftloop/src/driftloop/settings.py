@@ -79,6 +79,7 @@ SETTINGS: tuple[Setting, ...] = (
     Setting("COMPACT_SECONDS", "60", "time between two looks for small files to merge; 0: never", ("ingest",)),
     Setting("CLEAN_SECONDS", "3600", "time between two looks for files that nobody names any more; 0: never", ("ingest",)),
     Setting("CLEAN_GRACE_HOURS", "168", "how long such a file stays marked before it is deleted", ("ingest",)),
+    Setting("LOG_KEEP_HOURS", "168", "how long entries stay in a lake table's log before they are archived", ("ingest",)),
     Setting("REPLICATION", "1", "replicas of the changelog topics", ("monitor",)),
     Setting("SESSION_TIMEOUT_SECONDS", "10", "silence after which the group gives this member's partitions away", ("monitor",)),
     Setting(

@@ -9,6 +9,7 @@ from rich.console import Console
 from driftloop.adapters.s3 import MinioObjectStore
 from driftloop.cli.context import current_stack
 from driftloop.cli.errors import one_line_errors
+from driftloop.cli.lake_expire import expire
 from driftloop.cli.lake_log import archive
 from driftloop.cli.lake_tables import duration, progress_bar, stream_tables
 from driftloop.cli.output import emit, table
@@ -24,7 +25,8 @@ def lake() -> None:
     """Upkeep of the lake's files. What a snapshot pins stays readable whatever is done here."""
 
 
-lake.add_command(archive)
+for command in (archive, expire):
+    lake.add_command(command)
 
 
 @lake.command()

@@ -18,10 +18,16 @@ from driftloop.settings import S3Settings
 _UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
 
 
-def stream_tables(s3: S3Settings, stream: str) -> list[LakeTable]:
-    """Inferences and labels. Raises UserError, TransientError."""
+def checked_stream(stream: str) -> str:
+    """Raises UserError."""
     if not is_name(stream):
         raise UserError(f"{stream[:80]!r} is no name of a stream: lower-case letters, digits and hyphens, at most 63")
+    return stream
+
+
+def stream_tables(s3: S3Settings, stream: str) -> list[LakeTable]:
+    """Inferences and labels. Raises UserError, TransientError."""
+    checked_stream(stream)
     try:
         return [LakeTable.open(s3, stream, name) for name in ("inferences", "labels")]
     except ObjectNotFound as exc:

@@ -19,5 +19,9 @@ RIGHTS: dict[str, Rights] = {
     "predictor": Rights(read=("models", "projects")),
     "registry": Rights(read=("models", "projects")),
     "trainer": Rights(read=("lake", "models", "projects", "snapshots"), write=("models", "snapshots")),
-    "cli": Rights(read=("lake", "models", "projects", "snapshots"), write=("lake", "projects"), delete=("lake", "models")),
+    "cli": Rights(
+        read=("lake", "models", "projects", "snapshots"),
+        write=("lake", "projects", "snapshots"),
+        delete=("lake", "models", "snapshots"),
+    ),
 }
