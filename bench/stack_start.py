@@ -13,7 +13,7 @@ from driftloop.demo.example import example_folder
 from driftloop.local.port_numbers import free_port_base
 from driftloop.local.prepare import prepare_stack
 from driftloop.local.readiness import wait_for_services
-from driftloop.local.stack import SERVICES, LocalStack
+from driftloop.local.stack import ONE_OF_EACH, LocalStack
 
 READY_SECONDS = 120.0
 
@@ -28,8 +28,8 @@ class Start(NamedTuple):
 
 def measure(around: Surroundings) -> list[Figure]:
     """Once to make everything, then again in the same home: that is warm."""
-    services = {name: count for name, count in SERVICES.items() if importlib.util.find_spec(f"driftloop_{name}.__main__")}
-    missing = sorted(SERVICES.keys() - services.keys())
+    services = {name: count for name, count in ONE_OF_EACH.items() if importlib.util.find_spec(f"driftloop_{name}.__main__")}
+    missing = sorted(ONE_OF_EACH.keys() - services.keys())
     home, port_base = around.folder / "start", free_port_base()
     around.say("starting a stack for the first time")
     cold = _start(home, port_base, services, register=True)

@@ -7,7 +7,9 @@ import sys
 import tomllib
 
 import pytest
-from tests.architecture.compose_file import REPOSITORY, SERVICES
+from tests.architecture.compose_file import REPOSITORY
+
+from driftloop.contracts.services import SERVICES
 
 OTHERS = ("infra/init/requirements.txt", "infra/cli/requirements.txt")
 LOADED_LATER = {
@@ -71,7 +73,7 @@ def direct_dependencies(service: str) -> set[str]:
 
 @pytest.mark.parametrize("service", SERVICES)
 def test_an_image_carries_what_its_service_imports_and_nothing_beside_it(service: str) -> None:
-    roots = [f"driftloop_{service}"] + (["driftloop.training"] if service == "trainer" else [])
+    roots = [SERVICES[service].package] + (["driftloop.training"] if service == "trainer" else [])
     assert direct_dependencies(service) - loaded(roots, f"services/{service}/requirements.txt") <= LOADED_LATER
 
 

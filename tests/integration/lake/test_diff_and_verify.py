@@ -18,7 +18,7 @@ from driftloop.lake.manifests import snapshot_key
 from driftloop.lake.pinning import pin
 from driftloop.lake.snapshot import load_snapshot
 from driftloop.project.model import archive_key
-from driftloop.statistics.profile import build_profile
+from driftloop.statistics.histograms import build_profile
 
 END = event_time(1000)
 

@@ -20,6 +20,7 @@ from tests.support.servers import REPOSITORY, shared_cache
 from tests.support.waiting import wait_until
 
 from driftloop.cli.stack import down, up
+from driftloop.contracts.services import REGISTRY
 from driftloop.local.addresses import read_addresses
 from driftloop.local.background import end_in_background
 from driftloop.local.errors import LocalStackError
@@ -27,10 +28,10 @@ from driftloop.local.identity import identity
 from driftloop.local.kafka import answers
 from driftloop.local.prepare import prepare_bucket
 from driftloop.local.s3 import answers as store_answers
-from driftloop.local.stack import SERVICES, LocalStack
-from driftloop.settings import service_settings
+from driftloop.local.stack import ONE_OF_EACH, LocalStack
+from driftloop.service.settings import store_settings
 
-NO_SERVICES = [f"--scale={name}=0" for name in SERVICES]
+NO_SERVICES = [f"--scale={name}=0" for name in ONE_OF_EACH]
 
 
 @pytest.fixture
@@ -180,7 +181,7 @@ def test_a_service_reads_its_settings_comes_back_when_killed_and_ends_with_the_s
     monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(stand_in.parent), str(REPOSITORY), os.environ.get("PYTHONPATH", "")]))
 
     with LocalStack(home, free_port_base(), {"registry": 1}, prepare_bucket) as stack:
-        settings = service_settings("registry", json.loads((home / "state" / "registry-0" / "settings.json").read_text()))
+        settings = store_settings(REGISTRY, json.loads((home / "state" / "registry-0" / "settings.json").read_text()))
         assert settings.kafka_bootstrap == stack.addresses().kafka_bootstrap
         assert settings.s3.secret_key == stack.addresses().s3.secret_key
         assert stack.services is not None

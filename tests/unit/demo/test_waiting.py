@@ -14,7 +14,8 @@ def settling(world: World, *, epochs: tuple[int, ...] = (0,), failures: Mapping[
     urls = {f"predictor-{i}": f"http://{i}" for i in range(len(epochs))}
     return Settling(
         model=MODEL,
-        journal=world.journal,
+        history=world.history,
+        reader=world.reader,
         lag=world,
         registry=world,
         services={**urls, "monitor-0": "http://m"},
@@ -124,7 +125,7 @@ def test_patience_starts_again_with_every_sign_of_progress() -> None:
 
 def test_another_models_decisions_are_not_taken_for_ours() -> None:
     world = World()
-    world.journal._model = "other"
+    world.read_as("other")
     world.decide(accepted=False)
 
     with pytest.raises(UserError, match="the decision on the window"):

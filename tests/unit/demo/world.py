@@ -1,4 +1,4 @@
-"""What the loop says, put together by hand: a broker in memory, a registry, and the demo's journal over them."""
+"""What the loop says, put together by hand: a broker in memory, a registry, and the model's history over them."""
 
 from datetime import UTC, datetime, timedelta
 
@@ -7,8 +7,10 @@ from driftloop.contracts.codec import encode_event, envelope
 from driftloop.contracts.commands import PromoteVersion, RegisterProject, RegisterVersion
 from driftloop.contracts.events import DecisionMade, Event, RetrainRequested, TrainingCompleted, TrainingFailed, TrainingStarted
 from driftloop.contracts.values import GateMeasurements, PromotionRules, TrainingPins, Window
-from driftloop.demo.journal import TOPICS, Journal
 from driftloop.demo.lag import Behind
+from driftloop.history.events import Events
+from driftloop.history.log_reader import LogReader
+from driftloop.history.model_history import LOOP_TOPICS, ModelHistory
 from driftloop.registry.fold import RegistryState, fold
 
 MODEL = "late"
@@ -36,9 +38,9 @@ class World:
 
     def __init__(self) -> None:
         self.broker = MemoryBroker()
-        for topic in TOPICS:
+        for topic in LOOP_TOPICS:
             self.broker.create_topic(topic)
-        self.journal = Journal(self.broker.consumer(group="demo", topics=TOPICS), MODEL)
+        self.read_as(MODEL)
         self.behind = Behind(0, 0)
         self._state = RegistryState()
         self._command(
@@ -47,6 +49,10 @@ class World:
                 schema_fingerprint="e" * 64, promotion=PromotionRules(),
             )
         )  # fmt: skip
+
+    def read_as(self, model: str) -> None:
+        self.history = ModelHistory(model)
+        self.reader = LogReader(self.broker, LOOP_TOPICS, Events(self.history))
 
     def say(self, topic: str, event: Event, *, id: str, seconds: float = 0) -> None:
         value, headers = encode_event(event, envelope(event, id=id, source="t", subject=MODEL, time=after(seconds)))
@@ -148,4 +154,7 @@ class World:
         return self._state
 
     def wait_for(self, offset: int, timeout_seconds: float) -> RegistryState:
+        return self._state
+
+    def sync(self, timeout_seconds: float) -> RegistryState:
         return self._state

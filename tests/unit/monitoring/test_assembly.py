@@ -9,6 +9,7 @@ from driftloop.contracts.events import DriftReported, WindowSketched
 from driftloop.contracts.values import PartitionSketch
 from driftloop.monitoring.assembly import REMEMBERED_WINDOWS, SKETCHED_WINDOWS, WindowAssembler
 from driftloop.monitoring.drift import drift_reports
+from driftloop.statistics.distances import STATISTICS
 from driftloop.statistics.histograms import Counter
 
 PROJECT = make_project()
@@ -155,8 +156,38 @@ def test_a_shift_is_a_drift_and_the_same_distribution_is_none():
     assert alarmed.features["amount"].out_of_range_share > 0.02
 
 
-def shifted(rows):
-    return np.nan_to_num(rows.column("amount").to_numpy(), nan=10.0) + 6
+def test_a_report_carries_every_statistic_and_alarms_on_those_with_a_threshold():
+    same = make_rows(PROJECT, [START] * 3000, seed=1)
+    little = same.set_column(same.schema.get_field_index("amount"), same.schema.field("amount"), [shifted(same, by=0.6)])
+    [calm] = Teller().tell(of_rows(little))
+    assert set(calm.features["amount"].statistics) == set(STATISTICS)
+    assert not calm.drifted
+    assert calm.thresholds == {"psi": 0.25, "ks": 0.2, "missing": 0.1, "unseen": 0.05}
+    moved = calm.features["amount"].statistics["js"]
+    for threshold, alarmed in ((moved, []), (moved - 1e-9, ["amount"])):
+        strict = msgspec.structs.replace(
+            PROJECT, monitoring=msgspec.structs.replace(PROJECT.monitoring, thresholds={"psi": 0.25, "ks": 0.2, "js": threshold})
+        )
+        one = of_rows(little)
+        [report] = drift_reports(strict, one.window, 0, {0: one}, lambda _: (DIGEST, PROFILE))
+        assert [name for name, drift in report.features.items() if drift.drifted] == alarmed
+        assert report.thresholds["js"] == threshold
+
+
+def test_a_window_that_an_earlier_release_stored_is_read_and_stored_alike():
+    stored = (
+        b"\x84\xa6window\x82\xa5start\xd6\xffiU\xb9\x00\xa3end\xd6\xffiU\xc7\x10\xa8sketches\x80\xa8revision\x00\xa7summary\x87"
+        b"\xa7version\x01\xa4rows\x05\xa7drifted\xc3\xa6column\xa6amount\xa3psi\xcb@\x17p\xf4\xe5\x83\xa9\xca\xa9threshold"
+        b"\xcb?\xd0\x00\x00\x00\x00\x00\x00\xafclosing_offsets\x82\xa10\n\xa11\n"
+    )
+    [held] = WindowAssembler(PROJECT.stream, {b"2026-01-01T00:00:00+00:00": stored}).complete()
+    assert held.summary is not None
+    assert (held.summary.column, held.summary.value, held.summary.threshold) == ("amount", pytest.approx(5.8603092), 0.25)
+    assert msgspec.msgpack.encode(held) == stored
+
+
+def shifted(rows, by: float = 6):
+    return np.nan_to_num(rows.column("amount").to_numpy(), nan=10.0) + by
 
 
 def of_rows(rows) -> WindowSketched:

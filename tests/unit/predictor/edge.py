@@ -43,7 +43,7 @@ class MemoryEdge:
 
     def handler(self, *, producer: MessageProducer | None = None, idle_seconds: float = float("inf")) -> RequestHandler:
         name = self.project.stream
-        positions = Positions(self.broker.assigned, lambda _: self.topic_id, requests=requests(name), inferences=inferences(name))
+        positions = Positions(self.broker.reader, lambda _: self.topic_id, requests=requests(name), inferences=inferences(name))
         return RequestHandler(
             self.project,
             topic=positions,

@@ -7,6 +7,7 @@ import pytest
 
 from driftloop.errors import UserError
 from driftloop.project.reading import open_archive, read_project
+from driftloop.statistics.distances import STATISTICS
 
 TOML = """\
 [project]
@@ -79,6 +80,38 @@ def test_a_mistake_is_named_with_its_line(tmp_path: Path, change: tuple[str, str
     assert words in str(info.value)
     if line is not None:
         assert f"driftloop.toml:{line}:" in str(info.value)
+
+
+def test_thresholds_are_the_tables_unless_the_project_declares_others(tmp_path: Path) -> None:
+    declared = {row.name: row.threshold for row in STATISTICS.values() if row.threshold is not None}
+    assert read_project(write(tmp_path)).monitoring.thresholds == declared == {"psi": 0.25, "ks": 0.2}
+    monitoring = read_project(write(tmp_path, TOML + "[monitoring]\nbins = 8\nks = 1\njs = 0.1\nmissing = 0.2\n")).monitoring
+    assert monitoring.thresholds == {"psi": 0.25, "ks": 1.0, "js": 0.1}
+    assert (monitoring.bins, monitoring.missing, monitoring.unseen) == (8, 0.2, 0.05)
+
+
+@pytest.mark.parametrize(
+    ("setting", "words"),
+    [
+        ("kss = 0.1", "unknown setting 'kss'; [monitoring] knows bins, missing, unseen, psi, ks, js, wasserstein, chi_squared"),
+        ("thresholds = { psi = 0.1 }", "unknown setting 'thresholds'"),
+        ('js = "low"', "monitoring.js: Expected `float`, got `str`"),
+        ("wasserstein = nan", "a threshold is a finite number"),
+        ("psi = inf", "a threshold is a finite number"),
+        ("bins = 1", "monitoring.bins: Expected `int` >= 2"),
+    ],
+)
+def test_a_mistake_in_a_threshold_is_named_with_its_line(tmp_path: Path, setting: str, words: str) -> None:
+    write(tmp_path, TOML + f"[monitoring]\nunseen = 0.1\n{setting}\n")
+    with pytest.raises(UserError) as info:
+        read_project(tmp_path)
+    assert words in str(info.value)
+    assert "driftloop.toml:25:" in str(info.value)
+
+
+def test_a_value_where_a_table_belongs_is_named(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match=r"driftloop\.toml:1: monitoring is a table"):
+        read_project(write(tmp_path, f"monitoring = 3\n{TOML}"))
 
 
 def test_a_missing_file_is_named_with_what_a_project_holds(tmp_path: Path) -> None:

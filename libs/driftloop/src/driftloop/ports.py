@@ -129,8 +129,31 @@ class MessageConsumer(Protocol):
     def last_known_end(self, tp: TopicPartition) -> int | None:
         """The end offset that the last fetch showed; None before the first. Asks nobody."""
 
+    def topic_id(self, topic: str) -> str | None:
+        """The id of the incarnation of ``topic`` that ``poll`` reads, as last heard; None when nothing was. Asks nobody.
+
+        A topic that is deleted and made again has another id, which is heard before the first of its records is polled.
+        """
+
     def close(self) -> None:
         """Leave the group at once, committing nothing. Raises TransientError."""
+
+
+class TopicInfo(NamedTuple):
+    """``id``: of this incarnation; a topic that is deleted and made again under its name has another."""
+
+    id: str
+    partitions: int
+
+
+class Topics(Protocol):
+    """Topics for those who read them in no group."""
+
+    def describe(self, names: Sequence[str]) -> Mapping[str, TopicInfo]:
+        """Every one of ``names`` as it is now. Raises ConfigurationError naming one that does not exist, TransientError."""
+
+    def reader(self, tps: Sequence[TopicPartition]) -> MessageConsumer:
+        """A consumer of exactly these partitions; seek each before the first poll, and close it. Raises TransientError."""
 
 
 class RebalanceListener(Protocol):

@@ -9,15 +9,16 @@ import pyarrow.compute as pc
 
 from driftloop import metrics
 from driftloop.contracts import topics
-from driftloop.contracts.headers import RequestRange, watermark
+from driftloop.contracts.headers import RequestRange, is_arrow, watermark
 from driftloop.contracts.schema import StreamSchema
 from driftloop.errors import InvalidMessage
 from driftloop.lake.cursors import Span, request_app_id, spans_of
 from driftloop.ports import Clock, Record
 from driftloop.rows.feature_columns import UnknownFeatures
 from driftloop.rows.inferences import InferenceDecoder, claimed_range
-from driftloop.rows.labels import LabelDecoder, is_arrow
+from driftloop.rows.labels import LabelDecoder
 from driftloop.rows.request_ranges import accepted
+from driftloop.rows.schemas import inference_schema
 from driftloop_ingest.buffer import Buffer
 
 _JSON_AT_A_TIME = 1000
@@ -46,9 +47,9 @@ class InferenceIntake:
         stored: pa.Schema | None = None,
         newer: Callable[[], None] = lambda: None,
     ) -> None:
-        """``stored``: the table's columns, but for partition and offset. ``newer`` is called for rows with features that it
-        does not have; it raises TransientError if they are of a newer project."""
-        self._decoder, self._newer = InferenceDecoder(schema, stored), newer
+        """``stored``: the table's columns, but for partition and offset; by default the schema's. ``newer`` is called for rows
+        with features that it does not have; it raises TransientError if they are of a newer project."""
+        self._decoder, self._newer = InferenceDecoder(schema, inference_schema(schema) if stored is None else stored), newer
         self._requests = topics.requests(schema.stream)
         self._lateness, self._clock = lateness, clock
 
@@ -64,8 +65,7 @@ class InferenceIntake:
 
     def _take(self, record: Record, buffer: Buffer, cursor: Cursor) -> bool:
         try:
-            rows, claimed = self._decoder.decode(record)
-            mark = watermark(record.headers)
+            rows, claimed, mark = self._decoder.decode(record)
         except InvalidMessage as exc:
             if isinstance(exc, UnknownFeatures):
                 self._newer()
@@ -115,7 +115,7 @@ class LabelIntake:
 
     def few(self, records: Sequence[Record]) -> int:
         first = records[:_JSON_AT_A_TIME]
-        singles = next((n for n, record in enumerate(first) if is_arrow(record)), len(first))
+        singles = next((n for n, record in enumerate(first) if is_arrow(record.headers)), len(first))
         return max(1, singles)  # an Arrow message may hold many rows: alone
 
     def take(self, records: Sequence[Record], buffer: Buffer, cursor: Cursor) -> bool:
@@ -132,7 +132,7 @@ class LabelIntake:
                 flush = True
             if record.value or mark is None:
                 with_rows.append(record)
-        decoded = self._decoder.decode(with_rows)
+        decoded = self._decoder.decode_batch(with_rows)
         buffer.add(decoded.rows, decoded.offsets)
         buffer.promise_from(decoded.rows.column("label_time"), self._lateness, self._clock.now())
         for record, reason in sorted([*rejected, *decoded.rejected], key=lambda pair: pair[0].offset):

@@ -11,6 +11,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 
 from driftloop import metrics
+from driftloop.contracts.events import TABLES
 from driftloop.errors import ConfigurationError, IntegrityError, TransientError
 from driftloop.lake.compaction_plan import CompactionRules
 from driftloop.lake.log_archive import archive_log
@@ -22,7 +23,6 @@ from driftloop.service.process import Stop
 from driftloop.telemetry import get_logger
 from driftloop_ingest.settings import UpkeepTimes
 
-TABLES = ("inferences", "labels")
 RULES = CompactionRules()
 
 log = get_logger(__name__)

@@ -96,7 +96,7 @@ class FoldRunner:
                 await self.flush()
 
     async def _fold(self, message: FaustMessage) -> None:
-        headers = tuple(message.headers or ())
+        headers = tuple((name, value or b"") for name, value in message.headers or ())  # null in Kafka is empty to us
         while True:
             try:
                 rows = self.fold.take(message.offset, message.value, headers)

@@ -2,8 +2,8 @@
 
 from typing import Any
 
+from driftloop.history.model_history import ModelHistory
 from driftloop_monitor.app import Monitor
-from driftloop_monitor.journal import Journal
 
 
 class MonitorStatus:
@@ -13,7 +13,7 @@ class MonitorStatus:
         self._instance = instance
         self.project: str | None = None
         self.monitor: Monitor | None = None
-        self.journal: Journal | None = None
+        self.history: ModelHistory | None = None
         self.settled = False  # as the event loop last saw it
         self.last_error: str | None = None
 
@@ -30,7 +30,7 @@ class MonitorStatus:
         if monitor is not None:
             folds, boards = list(monitor.folds.items()), list(monitor.boards.values())
         complete = [held for runner in boards for held in runner.board.complete()]
-        decisions = self.journal.decisions() if self.journal is not None else []
+        decisions = self.history.retrain_decisions() if self.history is not None else []
         return {
             "instance": self._instance,
             "project": self.project,

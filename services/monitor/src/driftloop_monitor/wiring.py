@@ -3,7 +3,7 @@
 import asyncio
 from typing import Any
 
-from driftloop.adapters.kafka import Producer, Publisher, partitions_of, topic_id
+from driftloop.adapters.kafka import KafkaTopics, Producer, Publisher, create_topics, partitions_of, topic_id
 from driftloop.adapters.memory import SystemClock
 from driftloop.adapters.s3 import MinioObjectStore
 from driftloop.contracts import topics
@@ -17,10 +17,9 @@ from driftloop.telemetry import get_logger
 from driftloop_monitor.app import BOARDS, FOLDS, Monitor
 from driftloop_monitor.assembly_runner import AssemblyRunner
 from driftloop_monitor.decider import Decider
-from driftloop_monitor.faust_support.changelogs import create_changelogs
+from driftloop_monitor.faust_support.changelogs import changelogs
 from driftloop_monitor.faust_support.failure import Failure
-from driftloop_monitor.journal import Journal
-from driftloop_monitor.journal_follower import JournalFollower
+from driftloop_monitor.history import model_history
 from driftloop_monitor.lake_view import LakeView
 from driftloop_monitor.partition_runner import FoldRunner
 from driftloop_monitor.profiles import Profiles
@@ -44,21 +43,22 @@ class Wiring:
         self._partitions = partitions_of(bootstrap, topics.inferences(stream))
         self._sketch_partitions = partitions_of(bootstrap, topics.WINDOW_SKETCHES)
         tables = {FOLDS: self._partitions, BOARDS: self._sketch_partitions}
-        create_changelogs(bootstrap, stream, tables, settings.replication)
+        create_topics(bootstrap, changelogs(stream, tables), replication=settings.replication)
         self._producer = Producer(bootstrap, client_id=f"monitor-{common.instance}")
         self._publisher = Publisher(self._producer, source="driftloop/monitor")
         self._topic_id = topic_id(bootstrap, topics.inferences(stream))
         self._profiles = Profiles(project.model, registry, MinioObjectStore(common.s3))
-        self._journal = Journal(project.model)
-        self._follower = JournalFollower(bootstrap, self._journal, client_id=f"monitor-journal-{common.instance}")
+        self._history, self._follower = model_history(
+            KafkaTopics(bootstrap, client_id=f"monitor-history-{common.instance}"), project.model, common.state_dir / common.instance
+        )
         lake = LakeView(common.s3, stream, self._topic_id, partitions_of(bootstrap, topics.labels(stream)))
-        self._judge = Decider(project, lake, self._journal, self._publisher, SystemClock(), self._follower.sync)
+        self._judge = Decider(project, lake, self._history, self._publisher, SystemClock(), self._follower.sync)
         self._settings = settings
 
     async def run(self) -> None:
         """Until a stop is requested; then store what was folded and leave the group."""
         monitor = self._new_monitor()
-        self._status.project, self._status.journal, self._status.monitor = self._project.name, self._journal, monitor
+        self._status.project, self._status.history, self._status.monitor = self._project.name, self._history, monitor
         self._follower.start()
         starting = asyncio.create_task(monitor.app.start())  # returns when the tables are recovered
         judging = asyncio.create_task(self._decide_for_ever(monitor))

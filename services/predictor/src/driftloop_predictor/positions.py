@@ -3,9 +3,9 @@
 import time
 from collections.abc import Callable, Sequence
 
-from driftloop.contracts.headers import request_range
 from driftloop.errors import InvalidMessage, TransientError
 from driftloop.ports import MessageConsumer, TopicPartition
+from driftloop.rows.inferences import claimed_range
 
 PATIENCE_SECONDS = 30
 FIRST_LOOK = 8  # messages; each further look back is four times as long
@@ -71,10 +71,10 @@ def _range_ends(reader: MessageConsumer, tp: TopicPartition, low: int, high: int
             if record.offset >= high:
                 continue
             try:
-                found = request_range(record.headers)
+                found = claimed_range(record)
             except InvalidMessage:
                 found = None  # not the predictor's: whoever reads the rows quarantines it
-            if found is not None and found.topic_id == topic_id and found.partition == tp.partition:
+            if found is not None and found.topic_id == topic_id:
                 ends.append(found.end)
     reader.pause([tp])
     return ends

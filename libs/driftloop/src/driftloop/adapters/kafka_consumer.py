@@ -89,6 +89,10 @@ class _Consumer:
         end = self._inner.highwater(KafkaPartition(*tp))
         return None if end is None else int(end)
 
+    def topic_id(self, topic: str) -> str | None:
+        found = self._inner._cluster.topic_id(topic)  # of the last metadata; fetches name topics by it
+        return None if found is None else str(found)
+
     def close(self) -> None:
         with translated("closing a consumer"):
             self._inner.close(autocommit=False)

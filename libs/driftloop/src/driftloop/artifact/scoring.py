@@ -1,15 +1,16 @@
 """Rows to predictions: one conversion for training and scoring, and a scorer that keeps the stream's types."""
 
-from typing import Any
+from typing import Any, assert_never
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 import pyarrow as pa
-import pyarrow.compute as pc
 import sklearn
 
-from driftloop.contracts.schema import StreamSchema
+from driftloop.contracts.column_types import TargetType
+from driftloop.contracts.schema import Feature, StreamSchema
+from driftloop.rows.numbers import as_numbers
 from driftloop.rows.schemas import ARROW_TYPES
 
 Floats = npt.NDArray[np.float64]
@@ -23,27 +24,62 @@ def to_frame(table: pa.Table | pa.RecordBatch, schema: StreamSchema) -> pd.DataF
     which rows are in a batch. Categories are pandas categoricals of strings, NaN where missing; their categories are those
     of the batch, so encode them with OrdinalEncoder or OneHotEncoder (``handle_unknown``), which see plain strings.
     """
-    columns = {
-        feature.name: _categorical(table.column(feature.name)) if feature.type == "category" else _floats(table.column(feature.name))
-        for feature in schema.features
-    }
-    return pd.DataFrame(columns, copy=False)
+    return pd.DataFrame({feature.name: _values(feature, table.column(feature.name)) for feature in schema.features}, copy=False)
+
+
+def _values(feature: Feature, column: pa.ChunkedArray | pa.Array) -> Any:
+    match feature.type:
+        case "number" | "integer" | "boolean":
+            return _floats(column)
+        case "category":
+            return _categorical(column)
+        case _:
+            assert_never(feature.type)
+
+
+def constant(feature: Feature, n: int) -> Any:
+    """What stands for a feature that no row has, when a model is fitted."""
+    match feature.type:
+        case "number" | "integer" | "boolean":
+            return np.zeros(n)
+        case "category":
+            return pd.Categorical([""] * n)
+        case _:
+            assert_never(feature.type)
 
 
 def target_values(label: pa.ChunkedArray, schema: StreamSchema) -> "npt.NDArray[Any]":
     """Labels as a pipeline is fitted on them: bool, str or float64."""
-    if schema.target.type == "number":
-        return _floats(label)
-    values: npt.NDArray[Any] = label.to_numpy()
-    return values.astype(bool) if schema.target.type == "boolean" else values.astype(str)
+    kind = schema.target.type
+    match kind:
+        case "number":
+            return _floats(label)
+        case "boolean":
+            return label.to_numpy().astype(bool)  # type: ignore[no-any-return]
+        case "category":
+            return label.to_numpy().astype(str)  # type: ignore[no-any-return]
+        case _:
+            assert_never(kind)
+
+
+def _no_predictions(kind: TargetType, n: int) -> "npt.NDArray[Any]":
+    """Stand-ins, to be masked."""
+    match kind:
+        case "number":
+            return np.full(n, np.nan)
+        case "boolean":
+            return np.full(n, False)
+        case "category":
+            return np.full(n, "", dtype=object)
+        case _:
+            assert_never(kind)
 
 
 def _floats(column: pa.ChunkedArray | pa.Array) -> "npt.NDArray[Any]":
-    if column.type != pa.float64():
-        column = pc.cast(column, pa.float64(), safe=False)
-    if isinstance(column, pa.ChunkedArray):
-        return column.to_numpy()  # type: ignore[no-any-return]
-    return column.to_numpy(zero_copy_only=False)  # type: ignore[no-any-return]
+    numbers = as_numbers(column)
+    if isinstance(numbers, pa.ChunkedArray):
+        return numbers.to_numpy()  # type: ignore[no-any-return]
+    return numbers.to_numpy(zero_copy_only=False)  # type: ignore[no-any-return]
 
 
 def _categorical(column: pa.ChunkedArray | pa.Array) -> "pd.Categorical[Any]":
@@ -104,6 +140,4 @@ class Scorer:
         return np.concatenate([h[0] for h in halves]), np.concatenate([h[1] for h in halves])
 
     def _nothing(self, n: int) -> "tuple[npt.NDArray[Any], Floats]":
-        empty: dict[str, Any] = {"number": np.nan, "boolean": False, "category": ""}
-        dtype = {"number": np.float64, "boolean": np.bool_, "category": object}[self.schema.target.type]
-        return np.full(n, empty[self.schema.target.type], dtype=dtype), np.full(n, np.nan)
+        return _no_predictions(self.schema.target.type, n), np.full(n, np.nan)

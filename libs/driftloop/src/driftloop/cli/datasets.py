@@ -15,8 +15,9 @@ from driftloop.cli.file_use import show_file
 from driftloop.cli.output import emit
 from driftloop.cli.registry_client import RegistryClient
 from driftloop.cli.trained_models import trained_models
+from driftloop.contracts.events import TABLES
 from driftloop.contracts.names import is_name
-from driftloop.datasets.diff_inputs import TABLES, open_table, table_ref
+from driftloop.datasets.diff_inputs import open_table, table_ref
 from driftloop.datasets.snapshots import find_snapshot, schema_of, stored_snapshots
 from driftloop.datasets.trained import TrainedOn
 from driftloop.datasets.versions import newest_versions, summary

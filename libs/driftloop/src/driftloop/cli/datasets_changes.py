@@ -22,6 +22,7 @@ from driftloop.datasets.split_rows import split_rows
 from driftloop.datasets.verify import Verified, Verifier
 from driftloop.lake.snapshot import load_snapshot
 from driftloop.ports import ObjectStore
+from driftloop.statistics.distances import RANKED_BY, STATISTICS
 
 
 @click.command()
@@ -105,18 +106,15 @@ def _render_diff(console: Console, d: DatasetDiff) -> None:
     console.print(f"schema: {_schema_words(d)}" + ("; the split rule differs" if d.split_changed else ""), markup=False, highlight=False)
     ref = d.reference
     reference = f"the profile of {ref.model} version {ref.version}" if ref.model else "a profile made from the first side's rows"
-    columns = ("feature", "psi", "ks", "js", "wasserstein", "missing", "unseen", "out of range")
+    columns = ("feature", *STATISTICS, "missing", "unseen", "out of range")
     lines = (
         (
             n,
-            _number(f.psi),
-            _number(f.ks),
-            _number(f.js),
-            _number(f.wasserstein),
+            *(_number(f.statistics.get(name)) for name in STATISTICS),
             f"{f.missing_before:.3f} → {f.missing:.3f}",
             *map(_number, (f.unseen, f.out_of_range)),
         )
-        for n, f in sorted(d.features.items(), key=lambda item: -item[1].psi)
+        for n, f in sorted(d.features.items(), key=lambda item: -item[1].statistics[RANKED_BY])
     )
     console.print(table(f"Distance of each feature from {reference}", columns, lines))
 

@@ -8,9 +8,8 @@ from typing import Any
 import click
 from rich.console import Console
 
-from driftloop.adapters.follower import folded
-from driftloop.adapters.kafka import read_topic
-from driftloop.adapters.registry_view import RegistryView, ViewBroken, ViewUnavailable
+from driftloop.adapters.kafka import KafkaTopics
+from driftloop.adapters.registry_view import RegistryView
 from driftloop.cli.context import current_stack
 from driftloop.cli.errors import one_line_errors
 from driftloop.cli.model_changes import CHANGES, as_json_option, checked, registry_client
@@ -19,9 +18,10 @@ from driftloop.cli.moments import moment
 from driftloop.cli.output import emit, table
 from driftloop.cli.registry_client import RegistryClient
 from driftloop.cli.reproduce import reproduce
-from driftloop.contracts.topics import REGISTRY_LOG
 from driftloop.errors import TransientError
+from driftloop.history.registry_follower import read_registry
 from driftloop.registry.fold import RegistryState
+from driftloop.registry.view import ViewBroken, ViewUnavailable
 
 
 @click.group()
@@ -104,7 +104,7 @@ def rebuild(as_json: bool) -> None:
     stack = current_stack()
     client = RegistryClient(stack.registry_url)
     live = client.get("/digest")
-    state = _folded(stack.kafka_bootstrap, live["offset"])
+    state = read_registry(KafkaTopics(stack.kafka_bootstrap, client_id="driftloop-rebuild"), below=live["offset"])
     folder = Path(client.get("/status")["database"]["path"]).parent
     rebuilt = _through_a_fresh_database(state, folder if folder.is_dir() else Path(tempfile.gettempdir()))
     same = live["digest"] == live["view_digest"] == state.digest() == rebuilt
@@ -158,16 +158,6 @@ def _history_row(entry: dict[str, Any]) -> list[Any]:
     command = entry["type"].removeprefix("driftloop.").rpartition(".")[0]
     answer = "accepted" if outcome["accepted"] else "waiting" if outcome["waiting"] else "refused"
     return [entry["at"], command, entry["actor"], entry["reason"], outcome["version"], outcome["epoch"], answer, outcome["reason"]]
-
-
-def _folded(bootstrap: str, end: int) -> RegistryState:
-    """The state after all records below ``end``, from the log alone."""
-    state = RegistryState()
-    for record in read_topic(bootstrap, REGISTRY_LOG):
-        if record.offset >= end:
-            break
-        state = folded(state, record)
-    return state
 
 
 def _through_a_fresh_database(state: RegistryState, folder: Path) -> str:

@@ -7,9 +7,8 @@ from driftloop.datasets.diff import Reference, StoredProfile
 from driftloop.datasets.diff_inputs import DiffInput
 from driftloop.errors import IntegrityError, ObjectNotFound
 from driftloop.ports import ObjectStore
+from driftloop.project.model import ALL
 from driftloop.statistics.profile import Profile
-
-ALL = "all"  # the recipe that fits on the whole snapshot
 
 
 def stored_profile(stack: StackInfo, store: ObjectStore, described: DiffInput) -> StoredProfile | None:

@@ -1,5 +1,6 @@
 """Values that several events carry."""
 
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Annotated, Literal
 
@@ -42,7 +43,9 @@ class Interval(Part, frozen=True, kw_only=True):
 class FeatureDrift(Part, frozen=True, kw_only=True):
     """Distances of one column in one window from the profile of the version that scored it.
 
-    ``psi`` in nats, ``ks`` in [0, 1] (null for categories), the shares in [0, 1] of the window's rows.
+    ``statistics``: every statistic of ``driftloop.statistics.distances`` that applies to the column, by name; empty in
+    events of before it was added. ``psi`` in nats and ``ks`` in [0, 1] (null for categories) are two of them, as they were
+    before; the shares are in [0, 1] of the window's rows.
     """
 
     psi: float
@@ -51,6 +54,25 @@ class FeatureDrift(Part, frozen=True, kw_only=True):
     unseen_share: float
     out_of_range_share: float
     drifted: bool
+    statistics: dict[str, float] = {}
+
+    @classmethod
+    def of(
+        cls, statistics: Mapping[str, float], *, missing_share: float, unseen_share: float, out_of_range_share: float, drifted: bool
+    ) -> "FeatureDrift":
+        return cls(
+            psi=statistics["psi"],
+            ks=statistics.get("ks"),
+            missing_share=missing_share,
+            unseen_share=unseen_share,
+            out_of_range_share=out_of_range_share,
+            drifted=drifted,
+            statistics=dict(statistics),
+        )
+
+    def statistic(self, name: str) -> float | None:
+        """One statistic's value, from an event of any age; None where it does not apply or was not computed then."""
+        return self.statistics.get(name, {"psi": self.psi, "ks": self.ks}.get(name))
 
 
 class GateMeasurements(Part, frozen=True, kw_only=True):

@@ -1,22 +1,19 @@
 """``driftloop demo`` from an empty folder to its report."""
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import ExitStack, closing
 from pathlib import Path
 from typing import NamedTuple
 
 from rich.console import Console
 
-from driftloop.adapters.follower import RegistryFollower
-from driftloop.adapters.kafka import AssignedConsumer, Producer, Publisher, partitions_of
+from driftloop.adapters.kafka import AssignedConsumer, KafkaTopics, Producer, Publisher, partitions_of
 from driftloop.contracts import topics
-from driftloop.demo import journal as journals
 from driftloop.demo.example import DATA, example_folder, with_seed
 from driftloop.demo.flights import Flights, read_flights, thinned
 from driftloop.demo.home import fresh_home
 from driftloop.demo.interruptible import interruptible
-from driftloop.demo.journal import Journal
 from driftloop.demo.lag import LakeLag
 from driftloop.demo.picture import picture
 from driftloop.demo.replay import Replay
@@ -27,6 +24,10 @@ from driftloop.demo.screen import Screen
 from driftloop.demo.stack import RunningStack, standing
 from driftloop.demo.waiting import Settling
 from driftloop.errors import UserError
+from driftloop.history.events import Events
+from driftloop.history.log_reader import LogReader
+from driftloop.history.model_history import LOOP_TOPICS, ModelHistory
+from driftloop.history.registry_follower import RegistryFollower
 from driftloop.local.addresses import StackAddresses
 from driftloop.local.readiness import wait_for_services
 from driftloop.ports import TopicPartition
@@ -80,14 +81,16 @@ def _told(
     with ExitStack() as clients:
         producer = Producer(bootstrap, client_id=CLIENT)
         clients.callback(producer.close)
-        journal = clients.enter_context(closing(Journal(_from_the_beginning(bootstrap), project.model)))
+        history = ModelHistory(project.model)
+        reader = clients.enter_context(closing(LogReader(KafkaTopics(bootstrap, client_id=CLIENT), LOOP_TOPICS, Events(history))))
         lag = clients.enter_context(LakeLag(bootstrap, s3, project.stream))
-        registry = RegistryFollower(bootstrap, client_id=CLIENT).start()
+        registry = RegistryFollower(KafkaTopics(bootstrap, client_id=CLIENT)).start()
         clients.callback(registry.stop)
         replay = Replay(producer, flights, project.stream, partitions_of(bootstrap, topics.requests(project.stream)))
         settling = Settling(
             model=project.model,
-            journal=journal,
+            history=history,
+            reader=reader,
             lag=lag,
             registry=registry,
             services=stack.addresses.services,
@@ -100,7 +103,8 @@ def _told(
             project=project,
             replay=replay,
             settling=settling,
-            journal=journal,
+            history=history,
+            reader=reader,
             lag=lag,
             publisher=Publisher(producer, source="driftloop/demo"),
             screen=screen,
@@ -108,13 +112,14 @@ def _told(
         )
         story.run()
         screen.say("every label is in the lake; reading it all back")
-        found = reckon(project, story, replay, journal, registry.state(), bootstrap, s3)
+        found = reckon(project, story, replay, history, registry.state(), bootstrap, s3)
     return DemoReport(
         seconds=time.monotonic() - began,
         replay_seconds=story.replay_seconds,
         fraction=options.fraction,
         seed=options.seed,
         realtime=options.realtime,
+        metric=project.metric,
         windows=found.windows,
         versions=found.versions,
         conservation=found.conservation,
@@ -129,17 +134,3 @@ def _check_unused(bootstrap: str, stream: str) -> None:
     with closing(AssignedConsumer(bootstrap, tps, client_id=CLIENT)) as consumer:
         if any(consumer.end_offsets(tps).values()):
             raise UserError(f"{topic} already holds rows: run the demo on a stack that has seen none (docker compose down --volumes)")
-
-
-def _from_the_beginning(bootstrap: str) -> AssignedConsumer:
-    tps = list(_partitions(bootstrap))
-    consumer = AssignedConsumer(bootstrap, tps, client_id=CLIENT)
-    for tp in tps:
-        consumer.seek(tp, 0)  # the stack is as old as the demo: nothing has expired
-    return consumer
-
-
-def _partitions(bootstrap: str) -> Iterator[TopicPartition]:
-    for topic in journals.TOPICS:
-        for partition in range(partitions_of(bootstrap, topic)):
-            yield TopicPartition(topic, partition)

@@ -6,8 +6,9 @@ from collections.abc import Iterable
 from prometheus_client import Counter, Gauge, Histogram
 
 from driftloop import metrics
+from driftloop.contracts.services import SERVICES
 from driftloop.contracts.topics import CONTROL_TOPICS, FOREVER, Topic, stream_topics
-from driftloop.settings import SETTINGS
+from driftloop.service.settings import settings_table
 
 Metric = Counter | Gauge | Histogram
 
@@ -15,7 +16,7 @@ Metric = Counter | Gauge | Histogram
 def page() -> str:
     """Topics, settings and metrics as Markdown."""
     topics = [_topic(t) for t in (*stream_topics("<stream>"), *CONTROL_TOPICS)]
-    settings = [[f"`{s.name}`", ", ".join(s.services) or "all", s.default or "required", s.meaning] for s in SETTINGS]
+    settings = [[f"`{s.name}`", _services(names), s.default or "required", s.meaning] for s, names in settings_table()]
     rows = [_metric(m) for m in vars(metrics).values() if isinstance(m, Counter | Gauge | Histogram)]
     return "\n".join(
         [
@@ -56,6 +57,10 @@ def _topic(topic: Topic) -> list[str]:
         kept,
         f"{topic.max_message_bytes // 1024 // 1024} MiB",
     ]
+
+
+def _services(names: tuple[str, ...]) -> str:
+    return "all" if names == tuple(SERVICES) else ", ".join(names)
 
 
 def _metric(metric: Metric) -> list[str]:

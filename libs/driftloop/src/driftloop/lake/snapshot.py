@@ -6,13 +6,13 @@ rule, but not the file list: a compaction rewrites files and not content.
 
 import hashlib
 from collections.abc import Sequence
-from typing import Literal
 
 import msgspec
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from driftloop.contracts.events import TABLES, Table
 from driftloop.contracts.names import Digest
 from driftloop.contracts.schema import StreamSchema
 from driftloop.contracts.values import OffsetRange, Part, StreamName, Time
@@ -29,7 +29,7 @@ from driftloop.rows.schemas import lake_schema
 class PinnedRange(OffsetRange, frozen=True, kw_only=True):
     """Everything that a table had taken up of one partition."""
 
-    table: Literal["inferences", "labels"]
+    table: Table
     cursor: str
 
 
@@ -55,7 +55,7 @@ class Content(Part, frozen=True, kw_only=True):
 class PinnedFile(Part, frozen=True, kw_only=True):
     """A data file that held part of the content when it was pinned."""
 
-    table: Literal["inferences", "labels"]
+    table: Table
     path: str  # below the table's root
     sha256: Digest
     size: int
@@ -78,7 +78,7 @@ class Snapshot(Part, frozen=True, kw_only=True):
     @property
     def rows(self) -> dict[str, int]:
         """Rows in the pinned files, by table; those outside of the event-time window included."""
-        return {t: sum(f.rows for f in self.files if f.table == t) for t in ("inferences", "labels")}
+        return {t: sum(f.rows for f in self.files if f.table == t) for t in TABLES}
 
 
 def load_snapshot(store: ObjectStore, stream: str, digest: str) -> Snapshot:

@@ -2,8 +2,8 @@
 
 import hashlib
 from collections.abc import Sequence
-from typing import Literal
 
+from driftloop.contracts.events import Table
 from driftloop.contracts.values import Part
 from driftloop.datasets.snapshots import stored_snapshots
 from driftloop.errors import ObjectNotFound, UserError
@@ -32,7 +32,7 @@ class FileUse(Part, frozen=True, kw_only=True):
     """``problem``: why the stored bytes are not the file that was pinned. ``holds``: predictions in the file, by version."""
 
     stream: str
-    table: Literal["inferences", "labels"]
+    table: Table
     path: str
     sha256: str
     rows: int

@@ -14,12 +14,12 @@ from driftloop.lineage.chain import Link, checked, unknown
 from driftloop.lineage.pinned_files import FilesFound, check_files
 from driftloop.ports import ObjectStore
 from driftloop.project.archives import archive_bytes, file_of_archive
+from driftloop.project.model import PIPELINE_FILE
 from driftloop.registry.state import ModelState, ModelVersion
 from driftloop.training.environment import environment_digest
 
 CONNECTIONS = 8
 SHOWN_DIGITS = 12
-PIPELINE = "pipeline.py"
 
 
 class LineageFile(Part, frozen=True, kw_only=True):
@@ -163,10 +163,10 @@ def _check_code(version: ModelVersion, archive: "Future[bytes]", contents: "dict
     details = {"driftloop": version.pins.code, "project": version.pins.project}
     if LINEAGE not in contents:
         return details
-    pipeline = hashlib.sha256(file_of_archive(data, PIPELINE)).hexdigest()
+    pipeline = hashlib.sha256(file_of_archive(data, PIPELINE_FILE)).hexdigest()
     recorded = msgspec.json.decode(contents[LINEAGE].result(), type=LineageFile).pipeline_sha256
     if pipeline != recorded:
-        raise IntegrityError(f"the archive holds another {PIPELINE} than the one that lineage.json names")
+        raise IntegrityError(f"the archive holds another {PIPELINE_FILE} than the one that lineage.json names")
     return details | {"pipeline_sha256": pipeline}
 
 

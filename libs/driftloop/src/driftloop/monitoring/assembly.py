@@ -11,6 +11,7 @@ import msgspec
 from driftloop.contracts.events import DriftReported, WindowSketched
 from driftloop.contracts.values import Time, Window
 from driftloop.monitoring.drift import worst
+from driftloop.statistics.distances import RANKED_BY
 
 SKETCHED_WINDOWS = 8  # reported windows whose sketches are kept for corrections; more than a partition keeps
 REMEMBERED_WINDOWS = 1000  # reported windows that may still wait for their decision
@@ -18,14 +19,15 @@ CURSOR_KEY = b"cursor"
 
 
 class WindowSummary(msgspec.Struct, frozen=True):
-    """What was reported about a window, as the policy needs it. ``version``: the newest one that scored rows."""
+    """What was reported about a window, as the policy needs it. ``version``: the newest one that scored rows; ``column``: its
+    column that moved most."""
 
     version: int | None
     rows: int
     drifted: bool
     column: str | None
-    psi: float | None
-    threshold: float
+    value: float | None = msgspec.field(name="psi")  # how far it moved, by RANKED_BY; stored under the older name
+    threshold: float  # of that statistic
     closing_offsets: dict[str, int]
 
 
@@ -93,14 +95,14 @@ class WindowAssembler:
     def reported(self, held: AssembledWindow, reports: list[DriftReported]) -> None:
         """Note what was said about a window; forget what is too old to matter."""
         newest = max(reports, key=lambda r: (r.version is not None, r.version or 0))
-        moved = worst(newest)
+        most = worst(newest)
         held.summary = WindowSummary(
             version=newest.version,
             rows=sum(sketch.rows for sketch in held.sketches.values()),
             drifted=any(report.drifted for report in reports),
-            column=moved[0] if moved else None,
-            psi=moved[1] if moved else None,
-            threshold=newest.thresholds["psi"],
+            column=most[0] if most else None,
+            value=most[1] if most else None,
+            threshold=newest.thresholds[RANKED_BY],
             closing_offsets=newest.closing_offsets,
         )
         held.revision = reports[0].revision

@@ -3,28 +3,26 @@
 from collections.abc import Callable
 from datetime import datetime
 
-import pyarrow as pa
 import pyarrow.compute as pc
 
 from driftloop.contracts.events import WindowSketched
-from driftloop.contracts.headers import Headers, RequestRange, request_range, watermark
-from driftloop.contracts.schema import RESERVED
+from driftloop.contracts.headers import Headers, RequestRange
+from driftloop.contracts.topics import inferences
 from driftloop.contracts.values import Window
 from driftloop.errors import GapError, InvalidMessage
 from driftloop.monitoring.counting import CountedPart, split
 from driftloop.monitoring.open_window import OpenWindow
 from driftloop.monitoring.partition_state import PartitionState
 from driftloop.monitoring.window_index import WindowIndex, latest
+from driftloop.ports import Record
 from driftloop.project.model import Project
-from driftloop.rows.arrow_stream import decode_table, schema_in
-from driftloop.rows.schemas import ARROW_TYPES, inference_schema
+from driftloop.rows.inferences import InferenceDecoder, claimed_range
+from driftloop.rows.schemas import inference_schema
 from driftloop.statistics.histograms import Counter
 
 KEPT_CLOSED_WINDOWS = 3  # late rows of these give a correction; of older ones they are only counted
 MAX_WINDOWS = 400  # kept at once; bounds the state however far into the future a stranger's rows reach
 MAX_EMPTY_WINDOWS = 100  # sent when a watermark jumps; the reader takes a later window for the closing of earlier ones
-
-_FEATURE_TYPES = frozenset(ARROW_TYPES.values())
 
 
 class ProfileNeeded(Exception):
@@ -48,8 +46,7 @@ class PartitionFold:
     ) -> None:
         self.partition, self._partitions = partition, partitions
         self._project, self._counter_of = project, counter_of
-        self._schema = inference_schema(project.schema)
-        self._fixed = [field for field in self._schema if field.name in RESERVED]
+        self._decoder, self._no_rows = InferenceDecoder(project.schema), inference_schema(project.schema).empty_table()
         self._plan = WindowIndex(project.windows)
         self._state = state
         self._windows: dict[int, OpenWindow] = {}
@@ -79,11 +76,9 @@ class PartitionFold:
             return 0
         if offset > self.next_offset:
             raise GapError(f"partition {self.partition}: message {offset} came where {self.next_offset} was due")
-        mark, covered = watermark(headers), request_range(headers)
-        if covered is not None and not 0 <= covered.start <= covered.end:
-            raise InvalidMessage(f"request range [{covered.start}, {covered.end}) is none")
+        found, covered, mark = self._decoder.decode(self._record(offset, value, headers))
         expected = self._expected(covered)
-        rows = self._read(value, has_meaning=mark is not None or covered is not None)
+        rows = self._no_rows if found is None else found
         if rows.num_rows and covered is not None and expected > covered.start:
             rows = rows.filter(pc.greater_equal(rows.column("request_offset"), expected))
         parts = list(split(rows, self._plan, self._counter_of))
@@ -105,7 +100,7 @@ class PartitionFold:
             return
         self._state.next_offset = offset + 1
         try:
-            covered = request_range(headers)
+            covered = claimed_range(self._record(offset, None, headers))
         except InvalidMessage:
             return
         if covered is not None and covered.start <= self._expected(covered) < covered.end:
@@ -131,14 +126,8 @@ class PartitionFold:
             )
         return expected
 
-    def _read(self, value: bytes | None, *, has_meaning: bool) -> pa.Table:
-        if not value and has_meaning:
-            return self._schema.empty_table()
-        found = schema_in(value)
-        if found.equals(self._schema):
-            return decode_table(value, self._schema)
-        # of a predictor with an earlier or a newer schema: the model that scored the rows knows only features that are there
-        return decode_table(value, pa.schema([*self._fixed, *(f for f in found if f.name not in RESERVED and f.type in _FEATURE_TYPES)]))
+    def _record(self, offset: int, value: bytes | None, headers: Headers) -> Record:
+        return Record(inferences(self._project.stream), self.partition, offset, 0, None, value, headers)
 
     def _add(self, parts: list[CountedPart]) -> None:
         for index, n_rows, version, counted in parts:

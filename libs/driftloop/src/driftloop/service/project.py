@@ -1,6 +1,8 @@
 """The project that a service works for, as the registry log names it."""
 
 import hashlib
+from collections.abc import Callable, Mapping
+from typing import Protocol
 
 from driftloop.errors import IntegrityError, ObjectNotFound, TransientError
 from driftloop.ports import ObjectStore
@@ -11,6 +13,17 @@ from driftloop.service.process import EXIT_RESTART, Stop
 from driftloop.telemetry import get_logger
 
 log = get_logger(__name__)
+
+
+class FollowedRegistry(RegistryReader, Protocol):
+    """The registry as a thread of this process goes on folding it."""
+
+    @property
+    def caught_up(self) -> bool:
+        """Whether the log has been folded to its end once."""
+
+    def subscribe(self, callback: Callable[[RegistryState], None]) -> None:
+        """Call ``callback`` with every new state, in the thread that folds."""
 
 
 def project_refs(state: RegistryState) -> dict[str, ProjectRef]:
@@ -26,12 +39,18 @@ def load_project(store: ObjectStore, ref: ProjectRef) -> Project:
     return open_archive(data)
 
 
-def wait_for_project(reader: RegistryReader, store: ObjectStore, name: str | None, stop: Stop) -> Project | None:
-    """The project ``name``, or the only one registered; waits for it. None when the stop came first."""
+def chosen(refs: Mapping[str, ProjectRef], name: str | None) -> ProjectRef | None:
+    """The registered project ``name``; without a name, the only one registered. None when there is none such."""
+    return refs.get(name) if name else next(iter(refs.values())) if len(refs) == 1 else None
+
+
+def wait_for_project(registry: FollowedRegistry, store: ObjectStore, name: str | None, stop: Stop) -> Project:
+    """The project ``name``, or the only one registered; waits for it. Raises Stopped when the stop came first."""
     said = False
-    while not stop.requested():
-        refs = project_refs(reader.state())
-        ref = refs.get(name) if name else next(iter(refs.values())) if len(refs) == 1 else None
+    while True:
+        stop.check()
+        refs = project_refs(registry.state())
+        ref = chosen(refs, name)
         if ref is not None:
             try:
                 return load_project(store, ref)
@@ -41,7 +60,6 @@ def wait_for_project(reader: RegistryReader, store: ObjectStore, name: str | Non
             said = True
             log.info("waiting-for-project", project=name, registered=sorted(refs))
         stop.wait(0.5)
-    return None
 
 
 def restart_on_new_archive(state: RegistryState, project: Project, stop: Stop) -> None:

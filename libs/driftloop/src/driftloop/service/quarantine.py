@@ -44,7 +44,7 @@ def send_to_quarantine(producer: MessageProducer, topic: str, record: Record, re
 
 
 def read_quarantined(record: Record) -> Quarantined:
-    """Take a quarantine message apart again."""
+    """The original and its rejection, out of a quarantine message."""
 
     def text(name: str) -> str:
         return (header(record.headers, name) or b"").decode("utf-8", "replace")

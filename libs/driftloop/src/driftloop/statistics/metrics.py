@@ -1,53 +1,28 @@
-"""A model's metric on labelled rows, with a bootstrap interval whose cost is bounded."""
+"""The metrics of a model: one row each in ``METRICS``.
 
-from collections.abc import Callable
+A new metric is its formula and its row. The check of ``driftloop.toml``, training, gate, monitor, policy, demo and the
+reference page read the table.
+"""
 
-import numpy as np
-import numpy.typing as npt
+from __future__ import annotations
 
-from driftloop.contracts.values import Interval
+from contextlib import suppress
+from typing import TYPE_CHECKING
 
-Floats = npt.NDArray[np.float64]
-Values = npt.NDArray[np.float64] | npt.NDArray[np.bool_] | npt.NDArray[np.object_]
+from driftloop.contracts.column_types import TARGET_TASKS, Task
+from driftloop.statistics.task_metric import Form, Metric, ModelOutput, Need, TaskMetric, Weighted
 
-RESAMPLES = 200
-CONFIDENCE = 0.9  # two-sided
-MAX_RESAMPLED_ROWS = 4_000_000  # resamples × rows: bounds time and memory
+with suppress(ModuleNotFoundError):  # who only checks a project's metric has no numpy: the registry's image
+    import numpy as np
 
-
-def measure(metric: str, labels: Values, predictions: Values, seed: int) -> Interval | None:
-    """The metric with its percentile bootstrap interval; None where it is not defined (no rows, one class, no variance).
-
-    ``predictions``: scores for ``roc_auc``, predicted values for ``accuracy`` and ``r2``. Higher is better for all three.
-    Rows are weighted by how often a resample drew them instead of being copied, so what can be sorted is sorted once.
-    Seeded, so the same rows in the same order give the same interval (Efron and Tibshirani, 1993, chapter 13).
-    """
-    weighted = _WEIGHTED[metric](labels, predictions)
-    if weighted is None:
-        return None
-    n = len(labels)
-    value = weighted(np.ones(n))
-    if not np.isfinite(value):
-        return None
-    rng = np.random.default_rng(seed)
-    resamples = max(20, min(RESAMPLES, MAX_RESAMPLED_ROWS // n))
-    values = np.array([weighted(np.bincount(rng.integers(0, n, n), minlength=n).astype(np.float64)) for _ in range(resamples)])
-    values = values[np.isfinite(values)]
-    tail = (1 - CONFIDENCE) / 2
-    lower, upper = np.quantile(values, [tail, 1 - tail]) if values.size else (value, value)
-    return Interval(value=float(value), lower=float(lower), upper=float(upper))
+if TYPE_CHECKING:
+    from driftloop.statistics.task_metric import Floats, Values
 
 
-def weighted_metric(metric: str, labels: Values, predictions: Values) -> "Callable[[Floats], float] | None":
-    """The metric as a function of the rows' weights (how often a resample drew each); None where it is not defined."""
-    return _WEIGHTED[metric](labels, predictions)
+# Formulas of weighted rows; element-wise sums, since BLAS threads cost more than they give at this size.
 
 
-# Metrics of weighted rows; element-wise sums, since BLAS threads cost more than they give at this size.
-_Weighted = Callable[[Floats], float]
-
-
-def _roc_auc(labels: Values, scores: Values) -> _Weighted | None:
+def _roc_auc(labels: Values, scores: Floats) -> Weighted | None:
     """Area under the ROC curve as the Mann–Whitney statistic; ties count half."""
     positive = np.asarray(labels, dtype=bool)
     if positive.all() or not positive.any():
@@ -58,7 +33,7 @@ def _roc_auc(labels: Values, scores: Values) -> _Weighted | None:
     first = np.flatnonzero(np.concatenate(([True], ranked[1:] != ranked[:-1])))
     hit = positive[order].astype(np.float64)
 
-    def weighted(weights: Floats) -> float:
+    def weighted(weights: Floats) -> float | None:
         w = weights[order]
         up = np.add.reduceat(w * hit, first)
         down = np.add.reduceat(w * (1 - hit), first)
@@ -68,30 +43,125 @@ def _roc_auc(labels: Values, scores: Values) -> _Weighted | None:
     return weighted
 
 
-def _accuracy(labels: Values, predictions: Values) -> _Weighted | None:
+def _accuracy(labels: Values, predictions: Values) -> Weighted:
     """Share of rows whose predicted class is the label."""
-    if not len(labels):
-        return None
     right = (np.asarray(labels) == np.asarray(predictions)).astype(np.float64)
-    return lambda weights: _ratio(float((weights * right).sum()), float(weights.sum()))
+    return lambda weights: _mean(weights, right)
 
 
-def _r2(labels: Values, predictions: Values) -> _Weighted | None:
+def _r2(labels: Values, predictions: Values) -> Weighted | None:
     """Coefficient of determination: 1 − residual over total sum of squares. Below 0: worse than the mean."""
     y = np.asarray(labels, dtype=np.float64)
     if len(y) < 2 or np.all(y == y[0]):
         return None
     residual = (y - np.asarray(predictions, dtype=np.float64)) ** 2
 
-    def weighted(weights: Floats) -> float:
+    def weighted(weights: Floats) -> float | None:
+        held = y[weights > 0]
+        if np.all(held == held[0]):  # else rounding of the mean would stand for the total
+            return None
         mean = (weights * y).sum() / weights.sum()
-        return 1 - _ratio(float((weights * residual).sum()), float((weights * (y - mean) ** 2).sum()))
+        unexplained = _ratio(float((weights * residual).sum()), float((weights * (y - mean) ** 2).sum()))
+        return None if unexplained is None else 1 - unexplained
 
     return weighted
 
 
-def _ratio(part: float, whole: float) -> float:
-    return part / whole if whole else float("nan")
+def _mean(weights: Floats, values: Floats) -> float | None:
+    return _ratio(float((weights * values).sum()), float(weights.sum()))
 
 
-_WEIGHTED: dict[str, Callable[[Values, Values], _Weighted | None]] = {"roc_auc": _roc_auc, "accuracy": _accuracy, "r2": _r2}
+def _ratio(part: float, whole: float) -> float | None:
+    return part / whole if whole else None
+
+
+METRICS: dict[str, Metric] = {
+    row.name: row
+    for row in (
+        Metric(
+            "roc_auc",
+            {"binary": Form("scores", _roc_auc)},
+            greater_is_better=True,
+            undefined="of one class",
+            meaning="area under the ROC curve",
+        ),
+        Metric(
+            "accuracy",
+            {"binary": Form("predictions", _accuracy), "multiclass": Form("predictions", _accuracy)},
+            greater_is_better=True,
+            undefined="",
+            meaning="share of rows whose predicted class is the label",
+        ),
+        Metric(
+            "r2",
+            {"regression": Form("predictions", _r2)},
+            greater_is_better=True,
+            undefined="with one label only",
+            meaning="coefficient of determination",
+        ),
+    )
+}
+
+# What is recorded of a model's answers, in the lake as in training: a project may declare what can be computed from it.
+# Class probabilities are not recorded; the metrics that need them are accepted once they stand here.
+RECORDED: frozenset[Need] = frozenset({"scores", "predictions"})
+
+_TARGETS = {task: name for name, task in TARGET_TASKS.items()}
+
+
+class NoSuchMetric(ValueError):
+    """A metric that a project cannot have; the message says why and which it can."""
+
+
+def find(name: str) -> Metric:
+    """The row of a metric, named as in a project or an event: ``mae``, ``pinball:0.9``. Raises NoSuchMetric."""
+    row = METRICS.get(name.partition(":")[0])
+    if row is None:
+        raise NoSuchMetric(f"{name!r} is no metric; there are {', '.join(METRICS)}")
+    return row
+
+
+def for_task(name: str, task: Task) -> TaskMetric:
+    """The metric of that name on rows of a task. Raises NoSuchMetric: an unknown name, another task's, a bad parameter."""
+    row = METRICS.get(name.partition(":")[0])
+    if row is None:
+        raise NoSuchMetric(f"{name!r} is no metric; use {_choices(task)}")
+    if task not in row.forms:
+        raise NoSuchMetric(f"{name} does not measure a {_TARGETS[task]} target; use {_choices(task)}")
+    return TaskMetric(name, task, row, _parameter(row, name))
+
+
+def check_declared(name: str, task: Task) -> None:
+    """Raises NoSuchMetric for a metric that a project cannot have, one included that needs what is not recorded."""
+    needs = for_task(name, task).form.needs
+    if needs not in RECORDED:
+        raise NoSuchMetric(f"{name} of a {_TARGETS[task]} target needs {needs}, which are not recorded; use {_choices(task)}")
+
+
+def declarable(task: Task) -> list[str]:
+    """What a project with this task can write as its metric."""
+    return [row.written for row in METRICS.values() if task in row.forms and row.forms[task].needs in RECORDED]
+
+
+def _choices(task: Task) -> str:
+    *others, last = declarable(task)
+    return f"{', '.join(others)} or {last}" if others else last
+
+
+def _parameter(row: Metric, name: str) -> float | None:
+    _, colon, text = name.partition(":")
+    wanted = row.parameter
+    if wanted is None:
+        if colon:
+            raise NoSuchMetric(f"{row.name} takes nothing after its name; {name!r} has {text!r} there")
+        return None
+    try:
+        value = float(text)
+    except ValueError:
+        value = float("nan")
+    if not wanted.low < value < wanted.high:
+        raise NoSuchMetric(f"{row.name} needs a {wanted.name} between {wanted.low:g} and {wanted.high:g}: write {row.written!r}")
+    return value
+
+
+__all__ = ["METRICS", "RECORDED", "ModelOutput", "NoSuchMetric", "TaskMetric", "check_declared", "declarable", "find", "for_task"]

@@ -9,8 +9,8 @@ from typing import Any
 
 from driftloop.artifact import skops_file
 from driftloop.errors import UserError
+from driftloop.project.model import PIPELINE_FILE
 
-PIPELINE_FILE = "pipeline.py"
 MAX_DETAIL_CHARACTERS = 4000
 
 

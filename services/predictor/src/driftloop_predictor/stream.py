@@ -1,0 +1,46 @@
+"""The stream of requests as this member of its group works through it."""
+
+from collections.abc import Callable
+
+from driftloop.contracts.topics import inferences, requests
+from driftloop.ports import Clock
+from driftloop.project.model import Project
+from driftloop.service.broker import Broker
+from driftloop.service.partition_worker import PartitionWorker
+from driftloop.service.process import Stop
+from driftloop_predictor.batches import ScoringModel
+from driftloop_predictor.handlers import RequestHandler
+from driftloop_predictor.idle import IdlePartitions
+from driftloop_predictor.positions import Positions
+
+POLL_SECONDS = 0.02  # a batch waits no longer for company
+
+
+class RequestStream:
+    """Connects and joins; ``idle_seconds`` 0: an idle partition gets no watermark. Raises TransientError, ConfigurationError."""
+
+    def __init__(
+        self,
+        project: Project,
+        *,
+        broker: Broker,
+        serving: Callable[[], ScoringModel | None],
+        idle_seconds: int,
+        clock: Clock,
+        stop: Stop,
+    ) -> None:
+        stream = project.stream
+        self.handler = RequestHandler(
+            project,
+            topic=Positions(broker.reader, broker.topic_id, requests=requests(stream), inferences=inferences(stream)),
+            producer=broker.producer(),
+            serving=serving,
+            idle=IdlePartitions(idle_seconds or float("inf"), project.allowed_lateness),
+            clock=clock,
+        )
+        self._worker = PartitionWorker(self.handler, stop=stop, poll_seconds=POLL_SECONDS)
+        self._consumer = broker.member(f"predictor-{stream}", [requests(stream)], listener=self._worker)
+
+    def run(self) -> None:
+        """Until a stop is requested; then drains."""
+        self._worker.run(self._consumer)
