@@ -8,12 +8,15 @@ import subprocess
 import sys
 from datetime import UTC, datetime, timedelta
 
+from tests.support.lake_rows import TOPIC_ID
 from tests.support.sample_project import sample_project
 from tests.support.traffic import event_time, small_schema
 
 from driftloop.adapters.s3 import MinioObjectStore
+from driftloop.contracts.gaps import AcceptedGap
 from driftloop.lake import archived_log
 from driftloop.lake.compaction_plan import CompactionRules
+from driftloop.lake.gaps import accept_gap
 from driftloop.lake.log_archive import archive_log
 from driftloop.lake.maintenance import compact
 from driftloop.lake.pinning import pin
@@ -34,6 +37,11 @@ def run(step: str, stream: str, s3: S3Settings) -> None:
     if step == "give-up":
         for key in [found.key for found in store.list(f"snapshots/{stream}/")]:
             give_up(store, stream, key.rpartition("/")[2][:64], by="test", reason="test", at=datetime.now(UTC))
+    if step == "gap":
+        missing = AcceptedGap(
+            topic=f"{stream}.inferences", topic_id=TOPIC_ID, partition=0, start=10, end=25, reason="r", by="test", at=datetime.now(UTC)
+        )
+        accept_gap(tables[0], store, missing)
     what, _, block = step.partition("-")
     if block.isdecimal():
         archived_log.BLOCK = int(block)

@@ -10,6 +10,7 @@ from driftloop.adapters.s3 import MinioObjectStore
 from driftloop.cli.context import current_stack
 from driftloop.cli.errors import one_line_errors
 from driftloop.cli.lake_expire import expire
+from driftloop.cli.lake_gap import accept_gap_command
 from driftloop.cli.lake_log import archive
 from driftloop.cli.lake_tables import duration, progress_bar, stream_tables
 from driftloop.cli.output import emit, table
@@ -25,7 +26,7 @@ def lake() -> None:
     """Upkeep of the lake's files. What a snapshot pins stays readable whatever is done here."""
 
 
-for command in (archive, expire):
+for command in (archive, expire, accept_gap_command):
     lake.add_command(command)
 
 

@@ -14,7 +14,7 @@ class Rights(NamedTuple):
 
 
 CLI_RIGHTS = Rights(
-    read=("lake", "models", "projects", "snapshots"),
-    write=("lake", "projects", "snapshots"),
+    read=("gaps", "lake", "models", "projects", "snapshots"),
+    write=("gaps", "lake", "projects", "snapshots"),
     delete=("lake", "models", "snapshots"),
 )

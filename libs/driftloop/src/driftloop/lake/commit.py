@@ -15,6 +15,7 @@ import msgspec
 from deltalake.exceptions import CommitFailedError
 from deltalake.transaction import CommitProperties, Transaction
 
+from driftloop.contracts.gaps import AcceptedGap
 from driftloop.contracts.values import Part
 from driftloop.errors import Fenced, TransientError
 from driftloop.lake.commit_log import entry_path
@@ -45,6 +46,7 @@ class Flush(Part, frozen=True, kw_only=True):
     moves: tuple[Move, ...]
     files: tuple[DataFile, ...] = ()
     watermarks: Mapping[int, datetime] = {}
+    gaps: tuple[AcceptedGap, ...] = ()  # that it puts on record
     commit_id: str = msgspec.field(default_factory=lambda: uuid.uuid4().hex)
 
 
@@ -138,6 +140,7 @@ def _note(table: LakeTable, flush: Flush) -> CommitNote:
         event_time_min=min((file.event_time_min for file in flush.files), default=None),
         event_time_max=max((file.event_time_max for file in flush.files), default=None),
         watermarks={str(partition): mark for partition, mark in flush.watermarks.items()},
+        gaps=flush.gaps,
     )
     after = note.after(table.state())
     known = {partition: after.watermarks[partition] for partition in note.watermarks}
