@@ -20,7 +20,9 @@ TABLE = "driftloop/contracts/column_types.py"
 PLACES = {TABLE, "driftloop/rows/numbers.py", "driftloop/artifact/scoring.py"}
 OTHER_MEANINGS = {  # words that are a type's name by chance
     "driftloop/demo/report.py": {"number"},  # of a window
-    **{f"driftloop/statistics/{name}.py": {"category"} for name in ("profile", "histograms", "distances")},  # a histogram without order
+    **{
+        f"driftloop/statistics/{name}.py": {"category"} for name in ("profile", "histograms", "distances", "comparison")
+    },  # a histogram without order
 }
 
 
@@ -60,6 +62,13 @@ def test_every_type_has_an_arrow_type_of_its_own() -> None:
     assert {kind_of(arrow) for arrow in ARROW_TYPES.values()} == set(COLUMN_TYPES)
     assert [str(ARROW_TYPES[name]) for name in COLUMN_TYPES] == [row.arrow for row in COLUMN_TYPES.values()]
     assert kind_of(pa.large_string()) is None
+
+
+def test_the_page_on_features_names_every_type_and_part() -> None:
+    page = (REPOSITORY / "docs" / "features.md").read_text(encoding="utf-8")
+    for name, row in COLUMN_TYPES.items():
+        assert re.search(rf"(?m)^\| `{name}` \|.*`{re.escape(row.arrow)}`", page), name
+        assert all(f"`{part}`" in page for part in row.parts)
 
 
 def test_a_type_with_a_task_is_a_targets() -> None:

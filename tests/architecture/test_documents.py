@@ -46,6 +46,17 @@ def test_every_topic_and_command_in_the_readme_exists() -> None:
     assert named <= set(COMMANDS)
 
 
+def test_the_page_on_the_client_names_every_method_and_no_other() -> None:
+    from driftloop import Client
+    from driftloop.client.changes import Changes
+
+    page = (ROOT / "docs" / "client.md").read_text()
+    table, _, rest = page.partition("What changes something")
+    asks = {name for row in re.findall(r"^\|[^|]*\|([^|]*)\|", table, re.MULTILINE) for name in re.findall(r"`(\w+)\(", row)}
+    assert asks == {name for name in vars(Client) if not name.startswith("_")}
+    assert set(re.findall(r"`(\w+)`", rest)) == {name for name in vars(Changes) if not name.startswith("_")}
+
+
 def test_decisions_are_listed_in_their_index() -> None:
     folder = ROOT / "docs" / "adr"
     index = (folder / "README.md").read_text()
@@ -63,3 +74,11 @@ def test_alerts_and_dashboard_name_metrics_that_exist() -> None:
     for path in (ROOT / "infra").rglob("*"):
         if path.suffix in {".yml", ".json"}:
             assert set(re.findall(r"driftloop_\w+", path.read_text())) <= exported, path.name
+
+
+@pytest.mark.parametrize("page", ["architecture.md", "glossary.md"])
+def test_modules_that_a_page_names_exist(page: str) -> None:
+    named = set(re.findall(r"`([a-z_/]+\.py)`", (ROOT / "docs" / page).read_text()))
+    assert named
+    sources = [f"/{path.relative_to(ROOT).as_posix()}" for folder in ("libs", "services") for path in (ROOT / folder).rglob("*.py")]
+    assert {name for name in named if not any(source.endswith(f"/{name}") for source in sources)} == set()

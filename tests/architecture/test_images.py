@@ -8,6 +8,7 @@ import tomllib
 
 import pytest
 from tests.architecture.compose_file import REPOSITORY
+from tests.support.waiting import PATIENCE_SECONDS
 
 from driftloop.contracts.services import SERVICES
 
@@ -85,7 +86,7 @@ def test_the_images_beside_the_services_carry_what_they_import(root: str, requir
 def loaded(roots: list[str], requirements: str) -> set[str]:
     """The distributions loaded by these packages with nothing at hand but what the requirements lock."""
     command = [sys.executable, "-c", IMPORT_ALL, " ".join(roots), json.dumps(sorted(locked(requirements)))]
-    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=120, cwd=REPOSITORY)
+    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=PATIENCE_SECONDS, cwd=REPOSITORY)
     assert done.returncode == 0, done.stderr
     return set(json.loads(done.stdout))
 

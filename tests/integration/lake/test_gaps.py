@@ -49,7 +49,7 @@ def test_the_cursor_goes_over_the_gap_and_the_record_stays(table, store, schema,
 
 def test_what_the_table_has_is_not_missing(table, store, schema):
     assert accept_gap(table, store, gap(schema, 3, 25)) == gap(schema, 10, 25)
-    with pytest.raises(UserError, match="nothing is missing there: .* up to offset 25"):
+    with pytest.raises(UserError, match=r"nothing is missing there: .* up to offset 25"):
         accept_gap(table, store, gap(schema, 3, 20))
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from click.testing import CliRunner, Result
 from tests.integration.registry.registry_process import Registry
 from tests.integration.trainer.harness import World
+from tests.support.waiting import PATIENCE_SECONDS
 
 from driftloop.adapters.kafka import KafkaTopics
 from driftloop.cli.main import cli
@@ -83,5 +84,5 @@ class Commands:
     def python(self, code: str) -> "subprocess.CompletedProcess[str]":
         """Python code in a process of its own, in the commands' environment."""
         return subprocess.run(
-            [sys.executable, "-c", code], env=os.environ | self._env, capture_output=True, text=True, check=True, timeout=60
+            [sys.executable, "-c", code], env=os.environ | self._env, capture_output=True, text=True, check=True, timeout=PATIENCE_SECONDS
         )

@@ -4,6 +4,7 @@ import io
 import json
 import xml.etree.ElementTree as ElementTree
 from datetime import timedelta
+from pathlib import Path
 
 import msgspec
 import pyarrow as pa
@@ -11,7 +12,8 @@ import pytest
 from rich.console import Console
 from tests.unit.demo.world import WINDOW
 
-from driftloop.contracts.events import DecisionMade
+from driftloop.contracts import codec
+from driftloop.contracts.events import DecisionMade, DriftReported
 from driftloop.contracts.values import Window
 from driftloop.datasets.split_check import SplitReport
 from driftloop.demo.conservation import Conservation
@@ -110,6 +112,15 @@ def test_auc_leaves_out_rows_without_a_score_and_needs_both_classes() -> None:
 
     assert measured(AUC, labels, labels, scores) == 0.5
     assert measured(AUC, pa.chunked_array([[True, True]]), labels.slice(0, 2), pa.chunked_array([[0.1, 0.2]])) is None
+
+
+def test_the_features_that_drifted_are_named_by_how_far_they_moved() -> None:
+    example = Path(codec.__file__).parent / "examples" / "driftloop.drift-reported.v1+statistics.json"
+    drift = msgspec.json.decode(example.read_bytes(), type=DriftReported)
+    temp = drift.features["temp"]
+    moved = {name: msgspec.structs.replace(temp, psi=psi, statistics={}) for name, psi in (("a", 0.3), ("b", 0.9), ("c", 0.5))}
+    told = msgspec.structs.replace(window(3, 0.6, 0.7), drift=msgspec.structs.replace(drift, features=drift.features | moved))
+    assert told.verdict == "b, c +2"
 
 
 def test_the_tables_fit_into_a_narrow_terminal() -> None:

@@ -7,8 +7,8 @@ from driftloop.contracts.codec import encode_event, envelope
 from driftloop.contracts.commands import PromoteVersion, RegisterProject, RegisterVersion
 from driftloop.contracts.events import DecisionMade, Event, RetrainRequested, TrainingCompleted, TrainingFailed, TrainingStarted
 from driftloop.contracts.values import GateMeasurements, PromotionRules, TrainingPins, Window
-from driftloop.demo.lag import Behind
 from driftloop.history.events import Events
+from driftloop.history.lake_lag import Lag, TopicLag
 from driftloop.history.log_reader import LogReader
 from driftloop.history.model_history import LOOP_TOPICS, ModelHistory
 from driftloop.registry.fold import RegistryState, fold
@@ -33,6 +33,13 @@ def after(seconds: float) -> datetime:
     return NOON + timedelta(seconds=seconds)
 
 
+def behind(requests: int, labels: int) -> Lag:
+    requests_lag, labels_lag = (
+        TopicLag(topic=t, end=lag, in_lake=0, lag=lag) for t, lag in (("s.requests", requests), ("s.labels", labels))
+    )
+    return Lag(requests_lag, TopicLag(topic="s.inferences", end=0, in_lake=0, lag=0), labels_lag)
+
+
 class World:
     """Says things as the services do, each at a number of seconds after NOON."""
 
@@ -41,7 +48,7 @@ class World:
         for topic in LOOP_TOPICS:
             self.broker.create_topic(topic)
         self.read_as(MODEL)
-        self.behind = Behind(0, 0)
+        self.lag = behind(0, 0)
         self._state = RegistryState()
         self._command(
             RegisterProject(
@@ -147,8 +154,8 @@ class World:
         self._state, _ = fold(self._state, command, self._state.next_offset)
 
     # what the demo reads of the lake and of the registry
-    def measure(self) -> Behind:
-        return self.behind
+    def measure(self) -> Lag:
+        return self.lag
 
     def state(self) -> RegistryState:
         return self._state

@@ -72,7 +72,7 @@ class FailingPublisher(Publisher):
 
 
 class Bench:
-    """A judge over memory."""
+    """A decider over memory."""
 
     def __init__(self) -> None:
         self.broker, self.lake = MemoryBroker(), FakeLake()
@@ -84,10 +84,10 @@ class Bench:
         history = ModelHistory(PROJECT.model, KEEP)
         self.publisher = FailingPublisher(self.broker.producer(), source="driftloop/test")
         reader = LogReader(self.broker, TOPICS, Events(history))
-        self.judge = Decider(PROJECT, self.lake, history, self.publisher, FixedClock(START), reader.sync)
+        self.decider = Decider(PROJECT, self.lake, history, self.publisher, FixedClock(START), reader.sync)
 
     def step(self, *windows: int) -> None:
-        self.judge.step([complete(i) for i in windows])
+        self.decider.step([complete(i) for i in windows])
 
     def events(self, topic: str):
         return [decode_event(r.value, r.headers)[0] for r in self.broker.records(topic)]
@@ -146,7 +146,7 @@ def test_the_end_of_a_run_frees_the_next_attempt(bench):
     assert [d.accepted for d in bench.events(DECISIONS)] == [True, True]
 
 
-def test_a_restarted_judge_decides_nothing_again(bench):
+def test_a_restarted_decider_decides_nothing_again(bench):
     bench.step(0)
     bench.restart()
     bench.step(0)

@@ -7,8 +7,9 @@ from tests.unit.monitoring.traffic import START, make_profile, make_project, mak
 
 from driftloop.contracts.events import DriftReported, WindowSketched
 from driftloop.contracts.values import PartitionSketch
-from driftloop.monitoring.assembly import REMEMBERED_WINDOWS, SKETCHED_WINDOWS, WindowAssembler
-from driftloop.monitoring.drift import drift_reports
+from driftloop.monitoring.assembly import COUNTED_WINDOWS, REMEMBERED_WINDOWS, WindowAssembler
+from driftloop.monitoring.drift import drift_reports, worst
+from driftloop.monitoring.partition_fold import KEPT_CLOSED_WINDOWS
 from driftloop.statistics.distances import STATISTICS
 from driftloop.statistics.histograms import Counter
 
@@ -34,22 +35,22 @@ def sketch(partition: int, i: int = 0, offset: int = 10, rows: int = 100, *, ver
 
 
 class Teller:
-    """A board that reports as the runner does, and can be put down and taken up again."""
+    """An assembler that reports as the runner does, and can be put down and taken up again."""
 
     def __init__(self) -> None:
         self.table: dict[bytes, bytes] = {}
-        self.board, self.offset = WindowAssembler(PROJECT.stream, {}), 0
+        self.assembler, self.offset = WindowAssembler(PROJECT.stream, {}), 0
 
     def tell(self, *sketches: WindowSketched) -> list[DriftReported]:
         made: list[DriftReported] = []
         for one in sketches:
-            if self.board.take(one):
-                for held in list(self.board.to_report(one)):
-                    reports = drift_reports(PROJECT, held.window, held.revision + 1, held.sketches, lambda _: (DIGEST, PROFILE))
-                    self.board.reported(held, reports)
+            if self.assembler.add(one):
+                for held in list(self.assembler.to_report(one)):
+                    reports = drift_reports(PROJECT, held.window, held.revision + 1, held.by_partition, lambda _: (DIGEST, PROFILE))
+                    self.assembler.reported(held, reports)
                     made += reports
             self.offset += 1
-            for key, value in self.board.changes(self.offset).items():
+            for key, value in self.assembler.changes(self.offset).items():
                 if value is None:
                     self.table.pop(key, None)
                 else:
@@ -57,7 +58,7 @@ class Teller:
         return made
 
     def restart(self) -> None:
-        self.board = WindowAssembler(PROJECT.stream, dict(self.table))
+        self.assembler = WindowAssembler(PROJECT.stream, dict(self.table))
 
 
 @pytest.fixture
@@ -111,10 +112,10 @@ def test_each_version_of_a_window_has_its_report(teller):
 
 
 def test_another_streams_sketch_is_passed_over(teller):
-    assert not teller.board.take(msgspec.structs.replace(sketch(0), stream="other"))
+    assert not teller.assembler.add(msgspec.structs.replace(sketch(0), stream="other"))
 
 
-def test_a_board_goes_on_from_its_table_as_if_nothing_had_happened(teller):
+def test_an_assembler_goes_on_from_its_table_as_if_nothing_had_happened(teller):
     straight, sketches = Teller(), [sketch(p, i, offset=10 + i) for i in range(4) for p in (0, 1)]
     expected = straight.tell(*sketches)
     found = []
@@ -122,16 +123,25 @@ def test_a_board_goes_on_from_its_table_as_if_nothing_had_happened(teller):
         found += teller.tell(one)
         teller.restart()
     assert found == expected
-    assert [h.summary for h in teller.board.complete()] == [h.summary for h in straight.board.complete()]
+    assert [h.summary for h in teller.assembler.complete()] == [h.summary for h in straight.assembler.complete()]
 
 
-def test_old_windows_keep_their_verdict_but_not_their_sketches(teller):
-    for i in range(SKETCHED_WINDOWS + 2):
+def test_old_windows_keep_their_summary_but_not_their_counts(teller):
+    for i in range(COUNTED_WINDOWS + 2):
         teller.tell(sketch(0, i, offset=i), sketch(1, i, offset=i))
-    held = teller.board.complete()
-    assert len(held) == SKETCHED_WINDOWS + 2
-    assert [bool(h.sketches) for h in held] == [False] * 2 + [True] * SKETCHED_WINDOWS
+    held = teller.assembler.complete()
+    assert len(held) == COUNTED_WINDOWS + 2
+    assert [bool(h.by_partition) for h in held] == [False] * 2 + [True] * COUNTED_WINDOWS
     assert teller.tell(sketch(0, 0, offset=99, rows=150)) == []  # too old to be corrected
+
+
+def test_every_window_that_a_partition_still_corrects_can_be_corrected(teller):
+    assert COUNTED_WINDOWS > KEPT_CLOSED_WINDOWS
+    last = COUNTED_WINDOWS + KEPT_CLOSED_WINDOWS
+    for i in range(last + 1):
+        teller.tell(sketch(0, i, offset=i, rows=5), sketch(1, i, offset=i, rows=5))
+    for i in range(last - KEPT_CLOSED_WINDOWS, last + 1):
+        assert [(r.window, r.revision) for r in teller.tell(sketch(0, i, offset=99, rows=6))] == [(window(i), 1)]
 
 
 def test_the_table_stays_bounded(teller, monkeypatch):
@@ -153,6 +163,7 @@ def test_a_shift_is_a_drift_and_the_same_distribution_is_none():
     assert alarmed.drifted
     assert [name for name, drift in alarmed.features.items() if drift.drifted] == ["amount"]
     assert alarmed.features["amount"].ks > 0.5
+    assert worst(alarmed) == ("amount", alarmed.features["amount"].psi) == ("amount", max(d.psi for d in alarmed.features.values()))
     assert alarmed.features["amount"].out_of_range_share > 0.02
 
 

@@ -7,7 +7,7 @@ from contextlib import ExitStack
 import httpx
 import msgspec
 import pytest
-from tests.support.waiting import wait_until
+from tests.support.waiting import PATIENCE_SECONDS, wait_until
 from tests.unit.predictor.samples import fitted, request, sample_project
 
 from driftloop import metrics
@@ -54,7 +54,7 @@ def serve() -> Iterator[Serve]:
             edge.open(PROJECT.schema, new_id=lambda: "generated", serving=lambda: model, recorder=record)
             server = HttpServer(build_app(edge), "127.0.0.1", 0, setting="PORT").start()
             running.callback(server.stop)
-            return running.enter_context(httpx.Client(base_url=f"http://127.0.0.1:{server.port}", timeout=30))
+            return running.enter_context(httpx.Client(base_url=f"http://127.0.0.1:{server.port}", timeout=PATIENCE_SECONDS))
 
         yield started
 

@@ -8,6 +8,7 @@ import pytest
 from driftloop.errors import UserError
 from driftloop.project.reading import open_archive, read_project
 from driftloop.statistics.distances import STATISTICS
+from driftloop.statistics.metrics import declarable
 
 TOML = """\
 [project]
@@ -49,6 +50,13 @@ def test_a_project_is_read(tmp_path: Path) -> None:
     assert project.windows.every == timedelta(days=7)
 
 
+def test_a_time_is_declared_whole_or_by_its_parts(tmp_path: Path) -> None:
+    declared = 'distance = "number"\ndue = "datetime"\nstart = { type = "datetime", required = false, parts = ["weekday", "hour"] }'
+    due, start = read_project(write(tmp_path, TOML.replace('distance = "number"', declared))).schema.features[1:3]
+    assert (due.type, due.required, due.inputs) == ("datetime", True, ("due",))
+    assert (start.type, start.required, start.inputs) == ("datetime", False, ("start.weekday", "start.hour"))
+
+
 def test_an_archive_depends_on_contents_only_and_opens_to_the_same_project(tmp_path: Path) -> None:
     project = read_project(write(tmp_path))
     (tmp_path / "driftloop.toml").touch()
@@ -66,11 +74,30 @@ def test_an_archive_depends_on_contents_only_and_opens_to_the_same_project(tmp_p
         (('distance = "number"', 'event_id = "number"'), 10, "cannot be a feature's name"),
         (('distance = "number"', 'fare = "number"'), 10, "the model would see the answer"),
         (('metric = "r2"', 'metric = "roc_auc"'), 16, "does not measure a number target; use r2"),
+        (('metric = "r2"', 'metric = "R2"'), 16, "'R2' is no metric; use r2, mae, rmse, mape or pinball:0.9"),
+        (('metric = "r2"', 'metric = "pinball:2"'), 16, "pinball needs a quantile between 0 and 1: write 'pinball:0.9'"),
+        (
+            ('type = "number"\nmetric = "r2"', 'type = "category"\nmetric = "log_loss"'),
+            16,
+            "log_loss of a category target needs probabilities",
+        ),
+        (('metric = "r2"', "metric = 2"), 16, "target.metric: Expected `str`, got `int`"),
         (('every = "7d"', 'every = "a week"'), 19, "not a duration such as"),
+        (('every = "7d"', f'every = "{"9" * 15}w"'), 19, "is longer than the calendar"),
         (('every = "7d"', "cuts = [2026-01-01]"), 19, ""),
         (('cooldown = "1d"', 'cooldwon = "1d"'), 22, "unknown setting 'cooldwon'"),
         (('split_key = "entity"', 'split_key = "plate"'), 7, "neither entity, event_id nor a feature"),
         (("[target]", "[target"), None, "line 13"),
+        (('distance = "number"', 'distance = { type = "number", parts = ["hour"] }'), 10, "'distance' is a number, which has no parts"),
+        (
+            ('distance = "number"', 'at = { type = "datetime", parts = ["hours"] }'),
+            10,
+            "name some of year, month, day, day_of_year, weekday",
+        ),
+        (('distance = "number"', 'at = { type = "datetime", parts = [] }'), 10, "parts of 'at': name some of"),
+        (('distance = "number"', 'at = { type = "datetime", parts = ["hour", "hour"] }'), 10, "each once"),
+        (('distance = "number"', 'at = { type = "datetime", parts = "hour" }'), 10, "features.at"),
+        (('type = "number"\nmetric', 'type = "datetime"\nmetric'), 15, "target.type"),
     ],
 )
 def test_a_mistake_is_named_with_its_line(tmp_path: Path, change: tuple[str, str], line: int | None, words: str) -> None:
@@ -80,6 +107,13 @@ def test_a_mistake_is_named_with_its_line(tmp_path: Path, change: tuple[str, str
     assert words in str(info.value)
     if line is not None:
         assert f"driftloop.toml:{line}:" in str(info.value)
+
+
+@pytest.mark.parametrize("metric", declarable("regression"))
+def test_a_project_measures_by_any_metric_of_its_task(tmp_path: Path, metric: str) -> None:
+    project = read_project(write(tmp_path, TOML.replace('"r2"', f'"{metric}"')))
+    assert (project.metric, project.task_metric.name, project.task_metric.task) == (metric, metric, "regression")
+    assert open_archive(project.archive()) == project
 
 
 def test_thresholds_are_the_tables_unless_the_project_declares_others(tmp_path: Path) -> None:

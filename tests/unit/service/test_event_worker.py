@@ -4,6 +4,7 @@ import threading
 import time
 
 import pytest
+from tests.support.waiting import PATIENCE_SECONDS
 from tests.unit.predictor.samples import sample_pins
 from tests.unit.service.event_scene import TP, Scene
 
@@ -79,7 +80,7 @@ def test_an_unknown_error_stops_the_service_and_leaves_the_offset() -> None:
 def test_long_work_keeps_polling_without_reading_further() -> None:
     polls: list[float] = []
     release = threading.Event()
-    scene = Scene(lambda event, about: release.wait(10))
+    scene = Scene(lambda event, about: release.wait(PATIENCE_SECONDS))
     scene.publish(2)
     poll = scene.consumer.poll
 

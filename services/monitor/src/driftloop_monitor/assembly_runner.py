@@ -1,4 +1,4 @@
-"""Agent 2's work: put sketches together, report complete windows, store the board, acknowledge."""
+"""Agent 2's work: put partitions' counts together, report complete windows, store what is known of them, acknowledge."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -26,35 +26,35 @@ log = get_logger(__name__)
 
 
 class AssemblyRunner:
-    """The board of one partition of ``window-sketches``, as its table has it."""
+    """The windows that one partition of ``window-sketches`` tells of, as its table has them."""
 
     def __init__(self, project: Project, partition: int, *, table: DurableTable, profiles: Profiles, publisher: EventPublisher) -> None:
         self._project, self.partition, self._table = project, partition, table
         self._profiles, self._publisher = profiles, publisher
-        self.board = WindowAssembler(project.stream, table.values(partition))
-        if not self.board.cursor.next_offset:  # nothing stored: what expired before this board began is not missing
-            self.board.cursor.next_offset = table.placed(partition)
+        self.assembler = WindowAssembler(project.stream, table.values(partition))
+        if not self.assembler.cursor.next_offset:  # nothing stored: what expired before the beginning is not missing
+            self.assembler.cursor.next_offset = table.placed(partition)
         self._early = EarlyMessages()
         self._invalid = 0
 
-    async def take(self, event: Any, ack: Callable[[Any], Awaitable[Any]]) -> None:
-        """Handle one sketch to its end. A repeat changes nothing; a repeat after a crash makes the same reports again.
+    async def handle(self, event: Any, ack: Callable[[Any], Awaitable[Any]]) -> None:
+        """Handle one message to its end. A repeat changes nothing; a repeat after a crash makes the same reports again.
 
         Raises GapError when sketches were skipped: windows would be reported without them.
         """
         message: FaustMessage = event.message
-        due = self.board.cursor.next_offset
+        due = self.assembler.cursor.next_offset
         if self._early.is_one(message.offset, due):
             return
         if message.offset > due:
             raise GapError(f"{message.topic}[{self.partition}]: sketch {message.offset} came where {due} was due")
         if message.offset == due:
-            sketch = self._decode(message)
-            if sketch is not None and self.board.take(sketch):
-                for held in list(self.board.to_report(sketch)):
+            counted = self._decode(message)
+            if counted is not None and self.assembler.add(counted):
+                for held in list(self.assembler.to_report(counted)):
                     await self._report(held)
             next_offset = message.offset + 1
-            await self._table.write(self.partition, self.board.changes(next_offset), next_offset)
+            await self._table.write(self.partition, self.assembler.changes(next_offset), next_offset)
         await ack(event)
 
     def _decode(self, message: FaustMessage) -> WindowSketched | None:
@@ -76,13 +76,13 @@ class AssemblyRunner:
         reports = await self._compare(held)
         for report in reports:
             await asyncio.to_thread(self._publish, report)
-        self.board.reported(held, reports)
+        self.assembler.reported(held, reports)
 
     async def _compare(self, held: AssembledWindow) -> list[DriftReported]:
         attempt = 0
         while True:
             try:
-                return drift_reports(self._project, held.window, held.revision + 1, held.sketches, self._profiles.profile)
+                return drift_reports(self._project, held.window, held.revision + 1, held.by_partition, self._profiles.profile)
             except ProfileNeeded as needed:
                 try:
                     await asyncio.to_thread(self._profiles.load, needed.version)

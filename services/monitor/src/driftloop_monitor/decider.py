@@ -12,11 +12,11 @@ from driftloop.contracts.values import Window
 from driftloop.contracts.windows import parse_duration
 from driftloop.history.model_history import ModelHistory
 from driftloop.monitoring.assembly import AssembledWindow, WindowSummary
+from driftloop.monitoring.evidence import window_evidence
 from driftloop.monitoring.performance import performance_reports, same_content
-from driftloop.monitoring.policy import Evidence, decide, restore
+from driftloop.monitoring.policy import decide, restore
 from driftloop.ports import Clock, EventPublisher
 from driftloop.project.model import Project
-from driftloop.statistics.distances import RANKED_BY
 from driftloop.telemetry import get_logger
 from driftloop_monitor.lake_view import LakeView
 
@@ -70,9 +70,9 @@ class Decider:
                     self._dirty[held.window.start] = held.window
 
     def _report_dirty(self, complete: Sequence[AssembledWindow]) -> None:
-        verdicts = {held.window.start: held.summary for held in complete}
+        summaries = {held.window.start: held.summary for held in complete}
         for start in sorted(self._dirty)[:WINDOWS_PER_STEP]:
-            summary = verdicts.get(start)
+            summary = summaries.get(start)
             if summary is None or self._lake.holds(summary.closing_offsets):
                 self._report(self._dirty[start])
                 del self._dirty[start]
@@ -93,25 +93,9 @@ class Decider:
 
     def _decide(self, window: Window, summary: WindowSummary) -> None:
         self._sync()
-        everything, *by_version = self._report(window)
+        reports = self._report(window)
         self._dirty.pop(window.start, None)
-        newest = next((r for r in by_version if r.version == summary.version), None)
-        evidence = Evidence(
-            window=window,
-            version=summary.version,
-            rows=summary.rows,
-            labelled=everything.labelled,
-            drifted=summary.drifted,
-            metric=everything.metric,
-            measured=newest.measured if newest else None,
-            statistic=None if summary.column is None else f"{RANKED_BY}:{summary.column}",
-            value=summary.value,
-            threshold=summary.threshold,
-            closing_offsets=summary.closing_offsets,
-            inferences_version=everything.inferences_version,
-            labels_version=everything.labels_version,
-            runs_in_flight=self._history.in_flight(self._clock.now() - self._run_limit()),
-        )
+        evidence = window_evidence(window, summary, reports, self._history.in_flight(self._clock.now() - self._run_limit()))
         state = restore(self._project.policy, self._history.retrain_decisions(), self._history.carried(self._project.model))
         _, decision = decide(self._project.policy, state, evidence)
         event = DecisionMade(

@@ -38,8 +38,8 @@ class FaustMessage(Protocol):
     headers: Any
 
 
-class FoldRunner:
-    """``ack`` marks one event as done in faust. Any exception of ``take`` and ``flush`` must end the process."""
+class PartitionRunner:
+    """``ack`` marks one event as done in faust. Any exception of ``handle`` and ``flush`` must end the process."""
 
     def __init__(
         self,
@@ -59,7 +59,7 @@ class FoldRunner:
         self._flushed_at = time.monotonic()
         self._early = EarlyMessages()
 
-    async def take(self, event: Any) -> None:
+    async def handle(self, event: Any) -> None:
         """Fold one event; flush if it closed a window or time has come. Raises GapError, TransientError."""
         message: FaustMessage = event.message
         if self._early.is_one(message.offset, self.fold.next_offset):
@@ -77,10 +77,10 @@ class FoldRunner:
             if not self._covered:
                 return
             events, self._covered = self._covered, []
-            sketches, next_offset = self.fold.take_sketches(), self.fold.next_offset
+            closed, next_offset = self.fold.drain(), self.fold.next_offset
             value = self.fold.state().encode()
-            for sketch in sketches:
-                await asyncio.to_thread(self._publish, sketch)
+            for counted in closed:
+                await asyncio.to_thread(self._publish, counted)
             crash_point("monitor.after-sketches")
             await self._table.write(self.fold.partition, {STATE_KEY: value}, next_offset)
             crash_point("monitor.after-changelog")
@@ -99,7 +99,7 @@ class FoldRunner:
         headers = tuple((name, value or b"") for name, value in message.headers or ())  # null in Kafka is empty to us
         while True:
             try:
-                rows = self.fold.take(message.offset, message.value, headers)
+                rows = self.fold.add(message.offset, message.value, headers)
                 metrics.MESSAGES.labels(message.topic).inc()
                 metrics.ROWS.labels(message.topic).inc(rows)
                 return
@@ -129,6 +129,6 @@ class FoldRunner:
         self._quarantine.flush()
         metrics.QUARANTINED.labels(message.topic).inc()
 
-    def _publish(self, sketch: WindowSketched) -> None:
-        cause = caused_id("sketch", sketch.stream, sketch.window.start, sketch.partition, sketch.closing_offset)
-        self._publisher.publish(WINDOW_SKETCHES, sketch, key=sketch.stream, id=cause)
+    def _publish(self, counted: WindowSketched) -> None:
+        cause = caused_id("sketch", counted.stream, counted.window.start, counted.partition, counted.closing_offset)
+        self._publisher.publish(WINDOW_SKETCHES, counted, key=counted.stream, id=cause)

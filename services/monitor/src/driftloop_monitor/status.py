@@ -26,10 +26,10 @@ class MonitorStatus:
         return True, {}
 
     def status(self) -> dict[str, Any]:
-        monitor, folds, boards = self.monitor, [], []
+        monitor, folds, assemblies = self.monitor, [], []
         if monitor is not None:
-            folds, boards = list(monitor.folds.items()), list(monitor.boards.values())
-        complete = [held for runner in boards for held in runner.board.complete()]
+            folds, assemblies = list(monitor.folds.items()), list(monitor.assemblies.values())
+        complete = [held for runner in assemblies for held in runner.assembler.complete()]
         decisions = self.history.retrain_decisions() if self.history is not None else []
         return {
             "instance": self._instance,
@@ -37,7 +37,7 @@ class MonitorStatus:
             "partitions": {str(p): runner.fold.next_offset for p, runner in sorted(folds)},
             "durable": {str(p): monitor.folds_table.durable(p) for p, _ in sorted(folds)} if monitor else {},
             "closed_up_to": {str(p): runner.fold.closed_up_to for p, runner in sorted(folds)},
-            "closed_windows": [held.window.start for runner in boards for held in runner.board.windows.values()],
+            "closed_windows": [held.window.start for runner in assemblies for held in runner.assembler.windows.values()],
             "reported": [held.window.start for held in complete],
             "decided": [d.window.start for d in decisions if d.window is not None],
             "last_error": self.last_error,

@@ -2,6 +2,7 @@
 
 from datetime import datetime, timedelta
 
+from driftloop.contracts.windows import shifted
 from driftloop.ports import TopicPartition
 
 
@@ -38,7 +39,7 @@ class IdlePartitions:
     def due(self, now: float) -> dict[TopicPartition, datetime]:
         if self._newest is None:
             return {}
-        watermark = self._newest - self._lateness
+        watermark = shifted(self._newest, -self._lateness)
         return {
             tp: watermark
             for tp, heard in self._heard.items()

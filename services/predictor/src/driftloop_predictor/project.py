@@ -1,14 +1,12 @@
 """The project to serve: as registered, or as kept on disk when the registry log cannot be read."""
 
-import hashlib
-
 from driftloop.errors import ConfigurationError, IntegrityError, ObjectNotFound, TransientError
 from driftloop.ports import ObjectStore
+from driftloop.project.archives import kept_project, load_project
 from driftloop.project.model import Project, archive_key
-from driftloop.project.reading import open_archive
 from driftloop.registry.fold import ProjectRef
 from driftloop.service.process import Stop
-from driftloop.service.project import FollowedRegistry, chosen, load_project, project_refs
+from driftloop.service.project import FollowedRegistry, chosen, project_refs
 from driftloop.telemetry import get_logger
 from driftloop_predictor.last_good import KeptProject, LastGood
 
@@ -62,8 +60,7 @@ def _kept(kept: LastGood[KeptProject], name: str | None, archive: str | None) ->
     if pointer is None or (name is not None and pointer.project != name) or (archive is not None and pointer.archive != archive):
         return None
     try:
-        data = kept.get(archive_key(pointer.project, pointer.archive))
-    except ObjectNotFound as exc:
+        return kept_project(kept, pointer.project, pointer.archive)
+    except (ObjectNotFound, IntegrityError) as exc:
         log.warning("project-not-kept", project=pointer.project, reason=str(exc))
         return None
-    return open_archive(data) if hashlib.sha256(data).hexdigest() == pointer.archive else None

@@ -2,8 +2,6 @@
 
 import time
 
-import msgspec
-
 from driftloop import metrics
 from driftloop.contracts.codec import Envelope, caused_id
 from driftloop.contracts.events import RetrainRequested, TrainingCompleted, TrainingFailed, TrainingStarted
@@ -15,10 +13,10 @@ from driftloop.history.log_reader import LogReader
 from driftloop.history.model_history import ModelHistory
 from driftloop.history.told import Told
 from driftloop.ports import EventPublisher, ObjectStore
+from driftloop.project.archives import archived_project
 from driftloop.project.model import Project
 from driftloop.registry.state import ModelState
 from driftloop.service.process import Stop
-from driftloop.service.project import load_project
 from driftloop.telemetry import get_logger
 from driftloop.training.job import RunFailure, TrainedModel
 from driftloop.training.process import Spare, train
@@ -80,7 +78,7 @@ class RetrainRequests:
         if model is None or model.project is None:
             raise UserError(f"no project is registered for the model {name}; register one with: driftloop up --project DIR")
         archive = found.event.pins.project if found else model.project.archive
-        return model, load_project(self._store, msgspec.structs.replace(model.project, archive=archive))
+        return model, archived_project(self._store, model, archive)
 
     def _started(self, request: Told[RetrainRequested], model: ModelState, project: Project) -> TrainingStarted:
         """The pins of this request: the first that were published, by whichever trainer."""

@@ -10,10 +10,11 @@ import sklearn
 
 from driftloop.contracts.column_types import TargetType
 from driftloop.contracts.schema import Feature, StreamSchema
-from driftloop.rows.numbers import as_numbers
+from driftloop.rows.numbers import as_numbers, input_column
 from driftloop.rows.schemas import ARROW_TYPES
 
 Floats = npt.NDArray[np.float64]
+_NAT = np.iinfo(np.int64).min  # how numpy and pandas write a missing time
 MAX_FAILED_CALLS = 64  # of one batch, while looking for the rows that a pipeline cannot score
 
 
@@ -21,10 +22,13 @@ def to_frame(table: pa.Table | pa.RecordBatch, schema: StreamSchema) -> pd.DataF
     """The features of ``table`` in the schema's order, as every pipeline sees them, in training and in production.
 
     Numbers, integers and booleans (0 and 1) are float64 and NaN where missing, so that a column's type never depends on
-    which rows are in a batch. Categories are pandas categoricals of strings, NaN where missing; their categories are those
-    of the batch, so encode them with OrdinalEncoder or OneHotEncoder (``handle_unknown``), which see plain strings.
+    which rows are in a batch. Of a time each declared part is a float64 column, ``departure.hour``, in UTC; a time without
+    parts is datetime64[us, UTC], NaT where missing, for a transformer of the pipeline's own. Categories are pandas
+    categoricals of strings, NaN where missing; their categories are those of the batch, so encode them with OrdinalEncoder
+    or OneHotEncoder (``handle_unknown``), which see plain strings.
     """
-    return pd.DataFrame({feature.name: _values(feature, table.column(feature.name)) for feature in schema.features}, copy=False)
+    inputs = ((name, feature) for feature in schema.features for name in feature.inputs)
+    return pd.DataFrame({name: _values(feature, input_column(table, name)) for name, feature in inputs}, copy=False)
 
 
 def _values(feature: Feature, column: pa.ChunkedArray | pa.Array) -> Any:
@@ -33,8 +37,15 @@ def _values(feature: Feature, column: pa.ChunkedArray | pa.Array) -> Any:
             return _floats(column)
         case "category":
             return _categorical(column)
+        case "datetime":
+            return _floats(column) if feature.parts else _times(column)
         case _:
             assert_never(feature.type)
+
+
+def whole_times(schema: StreamSchema) -> list[str]:
+    """Features that reach a pipeline as datetime64, which most estimators do not take."""
+    return [feature.name for feature in schema.features if feature.type == "datetime" and not feature.parts]
 
 
 def constant(feature: Feature, n: int) -> Any:
@@ -44,6 +55,8 @@ def constant(feature: Feature, n: int) -> Any:
             return np.zeros(n)
         case "category":
             return pd.Categorical([""] * n)
+        case "datetime":
+            return np.zeros(n) if feature.parts else _utc(np.zeros(n, np.int64))
         case _:
             assert_never(feature.type)
 
@@ -80,6 +93,15 @@ def _floats(column: pa.ChunkedArray | pa.Array) -> "npt.NDArray[Any]":
     if isinstance(numbers, pa.ChunkedArray):
         return numbers.to_numpy()  # type: ignore[no-any-return]
     return numbers.to_numpy(zero_copy_only=False)  # type: ignore[no-any-return]
+
+
+def _times(column: pa.ChunkedArray | pa.Array) -> "pd.arrays.DatetimeArray":
+    micros = column.cast(pa.int64()).fill_null(_NAT)
+    return _utc(micros.to_numpy() if isinstance(micros, pa.ChunkedArray) else micros.to_numpy(zero_copy_only=False))
+
+
+def _utc(micros: "npt.NDArray[np.int64]") -> "pd.arrays.DatetimeArray":
+    return pd.DatetimeIndex(micros.view("datetime64[us]"), tz="UTC").array
 
 
 def _categorical(column: pa.ChunkedArray | pa.Array) -> "pd.Categorical[Any]":

@@ -9,9 +9,14 @@ from typing import Annotated, Any, Literal, NamedTuple, assert_never, get_args
 
 import msgspec
 
-FeatureType = Literal["number", "integer", "boolean", "category"]
+from driftloop.contracts.values import Time
+
+FeatureType = Literal["number", "integer", "boolean", "category", "datetime"]
 TargetType = Literal["number", "boolean", "category"]
 Task = Literal["regression", "binary", "multiclass"]
+# Of a time, in UTC: month 1 to 12, day and day_of_year from 1, weekday 0 (Monday) to 6; epoch_days since 1970-01-01, with fraction.
+DatetimePart = Literal["year", "month", "day", "day_of_year", "weekday", "hour", "minute", "second", "epoch_days"]
+_SUCH_AS = "RFC 3339 with an offset, such as 2026-05-01T08:00:00Z"
 
 
 class ColumnType(NamedTuple):
@@ -24,6 +29,7 @@ class ColumnType(NamedTuple):
     arrow: str  # Arrow's name of the type, as pyarrow writes it
     ordered: bool  # more and less mean something: profiled on quantile bins; else value by value
     task: Task | None  # of a target of this type; null: it cannot be predicted
+    parts: tuple[str, ...] = ()  # numbers that a model can be given instead of the value
 
 
 def column_type(name: FeatureType) -> ColumnType:
@@ -67,6 +73,17 @@ def column_type(name: FeatureType) -> ColumnType:
                 arrow="string",
                 ordered=False,
                 task="multiclass",
+            )
+        case "datetime":
+            return ColumnType(
+                words="a time",
+                json=Time,
+                json_name="datetime",
+                json_words=(f"a time ({_SUCH_AS})", f"a time ({_SUCH_AS}) or null"),
+                arrow="timestamp[us, tz=UTC]",
+                ordered=True,  # as seconds since 1970-01-01 in UTC
+                task=None,
+                parts=get_args(DatetimePart),
             )
         case _:
             assert_never(name)

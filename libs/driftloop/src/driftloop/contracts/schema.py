@@ -5,7 +5,7 @@ from typing import Annotated
 
 import msgspec
 
-from driftloop.contracts.column_types import COLUMN_TYPES, TARGET_TASKS, FeatureType, TargetType, Task
+from driftloop.contracts.column_types import COLUMN_TYPES, TARGET_TASKS, DatetimePart, FeatureType, TargetType, Task
 from driftloop.contracts.names import Name
 from driftloop.contracts.values import Part
 
@@ -18,11 +18,26 @@ RESERVED = frozenset((*REQUEST_COLUMNS, *SCORING_COLUMNS, *LABEL_COLUMNS, *PLACE
 
 
 class Feature(Part, frozen=True, kw_only=True):
-    """One input of the model. ``required``: the field must be there; its value may still be null, which is missing."""
+    """One input of the model. ``required``: the field must be there; its value may still be null, which is missing.
+
+    ``parts``: what a model is given of a time, instead of the time. Left out of the JSON, and so of the schema's fingerprint,
+    where there are none.
+    """
 
     name: str
     type: FeatureType
     required: bool = True
+    parts: tuple[DatetimePart, ...] | msgspec.UnsetType = msgspec.UNSET
+
+    @property
+    def inputs(self) -> tuple[str, ...]:
+        """The columns that a model is given: the feature's own, or one for each of its parts, ``departure.hour``."""
+        return tuple(f"{self.name}.{part}" for part in self.parts or ()) or (self.name,)
+
+    @property
+    def described(self) -> str:
+        """Its type, and what a model is given of it, in words."""
+        return f"{self.type}, as {', '.join(self.parts)}" if self.parts else self.type
 
 
 class Target(Part, frozen=True, kw_only=True):

@@ -1,5 +1,6 @@
 """Values that several events carry."""
 
+import hashlib
 from collections.abc import Mapping
 from datetime import datetime
 from typing import Annotated, Literal
@@ -13,6 +14,11 @@ Time = Annotated[datetime, msgspec.Meta(tz=True)]
 
 class Part(msgspec.Struct, frozen=True, kw_only=True):
     """Base of the values below: immutable, named fields, unknown fields ignored on reading."""
+
+
+def rule_digest(rules: Part) -> str:
+    """sha256 of the canonical JSON of a rule's parameters, hex: what a decision names as the rule that it was made by."""
+    return hashlib.sha256(msgspec.json.encode(rules, order="deterministic")).hexdigest()
 
 
 class OffsetRange(Part, frozen=True, kw_only=True):

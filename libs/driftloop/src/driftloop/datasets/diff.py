@@ -13,7 +13,7 @@ from driftloop.datasets.diff_inputs import DiffInput
 from driftloop.statistics.comparison import compare
 from driftloop.statistics.distances import STATISTICS
 from driftloop.statistics.histograms import Counter, build_profile
-from driftloop.statistics.profile import SCORE, Column, Counts, Profile
+from driftloop.statistics.profile import Column, Counts, Profile
 
 EXAMPLES = 5
 BINS = 20  # of a profile made here
@@ -131,9 +131,9 @@ def schema_changes(a: StreamSchema, b: StreamSchema) -> SchemaChanges:
     before, after = {f.name: f for f in a.features}, {f.name: f for f in b.features}
     both = [name for name in before if name in after]
     return SchemaChanges(
-        added={name: f.type for name, f in after.items() if name not in before},
-        removed={name: f.type for name, f in before.items() if name not in after},
-        retyped={n: (before[n].type, after[n].type) for n in both if before[n].type != after[n].type},
+        added={name: f.described for name, f in after.items() if name not in before},
+        removed={name: f.described for name, f in before.items() if name not in after},
+        retyped={n: (before[n].described, after[n].described) for n in both if before[n].described != after[n].described},
         required={n: (before[n].required, after[n].required) for n in both if before[n].required != after[n].required},
     )
 
@@ -157,10 +157,15 @@ def _distances(a: DiffInput, b: DiffInput, names: list[str], stored: Profile | N
     if not names or not a.rows.num_rows or not b.rows.num_rows:
         return {}
     profile = stored or build_profile(a.rows, np.zeros(a.rows.num_rows), a.schema, BINS)
-    names = [name for name in names if name in profile.columns]
-    bare = msgspec.structs.replace(profile, columns={name: profile.columns[name] for name in names if name != SCORE})
+    columns = [column for name in names for column in profile.columns if column == name or _is_part(column, name, names)]
+    bare = msgspec.structs.replace(profile, columns={name: profile.columns[name] for name in columns})
     current = Counter(bare).count(b.rows)
-    return {name: _distance(bare.columns[name], current[name]) for name in names}
+    return {name: _distance(bare.columns[name], current[name]) for name in columns}
+
+
+def _is_part(column: str, name: str, names: list[str]) -> bool:
+    """Whether a column of a profile is a part of the time ``name``, as departure.hour is."""
+    return column not in names and column.rpartition(".")[0] == name
 
 
 def _distance(column: Column, counts: Counts) -> FeatureDistance:

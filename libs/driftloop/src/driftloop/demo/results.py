@@ -7,9 +7,9 @@ from driftloop.adapters.s3 import MinioObjectStore
 from driftloop.artifact.model_files import load_model
 from driftloop.contracts import topics
 from driftloop.datasets.caching_store import RememberedReads
-from driftloop.datasets.snapshots import schema_of, stored_snapshots
-from driftloop.datasets.split_check import SplitCheck, SplitReport
-from driftloop.datasets.split_rows import split_rows
+from driftloop.datasets.snapshots import stored_snapshots
+from driftloop.datasets.split_check import SplitReport
+from driftloop.datasets.split_rows import split_report
 from driftloop.demo.conservation import Conservation, conservation
 from driftloop.demo.flights import HISTORY_WINDOWS
 from driftloop.demo.lead_time import VersionStory, version_stories
@@ -21,7 +21,6 @@ from driftloop.errors import UserError
 from driftloop.history.model_history import ModelHistory
 from driftloop.lake.gaps import accepted_gaps
 from driftloop.lake.join import labelled_rows
-from driftloop.lake.snapshot import load_snapshot
 from driftloop.lake.table import LakeTable
 from driftloop.ports import ObjectStore
 from driftloop.project.model import Project
@@ -65,11 +64,8 @@ def reckon(
 
 def _split(project: Project, store: ObjectStore) -> SplitReport:
     """The leak test over every snapshot that a model was trained on. Their files are read once: most are in many of them."""
-    check, reads = SplitCheck(), RememberedReads(store)
-    for found in stored_snapshots(store, project.stream):
-        snapshot = load_snapshot(reads, found.stream, found.digest)
-        check.take(snapshot.content.split, split_rows(reads, snapshot, schema_of(reads, snapshot)))
-    return check.report()
+    reads = RememberedReads(store)
+    return split_report(reads, [(found.stream, found.digest) for found in stored_snapshots(store, project.stream)])
 
 
 def _windows(

@@ -1,20 +1,19 @@
 """``driftloop demo`` from an empty folder to its report."""
 
 import time
-from collections.abc import Callable
 from contextlib import ExitStack, closing
 from pathlib import Path
 from typing import NamedTuple
 
 from rich.console import Console
 
-from driftloop.adapters.kafka import AssignedConsumer, KafkaTopics, Producer, Publisher, partitions_of
+from driftloop.adapters.kafka import KafkaTopics, Producer, Publisher, partitions_of
+from driftloop.client.registration import register_project
 from driftloop.contracts import topics
 from driftloop.demo.example import DATA, example_folder, with_seed
 from driftloop.demo.flights import Flights, read_flights, thinned
 from driftloop.demo.home import fresh_home
 from driftloop.demo.interruptible import interruptible
-from driftloop.demo.lag import LakeLag
 from driftloop.demo.picture import picture
 from driftloop.demo.replay import Replay
 from driftloop.demo.report import DemoReport
@@ -25,13 +24,14 @@ from driftloop.demo.stack import RunningStack, standing
 from driftloop.demo.waiting import Settling
 from driftloop.errors import UserError
 from driftloop.history.events import Events
+from driftloop.history.lake_lag import LakeLag
 from driftloop.history.log_reader import LogReader
 from driftloop.history.model_history import LOOP_TOPICS, ModelHistory
 from driftloop.history.registry_follower import RegistryFollower
+from driftloop.installation import installation_of
 from driftloop.local.addresses import StackAddresses
 from driftloop.local.readiness import wait_for_services
 from driftloop.ports import TopicPartition
-from driftloop.project.model import Project
 from driftloop.project.reading import read_project
 
 CLIENT = "driftloop-demo"
@@ -49,10 +49,7 @@ class Options(NamedTuple):
     external: StackAddresses | None = None  # a stack that runs already, and has seen no flights
 
 
-Register = Callable[[Path, StackAddresses], Project]
-
-
-def run_demo(options: Options, home: Path, register: Register, console: Console) -> DemoReport:
+def run_demo(options: Options, home: Path, console: Console) -> DemoReport:
     """Run it all; write ``demo.json`` and ``demo.svg`` into ``home``. Raises UserError when the loop cannot go on."""
     began = time.monotonic()
     source = example_folder()
@@ -63,18 +60,16 @@ def run_demo(options: Options, home: Path, register: Register, console: Console)
     where = "the stack that is up" if options.external else f"Kafka, S3 and the services that start in {demo_home}"
     console.print(f"{len(flights.requests):,} flights for {where}")
     with standing(demo_home, options.port_base, keep=options.keep, external=options.external) as stack, Screen(console, total) as screen:
-        report = interruptible(lambda: _told(options, stack, register, folder, flights, screen, began))
+        report = interruptible(lambda: _told(options, stack, folder, flights, screen, began))
     home.mkdir(parents=True, exist_ok=True)
     (home / "demo.json").write_bytes(report.as_json())
     (home / "demo.svg").write_text(picture(report), encoding="utf-8")
     return report
 
 
-def _told(
-    options: Options, stack: RunningStack, register: Register, folder: Path, flights: Flights, screen: Screen, began: float
-) -> DemoReport:
+def _told(options: Options, stack: RunningStack, folder: Path, flights: Flights, screen: Screen, began: float) -> DemoReport:
     bootstrap, s3 = stack.addresses.kafka_bootstrap, stack.s3
-    project = register(folder, stack.addresses)
+    project = register_project(folder, installation_of(stack.addresses))
     _check_unused(bootstrap, project.stream)
     wait_for_services(stack.addresses, SERVICES_READY_SECONDS, stack.failures)
     screen.say(f"project {project.name} registered and every service ready after {time.monotonic() - began:.1f} s")
@@ -83,7 +78,7 @@ def _told(
         clients.callback(producer.close)
         history = ModelHistory(project.model)
         reader = clients.enter_context(closing(LogReader(KafkaTopics(bootstrap, client_id=CLIENT), LOOP_TOPICS, Events(history))))
-        lag = clients.enter_context(LakeLag(bootstrap, s3, project.stream))
+        lag = clients.enter_context(LakeLag(KafkaTopics(bootstrap, client_id=CLIENT), s3, project.stream))
         registry = RegistryFollower(KafkaTopics(bootstrap, client_id=CLIENT)).start()
         clients.callback(registry.stop)
         replay = Replay(producer, flights, project.stream, partitions_of(bootstrap, topics.requests(project.stream)))
@@ -131,6 +126,6 @@ def _check_unused(bootstrap: str, stream: str) -> None:
     """The demo accounts for every row of the stream, so all of them must be its own."""
     topic = topics.requests(stream)
     tps = [TopicPartition(topic, partition) for partition in range(partitions_of(bootstrap, topic))]
-    with closing(AssignedConsumer(bootstrap, tps, client_id=CLIENT)) as consumer:
+    with closing(KafkaTopics(bootstrap, client_id=CLIENT).reader(tps)) as consumer:
         if any(consumer.end_offsets(tps).values()):
             raise UserError(f"{topic} already holds rows: run the demo on a stack that has seen none (docker compose down --volumes)")

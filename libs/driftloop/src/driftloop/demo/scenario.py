@@ -10,11 +10,11 @@ from driftloop.contracts.codec import caused_id
 from driftloop.contracts.events import DecisionMade, RetrainRequested, TrainingFailed
 from driftloop.contracts.values import Window
 from driftloop.demo.flights import HISTORY_WINDOWS
-from driftloop.demo.lag import LakeLag
 from driftloop.demo.replay import Replay, ReplayProgress
 from driftloop.demo.screen import Screen
 from driftloop.demo.waiting import Settling
 from driftloop.errors import TransientError, UserError
+from driftloop.history.lake_lag import LakeLag
 from driftloop.history.log_reader import LogReader
 from driftloop.history.model_history import ModelHistory
 from driftloop.ports import EventPublisher
@@ -127,7 +127,7 @@ class Story:
 
     def _behind(self) -> int:
         try:
-            return self._lag.measure().total
+            return self._lag.measure().unstored
         except TransientError:
             return -1  # shown as such: not known now
 

@@ -11,8 +11,8 @@ import httpx
 
 from driftloop.contracts.events import DecisionMade, TrainingCompleted
 from driftloop.contracts.values import Window
-from driftloop.demo.lag import Behind
 from driftloop.errors import TransientError, UserError
+from driftloop.history.lake_lag import Lag
 from driftloop.history.log_reader import LogReader
 from driftloop.history.model_history import ModelHistory
 from driftloop.registry.fold import RegistryReader
@@ -24,8 +24,9 @@ TRAINING_PATIENCE_SECONDS = 1800.0  # a run says nothing between its start and i
 Missing = str | None  # what is still to come, in words; None: nothing
 
 
-class Lag(Protocol):
-    def measure(self) -> Behind: ...
+class MeasuresLag(Protocol):
+    def measure(self) -> Lag:
+        """As ``history.lake_lag.LakeLag``."""
 
 
 class Settling:
@@ -41,7 +42,7 @@ class Settling:
         model: str,
         history: ModelHistory,
         reader: LogReader,
-        lag: Lag,
+        lag: MeasuresLag,
         registry: RegistryReader,
         services: Mapping[str, str],
         logs: Mapping[str, str],
@@ -106,12 +107,12 @@ class Settling:
 
     def _unstored(self) -> Missing:
         try:
-            behind = self._lag.measure()
+            lag = self._lag.measure()
         except TransientError as exc:
             return f"broker and store to answer ({exc})"
-        if behind.total <= 0:
+        if lag.unstored <= 0:
             return None
-        return f"the lake, which is {behind.requests:,} requests and {behind.labels:,} labels behind"
+        return f"the lake, which is {lag.requests.lag:,} requests and {lag.labels.lag:,} labels behind"
 
     def _unfinished(self, request_id: str) -> Missing:
         if self._history.ended(request_id):

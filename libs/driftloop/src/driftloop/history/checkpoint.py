@@ -17,7 +17,7 @@ DIGEST_BYTES = 32
 log = get_logger(__name__)
 
 
-class Folded(msgspec.Struct, frozen=True, kw_only=True):
+class FoldedState(msgspec.Struct, frozen=True, kw_only=True):
     """A state, the ids of the topics that it was folded from, and by topic the next offset of each partition."""
 
     topics: dict[str, str]
@@ -28,7 +28,7 @@ class Folded(msgspec.Struct, frozen=True, kw_only=True):
 class _File(msgspec.Struct, frozen=True, kw_only=True):
     format: int
     code: str
-    folded: Folded
+    folded: FoldedState
 
 
 class Checkpoint:
@@ -37,7 +37,7 @@ class Checkpoint:
     def __init__(self, path: Path) -> None:
         self._path = path
 
-    def load(self) -> Folded | None:
+    def load(self) -> FoldedState | None:
         """None without a readable one; why is in the log."""
         try:
             return self._verified()
@@ -47,7 +47,7 @@ class Checkpoint:
             log.warning("checkpoint-discarded", path=str(self._path), reason=str(exc))
             return None
 
-    def store(self, folded: Folded) -> int:
+    def store(self, folded: FoldedState) -> int:
         """How many bytes it takes. Raises OSError."""
         content = msgspec.msgpack.encode(_File(format=FORMAT, code=_code(), folded=folded))
         self._path.parent.mkdir(parents=True, exist_ok=True)
@@ -60,7 +60,7 @@ class Checkpoint:
         os.replace(partial, self._path)
         return DIGEST_BYTES + len(content)
 
-    def _verified(self) -> Folded:
+    def _verified(self) -> FoldedState:
         data = self._path.read_bytes()
         digest, content = data[:DIGEST_BYTES], data[DIGEST_BYTES:]
         if hashlib.sha256(content).digest() != digest:

@@ -1,5 +1,6 @@
 """From records to events, by one rule: what cannot be read is counted and passed over, and the first record of an id stands."""
 
+from collections.abc import Callable
 from typing import Protocol
 
 import msgspec
@@ -12,7 +13,13 @@ from driftloop.history.id_set import IdSet
 from driftloop.ports import Record
 from driftloop.telemetry import get_logger
 
+PassedOver = Callable[[Record, str], None]  # told of each record that cannot be read, and why
+
 log = get_logger(__name__)
+
+
+def log_passed_over(record: Record, reason: str) -> None:
+    log.warning("record-passed-over", reason=reason, topic=record.topic, partition=record.partition, offset=record.offset)
 
 
 class EventFold(Protocol):
@@ -34,11 +41,11 @@ class EventFold(Protocol):
 class Events:
     """A fold of records (``log_reader.RecordFold``) that hands each readable event of a new id to a fold of events."""
 
-    def __init__(self, fold: EventFold) -> None:
-        self._fold, self._seen = fold, IdSet()
+    def __init__(self, fold: EventFold, passed_over: PassedOver = log_passed_over) -> None:
+        self._fold, self._passed_over, self._seen = fold, passed_over, IdSet()
 
     def fold(self, record: Record) -> None:
-        found = read_event(record)
+        found = read_event(record, passed_over=self._passed_over)
         if found is not None and self._seen.add(found[1].id):
             self._fold.add(*found)
 
@@ -55,14 +62,14 @@ class Events:
         self._fold.restore(inner)
 
 
-def read_event(record: Record, kind: type[Event] = Event) -> tuple[Event, Envelope] | None:
-    """None for a record that cannot be read, or that holds an event of another kind: it is counted and its place is in the log."""
+def read_event(record: Record, kind: type[Event] = Event, passed_over: PassedOver = log_passed_over) -> tuple[Event, Envelope] | None:
+    """None for a record that cannot be read, or that holds an event of another kind: it is counted, and its place is told."""
     try:
         event, about = decode_event(record.value, record.headers)
         if not isinstance(event, kind):
             raise InvalidMessage(f"{type(event).__name__} is no {kind.__name__}")
     except InvalidMessage as exc:
         metrics.UNREADABLE_RECORDS.labels(record.topic).inc()
-        log.warning("record-passed-over", reason=str(exc), topic=record.topic, partition=record.partition, offset=record.offset)
+        passed_over(record, str(exc))
         return None
     return event, about

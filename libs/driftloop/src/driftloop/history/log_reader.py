@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Protocol, TypeVar
 
 from driftloop.errors import GapError, TransientError
-from driftloop.history.checkpoint import Checkpoint, Folded
+from driftloop.history.checkpoint import Checkpoint, FoldedState
 from driftloop.ports import MessageConsumer, Record, TopicPartition, Topics
 from driftloop.telemetry import get_logger
 
@@ -199,7 +199,9 @@ class LogReader:
         for tp, offset in self._next.items():
             offsets.setdefault(tp.topic, {})[tp.partition] = offset
         try:
-            self._stored_bytes = self._checkpoint.store(Folded(topics=dict(self._ids), next_offsets=offsets, state=self._fold.stored()))
+            self._stored_bytes = self._checkpoint.store(
+                FoldedState(topics=dict(self._ids), next_offsets=offsets, state=self._fold.stored())
+            )
         except OSError as exc:  # the next start folds more
             log.warning("checkpoint-not-stored", reason=str(exc))
 

@@ -184,7 +184,7 @@ class ModelHistory:
             return self._requests.last_completed(model)
 
     def runs(self) -> list[Run]:
-        """In the order in which they started."""
+        """In the order in which they started, then those of which only the end was told."""
         with self._lock:
             return self._requests.runs()
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from datetime import datetime
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 import msgspec
 
@@ -11,14 +11,15 @@ from driftloop.contracts.events import RetrainRequested, TrainingCompleted, Trai
 from driftloop.history.id_set import IdSet
 from driftloop.history.told import Pair, Told
 
+End = TypeVar("End", TrainingCompleted, TrainingFailed)
 RunEvent = TrainingStarted | TrainingCompleted | TrainingFailed
 
 
 class Run(NamedTuple):
-    """A run, named by the request that it was made for."""
+    """A run, named by the request that it was made for, as far as it was told."""
 
     request_id: str
-    started: Told[TrainingStarted]
+    started: Told[TrainingStarted] | None
     completed: Told[TrainingCompleted] | None
     failed: Told[TrainingFailed] | None
 
@@ -66,9 +67,9 @@ class Requests:
                     self._started.setdefault(request_id, Told(event, about))
                     continue
                 case TrainingCompleted():
-                    self._completed.setdefault(request_id, Told(event, about))
+                    _put(self._completed, request_id, Told(event, about))
                 case TrainingFailed():
-                    self._failed.setdefault(request_id, Told(event, about))
+                    _put(self._failed, request_id, Told(event, about))
             self._answered.add(request_id)
             self._whole.setdefault(request_id)
         if isinstance(event, TrainingCompleted):
@@ -106,9 +107,10 @@ class Requests:
         return self._last_completed.get(model)
 
     def runs(self) -> list[Run]:
-        """In the order in which they started."""
-        own = [(of, told) for of, told in self._started.items() if told.event.request_id == of]
-        return [Run(of, told, self._completed.get(of), self._failed.get(of)) for of, told in own]
+        """In the order in which they started, then those of which only the end was told."""
+        told = (t for events in (self._started, self._completed, self._failed) for t in events.values())
+        own = dict.fromkeys(t.event.request_id for t in told)
+        return [Run(of, self._started.get(of), self._completed.get(of), self._failed.get(of)) for of in own]
 
     def stored(self) -> StoredRequests:
         return StoredRequests(
@@ -140,6 +142,13 @@ class Requests:
             del self._whole[oldest]
             for events in (self._requests, self._started, self._completed, self._failed):
                 events.pop(oldest, None)
+
+
+def _put(events: dict[str, Told[End]], request_id: str, told: Told[End]) -> None:
+    """The first stands; only the end of a request's own run takes the place of one of another run that names it."""
+    before = events.get(request_id)
+    if before is None or told.event.request_id == request_id != before.event.request_id:
+        events[request_id] = told
 
 
 def _when(told: Told[RetrainRequested]) -> tuple[datetime, str]:

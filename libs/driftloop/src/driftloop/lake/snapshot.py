@@ -24,6 +24,7 @@ from driftloop.lake.split import SplitRule
 from driftloop.lake.table import in_window
 from driftloop.ports import ObjectStore
 from driftloop.rows.schemas import lake_schema
+from driftloop.stored import read_verified
 
 
 class PinnedRange(OffsetRange, frozen=True, kw_only=True):
@@ -150,12 +151,9 @@ def pinned_bytes(store: ObjectStore, content: Content, file: PinnedFile) -> byte
     """The bytes that were pinned, and no others. Raises IntegrityError, TransientError."""
     key = f"lake/{content.stream}/{file.table}/{file.path}"
     try:
-        data = store.get(key)
+        return read_verified(store, key, file.sha256)
     except ObjectNotFound as exc:
         raise IntegrityError(f"{key} was pinned and is gone") from exc
-    if hashlib.sha256(data).hexdigest() != file.sha256:
-        raise IntegrityError(f"{key} is not the file that was pinned")
-    return data
 
 
 def _rows(store: ObjectStore, content: Content, file: PinnedFile, wanted: pa.Schema) -> pa.Table:

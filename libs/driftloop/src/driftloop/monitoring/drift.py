@@ -16,27 +16,27 @@ ProfileOf = Callable[[int], tuple[str, Profile]]
 
 
 def drift_reports(
-    project: Project, window: Window, revision: int, sketches: Mapping[int, WindowSketched], profile_of: ProfileOf
+    project: Project, window: Window, revision: int, by_partition: Mapping[int, WindowSketched], profile_of: ProfileOf
 ) -> list[DriftReported]:
     """One report per version that scored rows of the window; one without a version if none did."""
-    present: Sequence[int | None] = sorted({part.version for sketch in sketches.values() for part in sketch.sketches})
-    return [_report(project, window, revision, sketches, version, profile_of) for version in present or [None]]
+    present: Sequence[int | None] = sorted({part.version for counted in by_partition.values() for part in counted.sketches})
+    return [_report(project, window, revision, by_partition, version, profile_of) for version in present or [None]]
 
 
 def _report(
     project: Project,
     window: Window,
     revision: int,
-    sketches: Mapping[int, WindowSketched],
+    by_partition: Mapping[int, WindowSketched],
     version: int | None,
     profile_of: ProfileOf,
 ) -> DriftReported:
     features: dict[str, FeatureDrift] = {}
-    digest, rows, thresholds = None, sum(s.rows for s in sketches.values()), constant_thresholds(project.monitoring)
+    digest, rows, thresholds = None, sum(c.rows for c in by_partition.values()), constant_thresholds(project.monitoring)
     if version is not None:
         digest, profile = profile_of(version)
         thresholds = thresholds | (profile.thresholds or {})
-        rows, counts = merged(sketches.values(), version)
+        rows, counts = merged(by_partition.values(), version)
         features = {name: feature_drift(column, counts[name], thresholds) for name, column in profile.columns.items()}
     return DriftReported(
         model=project.model,
@@ -46,8 +46,8 @@ def _report(
         window=window,
         revision=revision,
         rows=rows,
-        late_rows=sum(s.late_rows for s in sketches.values()),
-        closing_offsets={str(p): s.closing_offset for p, s in sorted(sketches.items())},
+        late_rows=sum(c.late_rows for c in by_partition.values()),
+        closing_offsets={str(p): c.closing_offset for p, c in sorted(by_partition.items())},
         features={name: drift for name, drift in features.items() if name != SCORE},
         score=features.get(SCORE),
         drifted=any(drift.drifted for drift in features.values()),
@@ -60,10 +60,10 @@ def constant_thresholds(monitoring: Monitoring) -> dict[str, float]:
     return {**monitoring.thresholds, MISSING: monitoring.missing, UNSEEN: monitoring.unseen}
 
 
-def merged(sketches: Iterable[WindowSketched], version: int) -> tuple[int, dict[str, Counts]]:
+def merged(partitions: Iterable[WindowSketched], version: int) -> tuple[int, dict[str, Counts]]:
     """Rows of one version and their counts, over all partitions."""
     rows, total = 0, dict[str, Counts]()
-    for part in (part for sketch in sketches for part in sketch.sketches if part.version == version):
+    for part in (part for counted in partitions for part in counted.sketches if part.version == version):
         rows += part.rows
         for name, values in part.counts.items():
             counts = np.array(values, dtype=np.int64)

@@ -9,6 +9,7 @@ from driftloop.contracts.events import WindowSketched
 from driftloop.contracts.headers import Headers, RequestRange
 from driftloop.contracts.topics import inferences
 from driftloop.contracts.values import Window
+from driftloop.contracts.windows import shifted
 from driftloop.errors import GapError, InvalidMessage
 from driftloop.monitoring.counting import CountedPart, split
 from driftloop.monitoring.open_window import OpenWindow
@@ -66,7 +67,7 @@ class PartitionFold:
     def closed_up_to(self) -> datetime | None:
         return self._state.closed_up_to
 
-    def take(self, offset: int, value: bytes | None, headers: Headers) -> int:
+    def add(self, offset: int, value: bytes | None, headers: Headers) -> int:
         """Fold one message; returns its rows. A message below ``next_offset`` changes nothing.
 
         Raises GapError when messages or requests were skipped, InvalidMessage when it can never be read (then ``skip``
@@ -89,7 +90,7 @@ class PartitionFold:
         promised = mark is not None
         if rows.num_rows and mark is None:
             seen = latest(rows.column("event_time"), rows.column("scored_at"))
-            mark = None if seen is None else seen - self._project.allowed_lateness
+            mark = None if seen is None else shifted(seen, -self._project.allowed_lateness)
         if mark is not None:
             self._advance(mark, promised=promised)
         return int(rows.num_rows)
@@ -106,9 +107,9 @@ class PartitionFold:
         if covered is not None and covered.start <= self._expected(covered) < covered.end:
             self._state.requests[covered.topic_id] = covered.end
 
-    def take_sketches(self) -> list[WindowSketched]:
-        """Closings since the last call, then corrections of closed windows as of now."""
-        ready = self._ready + [self._sketch(index) for index in sorted(self._corrected)]
+    def drain(self) -> list[WindowSketched]:
+        """Counts to send: of the windows closed since the last call, then those of closed windows that were corrected, as of now."""
+        ready = self._ready + [self._counted(index) for index in sorted(self._corrected)]
         self._ready, self._corrected = [], set()
         return ready
 
@@ -149,13 +150,13 @@ class PartitionFold:
         if self._closed is not None and before <= self._closed:
             return
         for index in self._closing(before, promised=promised):
-            self._ready.append(self._sketch(index))
+            self._ready.append(self._counted(index))
         self._closed = before
         if before > self._plan.first:
             self._state.closed_up_to = self._plan.window(before - 1).end
         for index in [i for i in self._windows if i < before - KEPT_CLOSED_WINDOWS]:
             if index in self._corrected:
-                self._ready.append(self._sketch(index))
+                self._ready.append(self._counted(index))
                 self._corrected.discard(index)
             del self._windows[index]
 
@@ -166,7 +167,7 @@ class PartitionFold:
         first = self._closed if self._closed is not None else min(filled, default=before - 1 if promised else before)
         return sorted({*filled, *range(max(first, before - MAX_EMPTY_WINDOWS, self._plan.first), before)})
 
-    def _sketch(self, index: int) -> WindowSketched:
+    def _counted(self, index: int) -> WindowSketched:
         window: Window = self._plan.window(index)
         held = self._windows.get(index, OpenWindow())
         return WindowSketched(
@@ -177,5 +178,5 @@ class PartitionFold:
             closing_offset=self.next_offset,
             rows=held.rows,
             late_rows=held.late_rows,
-            sketches=held.sketches(),
+            sketches=held.by_version(),
         )

@@ -3,40 +3,21 @@
 A state is rebuilt from earlier decisions alone, since each carries its evidence: ``restore`` and ``decide`` advance it alike.
 """
 
-import hashlib
 from collections.abc import Iterable, Sequence
 from datetime import timedelta
 
 import msgspec
 
 from driftloop.contracts.events import DecisionMade, RetrainReason
-from driftloop.contracts.values import Interval, Part, Time, Window
+from driftloop.contracts.values import Part, Time, rule_digest
 from driftloop.contracts.windows import parse_duration
+from driftloop.monitoring.evidence import Evidence
 from driftloop.project.rules import Policy
 from driftloop.statistics.metrics import find
 
-MEASURED_KEPT = 5  # windows of the same version whose mean a drop of the metric is judged against
+MEASURED_KEPT = 5  # windows of the same version whose mean the metric is compared with
 
 CARRIED = 1000  # windows, and attempts, of which something is known when their decisions are not kept any more
-
-
-class Evidence(Part, frozen=True, kw_only=True):
-    """What is known about one closed window. ``version``: of the newest model that scored rows of it; null: none did."""
-
-    window: Window
-    version: int | None
-    rows: int
-    labelled: int
-    drifted: bool
-    metric: str
-    measured: Interval | None = None
-    statistic: str | None = None  # the column that moved most, as psi:<column>
-    value: float | None = None  # of that statistic
-    threshold: float | None = None
-    closing_offsets: dict[str, int] = msgspec.field(default_factory=dict)
-    inferences_version: int | None = None
-    labels_version: int | None = None
-    runs_in_flight: tuple[str, ...] = ()  # request ids
 
 
 class PolicyState(Part, frozen=True, kw_only=True):
@@ -99,11 +80,13 @@ def carried(before: PolicyState, decisions: Sequence[DecisionMade]) -> PolicySta
     Exact for policies that look back over no more than ``CARRIED`` windows and attempts beyond those that are kept.
     """
     evidence = [msgspec.convert(decision.evidence, Evidence) for decision in decisions]
-    new_labels, attempts, measured = before.new_labels, list(before.attempts), list(before.measured)
+    new_labels, attempts, metric, measured = before.new_labels, list(before.attempts), before.metric, list(before.measured)
     for one, decision in zip(evidence, decisions, strict=True):
         new_labels = 0 if decision.accepted else new_labels + one.labelled
         if decision.accepted:
             attempts.append(one.window.end)
+        if one.metric != metric:  # the project measures otherwise from here on
+            metric, measured = one.metric, []
         if one.version is not None and one.measured is not None:
             measured.append((one.version, one.measured.value))
     return PolicyState(
@@ -111,12 +94,9 @@ def carried(before: PolicyState, decisions: Sequence[DecisionMade]) -> PolicySta
         drifted=(*before.drifted, *(one.drifted for one in evidence))[-CARRIED:],
         new_labels=new_labels,
         attempts=tuple(attempts[-CARRIED:]),
+        metric=metric,
         measured=tuple(measured[-MEASURED_KEPT:]),
     )
-
-
-def rule_digest(policy: Policy) -> str:
-    return hashlib.sha256(msgspec.json.encode(policy, order="deterministic")).hexdigest()
 
 
 def _decide(policy: Policy, state: PolicyState, evidence: Evidence) -> tuple[bool, RetrainReason | None, str]:

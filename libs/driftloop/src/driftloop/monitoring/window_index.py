@@ -7,7 +7,7 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from driftloop.contracts.values import Window
-from driftloop.contracts.windows import WindowPlan
+from driftloop.contracts.windows import WindowPlan, shifted
 
 Indices = npt.NDArray[np.int64]
 NO_WINDOW = np.iinfo(np.int64).min
@@ -73,4 +73,4 @@ def _microseconds(time: datetime) -> int:
 
 
 def _time(microseconds: int) -> datetime:
-    return _EPOCH + timedelta(microseconds=microseconds)
+    return shifted(_EPOCH, timedelta(microseconds=microseconds))

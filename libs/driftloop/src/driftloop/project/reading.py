@@ -11,7 +11,7 @@ from typing import Annotated, Any
 
 import msgspec
 
-from driftloop.contracts.column_types import FeatureType, TargetType
+from driftloop.contracts.column_types import COLUMN_TYPES, FeatureType, TargetType
 from driftloop.contracts.evolution import clashes
 from driftloop.contracts.names import NAME_PATTERN, Name, is_name
 from driftloop.contracts.schema import RESERVED, Feature, StreamSchema, Target
@@ -51,6 +51,7 @@ class _StreamTable(msgspec.Struct, forbid_unknown_fields=True):
 class _FeatureTable(msgspec.Struct, forbid_unknown_fields=True):
     type: FeatureType
     required: bool = True
+    parts: list[str] | None = None
 
 
 class _TargetTable(msgspec.Struct, forbid_unknown_fields=True):
@@ -182,9 +183,7 @@ def _check(file: _File, files: dict[str, bytes]) -> Project:
             )
         if clashes(name):
             raise _Problem(f"features.{name}", f"{name!r} is how the lake calls a feature that changed its type: use another name")
-        features.append(
-            Feature(name=name, type=value) if isinstance(value, str) else Feature(name=name, type=value.type, required=value.required)
-        )
+        features.append(_feature(name, value))
     if file.target.name in file.features:
         raise _Problem(f"features.{file.target.name}", "the target is also a feature: the model would see the answer")
     schema = StreamSchema(
@@ -228,11 +227,27 @@ def _check(file: _File, files: dict[str, bytes]) -> Project:
     )
 
 
+def _feature(name: str, declared: FeatureType | _FeatureTable) -> Feature:
+    if isinstance(declared, str):
+        return Feature(name=name, type=declared)
+    feature = Feature(name=name, type=declared.type, required=declared.required)
+    if declared.parts is None:
+        return feature
+    key, known = f"features.{name}", COLUMN_TYPES[declared.type]
+    if not known.parts:
+        raise _Problem(key, f"{name!r} is {known.words}, which has no parts")
+    if not declared.parts or len(set(declared.parts)) < len(declared.parts) or not set(declared.parts) <= set(known.parts):
+        raise _Problem(key, f"parts of {name!r}: name some of {', '.join(known.parts)}, each once")
+    return msgspec.structs.replace(feature, parts=tuple(declared.parts))
+
+
 def _duration(key: str, text: str) -> timedelta:
     try:
         return parse_duration(text)
     except ValueError as exc:
         raise _Problem(key, f"{key}: {exc}") from exc
+    except OverflowError as exc:
+        raise _Problem(key, f"{key}: {text} is longer than the calendar") from exc
 
 
 def _windows(table: _WindowsTable) -> WindowPlan:

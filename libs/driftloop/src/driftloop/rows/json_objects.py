@@ -55,9 +55,14 @@ class JsonObjects:
 
 
 _MESSAGE = re.compile(r"(?P<what>.*?)(?: - at `\$\.?(?P<field>.*)`)?", re.DOTALL)
-_WORDS = {"object": "a JSON object"}
+_TIME = "send RFC 3339 with an offset, such as 2026-05-01T08:00:00Z or 2026-05-01T10:00:00+02:00"
+_WORDS = {
+    "Expected `datetime` with a timezone component": f"a time without its offset from UTC: {_TIME}",
+    "Invalid RFC3339 encoded datetime": f"not a time: {_TIME}",
+    "`object`": "a JSON object",
+}
 for _type in COLUMN_TYPES.values():
-    _WORDS |= {f"{_type.json_name} | null": _type.json_words[1], _type.json_name: _type.json_words[0]}
+    _WORDS |= {f"`{_type.json_name} | null`": _type.json_words[1], f"`{_type.json_name}`": _type.json_words[0]}
 
 
 def _reason(exc: Exception) -> str:
@@ -74,7 +79,7 @@ def _reason(exc: Exception) -> str:
     match = _MESSAGE.fullmatch(str(exc))
     what, field = (match["what"], match["field"]) if match else (str(exc), None)
     for technical, plain in _WORDS.items():
-        what = what.replace(f"`{technical}`", plain)
+        what = what.replace(technical, plain)
     what = what.replace("Object missing required field `", "required field missing: `").replace("`", "'")
     what = what[:1].lower() + what[1:]
     return f"field {field!r}: {what}" if field else what

@@ -1,13 +1,12 @@
 """The project that a service works for, as the registry log names it."""
 
-import hashlib
 from collections.abc import Callable, Mapping
 from typing import Protocol
 
-from driftloop.errors import IntegrityError, ObjectNotFound, TransientError
+from driftloop.errors import ObjectNotFound, TransientError
 from driftloop.ports import ObjectStore
-from driftloop.project.model import Project, archive_key
-from driftloop.project.reading import open_archive
+from driftloop.project.archives import load_project
+from driftloop.project.model import Project
 from driftloop.registry.fold import ProjectRef, RegistryReader, RegistryState
 from driftloop.service.process import EXIT_RESTART, Stop
 from driftloop.telemetry import get_logger
@@ -29,14 +28,6 @@ class FollowedRegistry(RegistryReader, Protocol):
 def project_refs(state: RegistryState) -> dict[str, ProjectRef]:
     """Registered projects by name."""
     return {m.project.project: m.project for m in state.models.values() if m.project is not None}
-
-
-def load_project(store: ObjectStore, ref: ProjectRef) -> Project:
-    """Fetch and open a registered archive. Raises TransientError, ObjectNotFound, IntegrityError."""
-    data = store.get(archive_key(ref.project, ref.archive))
-    if hashlib.sha256(data).hexdigest() != ref.archive:
-        raise IntegrityError(f"the archive of project {ref.project} is not the one that was registered ({ref.archive})")
-    return open_archive(data)
 
 
 def chosen(refs: Mapping[str, ProjectRef], name: str | None) -> ProjectRef | None:

@@ -11,11 +11,9 @@ A new statistic is its function and its row. Monitor, ``datasets diff``, ``drift
 from __future__ import annotations
 
 from collections.abc import Callable
-from contextlib import suppress
 from typing import TYPE_CHECKING, NamedTuple
 
-with suppress(ModuleNotFoundError):  # who only checks a project's thresholds has no numpy: the registry's image
-    import numpy as np
+from driftloop.statistics.optional_numpy import np
 
 if TYPE_CHECKING:
     import numpy.typing as npt

@@ -13,7 +13,7 @@ import pyarrow.compute as pc
 
 from driftloop.contracts.column_types import COLUMN_TYPES
 from driftloop.contracts.schema import StreamSchema
-from driftloop.rows.numbers import as_numbers
+from driftloop.rows.numbers import as_numbers, input_column
 from driftloop.statistics.profile import SCORE, Column, Counts, Profile
 
 MAX_CATEGORIES = 200  # kept by name; rarer ones share the last slot with those never seen in training
@@ -38,7 +38,7 @@ class Counter:
         """Histograms of the profile's columns over all rows; ``$score`` is counted from the column ``score``."""
         counts: dict[str, Counts] = {}
         for name in self.profile.columns:
-            column = table.column("score" if name == SCORE else name)
+            column = table.column("score") if name == SCORE else input_column(table, name)
             if name in self._bounds:
                 counts[name] = _count_ordered(floats(column), self._bounds[name])
             else:
@@ -63,9 +63,10 @@ def build_profile(rows: pa.Table, scores: npt.NDArray[np.float64], schema: Strea
     """The profile of training rows and of the scores that the model gives them."""
     layout: dict[str, Column] = {}
     for feature in schema.features:
-        column = rows.column(feature.name)
         ordered = COLUMN_TYPES[feature.type].ordered
-        layout[feature.name] = _ordered(floats(column), bins) if ordered else Column(kind="category", categories=_categories(column))
+        for name in feature.inputs:
+            column = input_column(rows, name)
+            layout[name] = _ordered(floats(column), bins) if ordered else Column(kind="category", categories=_categories(column))
     if schema.target.task == "regression":
         layout[SCORE] = _ordered(np.asarray(scores, dtype=np.float64), bins)
     else:

@@ -18,9 +18,10 @@ SCORE = "$score"
 class Column(Part, frozen=True, kw_only=True):
     """One histogram's layout and the training data's counts in it.
 
-    Ordered columns (numbers, integers, booleans as 0 and 1, the score): ``missing, below, one per upper bound, above``. A
-    bin holds what is above the previous upper bound and at most its own; the first also holds ``low``, the least training
-    value. Upper bounds are values of the training data, so a column of few distinct values has a bin for each of them.
+    Ordered columns (numbers, integers, booleans as 0 and 1, times as seconds since 1970 in UTC, the score): ``missing, below,
+    one per upper bound, above``. A bin holds what is above the previous upper bound and at most its own; the first also
+    holds ``low``, the least training value. Upper bounds are values of the training data, so a column of few distinct
+    values has a bin for each of them.
 
     Categories: ``missing, one per category, other``; ``other`` counts what is none of ``categories``.
     """
@@ -49,7 +50,7 @@ class CalibrationCurve(Part, frozen=True, kw_only=True):
 
 
 class Profile(Part, frozen=True, kw_only=True):
-    """The reference of one model version. ``columns`` are its features and, under ``$score``, its own score."""
+    """The reference of one model version. ``columns`` are what it is given (``Feature.inputs``) and, under ``$score``, its own score."""
 
     format: Annotated[int, msgspec.Meta(ge=1)] = 1
     stream: str

@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping
-from contextlib import suppress
 from functools import partial
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
-with suppress(ModuleNotFoundError):  # who only checks a project's metric has no numpy: the registry's image
-    import numpy as np
+from driftloop.statistics.optional_numpy import np
 
 if TYPE_CHECKING:
     import numpy.typing as npt
@@ -105,7 +103,7 @@ class TaskMetric(NamedTuple):
         """The metric as a function of the rows' weights (how often a resample drew each); None where it is not defined.
 
         That function, too, gives None where the metric is not defined on the rows that have a weight; neither raises for any
-        numbers. Raises ValueError for labels and output of different lengths.
+        numbers. Raises ValueError for labels, output and classes that do not fit together.
         """
         if self._unfit(labels, output) is not None:
             return None
@@ -116,7 +114,7 @@ class TaskMetric(NamedTuple):
 
     def why_undefined(self, labels: Values, output: ModelOutput) -> str:
         """Words for a person, after "not defined on rows": why there is no value."""
-        return self._unfit(labels, output) or self.metric.undefined
+        return self._unfit(labels, output) or self.metric.undefined or "with numbers too large to be added up"
 
     def _given(self, output: ModelOutput) -> tuple[Any, ...]:
         match self.form.needs:
@@ -133,6 +131,8 @@ class TaskMetric(NamedTuple):
             return "without class probabilities"
         if len(labels) != len(given):
             raise ValueError(f"{len(labels)} labels for the model's output on {len(given)} rows")
+        if self.form.needs == "probabilities" and given.shape[1] != len(output.classes):
+            raise ValueError(f"{given.shape[1]} columns of probabilities for {len(output.classes)} classes")
         if not len(labels):
             return "of which there are none"
         if _missing(labels) or _missing(given):
@@ -152,4 +152,8 @@ def _missing(values: Any) -> bool:
     array = np.asarray(values)
     if array.dtype.kind == "f":
         return not np.isfinite(array).all()
-    return array.dtype.kind == "O" and any(value is None or value != value for value in array.ravel())
+    return array.dtype.kind == "O" and any(map(_is_missing, array.ravel()))
+
+
+def _is_missing(value: Any) -> bool:
+    return value is None or (isinstance(value, float) and not math.isfinite(value))

@@ -41,7 +41,7 @@ def render_card(
     span = f"from {start.isoformat()}" if start else "from the beginning"
     lines += ["", "## Training data", ""]
     lines.append(f"Recipe `{recipe}`: {rows} labelled rows, event time {span} up to {end.isoformat()} (exclusive).")
-    lines += ["", "## Inputs", "", *(f"- `{feature.name}`: {feature.type}" for feature in schema.features)]
+    lines += ["", "## Inputs", "", *(f"- `{feature.name}`: {feature.described}" for feature in schema.features)]
     lines += ["", "## Provenance", ""]
     lines += [f"- request `{request_id}`", f"- snapshot `{pins.snapshot}`", f"- project `{pins.project}`"]
     lines += [f"- environment `{pins.environment}`, driftloop {pins.code}, seed {pins.seed}, {pins.threads} threads"]

@@ -1,7 +1,7 @@
 """Candidates against one another and against the champion, on the newest labelled window, which none was fitted on."""
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from driftloop.artifact import skops_file
+from driftloop.contracts.schema import StreamSchema
 from driftloop.contracts.values import CandidateResult, GateMeasurements, Window
 from driftloop.errors import IntegrityError, UserError
 from driftloop.project.model import ALL, Project
@@ -99,7 +100,7 @@ class Comparer:
             return None, (f"The champion could not be compared: {self._job.champion_note}.",)
         try:
             champion = skops_file.load((self._folder / CHAMPION_FILE).read_bytes(), self._project.training.trusted_types)
-            theirs = call("scoring with the champion", lambda: self._finite_output(champion, judged, self._job.champion_features))
+            theirs = call("scoring with the champion", lambda: self._finite_output(champion, judged, self._job.champion_schema))
         except (IntegrityError, UserError) as exc:
             return None, (f"The champion, version {version}, could not be compared: {exc}.",)
         confidence, metric = self._project.promotion.confidence, self._project.metric
@@ -121,8 +122,8 @@ class Comparer:
         )
         return measurements, ()
 
-    def _finite_output(self, pipeline: Any, mask: Mask, features: Sequence[str] | None = None) -> ModelOutput:
-        output = self._rows.output(pipeline, mask, features)
+    def _finite_output(self, pipeline: Any, mask: Mask, schema: StreamSchema | None = None) -> ModelOutput:
+        output = self._rows.output(pipeline, mask, schema)
         if not np.isfinite(output.scores).all():
             raise UserError("the model gives scores that are not finite numbers")
         return output

@@ -24,7 +24,8 @@ class PipelineError(UserError):
 
 def _raised(exc: BaseException, doing: str) -> PipelineError:
     trace = "".join(traceback.format_exception(exc))
-    return PipelineError(f"{doing} raised {type(exc).__name__}: {exc}"[:500], trace[-MAX_DETAIL_CHARACTERS:])
+    reason = f"{doing} raised {type(exc).__name__}: {exc}"[:500]
+    return PipelineError("; ".join([reason, *getattr(exc, "__notes__", ())]), trace[-MAX_DETAIL_CHARACTERS:])
 
 
 def load_build(files: Mapping[str, bytes], folder: Path) -> Callable[[], Any]:
