@@ -291,4 +291,4 @@ def test_a_snapshot_ends_with_the_versions_that_were_trained_on_it(run, registry
 
 
 def test_streams_that_are_no_names_are_refused(run):
-    assert "is no name of a stream" in run("expire", "../x", of=lake).output
+    assert "is no stream's name" in run("expire", "../x", of=lake).output

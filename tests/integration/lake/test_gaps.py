@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 
 import msgspec
 import pytest
-from tests.support.lake_rows import TOPIC_ID, append, lake_inferences
+from tests.support.lake_rows import TOPIC_ID, append, lake_inferences, lake_labels
 from tests.support.maintenance_steps import run, run_and_die
 
 from driftloop.contracts.gaps import AcceptedGap, gaps_prefix
@@ -47,10 +47,20 @@ def test_the_cursor_goes_over_the_gap_and_the_record_stays(table, store, schema,
     assert fresh.note(2).gaps == (accepted,)
 
 
-def test_what_the_table_has_is_not_missing(table, store, schema):
-    assert accept_gap(table, store, gap(schema, 3, 25)) == gap(schema, 10, 25)
+def test_labels_that_the_table_has_are_not_missing(open_table, store, schema):
+    table = open_table("labels")
+    append(store, table, lake_labels(schema, 0, 0, 10), 0)
+    assert accept_gap(table, store, gap(schema, 3, 25, topic="labels")) == gap(schema, 10, 25, topic="labels")
     with pytest.raises(UserError, match=r"nothing is missing there: .* up to offset 25"):
-        accept_gap(table, store, gap(schema, 3, 20))
+        accept_gap(table, store, gap(schema, 3, 20, topic="labels"))
+
+
+def test_messages_of_inferences_that_the_table_has_may_be_missing_to_the_monitor(table, store, schema, open_table):
+    assert accept_gap(table, store, gap(schema, 3, 8)) == gap(schema, 3, 8)
+    assert open_table().cursors() == {CURSOR: 10}
+    assert accept_gap(table, store, gap(schema, 4, 25)) == gap(schema, 4, 25)
+    assert open_table().cursors() == {CURSOR: 25}
+    assert objects(store, schema) == [gap(schema, 3, 8), gap(schema, 4, 25)]
 
 
 def test_a_gap_that_lies_ahead_is_recorded_and_moves_nothing(table, store, schema, open_table):

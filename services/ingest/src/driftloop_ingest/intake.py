@@ -22,6 +22,7 @@ from driftloop.rows.labels import LabelDecoder
 from driftloop.rows.limits import LATEST
 from driftloop.rows.request_ranges import accepted
 from driftloop.rows.schemas import TIME, inference_schema
+from driftloop.service.accepted_gaps import WAY_ON
 from driftloop_ingest.buffer import Buffer
 
 _JSON_AT_A_TIME = 1000
@@ -129,7 +130,7 @@ class InferenceIntake:
         try:
             start, end = accepted(claimed, known, beginning=bounds[0] if bounds else None, gaps=self._requests.gaps())
         except GapError as exc:
-            raise GapError(f"{exc}; see `driftloop lake accept-gap --help` for the way on") from exc
+            raise GapError(f"{exc}; {WAY_ON}") from exc
         fresh = tuple(Span(max(q.start, start), min(q.end, end)) for q in quarantined if q.start < end and q.end > start)
         buffer.account(claimed, self._topic, start, end, first=known is None, quarantined=fresh)
         return start

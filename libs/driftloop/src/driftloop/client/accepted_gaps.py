@@ -3,7 +3,6 @@
 import re
 from datetime import UTC, datetime
 
-from driftloop.adapters.kafka import AssignedConsumer, topic_id
 from driftloop.client.arguments import SHOWN_CHARACTERS
 from driftloop.client.connections import Connections
 from driftloop.client.maintenance import stream_tables
@@ -18,7 +17,7 @@ _MAX_NAME = 200
 
 
 def accepted_gap(to: Connections, stream: str, where: str, start: int, end: int, *, reason: str, by: str) -> AcceptedGap:
-    """The record, which begins where the table's offsets end when that is within the gap. ``where``: TOPIC-PARTITION.
+    """The record, as ``lake.gaps`` makes it. ``where``: TOPIC-PARTITION.
 
     Raises UserError for what cannot be missing, TransientError; safe to repeat.
     """
@@ -27,7 +26,7 @@ def accepted_gap(to: Connections, stream: str, where: str, start: int, end: int,
     table = labels if topic == topics.labels(stream) else inferences
     gap = AcceptedGap(
         topic=topic,
-        topic_id=_checked(to.bootstrap, topic, partition, start, end),
+        topic_id=_checked(to, topic, partition, start, end, expired=topic != topics.requests(stream)),
         partition=partition,
         start=start,
         end=end,
@@ -55,19 +54,25 @@ def _place(stream: str, where: str) -> tuple[str, int]:
     return match["topic"], int(match["partition"])
 
 
-def _checked(bootstrap: str, topic: str, partition: int, start: int, end: int) -> str:
-    """The topic's id. Raises UserError for offsets that the topic has not come to."""
+def _checked(to: Connections, topic: str, partition: int, start: int, end: int, *, expired: bool) -> str:
+    """The topic's id. Raises UserError for offsets that the topic has not come to, and for messages that it still holds where
+    only ``expired`` ones can be missing: there may be requests of which no inference was ever written."""
     if start >= end:
         raise UserError(f"offsets {start} to {end} are none: the second is the first that is there again")
     tp = TopicPartition(topic, partition)
-    consumer = AssignedConsumer(bootstrap, [tp], client_id="driftloop-accept-gap")
+    about = to.topics.describe([topic])[topic]
+    if partition >= about.partitions:
+        raise UserError(f"{topic} has {about.partitions} partitions, counted from 0")
+    reader = to.topics.reader([tp])
     try:
-        last = consumer.end_offsets([tp])[tp]
+        first, last = reader.beginning_offsets([tp])[tp], reader.end_offsets([tp])[tp]
     finally:
-        consumer.close()
+        reader.close()
     if end > last:
         raise UserError(f"{topic}-{partition} ends at offset {last}: what is to come cannot be missing yet")
-    return topic_id(bootstrap, topic)
+    if expired and end > first:
+        raise UserError(f"{topic}-{partition} holds the messages from offset {first} on: those are not missing")
+    return about.id
 
 
 def _words(name: str, text: str, most: int) -> str:

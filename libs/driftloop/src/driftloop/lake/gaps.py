@@ -3,12 +3,16 @@
 The commit is the record. It moves the cursor over the missing offsets if the table waits for one of them; a writer that is at
 work is fenced by that, and starts again from the table. An object of its own (``contracts.gaps.gap_key``) repeats the record
 for services that do not read the lake; it comes after the commit, and asking again puts what is lacking.
+
+Messages of ``inferences`` may be missing to one reader only: the lake had them before they expired, the monitor did not. Such a
+record is made as it is asked for, and moves no cursor.
 """
 
 from collections.abc import Sequence
 
 import msgspec
 
+from driftloop.contracts import topics
 from driftloop.contracts.gaps import AcceptedGap, gap_key
 from driftloop.crashpoints import crash_point
 from driftloop.errors import UserError
@@ -25,10 +29,10 @@ def accepted_gaps(table: LakeTable) -> Sequence[AcceptedGap]:
 
 
 def accept_gap(table: LakeTable, store: ObjectStore, gap: AcceptedGap) -> AcceptedGap:
-    """Put a gap on record; the record, which begins where the table's offsets end when that is within the gap.
+    """Put a gap on record; the record, which for requests and labels begins where the table's offsets end when that is within the gap.
 
-    Raises UserError when the table has all of these offsets, CursorsMoved when ingest came first: look again and repeat;
-    TransientError: repeat, the record is made once.
+    Raises UserError when the table has all of these requests or labels, CursorsMoved when ingest came first: look again and
+    repeat; TransientError: repeat, the record is made once.
     """
     table.refresh()
     known = next((g for g in table.state().gaps if _same(g, gap)), None)
@@ -43,10 +47,13 @@ def _record(table: LakeTable, store: ObjectStore, gap: AcceptedGap) -> AcceptedG
     own = gap.topic == f"{table.stream}.{table.table}"
     name = (app_id if own else request_app_id)(gap.topic_id, gap.partition)
     at = table.cursor(name)
-    if at is not None and at >= gap.end:
-        raise UserError(f"nothing is missing there: {table.root} has {gap.topic}-{gap.partition} up to offset {at}")
-    missing = gap if at is None or at <= gap.start else msgspec.structs.replace(gap, start=at)
-    start, end = (at, at) if at is not None and at < gap.start else (missing.start, missing.end)  # where it stands, or over it
+    missing = gap
+    if at is not None and at > gap.start and gap.topic != topics.inferences(table.stream):
+        if at >= gap.end:
+            raise UserError(f"nothing is missing there: {table.root} has {gap.topic}-{gap.partition} up to offset {at}")
+        missing = msgspec.structs.replace(gap, start=at)
+    start = gap.start if at is None else at
+    end = gap.end if gap.start <= start < gap.end else start  # over it, or where it stands
     move = Move(cursor=name, topic=gap.topic, topic_id=gap.topic_id, partition=gap.partition, start=start, end=end, first=at is None)
     commit(table, store, Flush(moves=(move,), gaps=(missing,)))
     return missing

@@ -21,8 +21,8 @@ UNDATED_FIELD = pa.field(UNDATED, pa.bool_(), nullable=False)
 
 def capped(label_times: pa.ChunkedArray, sent: pa.ChunkedArray) -> pa.ChunkedArray:
     """Each label time, or the time its record was sent (by the broker's clock, or null) plus the skew, whichever is earlier."""
-    latest = pc.add(sent, pa.scalar(SKEW, pa.duration("us")))
-    return pc.min_element_wise(label_times, latest.cast(TIME))  # passes over nulls
+    latest = pc.add(sent, pa.scalar(SKEW, pa.duration("us"))).cast(TIME)
+    return pc.if_else(pc.fill_null(pc.greater(label_times, latest), False), latest, label_times)
 
 
 def undated(rows: pa.Table, uncapped: Uncapped, topic_id: str | None) -> pa.ChunkedArray:

@@ -13,7 +13,7 @@ from driftloop.contracts.names import is_digest
 from driftloop.contracts.values import Part, Time
 from driftloop.ports import ObjectStat, ObjectStore
 
-_NAME = re.compile(r"(?P<digest>[0-9a-f]{64})(?:\.(?P<number>\d{1,9}))?(?P<expired>\.expired)?\.json")
+_NAME = re.compile(r"(?P<digest>[0-9a-f]{64})(?:\.(?P<nth>\d{1,9}))?(?P<expired>\.expired)?\.json")
 
 
 class Expired(Part, frozen=True, kw_only=True):
@@ -61,7 +61,7 @@ def listed_manifests(found: Iterable[ObjectStat]) -> Mapping[str, Manifests]:
         match = _NAME.fullmatch(stat.key.rpartition("/")[2])
         if match is None or not is_digest(match["digest"]):
             continue
-        number = int(match["number"] or 0)
+        number = int(match["nth"] or 0)
         if match["expired"]:
             ends.setdefault(match["digest"], {})[number] = stat.key
         else:
