@@ -6,6 +6,9 @@ MESSAGES = Counter("driftloop_messages", "Messages read from a topic", ["topic"]
 ROWS = Counter("driftloop_rows", "Rows that a service took up from a topic", ["topic"])
 QUARANTINED = Counter("driftloop_quarantined", "Messages sent to quarantine", ["topic"])
 UNREADABLE_RECORDS = Counter("driftloop_unreadable_records", "Records of a control topic that a reader passed over", ["topic"])
+LABELS_DATED_AHEAD = Counter(
+    "driftloop_labels_dated_ahead", "Labels dated later than their message can have been sent, taken up as of then", ["stream"]
+)
 UNKNOWN_FIELDS = Counter("driftloop_unknown_fields", "JSON fields that the schema does not know and that were ignored", ["stream"])
 RETRIES = Counter("driftloop_retries", "Times that a step was repeated because the world was not ready", ["step"])
 DURABLE_OFFSET = Gauge("driftloop_durable_offset", "Offset that the durable state of a partition goes on from", ["topic", "partition"])

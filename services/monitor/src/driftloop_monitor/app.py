@@ -37,7 +37,7 @@ class Monitor:
         self.assemblies: dict[int, AssemblyRunner] = {}
         self.lake_changed = asyncio.Event()
         guards = {self.inferences: self.folds_table, self.sketches: self.assemblies_table}
-        self.app.transport.Consumer = guarded_consumer(guards, failure)
+        self.app.transport.Consumer = guarded_consumer(guards, failure, self._after_gaps)
         self._agent(self._fold, self.inferences, "fold", isolated=True)
         self._agent(self._assemble, self.sketches, "assemble", isolated=True)
         self._agent(self._lake, topics.DATASET_VERSIONS, "lake", isolated=False)
@@ -108,6 +108,9 @@ class Monitor:
                 self.assemblies.pop(tp.partition, None)
             if partition is not None:
                 self.assemblies.pop(partition, None)
+
+    def _after_gaps(self, topic: str, partition: int, offset: int) -> int:
+        return self._runners.after_gaps(partition, offset) if topic == self.inferences else offset  # only data can be given up
 
     async def _lake(self, stream: Any) -> None:
         async for event in stream.events():  # only a hint that something happened: what, the lake itself says

@@ -11,6 +11,7 @@ from driftloop.errors import TransientError
 from driftloop.monitoring.performance import columns
 from driftloop.project.model import Project
 from driftloop.registry.fold import RegistryReader
+from driftloop.service.accepted_gaps import AcceptedGaps
 from driftloop.service.process import Stop
 from driftloop.telemetry import get_logger
 from driftloop_monitor.app import ASSEMBLIES, FOLDS, Monitor
@@ -82,6 +83,7 @@ class Wiring:
             profiles=self._profiles,
             publisher=self._publisher,
             quarantine=self._producer,
+            gaps=AcceptedGaps(MinioObjectStore(self._settings.common.s3), self._project.stream),
         )
         return Monitor(
             self._settings,

@@ -7,6 +7,7 @@ from driftloop.adapters.s3 import MinioObjectStore
 from driftloop.contracts.services import PREDICTOR
 from driftloop.contracts.topics import inferences
 from driftloop.project.model import Project
+from driftloop.service.accepted_gaps import AcceptedGaps
 from driftloop.service.checks import check_surroundings_but_for_a_silent_store
 from driftloop.service.http_server import serving
 from driftloop.service.process import Stop, run_service
@@ -64,6 +65,7 @@ def _stream(settings: PredictorSettings, parts: Parts, project: Project, health:
         project,
         broker=parts.broker,
         serving=health.serving,
+        after_gaps=AcceptedGaps(MinioObjectStore(settings.common.s3), project.stream).after,
         idle_seconds=settings.idle_seconds,
         clock=parts.clock,
         stop=parts.stop,

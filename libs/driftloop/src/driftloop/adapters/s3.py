@@ -109,9 +109,9 @@ class MinioObjectStore:
             found = self._client.stat_object(bucket_name=self._bucket, object_name=key)
         return _stat(key, found.size, found.last_modified)
 
-    def list(self, prefix: str) -> Iterator[ObjectStat]:
+    def list(self, prefix: str, *, after: str = "") -> Iterator[ObjectStat]:
         with _translated(prefix):
-            for found in self._client.list_objects(bucket_name=self._bucket, prefix=prefix, recursive=True):
+            for found in self._client.list_objects(bucket_name=self._bucket, prefix=prefix, recursive=True, start_after=after or None):
                 yield _stat(found.object_name, found.size, found.last_modified)
 
     def delete(self, key: str) -> None:

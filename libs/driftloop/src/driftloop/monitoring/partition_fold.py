@@ -1,11 +1,12 @@
 """Folding one partition of ``<stream>.inferences`` into counts per window and model version. Pure: no clock, no client."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from datetime import datetime
 
 import pyarrow.compute as pc
 
 from driftloop.contracts.events import WindowSketched
+from driftloop.contracts.gaps import AcceptedGap, after_gaps
 from driftloop.contracts.headers import Headers, RequestRange
 from driftloop.contracts.topics import inferences
 from driftloop.contracts.values import Window
@@ -58,6 +59,7 @@ class PartitionFold:
         self._closed = None if state.closed_up_to is None else self._plan.closed_before(state.closed_up_to)
         self._ready: list[WindowSketched] = []  # closings, as they were at their closing offset
         self._corrected: set[int] = set()
+        self._gaps: frozenset[AcceptedGap] = frozenset()
 
     @property
     def next_offset(self) -> int:
@@ -66,6 +68,17 @@ class PartitionFold:
     @property
     def closed_up_to(self) -> datetime | None:
         return self._state.closed_up_to
+
+    def permit(self, gaps: Iterable[AcceptedGap]) -> bool:
+        """Requests that were given up are no gap from now on. Whether any of these was not known."""
+        known, self._gaps = self._gaps, self._gaps | frozenset(gaps)
+        return self._gaps != known
+
+    def go_on_from(self, offset: int) -> None:
+        """The messages before ``offset`` that were not folded were given up, and with them whatever requests they accounted for."""
+        if offset > self._state.next_offset:
+            self._state.next_offset = offset
+            self._state.requests.clear()
 
     def add(self, offset: int, value: bytes | None, headers: Headers) -> int:
         """Fold one message; returns its rows. A message below ``next_offset`` changes nothing.
@@ -121,7 +134,7 @@ class PartitionFold:
         if covered is None:
             return 0
         expected = self._state.requests.get(covered.topic_id, covered.start)
-        if covered.start > expected:
+        if covered.start > after_gaps(self._gaps, covered.topic_id, self.partition, expected):
             raise GapError(
                 f"partition {self.partition}: requests [{expected}, {covered.start}) of topic {covered.topic_id} are not accounted for"
             )
