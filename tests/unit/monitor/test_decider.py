@@ -17,7 +17,7 @@ from driftloop.errors import TransientError
 from driftloop.history.events import Events
 from driftloop.history.log_reader import LogReader
 from driftloop.history.model_history import ModelHistory
-from driftloop.monitoring.assembly import AssembledWindow, WindowSummary
+from driftloop.monitoring.assembly import AssembledWindow, WindowAssembler, WindowSummary
 from driftloop_monitor.decider import Decider
 from driftloop_monitor.history import KEEP, TOPICS
 
@@ -76,18 +76,31 @@ class Bench:
 
     def __init__(self) -> None:
         self.broker, self.lake = MemoryBroker(), FakeLake()
+        self.table: dict[bytes, bytes] = {}
         for topic in CONTROL_TOPICS:
             self.broker.create_topic(topic.name, topic.partitions)
         self.restart()
 
     def restart(self) -> None:
+        self.assembler = WindowAssembler(PROJECT.stream, self.table)
         history = ModelHistory(PROJECT.model, KEEP)
         self.publisher = FailingPublisher(self.broker.producer(), source="driftloop/test")
         reader = LogReader(self.broker, TOPICS, Events(history))
         self.decider = Decider(PROJECT, self.lake, history, self.publisher, FixedClock(START), reader.sync)
 
     def step(self, *windows: int) -> None:
-        self.decider.step([complete(i) for i in windows])
+        """As the wiring does: what was told is remembered by the windows, whatever becomes of the topics."""
+        for i in windows:
+            self.assembler.windows.setdefault(window(i).start, complete(i))
+        self.decider.step([self.assembler.windows[window(i).start] for i in windows])
+        for report in self.decider.take_told():
+            self.assembler.measured(report)
+        self.table.update(self.assembler.changes(0))
+
+    def forget(self, topic: str) -> None:
+        """As its retention does; the records are still there for ``events``."""
+        for tp in self.broker.partitions(topic):
+            self.broker.expire(tp, before=sum(record.partition == tp.partition for record in self.broker.records(topic)))
 
     def events(self, topic: str):
         return [decode_event(r.value, r.headers)[0] for r in self.broker.records(topic)]
@@ -183,6 +196,49 @@ def test_labels_that_land_later_correct_the_report_of_their_window_only(bench):
     bench.step(0, 1)
     corrected = bench.events(PERFORMANCE_REPORTS)[before:]
     assert [(r.window, r.version, r.revision, r.labelled) for r in corrected] == [(window(1), None, 1, 110), (window(1), 1, 1, 110)]
+
+
+def test_a_correction_after_the_reports_were_forgotten_goes_on_counting_revisions(bench):
+    """Performance reports are kept for a month, and so many of them in memory; a label may land later."""
+    bench.step(0)
+    bench.lake.labelled, bench.lake.ranges = 110, [(window(0).start, window(0).start)]
+    bench.step(0)
+    bench.forget(PERFORMANCE_REPORTS)
+    bench.restart()
+    bench.lake.labelled = 118
+    bench.step(0)
+    assert [(r.revision, r.labelled) for r in bench.events(PERFORMANCE_REPORTS) if r.version is None] == [(0, 100), (1, 110), (2, 118)]
+    assert len(set(bench.ids(PERFORMANCE_REPORTS))) == len(bench.events(PERFORMANCE_REPORTS)) == 6
+
+
+def test_windows_whose_reports_were_forgotten_are_not_reported_again_after_a_restart(bench):
+    bench.step(0, 1)
+    before = bench.events(PERFORMANCE_REPORTS)
+    bench.forget(PERFORMANCE_REPORTS)
+    bench.restart()
+    bench.step(0, 1)
+    assert bench.events(PERFORMANCE_REPORTS) == before
+
+
+def test_windows_of_an_earlier_release_learn_their_revision_from_the_topic(bench):
+    bench.step(0)
+    bench.table.clear()  # it remembered no performance reports
+    bench.restart()
+    bench.step(0)
+    bench.forget(PERFORMANCE_REPORTS)
+    bench.restart()
+    bench.lake.labelled = 118
+    bench.step(0)
+    assert [r.revision for r in bench.events(PERFORMANCE_REPORTS) if r.version is None] == [0, 1]
+
+
+def test_reports_that_say_different_things_have_different_ids_even_under_one_revision(bench):
+    """As of two workers, one of which has lost everything that it knew."""
+    bench.step(0)
+    other = Bench()
+    other.lake.labelled = 118
+    other.step(0)
+    assert not set(bench.ids(PERFORMANCE_REPORTS)) & set(other.ids(PERFORMANCE_REPORTS))
 
 
 def evidence_of(bench: Bench) -> dict:

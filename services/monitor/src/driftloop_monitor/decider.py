@@ -13,7 +13,7 @@ from driftloop.contracts.windows import parse_duration
 from driftloop.history.model_history import ModelHistory
 from driftloop.monitoring.assembly import AssembledWindow, WindowSummary
 from driftloop.monitoring.evidence import window_evidence
-from driftloop.monitoring.performance import performance_reports, same_content
+from driftloop.monitoring.performance import LastReport, performance_reports
 from driftloop.monitoring.policy import decide, restore
 from driftloop.ports import Clock, EventPublisher
 from driftloop.project.model import Project
@@ -35,6 +35,7 @@ class Decider:
         self._publisher, self._clock, self._sync = publisher, clock, sync
         self._dirty: dict[datetime, Window] = {}
         self._known: set[datetime] = set()
+        self._told: list[PerformanceReported] = []
 
     def step(self, complete: Sequence[AssembledWindow]) -> None:
         """Report and decide what can be by now. Raises TransientError; a repeat does nothing twice."""
@@ -53,7 +54,12 @@ class Decider:
         for held in self._undecided(complete):
             if held.summary is None or not self._settled(held.window, held.summary):
                 return  # decisions follow the windows' order
-            self._decide(held.window, held.summary)
+            self._decide(held, held.summary)
+
+    def take_told(self) -> list[PerformanceReported]:
+        """The last reports on windows, as far as the windows do not remember them yet; each is handed out once."""
+        told, self._told = self._told, []
+        return told
 
     def _undecided(self, complete: Iterable[AssembledWindow]) -> list[AssembledWindow]:
         decided = {d.window.start for d in self._history.retrain_decisions() if d.window is not None}
@@ -70,30 +76,53 @@ class Decider:
                     self._dirty[held.window.start] = held.window
 
     def _report_dirty(self, complete: Sequence[AssembledWindow]) -> None:
-        summaries = {held.window.start: held.summary for held in complete}
+        windows = {held.window.start: held for held in complete}
         for start in sorted(self._dirty)[:WINDOWS_PER_STEP]:
-            summary = summaries.get(start)
-            if summary is None or self._lake.holds(summary.closing_offsets):
-                self._report(self._dirty[start])
+            held = windows.get(start)
+            if held is None or held.summary is None or self._lake.holds(held.summary.closing_offsets):
+                self._report(held or AssembledWindow(self._dirty[start]))
                 del self._dirty[start]
 
-    def _report(self, window: Window) -> list[PerformanceReported]:
+    def _report(self, held: AssembledWindow) -> list[PerformanceReported]:
         """Measure a window; publish what differs from the last report on it."""
         reports = []
-        for measured in performance_reports(self._project, window, self._lake.rows(window), *self._lake.versions):
-            before = self._history.performance_report(measured.model, window.start, measured.version)
-            if before is not None and same_content(before, measured):
-                reports.append(before)
-                continue
-            report = msgspec.structs.replace(measured, revision=0 if before is None else before.revision + 1)
-            cause = caused_id("performance", report.stream, window.start, report.version, report.revision)
-            self._publisher.publish(PERFORMANCE_REPORTS, report, key=report.model, id=cause)
+        for measured in performance_reports(self._project, held.window, self._lake.rows(held.window), *self._lake.versions):
+            report = self._as_told(held, measured) or self._tell(held, measured)
+            if LastReport.of(report) != held.last_report(report.version):
+                self._told.append(report)
             reports.append(report)
         return reports
 
-    def _decide(self, window: Window, summary: WindowSummary) -> None:
+    def _as_told(self, held: AssembledWindow, measured: PerformanceReported) -> PerformanceReported | None:
+        """The last report, if it says the same."""
+        last = self._last(held, measured)
+        if last is None or last.content != LastReport.of(measured).content:
+            return None
+        published = self._history.performance_report(measured.model, held.window.start, measured.version)
+        if published is not None and published.revision == last.revision:
+            return published
+        return msgspec.structs.replace(measured, revision=last.revision)
+
+    def _tell(self, held: AssembledWindow, measured: PerformanceReported) -> PerformanceReported:
+        last = self._last(held, measured)
+        report = msgspec.structs.replace(measured, revision=0 if last is None else last.revision + 1)
+        # The content is part of the id: a report that says something else is another one, whatever its number.
+        what = report.stream, held.window.start, report.version, report.revision, LastReport.of(report).content
+        self._publisher.publish(PERFORMANCE_REPORTS, report, key=report.model, id=caused_id("performance", *what))
+        return report
+
+    def _last(self, held: AssembledWindow, measured: PerformanceReported) -> LastReport | None:
+        """By history and window: the topic forgets after a while, and the window is told a little later."""
+        published = self._history.performance_report(measured.model, held.window.start, measured.version)
+        remembered = held.last_report(measured.version)
+        if published is None or (remembered is not None and remembered.revision > published.revision):
+            return remembered
+        return LastReport.of(published)
+
+    def _decide(self, held: AssembledWindow, summary: WindowSummary) -> None:
         self._sync()
-        reports = self._report(window)
+        window = held.window
+        reports = self._report(held)
         self._dirty.pop(window.start, None)
         evidence = window_evidence(window, summary, reports, self._history.in_flight(self._clock.now() - self._run_limit()))
         state = restore(self._project.policy, self._history.retrain_decisions(), self._history.carried(self._project.model))

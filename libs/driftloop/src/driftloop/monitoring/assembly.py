@@ -8,10 +8,11 @@ from datetime import datetime
 
 import msgspec
 
-from driftloop.contracts.events import DriftReported, WindowSketched
+from driftloop.contracts.events import DriftReported, PerformanceReported, WindowSketched
 from driftloop.contracts.values import Time, Window
 from driftloop.monitoring.drift import worst
 from driftloop.monitoring.partition_fold import KEPT_CLOSED_WINDOWS
+from driftloop.monitoring.performance import LastReport
 from driftloop.statistics.distances import RANKED_BY
 
 # Reported windows whose counts are kept for corrections. A partition corrects its last KEPT_CLOSED_WINDOWS; the others may
@@ -35,12 +36,19 @@ class WindowSummary(msgspec.Struct, frozen=True):
 
 
 class AssembledWindow(msgspec.Struct):
-    """One window of the stream. ``by_partition``: its counts, stored under an older name; ``revision`` of the last report; −1: none yet."""
+    """One window of the stream. ``by_partition``: its counts, stored under an older name; ``revision`` of the last drift report;
+    −1: none yet. ``performance``: the last performance report of each version, remembered here because its topic forgets."""
 
     window: Window
     by_partition: dict[int, WindowSketched] = msgspec.field(default_factory=dict, name="sketches")
     revision: int = -1
     summary: WindowSummary | None = None
+    performance: tuple[LastReport, ...] | msgspec.UnsetType = msgspec.UNSET
+
+    def last_report(self, version: int | None) -> LastReport | None:
+        """The last performance report that is remembered of a version, or of all together."""
+        known = () if self.performance is msgspec.UNSET else self.performance
+        return next((last for last in known if last.version == version), None)
 
 
 class AssemblyCursor(msgspec.Struct):
@@ -111,6 +119,15 @@ class WindowAssembler:
         held.revision = reports[0].revision
         self._changed.add(held.window.start)
         self._forget()
+
+    def measured(self, report: PerformanceReported) -> None:
+        """Remember the last performance report on a window, while the window is."""
+        held = self.windows.get(report.window.start)
+        if held is None or held.last_report(report.version) == (last := LastReport.of(report)):
+            return
+        others = () if held.performance is msgspec.UNSET else held.performance
+        held.performance = (*(other for other in others if other.version != report.version), last)
+        self._changed.add(held.window.start)
 
     def changes(self, next_offset: int) -> dict[bytes, bytes | None]:
         """Table values to write, the cursor last; None deletes."""
