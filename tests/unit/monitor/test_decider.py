@@ -91,8 +91,8 @@ class Bench:
     def step(self, *windows: int) -> None:
         """As the wiring does: what was told is remembered by the windows, whatever becomes of the topics."""
         for i in windows:
-            self.assembler.windows.setdefault(window(i).start, complete(i))
-        self.decider.step([self.assembler.windows[window(i).start] for i in windows])
+            self.assembler.windows.setdefault(window(i), complete(i))
+        self.decider.step([self.assembler.windows[window(i)] for i in windows])
         for report in self.decider.take_told():
             self.assembler.measured(report)
         self.table.update(self.assembler.changes(0))
@@ -125,7 +125,7 @@ def test_a_settled_window_is_measured_decided_and_requested_once(bench):
     [decision], [request] = bench.events(DECISIONS), bench.events(RETRAIN_REQUESTS)
     assert decision.accepted
     assert decision.window == request.window == window(0)
-    assert bench.ids(DECISIONS) == [caused_id("decision", "retrain", PROJECT.model, window(0).start)]
+    assert bench.ids(DECISIONS) == [caused_id("decision", "retrain", PROJECT.model, window(0).start, window(0).end)]
     assert bench.ids(RETRAIN_REQUESTS) == [decision.request_id] == [caused_id("retrain", PROJECT.model, window(0).start, window(0).end)]
     together, by_version = bench.events(PERFORMANCE_REPORTS)
     assert (together.version, by_version.version, by_version.labelled, by_version.median_label_delay_seconds) == (None, 1, 100, 300.0)
@@ -182,7 +182,9 @@ def test_the_first_decision_in_the_log_stands_whatever_a_twin_would_have_said(be
     no = DecisionMade(
         model=PROJECT.model, kind="retrain", accepted=False, reason="t", window=window(0), rule="0" * 64, evidence=evidence_of(bench)
     )
-    bench.publisher.publish(DECISIONS, no, key=PROJECT.model, id=caused_id("decision", "retrain", PROJECT.model, window(0).start))
+    bench.publisher.publish(
+        DECISIONS, no, key=PROJECT.model, id=caused_id("decision", "retrain", PROJECT.model, window(0).start, window(0).end)
+    )
     bench.step(0)
     assert bench.events(DECISIONS) == [no]
     assert bench.events(RETRAIN_REQUESTS) == []
@@ -239,6 +241,28 @@ def test_reports_that_say_different_things_have_different_ids_even_under_one_rev
     other.lake.labelled = 118
     other.step(0)
     assert not set(bench.ids(PERFORMANCE_REPORTS)) & set(other.ids(PERFORMANCE_REPORTS))
+
+
+def test_two_windows_that_share_a_start_have_a_report_and_a_decision_each(bench):
+    bench.step(0)
+    held = complete(0)
+    day = Window(start=window(0).start, end=window(0).start + timedelta(days=1))
+    for _ in range(3):
+        bench.decider.step([held, AssembledWindow(day, revision=0, summary=held.summary)])
+    assert [d.window for d in bench.events(DECISIONS)] == [window(0), day]
+    assert [r.window for r in bench.events(PERFORMANCE_REPORTS) if r.version is None] == [window(0), day]
+    for topic in (DECISIONS, PERFORMANCE_REPORTS):
+        assert len(set(bench.ids(topic))) == len(bench.ids(topic))
+
+
+def test_a_window_that_was_decided_under_another_id_is_not_decided_again(bench):
+    """Ids of earlier releases did not name the window's end."""
+    no = DecisionMade(
+        model=PROJECT.model, kind="retrain", accepted=False, reason="t", window=window(0), rule="0" * 64, evidence=evidence_of(bench)
+    )
+    bench.publisher.publish(DECISIONS, no, key=PROJECT.model, id=caused_id("decision", "retrain", PROJECT.model, window(0).start))
+    bench.step(0)
+    assert bench.events(DECISIONS) == [no]
 
 
 def evidence_of(bench: Bench) -> dict:

@@ -106,5 +106,5 @@ class AssemblyRunner:
                     await asyncio.sleep(min(5.0, 0.1 * 2**attempt))
 
     def _publish(self, report: DriftReported) -> None:
-        cause = caused_id("drift", report.stream, report.window.start, report.version, report.revision)
+        cause = caused_id("drift", report.stream, report.window.start, report.window.end, report.version, report.revision)
         self._publisher.publish(DRIFT_REPORTS, report, key=report.model, id=cause)

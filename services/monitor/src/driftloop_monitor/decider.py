@@ -33,16 +33,16 @@ class Decider:
     ) -> None:
         self._project, self._lake, self._history = project, lake, history
         self._publisher, self._clock, self._sync = publisher, clock, sync
-        self._dirty: dict[datetime, Window] = {}
-        self._known: set[datetime] = set()
+        self._dirty: set[Window] = set()
+        self._known: set[Window] = set()
         self._told: list[PerformanceReported] = []
 
     def step(self, complete: Sequence[AssembledWindow]) -> None:
         """Report and decide what can be by now. Raises TransientError; a repeat does nothing twice."""
         for held in complete:
-            if held.window.start not in self._known:
-                self._known.add(held.window.start)
-                self._dirty[held.window.start] = held.window
+            if held.window not in self._known:
+                self._known.add(held.window)
+                self._dirty.add(held.window)
         if not complete or not self._lake.refresh():
             return
         self._mark_changed(complete)
@@ -62,9 +62,9 @@ class Decider:
         return told
 
     def _undecided(self, complete: Iterable[AssembledWindow]) -> list[AssembledWindow]:
-        decided = {d.window.start for d in self._history.retrain_decisions() if d.window is not None}
+        decided = {d.window for d in self._history.retrain_decisions() if d.window is not None}
         up_to = self._history.carried(self._project.model).decided_up_to
-        return [held for held in complete if held.window.start not in decided and (up_to is None or held.window.end > up_to)]
+        return [held for held in complete if held.window not in decided and (up_to is None or held.window.end > up_to)]
 
     def _settled(self, window: Window, summary: WindowSummary) -> bool:
         return self._lake.holds(summary.closing_offsets) and self._lake.labels_known(window)
@@ -73,15 +73,15 @@ class Decider:
         for low, high in self._lake.changed():
             for held in complete:
                 if held.window.start <= high and low < held.window.end:
-                    self._dirty[held.window.start] = held.window
+                    self._dirty.add(held.window)
 
     def _report_dirty(self, complete: Sequence[AssembledWindow]) -> None:
-        windows = {held.window.start: held for held in complete}
-        for start in sorted(self._dirty)[:WINDOWS_PER_STEP]:
-            held = windows.get(start)
+        windows = {held.window: held for held in complete}
+        for window in sorted(self._dirty, key=lambda w: (w.start, w.end))[:WINDOWS_PER_STEP]:
+            held = windows.get(window)
             if held is None or held.summary is None or self._lake.holds(held.summary.closing_offsets):
-                self._report(held or AssembledWindow(self._dirty[start]))
-                del self._dirty[start]
+                self._report(held or AssembledWindow(window))
+                self._dirty.remove(window)
 
     def _report(self, held: AssembledWindow) -> list[PerformanceReported]:
         """Measure a window; publish what differs from the last report on it."""
@@ -98,7 +98,7 @@ class Decider:
         last = self._last(held, measured)
         if last is None or last.content != LastReport.of(measured).content:
             return None
-        published = self._history.performance_report(measured.model, held.window.start, measured.version)
+        published = self._history.performance_report(measured.model, held.window, measured.version)
         if published is not None and published.revision == last.revision:
             return published
         return msgspec.structs.replace(measured, revision=last.revision)
@@ -107,13 +107,13 @@ class Decider:
         last = self._last(held, measured)
         report = msgspec.structs.replace(measured, revision=0 if last is None else last.revision + 1)
         # The content is part of the id: a report that says something else is another one, whatever its number.
-        what = report.stream, held.window.start, report.version, report.revision, LastReport.of(report).content
+        what = report.stream, *_ends(held.window), report.version, report.revision, LastReport.of(report).content
         self._publisher.publish(PERFORMANCE_REPORTS, report, key=report.model, id=caused_id("performance", *what))
         return report
 
     def _last(self, held: AssembledWindow, measured: PerformanceReported) -> LastReport | None:
         """By history and window: the topic forgets after a while, and the window is told a little later."""
-        published = self._history.performance_report(measured.model, held.window.start, measured.version)
+        published = self._history.performance_report(measured.model, held.window, measured.version)
         remembered = held.last_report(measured.version)
         if published is None or (remembered is not None and remembered.revision > published.revision):
             return remembered
@@ -123,7 +123,7 @@ class Decider:
         self._sync()
         window = held.window
         reports = self._report(held)
-        self._dirty.pop(window.start, None)
+        self._dirty.discard(window)
         evidence = window_evidence(window, summary, reports, self._history.in_flight(self._clock.now() - self._run_limit()))
         state = restore(self._project.policy, self._history.retrain_decisions(), self._history.carried(self._project.model))
         _, decision = decide(self._project.policy, state, evidence)
@@ -163,7 +163,11 @@ class Decider:
         return 2 * parse_duration(self._project.training.timeout) + timedelta(hours=1)
 
     def _decision_id(self, window: Window) -> str:
-        return caused_id("decision", "retrain", self._project.model, window.start)
+        return caused_id("decision", "retrain", self._project.model, *_ends(window))
 
     def _request_id(self, window: Window) -> str:
-        return caused_id("retrain", self._project.model, window.start, window.end)
+        return caused_id("retrain", self._project.model, *_ends(window))
+
+
+def _ends(window: Window) -> tuple[datetime, datetime]:
+    return window.start, window.end

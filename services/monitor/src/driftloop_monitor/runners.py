@@ -7,10 +7,13 @@ from driftloop.monitoring.partition_fold import PartitionFold
 from driftloop.monitoring.partition_state import STATE_KEY, PartitionState, decode_state
 from driftloop.ports import EventPublisher, MessageProducer
 from driftloop.project.model import Project
+from driftloop.telemetry import get_logger
 from driftloop_monitor.assembly_runner import AssemblyRunner
 from driftloop_monitor.faust_support.durable_table import DurableTable
 from driftloop_monitor.partition_runner import PartitionRunner
 from driftloop_monitor.profiles import Profiles
+
+log = get_logger(__name__)
 
 
 class Runners:
@@ -34,8 +37,11 @@ class Runners:
         value = table.values(partition).get(STATE_KEY)
         fresh = PartitionState(topic_id=self._topic_id, next_offset=table.placed(partition))
         state = fresh if value is None else decode_state(value)
+        fold = PartitionFold(self._project, partition, self._partitions, self._profiles.counter, state)
+        if fold.new_plan:
+            log.warning("windows-declared-anew", stream=self._project.stream, partition=partition, from_time=str(fold.begins_at))
         return PartitionRunner(
-            PartitionFold(self._project, partition, self._partitions, self._profiles.counter, state),
+            fold,
             stream=self._project.stream,
             table=table,
             profiles=self._profiles,
