@@ -13,6 +13,7 @@ from driftloop.contracts.windows import parse_duration
 from driftloop.history.model_history import ModelHistory
 from driftloop.monitoring.assembly import AssembledWindow, WindowSummary
 from driftloop.monitoring.evidence import window_evidence
+from driftloop.monitoring.late_labels import WindowLabels, counted_labels
 from driftloop.monitoring.performance import LastReport, performance_reports
 from driftloop.monitoring.policy import decide, restore
 from driftloop.ports import Clock, EventPublisher
@@ -54,7 +55,7 @@ class Decider:
         for held in self._undecided(complete):
             if held.summary is None or not self._settled(held.window, held.summary):
                 return  # decisions follow the windows' order
-            self._decide(held, held.summary)
+            self._decide(held, held.summary, [other for other in complete if other.window.end <= held.window.start])
 
     def take_told(self) -> list[PerformanceReported]:
         """The last reports on windows, as far as the windows do not remember them yet; each is handed out once."""
@@ -95,7 +96,7 @@ class Decider:
 
     def _as_told(self, held: AssembledWindow, measured: PerformanceReported) -> PerformanceReported | None:
         """The last report, if it says the same."""
-        last = self._last(held, measured)
+        last = self._last(held, measured.version)
         if last is None or last.content != LastReport.of(measured).content:
             return None
         published = self._history.performance_report(measured.model, held.window, measured.version)
@@ -104,28 +105,35 @@ class Decider:
         return msgspec.structs.replace(measured, revision=last.revision)
 
     def _tell(self, held: AssembledWindow, measured: PerformanceReported) -> PerformanceReported:
-        last = self._last(held, measured)
+        last = self._last(held, measured.version)
         report = msgspec.structs.replace(measured, revision=0 if last is None else last.revision + 1)
         # The content is part of the id: a report that says something else is another one, whatever its number.
         what = report.stream, *_ends(held.window), report.version, report.revision, LastReport.of(report).content
         self._publisher.publish(PERFORMANCE_REPORTS, report, key=report.model, id=caused_id("performance", *what))
         return report
 
-    def _last(self, held: AssembledWindow, measured: PerformanceReported) -> LastReport | None:
+    def _last(self, held: AssembledWindow, version: int | None) -> LastReport | None:
         """By history and window: the topic forgets after a while, and the window is told a little later."""
-        published = self._history.performance_report(measured.model, held.window, measured.version)
-        remembered = held.last_report(measured.version)
+        published = self._history.performance_report(self._project.model, held.window, version)
+        remembered = held.last_report(version)
         if published is None or (remembered is not None and remembered.revision > published.revision):
             return remembered
         return LastReport.of(published)
 
-    def _decide(self, held: AssembledWindow, summary: WindowSummary) -> None:
+    def _labels(self, windows: Iterable[AssembledWindow]) -> list[WindowLabels]:
+        """As last reported, oldest first."""
+        found = [(held.window, self._last(held, None)) for held in windows]
+        return [WindowLabels(window=window, rows=last.rows, labelled=last.labelled) for window, last in found if last is not None]
+
+    def _decide(self, held: AssembledWindow, summary: WindowSummary, earlier: Sequence[AssembledWindow]) -> None:
         self._sync()
         window = held.window
         reports = self._report(held)
         self._dirty.discard(window)
-        evidence = window_evidence(window, summary, reports, self._history.in_flight(self._clock.now() - self._run_limit()))
-        state = restore(self._project.policy, self._history.retrain_decisions(), self._history.carried(self._project.model))
+        decisions = self._history.retrain_decisions()
+        in_flight = self._history.in_flight(self._clock.now() - self._run_limit())
+        evidence = window_evidence(window, summary, reports, in_flight, self._labels(earlier), counted_labels(decisions))
+        state = restore(self._project.policy, decisions, self._history.carried(self._project.model))
         _, decision = decide(self._project.policy, state, evidence)
         event = DecisionMade(
             model=self._project.model,
@@ -152,7 +160,7 @@ class Decider:
                 model=decision.model,
                 reason=decision.evidence.get("trigger") or "window",
                 detail=decision.reason,
-                window=decision.window,
+                window=_judged_on(decision),
                 requested_by="driftloop/monitor",
                 evidence=decision.evidence,
             )
@@ -167,6 +175,11 @@ class Decider:
 
     def _request_id(self, window: Window) -> str:
         return caused_id("retrain", self._project.model, *_ends(window))
+
+
+def _judged_on(decision: DecisionMade) -> Window | None:
+    named = decision.evidence.get("judge_on")
+    return decision.window if named is None else msgspec.convert(named, Window)
 
 
 def _ends(window: Window) -> tuple[datetime, datetime]:

@@ -1,12 +1,14 @@
 """What a retrain decision is based on: what is known about one closed window, put together from its summary and its reports."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 
 import msgspec
 
 from driftloop.contracts.events import PerformanceReported
 from driftloop.contracts.values import Interval, Part, Window
 from driftloop.monitoring.assembly import WindowSummary
+from driftloop.monitoring.late_labels import CountedLabels, WindowLabels, late_labels, window_to_judge_on
 from driftloop.statistics.distances import RANKED_BY
 
 
@@ -27,19 +29,33 @@ class Evidence(Part, frozen=True, kw_only=True):
     inferences_version: int | None = None
     labels_version: int | None = None
     runs_in_flight: tuple[str, ...] = ()  # request ids
+    labels_landed_since: int = 0  # in windows that were decided before, and that no decision has counted
+    late: tuple[WindowLabels, ...] = ()  # those windows, as they are now
+    judge_on: Window | None = None  # what a request names; null: the window itself
+
+    @property
+    def new_labels(self) -> int:
+        return self.labelled + self.labels_landed_since
 
 
 def window_evidence(
-    window: Window, summary: WindowSummary, reports: Sequence[PerformanceReported], runs_in_flight: tuple[str, ...]
+    window: Window,
+    summary: WindowSummary,
+    reports: Sequence[PerformanceReported],
+    runs_in_flight: tuple[str, ...],
+    earlier: Sequence[WindowLabels] = (),
+    counted: Mapping[Window, CountedLabels] = MappingProxyType({}),
 ) -> Evidence:
     """``reports``: the window's, as ``performance_reports`` gives them: one of all versions together, then one of each.
 
     Where the newest version has no report of its own, nothing was measured. Raises ValueError without the report of all
-    together: it says how many labels there are.
+    together: it says how many labels there are. ``earlier``: windows before this one, oldest first, with their labels as of
+    now; ``counted``: those that decisions have counted.
     """
     together = next((report for report in reports if report.version is None), None)
     if together is None:
         raise ValueError(f"no performance report of all versions together on the window from {window.start.isoformat()}")
+    late, judged = late_labels(earlier, counted), window_to_judge_on(window, earlier, counted)
     newest = None if summary.version is None else next((r for r in reports if r.version == summary.version), None)
     return Evidence(
         window=window,
@@ -56,4 +72,7 @@ def window_evidence(
         inferences_version=together.inferences_version,
         labels_version=together.labels_version,
         runs_in_flight=runs_in_flight,
+        labels_landed_since=sum(each.labelled - counted[each.window].counted for each in late),
+        late=late,
+        judge_on=None if judged == window else judged,
     )

@@ -62,10 +62,12 @@ class LastReport(msgspec.Struct, frozen=True):
     version: int | None
     revision: int
     content: str
+    rows: int
+    labelled: int
 
     @classmethod
     def of(cls, report: PerformanceReported) -> "LastReport":
-        return cls(report.version, report.revision, content_digest(report))
+        return cls(report.version, report.revision, content_digest(report), report.rows, report.labelled)
 
 
 def content_digest(report: PerformanceReported) -> str:
