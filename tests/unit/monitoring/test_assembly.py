@@ -113,6 +113,14 @@ def test_each_version_of_a_window_has_its_report(teller):
     assert [(r.version, r.rows) for r in reports] == [(1, 100), (2, 100)]
 
 
+@pytest.mark.parametrize(("of_first", "of_second", "told"), [(150, 50, 1), (50, 150, 2), (100, 100, 2)])
+def test_a_window_is_summed_up_by_the_version_that_scored_most_of_it(teller, of_first, of_second, told):
+    """Not by the highest number: after a rollback the higher one scored its last rows, and is not the champion."""
+    teller.tell(sketch(0, version=1, rows=of_first), sketch(1, version=2, rows=of_second))
+    [held] = teller.assembler.complete()
+    assert (held.summary.version, held.summary.rows) == (told, 200)
+
+
 def test_another_streams_sketch_is_passed_over(teller):
     assert not teller.assembler.add(msgspec.structs.replace(sketch(0), stream="other"))
 

@@ -24,7 +24,7 @@ CURSOR_KEY = b"cursor"
 
 
 class WindowSummary(msgspec.Struct, frozen=True):
-    """What was reported about a window, as the policy needs it. ``version``: the newest one that scored rows; ``column``: its
+    """What was reported about a window, as the policy needs it. ``version``: the one that scored most rows; ``column``: its
     column that moved most."""
 
     version: int | None
@@ -107,16 +107,16 @@ class WindowAssembler:
 
     def reported(self, held: AssembledWindow, reports: list[DriftReported]) -> None:
         """Note what was said about a window; forget what is too old to matter."""
-        newest = max(reports, key=lambda r: (r.version is not None, r.version or 0))
-        most = worst(newest)
+        main = max(reports, key=lambda r: (r.version is not None, r.rows, r.version or 0))
+        most = worst(main)
         held.summary = WindowSummary(
-            version=newest.version,
+            version=main.version,
             rows=sum(counted.rows for counted in held.by_partition.values()),
             drifted=any(report.drifted for report in reports),
             column=most[0] if most else None,
             value=most[1] if most else None,
-            threshold=newest.thresholds[RANKED_BY],
-            closing_offsets=newest.closing_offsets,
+            threshold=main.thresholds[RANKED_BY],
+            closing_offsets=main.closing_offsets,
         )
         held.revision = reports[0].revision
         self._changed.add(held.window)

@@ -13,7 +13,7 @@ from driftloop.statistics.distances import RANKED_BY
 
 
 class Evidence(Part, frozen=True, kw_only=True):
-    """``version``: of the newest model that scored rows of the window; null: none did. ``measured``: its metric there."""
+    """``version``: the one that scored most rows of the window; null: none did. ``measured``: its metric there."""
 
     window: Window
     version: int | None
@@ -48,7 +48,7 @@ def window_evidence(
 ) -> Evidence:
     """``reports``: the window's, as ``performance_reports`` gives them: one of all versions together, then one of each.
 
-    Where the newest version has no report of its own, nothing was measured. Raises ValueError without the report of all
+    Where that version has no report of its own, nothing was measured. Raises ValueError without the report of all
     together: it says how many labels there are. ``earlier``: windows before this one, oldest first, with their labels as of
     now; ``counted``: those that decisions have counted.
     """
@@ -56,7 +56,7 @@ def window_evidence(
     if together is None:
         raise ValueError(f"no performance report of all versions together on the window from {window.start.isoformat()}")
     late, judged = late_labels(earlier, counted), window_to_judge_on(window, earlier, counted)
-    newest = None if summary.version is None else next((r for r in reports if r.version == summary.version), None)
+    its_own = None if summary.version is None else next((r for r in reports if r.version == summary.version), None)
     return Evidence(
         window=window,
         version=summary.version,
@@ -64,7 +64,7 @@ def window_evidence(
         labelled=together.labelled,
         drifted=summary.drifted,
         metric=together.metric,
-        measured=None if newest is None else newest.measured,
+        measured=None if its_own is None else its_own.measured,
         statistic=None if summary.column is None else f"{RANKED_BY}:{summary.column}",
         value=summary.value,
         threshold=summary.threshold,
