@@ -76,6 +76,15 @@ def test_reason_names_the_figures_that_decided():
     assert "200" in verdict.reason
 
 
+@pytest.mark.parametrize("rows", [150, 250])
+def test_reason_says_when_only_rows_that_the_champion_had_not_seen_were_measured(rows):
+    held_out = msgspec.structs.replace(measured(against=1, rows=rows), judged_on="held-out")
+
+    assert f"{rows}" in check(held_out, PromotionRules(min_rows=200)).reason
+    assert "rows that version 1 was not fitted on" in check(held_out, PromotionRules(min_rows=200)).reason
+    assert "not fitted on" not in check(measured(against=1, rows=rows), PromotionRules(min_rows=200)).reason
+
+
 def test_verdict_depends_on_its_arguments_only():
     measurements, rules = measured(against=1), PromotionRules()
     before = msgspec.json.encode((measurements, rules))

@@ -7,7 +7,6 @@ import faust
 
 from driftloop.contracts import topics
 from driftloop.contracts.topics import MIB
-from driftloop.monitoring.assembly import WindowAssembler
 from driftloop.monitoring.assembly import stored_offset as assembled_offset
 from driftloop.monitoring.partition_state import stored_offset as folded_offset
 from driftloop_monitor.assembly_runner import AssemblyRunner
@@ -48,12 +47,12 @@ class Monitor:
         app = self.app
         return bool(app.started and not app.rebalancing and not app.in_recovery and app.tables.recovery.completed.is_set())
 
-    def own_assemblers(self) -> list[WindowAssembler]:
+    def own_assemblies(self) -> list[AssemblyRunner]:
         """Those of the partitions that this worker owns now; only one of them has windows of the stream."""
         if not self.settled():
             return []
         owned = {tp.partition for tp in self.app.consumer.assignment() if tp.topic == self.sketches}
-        return [self._assembly(partition).assembler for partition in sorted(owned)]
+        return [self._assembly(partition) for partition in sorted(owned)]
 
     async def flush(self) -> None:
         for runner in list(self.folds.values()):

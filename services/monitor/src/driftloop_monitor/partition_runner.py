@@ -142,5 +142,5 @@ class PartitionRunner:
         metrics.QUARANTINED.labels(message.topic).inc()
 
     def _publish(self, counted: WindowSketched) -> None:
-        cause = caused_id("sketch", counted.stream, counted.window.start, counted.partition, counted.closing_offset)
+        cause = caused_id("sketch", counted.stream, counted.window.start, counted.window.end, counted.partition, counted.closing_offset)
         self._publisher.publish(WINDOW_SKETCHES, counted, key=counted.stream, id=cause)

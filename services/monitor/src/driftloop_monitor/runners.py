@@ -8,10 +8,13 @@ from driftloop.monitoring.partition_state import STATE_KEY, PartitionState, deco
 from driftloop.ports import EventPublisher, MessageProducer
 from driftloop.project.model import Project
 from driftloop.service.accepted_gaps import AcceptedGaps
+from driftloop.telemetry import get_logger
 from driftloop_monitor.assembly_runner import AssemblyRunner
 from driftloop_monitor.faust_support.durable_table import DurableTable
 from driftloop_monitor.partition_runner import PartitionRunner
 from driftloop_monitor.profiles import Profiles
+
+log = get_logger(__name__)
 
 
 class Runners:
@@ -38,6 +41,8 @@ class Runners:
         state = fresh if value is None else decode_state(value)
         fold = PartitionFold(self._project, partition, self._partitions, self._profiles.counter, state)
         fold.go_on_from(table.placed(partition))  # beyond the stored offset only after a gap that was given up
+        if fold.new_plan:
+            log.warning("windows-declared-anew", stream=self._project.stream, partition=partition, from_time=str(fold.begins_at))
         return PartitionRunner(
             fold,
             stream=self._project.stream,

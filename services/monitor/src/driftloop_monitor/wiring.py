@@ -102,9 +102,9 @@ class Wiring:
             except TimeoutError:
                 pass
             monitor.lake_changed.clear()
-            for assembler in monitor.own_assemblers():
+            for runner in monitor.own_assemblies():
                 try:
-                    await asyncio.to_thread(self._decider.step, assembler.complete())
+                    await asyncio.to_thread(self._decider.step, runner.assembler.complete())
                     self._status.last_error = None
                 except TransientError as exc:
                     self._status.last_error = str(exc)
@@ -113,6 +113,9 @@ class Wiring:
                         await self.failure.halt(exc)
                 except Exception as exc:  # noqa: BLE001 - the loop must not die silently while counting goes on
                     await self.failure.halt(exc)
+                told = self._decider.take_told()
+                if monitor.assemblies.get(runner.partition) is runner:  # else another worker goes on, and measures again
+                    await runner.remember(told)
 
 
 async def _within(seconds: float, work: Any, doing: str) -> None:

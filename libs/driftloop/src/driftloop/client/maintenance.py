@@ -62,7 +62,7 @@ def archived(to: Connections, stream: str, keep: timedelta, *, dry_run: bool) ->
 
 
 def deleted_version_bytes(to: Connections, name: str, before: datetime, *, dry_run: bool, say: Say) -> list[Deleted]:
-    """Model file and profile of versions that were deleted ``before``: removed, unless something holds them or ``dry_run``.
+    """Model files of versions that were deleted ``before``: removed, unless something holds them or ``dry_run``.
 
     Raises UserError, TransientError; safe to repeat.
     """

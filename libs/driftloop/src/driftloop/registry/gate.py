@@ -22,13 +22,14 @@ def check(measurements: GateMeasurements | None, rules: PromotionRules) -> GateV
     wrong = _impossible(measurements)
     if wrong is not None:
         return GateVerdict(False, f"the measurements cannot be: {wrong}")
+    which = f" that version {measurements.champion_version} was not fitted on" if measurements.judged_on == "held-out" else ""
     if measurements.rows < rules.min_rows:
-        return GateVerdict(False, f"measured on {measurements.rows} labelled rows, fewer than the {rules.min_rows} required")
+        return GateVerdict(False, f"measured on {measurements.rows} labelled rows{which}, fewer than the {rules.min_rows} required")
     gain = f"{measurements.metric} {measurements.candidate:.4f} against {measurements.champion:.4f}"
     bound = f"lower bound of the gain {measurements.gain_lower:+.4f}"
     if not measurements.gain_lower > rules.tolerance:
         return GateVerdict(False, f"{gain}: {bound} does not clear the tolerance {rules.tolerance:+.4f}")
-    return GateVerdict(True, f"{gain}: {bound} clears the tolerance {rules.tolerance:+.4f} on {measurements.rows} rows")
+    return GateVerdict(True, f"{gain}: {bound} clears the tolerance {rules.tolerance:+.4f} on {measurements.rows} rows{which}")
 
 
 def _impossible(found: GateMeasurements) -> str | None:
