@@ -13,7 +13,7 @@ from driftloop.service.http_server import serving
 from driftloop.service.process import Stop, run_service
 from driftloop.service.start import Parts, started
 from driftloop_predictor.http import Edge, build_app
-from driftloop_predictor.last_good import KeptModel, KeptProject, LastGood
+from driftloop_predictor.last_good import MODEL_FOLDER, PROJECT_FOLDER, KeptModel, KeptProject, LastGood
 from driftloop_predictor.model import ModelFollower
 from driftloop_predictor.project import find_project
 from driftloop_predictor.recorder import Recorder
@@ -38,9 +38,9 @@ def run(stop: Stop) -> None:
     edge = Edge(max_body_bytes=settings.http_max_body_bytes)
     health = PredictorHealth(settings.common.instance, parts.registry, edge)
     with started(parts, health, serving(build_app(edge))):
-        find = partial(find_project, kept=LastGood(settings.last_good / "project", KeptProject))
+        find = partial(find_project, kept=LastGood(settings.last_good / PROJECT_FOLDER, KeptProject))
         project = health.project = parts.project(store, log_seconds=LOG_SECONDS, find=find)
-        kept = LastGood(settings.last_good / "model", KeptModel)
+        kept = LastGood(settings.last_good / MODEL_FOLDER, KeptModel)
         model = health.model = ModelFollower(project, reader=parts.registry, store=store, last_good=kept).start()
         parts.at_end.callback(model.stop)
         parts.registry.subscribe(model.on_state)

@@ -13,7 +13,7 @@ from driftloop.registry.fold import ProjectRef, RegistryReader, RegistryState
 from driftloop.service.process import EXIT_RESTART, Stop
 from driftloop.telemetry import get_logger
 
-PROJECT_FILE = "project"  # in the folder of an instance's state
+PROJECT_FILE = "project-name"  # in the folder of an instance's state; a predictor's holds a folder ``project``
 
 log = get_logger(__name__)
 
