@@ -182,6 +182,26 @@ def test_a_class_that_the_model_does_not_know_counts_as_probability_nought():
     assert intervals.value(for_task("roc_auc", "multiclass"), labels, output) == 0.5
 
 
+@pytest.mark.parametrize("name", ["log_loss", "brier", "roc_auc"])
+def test_a_model_that_calls_every_class_certain_has_no_metric(name):
+    labels, ones = np.array(["ant", "bee", "cat"], dtype=object), np.ones((3, 3))
+    metric, output = for_task(name, "multiclass"), ModelOutput(labels, np.ones(3), ones, CLASSES)
+    assert intervals.value(metric, labels, output) is None
+    assert intervals.paired_gain(metric, labels, output, output, confidence=0.8, seed=0) is None
+    assert metric.why_undefined(labels, output) == "with class probabilities that do not add up to 1"
+    assert intervals.value(metric, labels, output._replace(probabilities=ones / 3)) is not None
+
+
+@pytest.mark.parametrize("name", ["log_loss", "brier", "roc_auc"])
+def test_a_model_gains_nothing_by_knowing_fewer_classes(name):
+    labels = np.array(["ant", "bee", "bee", "ant", "bee"] * 8, dtype=object)
+    of_ant = np.linspace(0.2, 0.8, len(labels))
+    two, three = np.column_stack([of_ant, 1 - of_ant]), np.column_stack([of_ant, 1 - of_ant, np.zeros(len(labels))])
+    narrow, wide = (ModelOutput(labels, p.max(axis=1), p, CLASSES[: p.shape[1]]) for p in (two, three))
+    gain = intervals.paired_gain(for_task(name, "multiclass"), labels, narrow, wide, confidence=0.8, seed=0)
+    assert (gain.gain, gain.lower) == (0, 0)
+
+
 @pytest.mark.parametrize(
     ("name", "task", "words"),
     [

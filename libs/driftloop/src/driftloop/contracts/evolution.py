@@ -7,6 +7,7 @@ version, which the project declares. What is predicted never changes: then label
 
 from typing import Literal
 
+from driftloop.contracts.class_probabilities import PROBABILITIES
 from driftloop.contracts.column_types import COLUMN_TYPES, FeatureType
 from driftloop.contracts.schema import RESERVED, Feature, StreamSchema
 
@@ -51,7 +52,9 @@ def retyped_column(name: str, kind: FeatureType | Literal["map"]) -> str:
 
 
 def clashes(name: str) -> bool:
-    """Whether a feature's name could be that of a retyped one."""
+    """Whether a feature's name could be that of a retyped one, or of class probabilities beside a feature called so before."""
+    if name == retyped_column(PROBABILITIES, "map"):
+        return True
     head, _, kind = name.rpartition(_SEPARATOR)
     return bool(head) and kind in COLUMN_TYPES and head not in RESERVED
 

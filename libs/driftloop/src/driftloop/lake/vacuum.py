@@ -2,7 +2,7 @@
 
 A file is a candidate only when no writer, however long it was asleep, can still commit it: a flush's file when the
 cursor of its topic has passed its first offset (such a flush is fenced), a compaction's when a file that it was to
-replace is no longer part of the table. A candidate is marked (see ``lake.marks``); a mark older than the grace period
+replace is no longer part of the table. A candidate is marked (see ``lake.tombstones``); a mark older than the grace period
 leads to deletion, if the table and the manifests, both read again, do not name the file.
 
 What others wrote below the table's key is never touched.

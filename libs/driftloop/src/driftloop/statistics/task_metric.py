@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from functools import partial
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
-from driftloop.contracts.class_probabilities import MAX_CLASSES
+from driftloop.contracts.class_probabilities import MAX_CLASSES, SUM_TOLERANCE
 from driftloop.statistics.optional_numpy import np
 
 if TYPE_CHECKING:
@@ -146,6 +146,8 @@ class TaskMetric(NamedTuple):
             return "of which there are none"
         if _missing(labels) or _missing(given):
             return "with a label or an output that is missing or not a finite number"
+        if self.form.needs == "probabilities" and not _add_up(given):  # such are not recorded either
+            return "with class probabilities that do not add up to 1"
         return None
 
 
@@ -155,6 +157,11 @@ def _checked(computed: Weighted, weights: Floats) -> float | None:
     with np.errstate(all="ignore"):
         value = computed(weights)
     return value if value is not None and math.isfinite(value) else None
+
+
+def _add_up(probabilities: Any) -> bool:
+    with np.errstate(all="ignore"):
+        return bool((np.abs(probabilities.sum(axis=1) - 1) <= SUM_TOLERANCE).all())
 
 
 def _missing(values: Any) -> bool:
