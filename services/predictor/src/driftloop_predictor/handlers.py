@@ -29,11 +29,14 @@ IDLE_CHECK_SECONDS = 1.0
 class RequestTopic(Protocol):
     """What the handler asks about ``requests``. Everything raises TransientError."""
 
-    def topic_id(self) -> str: ...
+    def topic_id(self) -> str:
+        """The id under which the topic was made: another one after it was deleted and made anew."""
 
-    def next_offsets(self, partitions: Sequence[int], topic_id: str) -> dict[int, int]: ...
+    def next_offsets(self, partitions: Sequence[int], topic_id: str) -> dict[int, int]:
+        """By partition, the first offset that no inferences message accounts for."""
 
-    def end_offset(self, tp: TopicPartition) -> int: ...
+    def end_offset(self, tp: TopicPartition) -> int:
+        """Where the next record of the partition will be."""
 
 
 class RequestHandler:
