@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 import pytest
 
 from driftloop.errors import TransientError
-from driftloop.lake.cursors import CommitNote
+from driftloop.lake.notes import CommitNote
 from driftloop.settings import S3Settings
 from driftloop_monitor.lake_view import LakeView
 
@@ -26,7 +26,7 @@ class Committed:
         if self.away:
             raise TransientError("the store is away for a moment")
         times = {"event_time_min": self._time, "event_time_max": self._time}
-        return CommitNote(commit_id="c", version=version, at=self._time, rows=1, moves=(), cursors={}, watermarks={}, **times)
+        return CommitNote(commit_id="c", version=version, at=self._time, rows=1, moves=(), watermarks={}, **times)
 
 
 @pytest.fixture

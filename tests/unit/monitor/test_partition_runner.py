@@ -116,6 +116,16 @@ def test_requests_that_were_given_up_end_nothing_and_the_rows_after_them_count()
     assert "sketch of 2 rows" in steps.done
 
 
+def test_a_message_that_cannot_be_read_behind_requests_that_were_given_up_accounts_for_its_own() -> None:
+    steps = Steps()
+    gap = AcceptedGap(topic="shop.requests", topic_id=REQUESTS_ID, partition=0, start=1, end=6, reason="the disk", by="Kim", at=START)
+    steps.store.put(gap_key(PROJECT.stream, gap), msgspec.json.encode(gap))
+    before, (_, headers) = rows_after_lost_requests()
+    after = message(make_rows(PROJECT, [START], first_request=7), 7)
+    steps.take(before, (b"not an Arrow stream", headers), after, message(make_rows(PROJECT, []), 8, 8, watermark=START + HOUR))
+    assert "sketch of 2 rows" in steps.done
+
+
 def test_a_record_of_fewer_requests_is_no_permission() -> None:
     steps = Steps()
     gap = AcceptedGap(topic="shop.requests", topic_id=REQUESTS_ID, partition=0, start=1, end=5, reason="the disk", by="Kim", at=START)

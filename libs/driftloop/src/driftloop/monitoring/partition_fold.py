@@ -135,16 +135,17 @@ class PartitionFold:
         return int(rows.num_rows)
 
     def skip(self, offset: int, headers: Headers) -> None:
-        """Pass over an invalid message; the requests that it accounts for, if that can be read, count as done."""
+        """Pass over an invalid message; the requests that it accounts for, if that can be read, count as done. Raises GapError,
+        with the state as before, when requests before them were skipped."""
         if offset < self.next_offset:
             return
-        self._state.next_offset = offset + 1
         try:
             covered = claimed_range(self._record(offset, None, headers))
         except InvalidMessage:
-            return
-        if covered is not None and covered.start <= self._expected(covered) < covered.end:
+            covered = None
+        if covered is not None and self._expected(covered) < covered.end:
             self._state.requests[covered.topic_id] = covered.end
+        self._state.next_offset = offset + 1
 
     def drain(self) -> list[WindowSketched]:
         """Counts to send: of the windows closed since the last call, then those of closed windows that were corrected, as of now."""
