@@ -7,7 +7,8 @@ from tests.support.traffic import event_id, event_time, inference_rows
 
 from driftloop.contracts.schema import StreamSchema
 from driftloop.lake.commit import Flush, commit, store_files
-from driftloop.lake.cursors import CommitNote, Move, app_id
+from driftloop.lake.cursors import Move, app_id
+from driftloop.lake.notes import CommitNote
 from driftloop.lake.parquet import encode_file
 from driftloop.lake.table import LakeTable
 from driftloop.ports import ObjectStore

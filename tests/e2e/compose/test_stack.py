@@ -2,15 +2,17 @@
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 from collections.abc import Callable
+from pathlib import Path
 
 import httpx
 import pytest
 from kafka import KafkaAdminClient
 from kafka.admin import ConfigResource, ConfigResourceType
-from tests.e2e.compose.stack import Stack
+from tests.e2e.compose.stack import REPOSITORY, Stack
 from tests.support.waiting import wait_until
 
 from driftloop.contracts.services import RIGHTS, SERVICES
@@ -89,6 +91,29 @@ def test_predictor_and_monitor_can_be_two_each_and_name_themselves(stack: Stack)
         assert told == {"predictor-0", "predictor-1"}
     finally:
         stack.compose("up", "-d", "--no-build", "--no-recreate", "--scale", "predictor=1", "--scale", "monitor=1")
+
+
+def test_one_more_project_joins_and_leaves_and_the_first_one_does_not_notice(stack: Stack, tmp_path: Path) -> None:
+    flights = (REPOSITORY / "examples" / "flights" / "driftloop.toml").read_text(encoding="utf-8")
+    tmp_path.chmod(0o755)  # another user reads it in the container
+    (tmp_path / "driftloop.toml").write_text(flights.replace('name = "flights"', 'name = "beta"').replace("flights-late", "beta-late"))
+    shutil.copy(REPOSITORY / "examples" / "flights" / "pipeline.py", tmp_path)
+    before = {c["Service"]: c["ID"] for c in stack.containers()}
+    with stack.further_project(tmp_path, "beta") as beta:
+        own = [name for name, service in SERVICES.items() if service.for_project]
+        beta.wait_healthy(*(f"project-{name}" for name in own))
+        wait_until(lambda: _told_projects(beta) == {f"{name}-0": ("ready", "beta") for name in own}, "beta's services to tell so")
+        stack.compose("restart", *own)  # each used to wait for ever: two projects are registered
+        stack.wait_healthy(*own)
+        wait_until(lambda: _told_projects(stack) == {f"{name}-0": ("ready", "flights") for name in own}, "the first one's to tell so")
+    stack.wait_healthy(*SERVICES)
+    assert {c["Service"]: c["ID"] for c in stack.containers()} == before
+
+
+def _told_projects(stack: Stack) -> dict[str, tuple[str, str]]:
+    """State and project of each instance that works for one; one that takes its time on a busy machine counts as down."""
+    told = json.loads(stack.cli("status", "--json"))["services"]
+    return {service["instance"]: (service["state"], service["project"]) for service in told if "project" in service}
 
 
 def test_a_service_that_dies_is_started_again(stack: Stack) -> None:

@@ -125,6 +125,7 @@ def test_a_fenced_flush_keeps_what_is_its_own_and_leaves_out_what_a_peer_has_sto
     assert lost == [frozenset({TopicPartition(traffic.labels, 0)})]
     assert event_ids(s3_settings, stream, "labels") == [event_id(0, 0), event_id(1, 0)]
     table = LakeTable.open(s3_settings, stream, "labels")
-    named = [(m.partition, o) for v in range(1, table.version + 1) for m in table.note(v).moves for o in m.quarantined]
+    moves = [move for version in range(1, table.version + 1) for move in table.note(version).moves]
+    named = [(move.partition, offset) for move in moves for span in move.quarantined for offset in range(span.start, span.end)]
     assert sorted(named) == [(0, 1), (1, 1)]
     assert TopicPartition(traffic.labels, 0) not in twin.handler.durable_offsets()

@@ -154,18 +154,3 @@ def test_rows_that_a_pipeline_cannot_score_are_null_and_do_not_hinder_others():
     assert [s is not None for s in score.to_pylist()] == expected
     assert [p is not None for p in prediction.to_pylist()] == expected
     assert not all(expected)
-
-
-def test_looking_for_bad_rows_ends_when_all_are_bad():
-    calls = []
-
-    class Broken:
-        classes_ = np.array([False, True])
-
-        def predict_proba(self, frame):
-            calls.append(len(frame))
-            raise ValueError("no")
-
-    prediction, score, _ = Scorer(Broken(), models.SCHEMA).score(models.rows(1000))
-    assert prediction.null_count == score.null_count == 1000
-    assert len(calls) <= 64

@@ -186,9 +186,9 @@ def test_no_more_is_carried_than_a_bound():
 
 def test_the_highest_revision_of_a_report_stands_whatever_came_last():
     known = history(("p1", performance(0, revision=1)), ("p0", performance(0, revision=0)), ("v", performance(0, version=3)))
-    assert known.performance_report(MODEL, window(0).start, None).revision == 1
-    assert known.performance_report(MODEL, window(0).start, 3).revision == 0
-    assert known.performance_report(MODEL, window(1).start, None) is None
+    assert known.performance_report(MODEL, window(0), None).revision == 1
+    assert known.performance_report(MODEL, window(0), 3).revision == 0
+    assert known.performance_report(MODEL, window(1), None) is None
     assert [told.event.version for told in known.performance_reports()] == [None, 3]
 
 

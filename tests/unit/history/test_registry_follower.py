@@ -89,7 +89,7 @@ def test_the_state_at_an_earlier_offset_can_be_read(broker: MemoryBroker) -> Non
 def test_a_log_made_anew_changes_nothing_that_is_in_force(
     broker: MemoryBroker, start: Start, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, new: tuple[Command, ...]
 ) -> None:
-    monkeypatch.setattr(registry_follower, "LOST_SECONDS", 0.1)
+    monkeypatch.setattr(registry_follower, "RETRY_SECONDS", 0.1)
     append(broker, *LOG)
     follower = start()
     before = follower.sync(5)

@@ -5,12 +5,13 @@ from datetime import timedelta
 
 from tests.unit.predictor.samples import START, sample_project
 
-from driftloop.adapters.memory import FixedClock, MemoryBroker, MemoryProducer
+from driftloop.adapters.memory import FixedClock, MemoryBroker, MemoryProducer, MemoryStore
 from driftloop.contracts.headers import RequestRange, request_range
 from driftloop.contracts.topics import inferences, quarantine, requests
 from driftloop.errors import TransientError
 from driftloop.ports import MessageProducer, Record, TopicPartition
 from driftloop.project.model import Project
+from driftloop.service.accepted_gaps import AcceptedGaps
 from driftloop_predictor.handlers import RequestHandler
 from driftloop_predictor.idle import IdlePartitions
 from driftloop_predictor.positions import Positions
@@ -37,13 +38,17 @@ class MemoryEdge:
         self.project: Project = sample_project(name)
         self.topic_id = "first"
         self.now = 0.0
+        self.store = MemoryStore()
         for topic in (requests(name), inferences(name), quarantine(name)):
             self.broker.create_topic(topic, partitions)
         self.tps = frozenset(self.broker.partitions(requests(name)))
 
     def handler(self, *, producer: MessageProducer | None = None, idle_seconds: float = float("inf")) -> RequestHandler:
         name = self.project.stream
-        positions = Positions(self.broker.reader, lambda _: self.topic_id, requests=requests(name), inferences=inferences(name))
+        gaps = AcceptedGaps(self.store, name)
+        positions = Positions(
+            self.broker.reader, lambda _: self.topic_id, requests=requests(name), inferences=inferences(name), after_gaps=gaps.after
+        )
         return RequestHandler(
             self.project,
             topic=positions,

@@ -77,14 +77,15 @@ def test_a_batch_carries_what_the_model_said_of_every_class() -> None:
 
 
 def test_without_a_model_there_are_none() -> None:
-    rows = scored(requests(3), inference_schema(SCHEMA), None, START, None)
+    rows = scored(requests(3), inference_schema(SCHEMA), None, START, None).table
     assert rows.schema == inference_schema(SCHEMA)
     assert rows.column("probabilities").null_count == 3
 
 
 def test_a_request_that_fits_without_them_only_is_recorded_without_them(monkeypatch: pytest.MonkeyPatch) -> None:
     sizes = [
-        len(encode_table(scored(requests(50), inference_schema(SCHEMA), champion, START, None))) for champion in (None, serving(model()))
+        len(encode_table(scored(requests(50), inference_schema(SCHEMA), champion, START, None).table))
+        for champion in (None, serving(model()))
     ]
     monkeypatch.setattr(batches, "MAX_MESSAGE_BYTES", sum(sizes) // 2)
     rows = of_batch(1, 50)
@@ -137,7 +138,9 @@ def answered(schema: StreamSchema, champion: ScoringModel, row: dict[str, object
     edge.open(schema, new_id=lambda: "generated", serving=lambda: champion, recorder=recorder)
     server = HttpServer(build_app(edge), "127.0.0.1", 0, setting="PORT").start()
     address = f"http://127.0.0.1:{server.port}/invocations?durable=1"
-    response = httpx.post(address, content=msgspec.json.encode({"instances": [row]}), timeout=PATIENCE_SECONDS)
+    response = httpx.post(
+        address, content=msgspec.json.encode({"instances": [row]}), headers={"content-type": "application/json"}, timeout=PATIENCE_SECONDS
+    )
     server.stop()
     recorder.stop(5)
     assert response.status_code == 200, response.text
@@ -155,5 +158,5 @@ def test_an_answer_by_http_has_the_probabilities_that_are_recorded() -> None:
 def test_an_answer_of_another_target_is_as_it_was() -> None:
     project = sample_project("web")
     body, [record] = answered(project.schema, ScoringModel("web", 1, 1, "a" * 64, Scorer(fitted(), project.schema)), request(1))
-    assert list(body) == ["predictions", "scores", "model", "version", "digest", "event_ids"]
+    assert list(body) == ["predictions", "scores", "model", "version", "digest", "event_ids", "unscored"]
     assert decode_table(record.value, inference_schema(project.schema)).schema.names == inference_schema(project.schema).names

@@ -14,6 +14,7 @@ from driftloop.service.process import Stop
 from driftloop_ingest.handlers import IngestHandler
 from driftloop_ingest.intake import InferenceIntake, Intake, LabelIntake
 from driftloop_ingest.settings import FlushLimits
+from driftloop_ingest.stream_requests import StreamRequests
 from driftloop_ingest.table_writer import Outputs, TableWriter
 
 MAX_POLL_INTERVAL_SECONDS = 300  # a flush against a store that answers slowly
@@ -40,7 +41,8 @@ class Filling:
             return TableWriter(table, topic, intake, outputs, limits, self._give_up)
 
         stored = pa.schema([field for field in inferences.schema if field.name not in ("partition", "offset")])
-        intake = InferenceIntake(project.schema, project.allowed_lateness, clock, stored=stored, newer=newer)
+        requests = StreamRequests(topics.requests(stream), inferences, broker.topic_id, lambda: self._consumer)
+        intake = InferenceIntake(project.schema, project.allowed_lateness, clock, stored=stored, newer=newer, requests=requests)
         label_intake = LabelIntake(project.schema, project.allowed_lateness, clock)
         self.handler = IngestHandler(
             [writer(inferences, topics.inferences(stream), intake), writer(labels, topics.labels(stream), label_intake)],

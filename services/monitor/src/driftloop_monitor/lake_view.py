@@ -48,12 +48,15 @@ class LakeView:
         return self._tables["inferences"].version, self._tables["labels"].version
 
     def changed(self) -> list[Range]:
-        """Event-time ranges, both ends included, of rows committed since the last call; the first call gives none."""
+        """Event-time ranges, both ends included, of rows committed since the last call; the first call gives none.
+
+        Nothing counts as seen when the call fails: the next one tells of the commits of both tables.
+        """
         ranges: list[Range] = []
         for name, table in self._tables.items():
             for version in range(self._seen.get(name, table.version) + 1, table.version + 1):
                 ranges += times_of_commit(table, version)
-            self._seen[name] = table.version
+        self._seen = {name: table.version for name, table in self._tables.items()}
         return ranges
 
     def holds(self, closing_offsets: dict[str, int]) -> bool:

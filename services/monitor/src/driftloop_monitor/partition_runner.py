@@ -3,17 +3,18 @@
 import asyncio
 import time
 from collections.abc import Awaitable, Callable, Sequence
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 
 from driftloop import metrics
 from driftloop.contracts.codec import caused_id
 from driftloop.contracts.events import WindowSketched
 from driftloop.contracts.topics import WINDOW_SKETCHES, quarantine
 from driftloop.crashpoints import crash_point
-from driftloop.errors import InvalidMessage, TransientError
+from driftloop.errors import GapError, InvalidMessage, TransientError
 from driftloop.monitoring.partition_fold import PartitionFold, ProfileNeeded
 from driftloop.monitoring.partition_state import STATE_KEY
 from driftloop.ports import EventPublisher, MessageProducer, Record
+from driftloop.service.accepted_gaps import WAY_ON, AcceptedGaps
 from driftloop.service.quarantine import send_to_quarantine
 from driftloop.telemetry import get_logger
 from driftloop_monitor.faust_support.durable_table import DurableTable
@@ -22,6 +23,7 @@ from driftloop_monitor.profiles import Profiles
 
 FLUSH_SECONDS = 0.5
 MAX_BACKOFF_SECONDS = 5.0
+T = TypeVar("T")
 
 log = get_logger(__name__)
 
@@ -50,10 +52,11 @@ class PartitionRunner:
         profiles: Profiles,
         publisher: EventPublisher,
         quarantine: MessageProducer,
+        gaps: AcceptedGaps,
         ack: Callable[[Any], Awaitable[Any]],
     ) -> None:
         self.fold, self._stream, self._table, self._profiles = fold, stream, table, profiles
-        self._publisher, self._quarantine, self._ack = publisher, quarantine, ack
+        self._publisher, self._quarantine, self._gaps, self._ack = publisher, quarantine, gaps, ack
         self._covered: list[Any] = []
         self._flushing = asyncio.Lock()
         self._flushed_at = time.monotonic()
@@ -99,7 +102,7 @@ class PartitionRunner:
         headers = tuple((name, value or b"") for name, value in message.headers or ())  # null in Kafka is empty to us
         while True:
             try:
-                rows = self.fold.add(message.offset, message.value, headers)
+                rows = await self._permitted(lambda: self.fold.add(message.offset, message.value, headers))
                 metrics.MESSAGES.labels(message.topic).inc()
                 metrics.ROWS.labels(message.topic).inc(rows)
                 return
@@ -107,8 +110,17 @@ class PartitionRunner:
                 await self._load_profile(needed.version)
             except InvalidMessage as exc:
                 await asyncio.to_thread(self._reject, message, headers, str(exc))
-                self.fold.skip(message.offset, headers)
+                await self._permitted(lambda: self.fold.skip(message.offset, headers))
                 return
+
+    async def _permitted(self, step: Callable[[], T]) -> T:
+        """A step of the fold; at a gap, again with what people have given up. Raises GapError when that is not on record."""
+        try:
+            return step()
+        except GapError as exc:
+            if not self.fold.permit(await asyncio.to_thread(self._gaps.all)):
+                raise GapError(f"{exc}; {WAY_ON}") from exc
+        return await self._permitted(step)
 
     async def _load_profile(self, version: int) -> None:
         attempt = 0
@@ -130,5 +142,5 @@ class PartitionRunner:
         metrics.QUARANTINED.labels(message.topic).inc()
 
     def _publish(self, counted: WindowSketched) -> None:
-        cause = caused_id("sketch", counted.stream, counted.window.start, counted.partition, counted.closing_offset)
+        cause = caused_id("sketch", counted.stream, counted.window.start, counted.window.end, counted.partition, counted.closing_offset)
         self._publisher.publish(WINDOW_SKETCHES, counted, key=counted.stream, id=cause)

@@ -7,10 +7,14 @@ from driftloop.monitoring.partition_fold import PartitionFold
 from driftloop.monitoring.partition_state import STATE_KEY, PartitionState, decode_state
 from driftloop.ports import EventPublisher, MessageProducer
 from driftloop.project.model import Project
+from driftloop.service.accepted_gaps import AcceptedGaps
+from driftloop.telemetry import get_logger
 from driftloop_monitor.assembly_runner import AssemblyRunner
 from driftloop_monitor.faust_support.durable_table import DurableTable
 from driftloop_monitor.partition_runner import PartitionRunner
 from driftloop_monitor.profiles import Profiles
+
+log = get_logger(__name__)
 
 
 class Runners:
@@ -25,24 +29,34 @@ class Runners:
         profiles: Profiles,
         publisher: EventPublisher,
         quarantine: MessageProducer,
+        gaps: AcceptedGaps,
     ) -> None:
         self._project, self._topic_id, self._partitions = project, topic_id, partitions
-        self._profiles, self._publisher, self._quarantine = profiles, publisher, quarantine
+        self._profiles, self._publisher, self._quarantine, self._gaps = profiles, publisher, quarantine, gaps
 
     def of_inferences(self, partition: int, table: DurableTable, ack: Callable[[Any], Awaitable[Any]]) -> PartitionRunner:
         """Goes on from the table's value; where there is none, from where the consumer was put."""
         value = table.values(partition).get(STATE_KEY)
         fresh = PartitionState(topic_id=self._topic_id, next_offset=table.placed(partition))
         state = fresh if value is None else decode_state(value)
+        fold = PartitionFold(self._project, partition, self._partitions, self._profiles.counter, state)
+        fold.go_on_from(table.placed(partition))  # beyond the stored offset only after a gap that was given up
+        if fold.new_plan:
+            log.warning("windows-declared-anew", stream=self._project.stream, partition=partition, from_time=str(fold.begins_at))
         return PartitionRunner(
-            PartitionFold(self._project, partition, self._partitions, self._profiles.counter, state),
+            fold,
             stream=self._project.stream,
             table=table,
             profiles=self._profiles,
             publisher=self._publisher,
             quarantine=self._quarantine,
+            gaps=self._gaps,
             ack=ack,
         )
+
+    def after_gaps(self, partition: int, offset: int) -> int:
+        """Where the fold of a partition may go on from ``offset``. Raises TransientError."""
+        return self._gaps.after(self._topic_id, partition, offset)
 
     def of_window_counts(self, partition: int, table: DurableTable) -> AssemblyRunner:
         return AssemblyRunner(self._project, partition, table=table, profiles=self._profiles, publisher=self._publisher)

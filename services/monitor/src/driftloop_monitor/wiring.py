@@ -11,6 +11,7 @@ from driftloop.errors import TransientError
 from driftloop.monitoring.performance import columns
 from driftloop.project.model import Project
 from driftloop.registry.fold import RegistryReader
+from driftloop.service.accepted_gaps import AcceptedGaps
 from driftloop.service.process import Stop
 from driftloop.telemetry import get_logger
 from driftloop_monitor.app import ASSEMBLIES, FOLDS, Monitor
@@ -82,6 +83,7 @@ class Wiring:
             profiles=self._profiles,
             publisher=self._publisher,
             quarantine=self._producer,
+            gaps=AcceptedGaps(MinioObjectStore(self._settings.common.s3), self._project.stream),
         )
         return Monitor(
             self._settings,
@@ -100,9 +102,9 @@ class Wiring:
             except TimeoutError:
                 pass
             monitor.lake_changed.clear()
-            for assembler in monitor.own_assemblers():
+            for runner in monitor.own_assemblies():
                 try:
-                    await asyncio.to_thread(self._decider.step, assembler.complete())
+                    await asyncio.to_thread(self._decider.step, runner.assembler.complete())
                     self._status.last_error = None
                 except TransientError as exc:
                     self._status.last_error = str(exc)
@@ -111,6 +113,9 @@ class Wiring:
                         await self.failure.halt(exc)
                 except Exception as exc:  # noqa: BLE001 - the loop must not die silently while counting goes on
                     await self.failure.halt(exc)
+                told = self._decider.take_told()
+                if monitor.assemblies.get(runner.partition) is runner:  # else another worker goes on, and measures again
+                    await runner.remember(told)
 
 
 async def _within(seconds: float, work: Any, doing: str) -> None:

@@ -8,7 +8,8 @@ from typing import NamedTuple
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from driftloop.artifact.scoring import Scored, Scorer
+from driftloop.artifact.scoring import SEARCH_SECONDS, Scored, Scorer
+from driftloop.artifact.unscorable import Unscored
 from driftloop.contracts.headers import (
     ARROW,
     CONTENT_TYPE,
@@ -27,6 +28,7 @@ from driftloop.rows.arrow_stream import encode_table
 from driftloop.rows.requests import RequestDecoder
 from driftloop.rows.schemas import CLASS_PROBABILITIES, holds_probabilities, inference_schema
 from driftloop_predictor.buffer import Batch
+from driftloop_predictor.unscored import NO_MODEL
 
 MAX_MESSAGE_BYTES = 8 * 1024 * 1024 - 256 * 1024  # the topic takes 8 MiB, headers included
 
@@ -50,6 +52,7 @@ class Accounted(NamedTuple):
     rows: int
     unknown_field_rows: int
     rejected: list[tuple[Record, str]]
+    unscored: tuple[tuple[str, str], ...]  # reason and detail, one for each row without a prediction
     newest: datetime | None  # event time
     watermark: datetime | None
 
@@ -70,16 +73,18 @@ class BatchEncoder:
         """``start`` is where the partition's previous range ended. Raises TooLarge, never for a single request."""
         taken = self._take(batch)
         rows = taken.rows(self._decoder.schema)
-        answered = scored(rows, self._schema, serving, scored_at, pa.array(taken.offsets, pa.int64()))
-        value = encode_table(answered)
+        inferences = scored(rows, self._schema, serving, scored_at, pa.array(taken.offsets, pa.int64()))
+        value = encode_table(inferences.table)
         if len(value) > MAX_MESSAGE_BYTES and len(batch.records) > 1:
             raise TooLarge
         if len(value) > MAX_MESSAGE_BYTES and holds_probabilities(self._schema):  # rather than to refuse what fits without them
-            value = encode_table(answered.set_column(answered.num_columns - 1, CLASS_PROBABILITIES, _no_probabilities(rows.num_rows)))
+            inferences = inferences._replace(table=_without_probabilities(inferences.table))
+            value = encode_table(inferences.table)
         if len(value) > MAX_MESSAGE_BYTES:
             reason = f"its {rows.num_rows} rows would make an inferences message of {len(value)} bytes; send fewer at a time"
             rows, taken = rows.slice(0, 0), _Taken(rejected=[(batch.records[0], reason)])
-            value = encode_table(scored(rows, self._schema, serving, scored_at, pa.array([], pa.int64())))
+            inferences = scored(rows, self._schema, serving, scored_at, pa.array([], pa.int64()))
+            value = encode_table(inferences.table)
         last, quarantined = batch.records[-1], tuple(sorted(record.offset for record, _ in taken.rejected))
         accounts_for = RequestRange(
             topic_id=self.topic_id, partition=last.partition, start=start, end=last.offset + 1, quarantined=quarantined
@@ -88,8 +93,17 @@ class BatchEncoder:
         if taken.watermark is not None:
             headers = (*headers, watermark_header(taken.watermark))
         newest = pc.max(rows.column("event_time")).as_py() if rows.num_rows else None
-        unknown = taken.unknown_field_rows
-        return Accounted(value, headers, accounts_for.end, rows.num_rows, unknown, taken.rejected, newest, taken.watermark)
+        return Accounted(
+            value=value,
+            headers=headers,
+            end=accounts_for.end,
+            rows=rows.num_rows,
+            unknown_field_rows=taken.unknown_field_rows,
+            rejected=taken.rejected,
+            unscored=inferences.reasons,
+            newest=newest,
+            watermark=taken.watermark,
+        )
 
     def _take(self, batch: Batch) -> "_Taken":
         taken = _Taken(rejected=[])
@@ -147,18 +161,45 @@ class _Taken:
         return records if last.value or self.watermark is None else records[:-1]
 
 
-def scored(rows: pa.Table, schema: pa.Schema, serving: ScoringModel | None, at: datetime, request_offsets: pa.Array | None) -> pa.Table:
-    """Request rows with the columns of ``inference_schema``; null predictions without a model."""
-    n = rows.num_rows
+class Inferences(NamedTuple):
+    """Rows of ``inference_schema``, and why some of them have no prediction; without a model none has."""
+
+    table: pa.Table
+    scored_by_model: bool
+    unscored: dict[int, Unscored]
+
+    @property
+    def reasons(self) -> tuple[tuple[str, str], ...]:
+        return tuple(self.unscored.values()) if self.scored_by_model else ((NO_MODEL, ""),) * self.table.num_rows
+
+
+def scored(
+    rows: pa.Table,
+    schema: pa.Schema,
+    serving: ScoringModel | None,
+    at: datetime,
+    request_offsets: pa.Array | None,
+    search_seconds: float = SEARCH_SECONDS,
+) -> Inferences:
+    """Request rows with the columns of ``inference_schema``; null predictions without a model.
+
+    ``search_seconds``: how long to look for rows that the model cannot score.
+    """
+    n, unscored = rows.num_rows, dict[int, Unscored]()
     if serving is None or not n:
         answer = Scored(pa.nulls(n, schema.field("prediction").type), pa.nulls(n, pa.float64()), _no_probabilities(n))
     else:
-        answer = serving.scorer.score(rows)
+        answer, unscored = serving.scorer.score_rows(rows, search_seconds)
     version = pa.nulls(n, pa.int64()) if serving is None else pa.repeat(pa.scalar(serving.version, pa.int64()), n)
     scored_at = pa.repeat(pa.scalar(at, schema.field("scored_at").type), n)
     offsets = pa.nulls(n, pa.int64()) if request_offsets is None else request_offsets
     columns = [*rows.columns, answer.prediction, answer.score, version, scored_at, offsets]
-    return pa.Table.from_arrays([*columns, answer.probabilities] if holds_probabilities(schema) else columns, schema=schema)
+    table = pa.Table.from_arrays([*columns, answer.probabilities] if holds_probabilities(schema) else columns, schema=schema)
+    return Inferences(table, serving is not None, unscored)
+
+
+def _without_probabilities(table: pa.Table) -> pa.Table:
+    return table.set_column(table.num_columns - 1, CLASS_PROBABILITIES, _no_probabilities(table.num_rows))
 
 
 def _no_probabilities(n: int) -> pa.Array:

@@ -7,18 +7,20 @@ from driftloop.adapters.s3 import MinioObjectStore
 from driftloop.contracts.services import PREDICTOR
 from driftloop.contracts.topics import inferences
 from driftloop.project.model import Project
+from driftloop.service.accepted_gaps import AcceptedGaps
 from driftloop.service.checks import check_surroundings_but_for_a_silent_store
 from driftloop.service.http_server import serving
 from driftloop.service.process import Stop, run_service
 from driftloop.service.start import Parts, started
 from driftloop_predictor.http import Edge, build_app
-from driftloop_predictor.last_good import KeptModel, KeptProject, LastGood
+from driftloop_predictor.last_good import MODEL_FOLDER, PROJECT_FOLDER, KeptModel, KeptProject, LastGood
 from driftloop_predictor.model import ModelFollower
 from driftloop_predictor.project import find_project
 from driftloop_predictor.recorder import Recorder
 from driftloop_predictor.settings import PredictorSettings, predictor_settings
 from driftloop_predictor.status import PredictorHealth
 from driftloop_predictor.stream import RequestStream
+from driftloop_predictor.unscored import UnscoredRows
 
 LOG_SECONDS = 5.0  # how long a start waits for the registry log before it falls back to what is on disk
 FIRST_MODEL_SECONDS = 30.0  # how long a start without a model on disk waits for the champion before it records unscored
@@ -36,9 +38,9 @@ def run(stop: Stop) -> None:
     edge = Edge(max_body_bytes=settings.http_max_body_bytes)
     health = PredictorHealth(settings.common.instance, parts.registry, edge)
     with started(parts, health, serving(build_app(edge))):
-        find = partial(find_project, kept=LastGood(settings.last_good / "project", KeptProject))
+        find = partial(find_project, kept=LastGood(settings.last_good / PROJECT_FOLDER, KeptProject))
         project = health.project = parts.project(store, log_seconds=LOG_SECONDS, find=find)
-        kept = LastGood(settings.last_good / "model", KeptModel)
+        kept = LastGood(settings.last_good / MODEL_FOLDER, KeptModel)
         model = health.model = ModelFollower(project, reader=parts.registry, store=store, last_good=kept).start()
         parts.at_end.callback(model.stop)
         parts.registry.subscribe(model.on_state)
@@ -46,7 +48,7 @@ def run(stop: Stop) -> None:
         recorder = _recorder(settings, parts, project).start()
         parts.at_end.callback(recorder.stop, RECORDING_SECONDS)
         edge.open(project.schema, new_id=lambda: str(uuid.uuid4()), serving=health.serving, recorder=recorder)
-        stream = parts.until_connected(lambda: _stream(settings, parts, project, health), on_failure=health.not_connected)
+        stream = parts.until_connected(lambda: _stream(settings, parts, project, health, edge.unscored), on_failure=health.not_connected)
         health.connected(stream.handler)
         stream.run()
 
@@ -57,13 +59,15 @@ def _recorder(settings: PredictorSettings, parts: Parts, project: Project) -> Re
     return Recorder(topic, connect=connect, partitions=cache(lambda: parts.broker.partitions_of(topic)), max_rows=settings.http_buffer_rows)
 
 
-def _stream(settings: PredictorSettings, parts: Parts, project: Project, health: PredictorHealth) -> RequestStream:
+def _stream(settings: PredictorSettings, parts: Parts, project: Project, health: PredictorHealth, unscored: UnscoredRows) -> RequestStream:
     check_surroundings_but_for_a_silent_store(settings.common, PREDICTOR.topics(project.stream))
     return RequestStream(
         project,
         broker=parts.broker,
         serving=health.serving,
+        after_gaps=AcceptedGaps(MinioObjectStore(settings.common.s3), project.stream).after,
         idle_seconds=settings.idle_seconds,
         clock=parts.clock,
         stop=parts.stop,
+        unscored=unscored,
     )

@@ -18,6 +18,7 @@ from driftloop.service.quarantine import send_to_quarantine
 from driftloop_predictor.batches import Accounted, BatchEncoder, ScoringModel, TooLarge
 from driftloop_predictor.buffer import PartitionBuffer
 from driftloop_predictor.idle import IdlePartitions
+from driftloop_predictor.unscored import UnscoredRows
 
 MAX_AGE_SECONDS = 0.02
 MAX_BUFFERED_ROWS = 20_000
@@ -54,10 +55,12 @@ class RequestHandler:
         serving: Callable[[], ScoringModel | None],
         idle: IdlePartitions,
         clock: Clock,
+        unscored: UnscoredRows | None = None,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         self._stream, self._schema = project.stream, project.schema
         self._topic, self._producer, self._serving, self._idle, self._clock = topic, producer, serving, idle, clock
+        self._unscored = unscored or UnscoredRows()
         self._now = monotonic
         self._accountant: BatchEncoder | None = None
         self._buffers: dict[TopicPartition, PartitionBuffer] = {}
@@ -134,6 +137,7 @@ class RequestHandler:
                 self._idle.promised(tp, message.watermark)
             metrics.ROWS.labels(tp.topic).inc(message.rows)
             metrics.UNKNOWN_FIELDS.labels(self._stream).inc(message.unknown_field_rows)
+            self._unscored.count(message.unscored)
 
     def _account(self, tp: TopicPartition) -> Accounted:
         assert self._accountant is not None

@@ -3,21 +3,29 @@
 import time
 from collections.abc import Callable, Sequence
 
-from driftloop.errors import InvalidMessage, TransientError
+from driftloop.errors import GapError, InvalidMessage, TransientError
 from driftloop.ports import MessageConsumer, TopicPartition
 from driftloop.rows.inferences import claimed_range
+from driftloop.service.accepted_gaps import WAY_ON
+from driftloop.telemetry import get_logger
 
 PATIENCE_SECONDS = 30
 FIRST_LOOK = 8  # messages; each further look back is four times as long
 
+log = get_logger(__name__)
+
 OpenReader = Callable[[Sequence[TopicPartition]], MessageConsumer]
+AfterGaps = Callable[[str, int, int], int]  # as ``AcceptedGaps.after``
 
 
 class Positions:
     """Reads ranges back from ``inferences``. Kafka's committed offsets are not asked: they may be ahead of what is there."""
 
-    def __init__(self, open_reader: OpenReader, topic_id: Callable[[str], str], *, requests: str, inferences: str) -> None:
+    def __init__(
+        self, open_reader: OpenReader, topic_id: Callable[[str], str], *, requests: str, inferences: str, after_gaps: AfterGaps
+    ) -> None:
         self._open_reader, self._topic_id, self._requests, self._inferences = open_reader, topic_id, requests, inferences
+        self._after_gaps = after_gaps
         self._asking: MessageConsumer | None = None
 
     def topic_id(self) -> str:
@@ -30,7 +38,10 @@ class Positions:
         return self._asking.end_offsets([tp])[tp]
 
     def next_offsets(self, partitions: Sequence[int], topic_id: str) -> dict[int, int]:
-        """Per partition, the end of the last range of this incarnation of the topic; without one, the topic's beginning."""
+        """Per partition, the end of the last range of this incarnation of the topic; without one, the topic's beginning.
+
+        Raises GapError when requests behind the last range have expired, unless they are given up.
+        """
         written = {p: TopicPartition(self._inferences, p) for p in partitions}
         asked = {p: TopicPartition(self._requests, p) for p in partitions}
         reader = self._open_reader(list(written.values()))
@@ -40,11 +51,19 @@ class Positions:
                 reader.seek(tp, end)
             reader.pause(list(written.values()))
             found = {p: _last_range_end(reader, tp, starts[tp], ends[tp], topic_id) for p, tp in written.items()}
-            fresh = [asked[p] for p, end in found.items() if end is None]
-            beginnings = reader.beginning_offsets(fresh) if fresh else {}
+            beginnings = reader.beginning_offsets(list(asked.values()))
         finally:
             reader.close()
-        return {p: beginnings[asked[p]] if end is None else end for p, end in found.items()}
+        return {p: self._place(asked[p], topic_id, end, beginnings[asked[p]]) for p, end in found.items()}
+
+    def _place(self, tp: TopicPartition, topic_id: str, end: int | None, beginning: int) -> int:
+        if end is None or end >= beginning:
+            return beginning if end is None else end
+        place = self._after_gaps(topic_id, tp.partition, end)
+        if place < beginning:
+            raise GapError(f"{tp.topic}-{tp.partition}: requests {end} to {beginning - 1} expired before they were scored; {WAY_ON}")
+        log.warning("gap-passed", topic=tp.topic, partition=tp.partition, start=end, end=place)
+        return place
 
 
 def _last_range_end(reader: MessageConsumer, tp: TopicPartition, start: int, end: int, topic_id: str) -> int | None:

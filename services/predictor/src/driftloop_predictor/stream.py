@@ -11,7 +11,8 @@ from driftloop.service.process import Stop
 from driftloop_predictor.batches import ScoringModel
 from driftloop_predictor.handlers import RequestHandler
 from driftloop_predictor.idle import IdlePartitions
-from driftloop_predictor.positions import Positions
+from driftloop_predictor.positions import AfterGaps, Positions
+from driftloop_predictor.unscored import UnscoredRows
 
 POLL_SECONDS = 0.02  # a batch waits no longer for company
 
@@ -25,18 +26,23 @@ class RequestStream:
         *,
         broker: Broker,
         serving: Callable[[], ScoringModel | None],
+        after_gaps: AfterGaps,
         idle_seconds: int,
         clock: Clock,
         stop: Stop,
+        unscored: UnscoredRows,
     ) -> None:
         stream = project.stream
         self.handler = RequestHandler(
             project,
-            topic=Positions(broker.reader, broker.topic_id, requests=requests(stream), inferences=inferences(stream)),
+            topic=Positions(
+                broker.reader, broker.topic_id, requests=requests(stream), inferences=inferences(stream), after_gaps=after_gaps
+            ),
             producer=broker.producer(),
             serving=serving,
             idle=IdlePartitions(idle_seconds or float("inf"), project.allowed_lateness),
             clock=clock,
+            unscored=unscored,
         )
         self._worker = PartitionWorker(self.handler, stop=stop, poll_seconds=POLL_SECONDS)
         self._consumer = broker.member(f"predictor-{stream}", [requests(stream)], listener=self._worker)

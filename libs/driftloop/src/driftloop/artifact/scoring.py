@@ -1,5 +1,7 @@
 """Rows to predictions: one conversion for training and scoring, and a scorer that keeps the stream's types."""
 
+import time
+from collections.abc import Callable
 from functools import cached_property
 from typing import Any, NamedTuple, assert_never
 
@@ -9,6 +11,7 @@ import pandas as pd
 import pyarrow as pa
 import sklearn
 
+from driftloop.artifact.unscorable import Found, Outputs, Scorable, Unscored, search
 from driftloop.contracts.column_types import TargetType
 from driftloop.contracts.schema import Feature, StreamSchema
 from driftloop.rows import probabilities
@@ -18,7 +21,10 @@ from driftloop.statistics.metrics import ModelOutput
 
 Floats = npt.NDArray[np.float64]
 _NAT = np.iinfo(np.int64).min  # how numpy and pandas write a missing time
-MAX_FAILED_CALLS = 64  # of one batch, while looking for the rows that a pipeline cannot score
+# Looking for the rows of a batch that a pipeline cannot score may take so long. After a search that did not come to its end the
+# next one gets half of it, so that a stream of such rows does not stand still; after one that did, twice as much.
+SEARCH_SECONDS = 2.0
+LEAST_SEARCH_SECONDS = 0.1
 
 
 def to_frame(table: pa.Table | pa.RecordBatch, schema: StreamSchema) -> pd.DataFrame:
@@ -124,28 +130,72 @@ class Scored(NamedTuple):
     probabilities: pa.Array | None
 
 
+class ScoredRows(NamedTuple):
+    """The same, null in the rows that ``unscored`` names."""
+
+    answer: Scored
+    unscored: dict[int, Unscored]
+
+
 class Scorer:
     """A fitted pipeline that answers in the stream's types. Safe to use from several threads."""
 
-    def __init__(self, pipeline: Any, schema: StreamSchema) -> None:
+    def __init__(self, pipeline: Any, schema: StreamSchema, clock: Callable[[], float] = time.monotonic) -> None:
         self.pipeline = pipeline
         self.schema = schema
+        self._clock = clock
+        self._scorable = Scorable()
+        self._patience = SEARCH_SECONDS
 
     def score(self, table: pa.Table | pa.RecordBatch) -> Scored:
+        """The answer for each row; all null for a row that the pipeline cannot score. See ``score_rows``."""
+        return self.score_rows(table).answer
+
+    def score_rows(self, table: pa.Table | pa.RecordBatch, at_most_seconds: float = SEARCH_SECONDS) -> ScoredRows:
         """Prediction in the target's type and score as float64, one each per row; of several classes their probabilities, too.
 
         The score is P(true) for binary, P(predicted class) for multiclass, the prediction for regression. All are null for
-        a row that the pipeline cannot score (it raises, or the score is not finite); such rows do not hinder others.
+        a row that the pipeline cannot score (it raises, or the score is not finite); ``unscored`` says why. Such rows cost the others
+        nothing, unless finding them takes longer than ``at_most_seconds``: then those not looked at yet are null, too.
         """
         frame = to_frame(table, self.schema)
-        output = self._score(frame, [MAX_FAILED_CALLS])
+        found = self._found(frame, at_most_seconds)
+        output = self._output(found.outputs or self._nothing(len(frame)))
+        unscored = found.unscored
         bad = ~np.isfinite(output.scores)
-        mask = bad if bad.any() else None
-        return Scored(
+        unscored |= {
+            int(row): Unscored("not-finite", f"its score is {output.scores[row]}")
+            for row in np.flatnonzero(bad)
+            if int(row) not in unscored
+        }
+        bad[list(unscored)] = True
+        mask = bad if unscored else None
+        answer = Scored(
             pa.array(output.predictions, ARROW_TYPES[self.schema.target.type], mask=mask),
             pa.array(output.scores, pa.float64(), mask=mask),
-            None if output.probabilities is None else probabilities.encode(output.probabilities, output.classes),
+            None if output.probabilities is None else probabilities.encode(_without(output.probabilities, bad), output.classes),
         )
+        return ScoredRows(answer, unscored)
+
+    def _found(self, frame: pd.DataFrame, at_most_seconds: float) -> Found:
+        if frame.empty:
+            return Found(None, {})
+        try:
+            outputs = self._raw(frame)
+        except Exception:  # noqa: BLE001  a stranger's pipeline raises anything
+            return self._searched(frame, at_most_seconds)
+        self._scorable.saw_batch(frame)
+        return Found(outputs, {})
+
+    def _searched(self, frame: pd.DataFrame, at_most_seconds: float) -> Found:
+        patience = self._patience
+        deadline = self._clock() + min(patience, at_most_seconds)
+        found = search(frame, self._raw, self._scorable, lambda: self._clock() > deadline)
+        if not any(unscored.reason == "no-time" for unscored in found.unscored.values()):
+            self._patience = min(SEARCH_SECONDS, 2 * patience)
+        elif patience <= at_most_seconds:
+            self._patience = max(LEAST_SEARCH_SECONDS, patience / 2)
+        return found
 
     @property
     def unrecordable(self) -> str | None:
@@ -181,33 +231,21 @@ class Scorer:
     def _classes(self) -> tuple[str, ...]:
         return tuple(str(self.pipeline.classes_[i]) for i in self._columns)
 
-    def _score(self, frame: pd.DataFrame, failures_left: list[int]) -> ModelOutput:
-        if frame.empty:
-            return self._nothing(0)
-        if failures_left[0] <= 0:
-            return self._nothing(len(frame))
-        try:
-            return self.raw(frame)
-        except Exception:  # noqa: BLE001  a stranger's pipeline raises anything: halve until the rows at fault are alone
-            failures_left[0] -= 1
-        if len(frame) == 1:
-            return self._nothing(1)
-        middle = len(frame) // 2
-        return _together([self._score(part, failures_left) for part in (frame.iloc[:middle], frame.iloc[middle:])])
+    def _raw(self, frame: pd.DataFrame) -> Outputs:
+        output = self.raw(frame)
+        arrays = (output.predictions, np.asarray(output.scores))
+        return arrays if output.probabilities is None else (*arrays, output.probabilities)
 
-    def _nothing(self, n: int) -> ModelOutput:
-        predictions, scores = _no_predictions(self.schema.target.type, n), np.full(n, np.nan)
-        if self.schema.target.task != "multiclass":
-            return ModelOutput(predictions, scores)
-        return ModelOutput(predictions, scores, np.full((n, len(self._classes)), np.nan), self._classes)
+    def _output(self, arrays: Outputs) -> ModelOutput:
+        """Of what ``_raw`` makes of it."""
+        predictions, scores, *more = arrays
+        return ModelOutput(predictions, scores, more[0], self._classes) if more else ModelOutput(predictions, scores)
+
+    def _nothing(self, n: int) -> Outputs:
+        arrays = (_no_predictions(self.schema.target.type, n), np.full(n, np.nan))
+        return (*arrays, np.full((n, len(self._classes)), np.nan)) if self.schema.target.task == "multiclass" else arrays
 
 
-def _together(parts: list[ModelOutput]) -> ModelOutput:
-    """One model's output on rows one after another."""
-    found = [part.probabilities for part in parts if part.probabilities is not None]
-    return ModelOutput(
-        np.concatenate([part.predictions for part in parts]),
-        np.concatenate([part.scores for part in parts]),
-        np.concatenate(found) if found else None,
-        parts[0].classes,
-    )
+def _without(found: Floats, bad: "npt.NDArray[np.bool_]") -> Floats:
+    """Of rows without an answer there are no probabilities either; a search leaves those of another row there."""
+    return np.where(bad[:, None], np.nan, found) if bad.any() else found

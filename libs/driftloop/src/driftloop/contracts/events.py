@@ -67,7 +67,7 @@ class DriftReported(Event, frozen=True, kw_only=True):
     model: ModelName
     stream: StreamName
     version: int | None  # null: the window was not scored, so there is no reference
-    profile: Digest | None
+    profile: Digest | None  # null without a version, and where its profile is lost: then nothing was compared
     window: Window
     revision: int  # 0 first, then one more for each correction
     rows: int

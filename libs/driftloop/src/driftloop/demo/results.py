@@ -19,6 +19,7 @@ from driftloop.demo.scenario import Settled, Story
 from driftloop.demo.scores import WindowScore, first_predictions, score_windows
 from driftloop.errors import UserError
 from driftloop.history.model_history import ModelHistory
+from driftloop.lake.gaps import accepted_gaps
 from driftloop.lake.join import labelled_rows
 from driftloop.lake.table import LakeTable
 from driftloop.monitoring.performance import columns as measured_columns
@@ -56,6 +57,7 @@ def reckon(
             inferences_table=taken,
             labels_table=labels.read(["partition", "offset", "event_id"]),
             acknowledged=(replay.requests, replay.labels),
+            gaps=(*accepted_gaps(inferences), *accepted_gaps(labels)),
         ),
         split=_split(project, MinioObjectStore(s3)),
     )

@@ -8,7 +8,6 @@ file that it replaces.
 import hashlib
 import io
 import json
-import math
 import re
 import time
 from collections.abc import Callable, Sequence
@@ -30,12 +29,13 @@ from driftloop.rows.stored_columns import stored_as
 T = TypeVar("T")
 R = TypeVar("R")
 _CONNECTIONS = 8
-_LARGEST = 1.7976931348623157e308
 _BOUND_CHARACTERS = 128  # every handle keeps the bounds of all files in memory
 _FLUSHED = re.compile(r"(?P<partition>\d+)/(?P<offset>\d+)-(?P<sha256>[0-9a-f]{64})\.parquet")
 _COMPACTED = re.compile(r"compacted/(?P<sha256>[0-9a-f]{64})\.parquet")
 TOPIC_ID, FIRST_INPUT = "driftloop.topic-id", "driftloop.first-input"
 _COUNTERS = ("offset", "request_offset")
+# What files are looked up by. The log holds the statistics of every file, and a feature's would be looked at by nobody.
+LOOKED_UP = ("event_id", "event_time", "label_time", "model_version", "partition", "offset", "request_offset")
 _ROW_GROUP = 65_536  # rows; those of a compaction's file are in order of time, so a reader of an interval skips most groups
 
 
@@ -163,12 +163,15 @@ def conformed(rows: pa.Table, wanted: pa.Schema) -> pa.Table:
 
 
 def _stats(rows: pa.Table) -> dict[str, Any]:
-    """Of all columns: delta-rs reads a column without bounds as ``>= null``, and a filter on it then finds no rows. Maps have
-    no order, so no bounds, and no reader filters by them."""
+    """Of the columns that files are looked up by. The table declares them (``lake.delta``): of a column that is declared and
+    has no bounds, delta-rs makes ``>= null``, and a filter on it finds no rows."""
     lower, upper, nulls = {}, {}, {}
-    for name, column in zip(rows.column_names, rows.columns, strict=True):
+    for name in LOOKED_UP:
+        if name not in rows.column_names:
+            continue
+        column = rows.column(name)
         nulls[name] = column.null_count
-        if column.null_count < len(column) and not pa.types.is_map(column.type):
+        if column.null_count < len(column):
             span = pc.min_max(column).as_py()
             lower[name], upper[name] = _bound(span["min"], -1), _bound(span["max"], 1)
     return {"numRecords": rows.num_rows, "minValues": lower, "maxValues": upper, "nullCount": nulls}
@@ -178,8 +181,6 @@ def _bound(value: Any, side: int) -> Any:
     """A lower (-1) or upper (1) bound of a column as JSON has it; it may be wider than the column, never narrower."""
     if isinstance(value, datetime):
         return format_time(value)
-    if isinstance(value, float) and not math.isfinite(value):
-        return side * _LARGEST  # JSON has neither infinity nor NaN
     if isinstance(value, str) and len(value) > _BOUND_CHARACTERS:
         return value[:_BOUND_CHARACTERS] + ("\U0010ffff" if side > 0 else "")
     return value

@@ -1,5 +1,6 @@
 """Performance reports of one window from its joined rows. Pure."""
 
+import hashlib
 from collections.abc import Iterator
 
 import msgspec
@@ -55,10 +56,25 @@ def measured(project: Project, labelled: pa.Table) -> tuple[Interval | None, int
     return measure(project.task_metric, labels, output, project.training.seed), len(labels)
 
 
-def same_content(a: PerformanceReported, b: PerformanceReported) -> bool:
-    """Whether a second report would tell a reader nothing new; Delta versions move without a window's rows changing."""
-    fields = ("measured", "rows", "labelled", "median_label_delay_seconds", "metric", "measured_rows")
-    return all(getattr(a, field) == getattr(b, field) for field in fields)
+class LastReport(msgspec.Struct, frozen=True):
+    """What is remembered of the last report on a window: of one version, or of all together (null)."""
+
+    version: int | None
+    revision: int
+    content: str
+    rows: int
+    labelled: int
+
+    @classmethod
+    def of(cls, report: PerformanceReported) -> "LastReport":
+        return cls(report.version, report.revision, content_digest(report), report.rows, report.labelled)
+
+
+def content_digest(report: PerformanceReported) -> str:
+    """The same for reports that tell a reader the same; Delta versions move without a window's rows changing."""
+    said = [report.measured, report.rows, report.labelled, report.median_label_delay_seconds, report.metric]
+    more = [] if report.measured_rows is msgspec.UNSET else [report.measured_rows]
+    return hashlib.sha256(msgspec.json.encode(said + more, order="deterministic")).hexdigest()[:32]
 
 
 def _from_probabilities(project: Project) -> bool:

@@ -93,10 +93,11 @@ def read_project(folder: Path) -> Project:
 
 
 def open_archive(data: bytes) -> Project:
-    """The project in an archive made by ``Project.archive``."""
+    """The project in an archive. One that ``Project.archive`` has not made stays what it is: its digest is that of ``data``."""
     with zipfile.ZipFile(io.BytesIO(data)) as archive:
         files = {name: archive.read(name) for name in archive.namelist()}
-    return parse_project(files, where="archive")
+    project = parse_project(files, where="archive")
+    return project if project.archive() == data else msgspec.structs.replace(project, foreign_archive=data)
 
 
 def parse_project(files: dict[str, bytes], where: str) -> Project:

@@ -57,7 +57,10 @@ class InferenceDecoder:
 
 
 def claimed_range(record: Record) -> RequestRange | None:
-    """The range in the header; None for rows that came by HTTP. Raises InvalidMessage."""
+    """The range in the header; None for rows that came by HTTP. Raises InvalidMessage.
+
+    It may be wider than any number of rows: an aborted transaction is offsets without messages.
+    """
     claimed = request_range(record.headers)
     if claimed is None:
         return None
@@ -65,10 +68,21 @@ def claimed_range(record: Record) -> RequestRange | None:
         raise InvalidMessage(f"accounts for requests of partition {claimed.partition} in partition {record.partition}")
     if not 0 <= claimed.start <= claimed.end <= MAX_OFFSET:
         raise InvalidMessage(f"[{claimed.start}, {claimed.end}) is no range of request offsets")
-    if claimed.end - claimed.start > MAX_ROWS:
-        raise InvalidMessage(f"claims {claimed.end - claimed.start} requests at once; at most {MAX_ROWS}")
+    if len(claimed.quarantined) > MAX_ROWS:
+        raise InvalidMessage(f"names {len(claimed.quarantined)} quarantined requests at once; at most {MAX_ROWS}")
     if any(not claimed.start <= offset < claimed.end for offset in claimed.quarantined):
         raise InvalidMessage("names quarantined requests outside of its range")
+    return claimed
+
+
+def accounted_range(record: Record) -> RequestRange | None:
+    """The requests that a message accounts for whatever else is wrong with it; None when its header says nothing that can be."""
+    try:
+        claimed = request_range(record.headers)
+    except InvalidMessage:
+        return None
+    if claimed is None or claimed.partition != record.partition or not 0 <= claimed.start <= claimed.end <= MAX_OFFSET:
+        return None
     return claimed
 
 
