@@ -7,7 +7,7 @@ import pyarrow as pa
 from driftloop.contracts.values import Window
 from driftloop.errors import ObjectNotFound
 from driftloop.lake.commit_times import times_of_commit
-from driftloop.lake.join import labelled_rows
+from driftloop.lake.known_rows import labelled_rows
 from driftloop.lake.table import LakeTable, app_id
 from driftloop.monitoring.performance import COLUMNS
 from driftloop.settings import S3Settings

@@ -11,7 +11,7 @@ from driftloop.contracts.values import TrainingPins, Window
 from driftloop.contracts.windows import WindowPlan
 from driftloop.errors import ObjectNotFound, UserError
 from driftloop.history.told import Told
-from driftloop.lake.join import labelled_rows
+from driftloop.lake.known_rows import labelled_rows
 from driftloop.lake.pinning import pin
 from driftloop.lake.table import LakeTable
 from driftloop.ports import ObjectStore

@@ -1,9 +1,12 @@
 """Rows of one stream under stated conditions, ready to be read as often as wanted, always the same."""
 
+import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import duckdb
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
@@ -11,9 +14,14 @@ import pyarrow.parquet as pq
 from driftloop.datasets.as_of import AsOf
 from driftloop.errors import UserError
 from driftloop.lake.delta import store_errors
-from driftloop.lake.join import join
+from driftloop.lake.join import join, joined_schema
+from driftloop.lake.known_rows import rows_by_file
+from driftloop.lake.local_files import fetch_table_files
 from driftloop.lake.pinned_rows import rows_below
-from driftloop.lake.table import FileEntry, in_window
+from driftloop.lake.row_cut import RowCut
+from driftloop.lake.sliced_join import SlicedJoin
+from driftloop.lake.snapshot_batches import AT_ONCE, DEFAULT_MEMORY, silent
+from driftloop.lake.table import FileEntry, LakeTable, in_window
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -109,26 +117,51 @@ def joined_rows(
     end: datetime | None = None,
     columns: Sequence[str] | None = None,
     labelled_only: bool = False,
+    memory_bytes: int = DEFAULT_MEMORY,
 ) -> tuple[pa.Schema, Batches]:
-    """Inferences with their labels, as ``lake.join`` has them; with ``labelled_only`` those that have one."""
-    names = _selected(inferences.table.schema, columns, f"stream {inferences.table.stream}").names
+    """Inferences with their labels, as ``lake.join`` has them; with ``labelled_only`` those that have one.
 
-    def table() -> pa.Table:
-        left, right = (_whole(side, start, end) for side in (inferences, labels))
-        return join(left, right, columns=names, keep_unlabelled=not labelled_only)
+    ``memory_bytes`` bounds what is held at once: of more rows than that the files are fetched to the system's temporary folder
+    and joined there in slices. Batches raise UserError when memory or disk do not suffice.
+    """
+    schemas = {side.table.table: side.table.schema for side in (inferences, labels)}
+    names = _selected(schemas["inferences"], columns, f"stream {inferences.table.stream}").names
+    cut = RowCut(start, end, {side.table.table: side.ends for side in (inferences, labels)}, labels.table.state().uncapped)
 
-    label = [labels.table.schema.field(name).with_nullable(True) for name in ("label", "label_time")]
-    return pa.schema([*(inferences.table.schema.field(name) for name in names), *label]), in_memory(table)
+    def batches(rows: int) -> Iterator[pa.RecordBatch]:
+        files = [(side.table, entry) for side in (inferences, labels) for entry in side.table.files(start, end)]
+        if sum(entry.size for _, entry in files) * AT_ONCE <= memory_bytes:
+            left, right = (
+                rows_by_file(table, [e for of, e in files if of is table], cut, cut.columns(table.table, table.schema))
+                for table in (inferences.table, labels.table)
+            )
+            yield from join(left, right, columns=names, keep_unlabelled=not labelled_only).to_batches(max_chunksize=rows)
+            return
+        for batch in _in_slices(files, cut, schemas, names, labelled_only, memory_bytes):
+            yield from pa.Table.from_batches([batch]).to_batches(max_chunksize=rows)
+
+    return joined_schema(schemas["inferences"], schemas["labels"], names), batches
 
 
-def in_memory(table: Callable[[], pa.Table]) -> Batches:
-    """Batches of a table that is made when the first is asked for."""
-    return lambda rows: iter(table().to_batches(max_chunksize=rows))
-
-
-def _whole(known: AsOf, start: datetime | None, end: datetime | None) -> pa.Table:
-    schema, batches = table_rows(known, start=start, end=end)
-    return pa.Table.from_batches(batches(BATCH_ROWS), schema)
+def _in_slices(
+    files: Sequence[tuple[LakeTable, FileEntry]],
+    cut: RowCut,
+    schemas: Mapping[str, pa.Schema],
+    names: Sequence[str],
+    labelled_only: bool,
+    memory_bytes: int,
+) -> Iterator[pa.RecordBatch]:
+    with tempfile.TemporaryDirectory(prefix="driftloop-dataset-") as folder:
+        work = Path(folder)
+        try:
+            local = fetch_table_files(files, cut, work, silent)
+            yield from SlicedJoin(
+                local, schemas, names, keep_unlabelled=not labelled_only, memory_bytes=memory_bytes, work=work, progress=silent
+            ).batches()
+        except (duckdb.OutOfMemoryException, pa.ArrowMemoryError, MemoryError) as exc:
+            raise UserError(f"{memory_bytes // 2**20} MiB of memory are too little for these rows: {exc}") from exc
+        except OSError as exc:
+            raise UserError(f"these rows do not fit below {work.parent}: {exc}") from exc
 
 
 def _selected(schema: pa.Schema, columns: Sequence[str] | None, of: str) -> pa.Schema:
