@@ -1,6 +1,7 @@
 """What the monitor asks of the lake: is a window all there, which event times have changed, the joined rows."""
 
 from datetime import UTC, datetime
+from pathlib import Path
 
 import pyarrow as pa
 
@@ -18,8 +19,10 @@ Range = tuple[datetime, datetime]
 class LakeView:
     """Both tables of one stream, refreshed together. For one thread. Raises TransientError where the store is away."""
 
-    def __init__(self, s3: S3Settings, stream: str, inferences_topic_id: str, label_partitions: int) -> None:
+    def __init__(self, s3: S3Settings, stream: str, inferences_topic_id: str, label_partitions: int, *, folder: Path | None = None) -> None:
+        """``folder``: where there is room for the files of a window whose rows do not fit into memory."""
         self._s3, self._stream, self._topic_id, self._label_partitions = s3, stream, inferences_topic_id, label_partitions
+        self._folder = folder
         self._tables: dict[str, LakeTable] = {}
         self._seen: dict[str, int] = {}
 
@@ -65,7 +68,13 @@ class LakeView:
     def rows(self, window: Window) -> pa.Table:
         """The window's inferences with their labels, null where there is none yet."""
         return labelled_rows(
-            self._tables["inferences"], self._tables["labels"], start=window.start, end=window.end, columns=COLUMNS, keep_unlabelled=True
+            self._tables["inferences"],
+            self._tables["labels"],
+            start=window.start,
+            end=window.end,
+            columns=COLUMNS,
+            keep_unlabelled=True,
+            folder=self._folder,
         )
 
 

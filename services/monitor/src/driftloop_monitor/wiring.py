@@ -49,7 +49,9 @@ class Wiring:
         self._history, self._follower = model_history(
             KafkaTopics(bootstrap, client_id=f"monitor-history-{common.instance}"), project.model, common.state_dir / common.instance
         )
-        lake = LakeView(common.s3, stream, self._topic_id, partitions_of(bootstrap, topics.labels(stream)))
+        lake = LakeView(
+            common.s3, stream, self._topic_id, partitions_of(bootstrap, topics.labels(stream)), folder=common.state_dir / common.instance
+        )
         self._decider = Decider(project, lake, self._history, self._publisher, SystemClock(), self._follower.sync)
         self._settings = settings
 

@@ -1,12 +1,9 @@
 """Rows of one stream under stated conditions, ready to be read as often as wanted, always the same."""
 
-import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import duckdb
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
@@ -15,13 +12,10 @@ from driftloop.datasets.as_of import AsOf
 from driftloop.errors import UserError
 from driftloop.lake.delta import store_errors
 from driftloop.lake.join import join, joined_schema
-from driftloop.lake.known_rows import rows_by_file
-from driftloop.lake.local_files import fetch_table_files
+from driftloop.lake.known_rows import AT_ONCE, DEFAULT_MEMORY, in_slices, rows_by_file
 from driftloop.lake.pinned_rows import rows_below
 from driftloop.lake.row_cut import RowCut
-from driftloop.lake.sliced_join import SlicedJoin
-from driftloop.lake.snapshot_batches import AT_ONCE, DEFAULT_MEMORY, silent
-from driftloop.lake.table import FileEntry, LakeTable, in_window
+from driftloop.lake.table import FileEntry, in_window
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -137,31 +131,10 @@ def joined_rows(
             )
             yield from join(left, right, columns=names, keep_unlabelled=not labelled_only).to_batches(max_chunksize=rows)
             return
-        for batch in _in_slices(files, cut, schemas, names, labelled_only, memory_bytes):
+        for batch in in_slices(files, cut, schemas, names, keep_unlabelled=not labelled_only, memory_bytes=memory_bytes):
             yield from pa.Table.from_batches([batch]).to_batches(max_chunksize=rows)
 
     return joined_schema(schemas["inferences"], schemas["labels"], names), batches
-
-
-def _in_slices(
-    files: Sequence[tuple[LakeTable, FileEntry]],
-    cut: RowCut,
-    schemas: Mapping[str, pa.Schema],
-    names: Sequence[str],
-    labelled_only: bool,
-    memory_bytes: int,
-) -> Iterator[pa.RecordBatch]:
-    with tempfile.TemporaryDirectory(prefix="driftloop-dataset-") as folder:
-        work = Path(folder)
-        try:
-            local = fetch_table_files(files, cut, work, silent)
-            yield from SlicedJoin(
-                local, schemas, names, keep_unlabelled=not labelled_only, memory_bytes=memory_bytes, work=work, progress=silent
-            ).batches()
-        except (duckdb.OutOfMemoryException, pa.ArrowMemoryError, MemoryError) as exc:
-            raise UserError(f"{memory_bytes // 2**20} MiB of memory are too little for these rows: {exc}") from exc
-        except OSError as exc:
-            raise UserError(f"these rows do not fit below {work.parent}: {exc}") from exc
 
 
 def _selected(schema: pa.Schema, columns: Sequence[str] | None, of: str) -> pa.Schema:

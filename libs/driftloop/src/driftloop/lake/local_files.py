@@ -1,5 +1,6 @@
 """Files of a stream's two tables on the local disk, read a few row groups at a time."""
 
+import shutil
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple, TypeVar
@@ -18,6 +19,7 @@ from driftloop.lake.table import FileEntry, LakeTable, in_window
 from driftloop.ports import ObjectStore
 
 F = TypeVar("F")
+_COPIED_AT_ONCE = 1 << 20  # bytes
 Progress = Callable[[str, int, int], None]  # what, how much of it, of how much
 
 
@@ -70,8 +72,8 @@ def fetch_table_files(files: Sequence[tuple[LakeTable, FileEntry]], cut: RowCut,
 
     def write(file: tuple[LakeTable, FileEntry], path: Path) -> int:
         table, entry = file
-        with table.open_file(entry.path) as source:
-            path.write_bytes(source.read())
+        with table.open_file(entry.path) as source, path.open("wb") as copy:
+            shutil.copyfileobj(source, copy, _COPIED_AT_ONCE)
         return entry.size
 
     tables = [table.table for table, _ in files]

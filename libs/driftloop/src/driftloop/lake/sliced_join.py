@@ -18,8 +18,14 @@ from driftloop.lake.slices import Group, cuts_for
 from driftloop.lake.spanning_events import find_wanderers, join_apart, spilling, without
 
 BATCH_ROWS = 65_536
+DEFAULT_MEMORY = 1 << 30  # bytes
+AT_ONCE = 16  # times its Parquet's size is what is taken up when rows are read and joined at once
 _COPIES = 8  # of a slice's rows: as read, filtered, in the join, sorted, as its result, each with what the allocator keeps
 _KEYS = ("event_time", "event_id")
+
+
+def silent(what: str, done: int, total: int) -> None:
+    """Nobody watches."""
 
 
 class SlicedJoin:

@@ -15,17 +15,10 @@ from driftloop.contracts.schema import StreamSchema
 from driftloop.errors import IntegrityError, UserError
 from driftloop.lake.join import JoinCounts, joined_schema
 from driftloop.lake.local_files import Progress, fetch
-from driftloop.lake.sliced_join import BATCH_ROWS, SlicedJoin
+from driftloop.lake.sliced_join import AT_ONCE, BATCH_ROWS, DEFAULT_MEMORY, SlicedJoin, silent
 from driftloop.lake.snapshot import Snapshot, read_snapshot
 from driftloop.ports import ObjectStore
 from driftloop.rows.schemas import lake_schema
-
-DEFAULT_MEMORY = 1 << 30
-AT_ONCE = 16  # times its Parquet's size is what is taken up when rows are read and joined at once
-
-
-def silent(what: str, done: int, total: int) -> None:
-    """Nobody watches."""
 
 
 def batches_schema(schema: StreamSchema, columns: Sequence[str] | None = None) -> pa.Schema:
