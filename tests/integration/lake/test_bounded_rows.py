@@ -71,7 +71,7 @@ def test_the_newest_labelled_event_is_that_of_one_join_of_everything(tables, mon
     everything = labelled_rows(*tables, start=None, end=before or FAR, columns=["event_time"])
     for most in (1, 700, 500_000):
         monkeypatch.setattr(newest_labelled, "MOST_ROWS", most)
-        assert newest_labelled_time(*tables, before) == pc.max(everything["event_time"]).as_py()
+        assert newest_labelled_time(*tables, before=before) == pc.max(everything["event_time"]).as_py()
 
 
 def test_it_reads_the_last_files_and_not_those_before_them_nor_what_nobody_labelled(tables, monkeypatch, open_table, proxy, settings):
@@ -81,7 +81,7 @@ def test_it_reads_the_last_files_and_not_those_before_them_nor_what_nobody_label
     monkeypatch.setattr(newest_labelled, "MOST_ROWS", 1000)
     seen = [open_table(name, through=through) for name in ("inferences", "labels")]
     proxy.seen.clear()
-    assert newest_labelled_time(*seen, None) == event_time(ROWS // 2 - 1)
+    assert newest_labelled_time(*seen, before=None) == event_time(ROWS // 2 - 1)
     read = {line.split()[1].partition("?")[0] for line in proxy.seen if ".parquet" in line and "_delta_log" not in line}
     assert 0 < len(read) <= 3, f"of {FILES + FILES // 2 + 2}"
 
