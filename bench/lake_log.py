@@ -10,7 +10,6 @@ from bench.figures import Figure, Limit
 from bench.surroundings import Surroundings
 from driftloop.lake.commit import Flush, commit, store_files
 from driftloop.lake.cursors import Move, app_id, request_app_id
-from driftloop.lake.log_archive import archive_log
 from driftloop.lake.notes import WHOLE_EVERY
 from driftloop.lake.parquet import encode_file
 from driftloop.lake.table import LakeTable
@@ -51,8 +50,7 @@ def _figure(around: Surroundings, name: str, *, partitions: int, features: int) 
     before = _bytes_a_commit(
         around, LakeTable.open(around.s3, f"{name}-before", "inferences", schema), of_before, partitions, EARLIER_COMMITS
     )
-    packed = archive_log(table, store, keep=timedelta(0), now=datetime.now(UTC) + timedelta(days=1), dry_run=True)
-    around.say(f"{name}: {now:,.0f} bytes a commit, before {before:,.0f}; archivable entries {packed.entries}")
+    around.say(f"{name}: {now:,.0f} bytes a commit, before {before:,.0f}")
     return Figure(
         name=name,
         what=f"log per commit of {MOVED} files; {partitions} partitions, {features:,} features; mean of {COMMITS}",

@@ -24,7 +24,9 @@ def lake_inferences(schema: StreamSchema, partition: int, start: int, end: int) 
     return rows.append_column("offset", pa.array(range(start, end), pa.int64())).cast(lake_schema(schema, "inferences"))
 
 
-def lake_labels(schema: StreamSchema, partition: int, start: int, end: int, *, value: bool = True, delay_seconds: int = 300) -> pa.Table:
+def lake_labels(
+    schema: StreamSchema, partition: int, start: int, end: int, *, value: bool | str = True, delay_seconds: int = 300
+) -> pa.Table:
     numbers = range(start, end)
     times = [event_time(n) for n in numbers]
     columns = [

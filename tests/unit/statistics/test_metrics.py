@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given, settings
 from tests.unit.statistics.labelled import CLASSES, EVERY_FORM, ROWS, Labelled, ids, perfect, value
 
-from driftloop.statistics import intervals
+from driftloop.contracts.class_probabilities import MAX_CLASSES
+from driftloop.statistics import intervals, metrics
 from driftloop.statistics.metrics import METRICS, RECORDED, ModelOutput, NoSuchMetric, check_declared, declarable, find, for_task
 
 every_form = pytest.mark.parametrize("metric", EVERY_FORM, ids=ids)
@@ -187,7 +188,7 @@ def test_a_class_that_the_model_does_not_know_counts_as_probability_nought():
         ("rocauc", "binary", "'rocauc' is no metric; use roc_auc, average_precision, log_loss, brier, accuracy, f1 or balanced_accuracy"),
         ("mae", "binary", "mae does not measure a boolean target; use roc_auc, "),
         ("roc_auc", "regression", "roc_auc does not measure a number target; use r2, mae, rmse, mape or pinball:0.9"),
-        ("roc_auc", "multiclass", "needs probabilities, which are not recorded; use accuracy, f1 or balanced_accuracy"),
+        ("average_precision", "multiclass", "target; use roc_auc, log_loss, brier, accuracy, f1 or balanced_accuracy"),
         ("pinball", "regression", "pinball needs a quantile between 0 and 1: write 'pinball:0.9'"),
         ("pinball:1", "regression", "pinball needs a quantile between 0 and 1"),
         ("pinball:nan", "regression", "pinball needs a quantile between 0 and 1"),
@@ -201,6 +202,25 @@ def test_a_project_cannot_have_another_metric_and_reads_which_it_can(name, task,
     with pytest.raises(NoSuchMetric) as info:
         check_declared(name, task)
     assert words in str(info.value)
+
+
+def test_a_metric_that_needs_what_is_not_recorded_is_refused(monkeypatch):
+    monkeypatch.setattr(metrics, "RECORDED", frozenset({"scores", "predictions"}))
+    words = "needs probabilities, which are not recorded; use accuracy, f1 or balanced_accuracy"
+    with pytest.raises(NoSuchMetric, match=words):
+        check_declared("roc_auc", "multiclass")
+
+
+@pytest.mark.parametrize("needs", ["classes", "labels"])
+def test_more_classes_than_a_stream_can_have_are_not_measured(needs):
+    n = MAX_CLASSES + 1
+    names = tuple(f"c{i:04}" for i in range(n))
+    classes, labels = (names, names[:1] * n) if needs == "classes" else (names[:2], names)
+    output = ModelOutput(np.array(labels, object), np.ones(n), np.full((n, len(classes)), 1 / len(classes)), classes)
+    for name in ("log_loss", "roc_auc", "brier"):
+        metric = for_task(name, "multiclass")
+        assert intervals.value(metric, np.array(labels, object), output) is None
+        assert metric.why_undefined(np.array(labels, object), output) == "of more than 1000 classes"
 
 
 @pytest.mark.parametrize("task", ["binary", "multiclass", "regression"])

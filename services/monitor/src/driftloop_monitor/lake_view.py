@@ -1,16 +1,20 @@
 """What the monitor asks of the lake: is a window all there, which event times have changed, the joined rows."""
 
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
 import pyarrow as pa
 
+from driftloop.contracts.class_probabilities import PROBABILITIES
 from driftloop.contracts.values import Window
 from driftloop.errors import ObjectNotFound
 from driftloop.lake.commit_times import times_of_commit
 from driftloop.lake.known_rows import labelled_rows
 from driftloop.lake.table import LakeTable, app_id
 from driftloop.monitoring.performance import COLUMNS
+from driftloop.rows.schemas import CLASS_PROBABILITIES
+from driftloop.rows.stored_columns import stored_as
 from driftloop.settings import S3Settings
 
 Range = tuple[datetime, datetime]
@@ -19,10 +23,19 @@ Range = tuple[datetime, datetime]
 class LakeView:
     """Both tables of one stream, refreshed together. For one thread. Raises TransientError where the store is away."""
 
-    def __init__(self, s3: S3Settings, stream: str, inferences_topic_id: str, label_partitions: int, *, folder: Path | None = None) -> None:
+    def __init__(
+        self,
+        s3: S3Settings,
+        stream: str,
+        inferences_topic_id: str,
+        label_partitions: int,
+        columns: Sequence[str] = COLUMNS,
+        *,
+        folder: Path | None = None,
+    ) -> None:
         """``folder``: where there is room for the files of a window whose rows do not fit into memory."""
         self._s3, self._stream, self._topic_id, self._label_partitions = s3, stream, inferences_topic_id, label_partitions
-        self._folder = folder
+        self._columns, self._folder = columns, folder
         self._tables: dict[str, LakeTable] = {}
         self._seen: dict[str, int] = {}
 
@@ -66,16 +79,17 @@ class LakeView:
         return _low(marks, len(marks)) >= window.end + (window.end - window.start)
 
     def rows(self, window: Window) -> pa.Table:
-        """The window's inferences with their labels, null where there is none yet."""
-        return labelled_rows(
-            self._tables["inferences"],
-            self._tables["labels"],
-            start=window.start,
-            end=window.end,
-            columns=COLUMNS,
-            keep_unlabelled=True,
-            folder=self._folder,
-        )
+        """What the window's inferences are measured by, with their labels, null where there is none yet.
+
+        Without class probabilities while the table has no column for them: ingest adds it when it starts.
+        """
+        inferences, labels = self._tables["inferences"], self._tables["labels"]
+        place = stored_as(CLASS_PROBABILITIES, inferences.schema)
+        wanted = [place if name == PROBABILITIES else name for name in self._columns]
+        names = [name for name in wanted if name is not None]
+        start, end, folder = window.start, window.end, self._folder
+        rows = labelled_rows(inferences, labels, start=start, end=end, columns=names, keep_unlabelled=True, folder=folder)
+        return rows.rename_columns([PROBABILITIES if name == place else name for name in rows.column_names])
 
 
 def _low(marks: dict[int, datetime], partitions: int) -> datetime:

@@ -8,7 +8,7 @@ from typing import NamedTuple
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from driftloop.artifact.scoring import Scorer
+from driftloop.artifact.scoring import Scored, Scorer
 from driftloop.contracts.headers import (
     ARROW,
     CONTENT_TYPE,
@@ -25,7 +25,7 @@ from driftloop.errors import InvalidMessage
 from driftloop.ports import Record
 from driftloop.rows.arrow_stream import encode_table
 from driftloop.rows.requests import RequestDecoder
-from driftloop.rows.schemas import inference_schema
+from driftloop.rows.schemas import CLASS_PROBABILITIES, holds_probabilities, inference_schema
 from driftloop_predictor.buffer import Batch
 
 MAX_MESSAGE_BYTES = 8 * 1024 * 1024 - 256 * 1024  # the topic takes 8 MiB, headers included
@@ -70,10 +70,13 @@ class BatchEncoder:
         """``start`` is where the partition's previous range ended. Raises TooLarge, never for a single request."""
         taken = self._take(batch)
         rows = taken.rows(self._decoder.schema)
-        value = encode_table(scored(rows, self._schema, serving, scored_at, pa.array(taken.offsets, pa.int64())))
+        answered = scored(rows, self._schema, serving, scored_at, pa.array(taken.offsets, pa.int64()))
+        value = encode_table(answered)
+        if len(value) > MAX_MESSAGE_BYTES and len(batch.records) > 1:
+            raise TooLarge
+        if len(value) > MAX_MESSAGE_BYTES and holds_probabilities(self._schema):  # rather than to refuse what fits without them
+            value = encode_table(answered.set_column(answered.num_columns - 1, CLASS_PROBABILITIES, _no_probabilities(rows.num_rows)))
         if len(value) > MAX_MESSAGE_BYTES:
-            if len(batch.records) > 1:
-                raise TooLarge
             reason = f"its {rows.num_rows} rows would make an inferences message of {len(value)} bytes; send fewer at a time"
             rows, taken = rows.slice(0, 0), _Taken(rejected=[(batch.records[0], reason)])
             value = encode_table(scored(rows, self._schema, serving, scored_at, pa.array([], pa.int64())))
@@ -148,10 +151,15 @@ def scored(rows: pa.Table, schema: pa.Schema, serving: ScoringModel | None, at: 
     """Request rows with the columns of ``inference_schema``; null predictions without a model."""
     n = rows.num_rows
     if serving is None or not n:
-        prediction, score = pa.nulls(n, schema.field("prediction").type), pa.nulls(n, pa.float64())
+        answer = Scored(pa.nulls(n, schema.field("prediction").type), pa.nulls(n, pa.float64()), _no_probabilities(n))
     else:
-        prediction, score = serving.scorer.score(rows)
+        answer = serving.scorer.score(rows)
     version = pa.nulls(n, pa.int64()) if serving is None else pa.repeat(pa.scalar(serving.version, pa.int64()), n)
     scored_at = pa.repeat(pa.scalar(at, schema.field("scored_at").type), n)
     offsets = pa.nulls(n, pa.int64()) if request_offsets is None else request_offsets
-    return pa.Table.from_arrays([*rows.columns, prediction, score, version, scored_at, offsets], schema=schema)
+    columns = [*rows.columns, answer.prediction, answer.score, version, scored_at, offsets]
+    return pa.Table.from_arrays([*columns, answer.probabilities] if holds_probabilities(schema) else columns, schema=schema)
+
+
+def _no_probabilities(n: int) -> pa.Array:
+    return pa.nulls(n, CLASS_PROBABILITIES.type)

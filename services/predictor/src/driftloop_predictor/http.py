@@ -13,11 +13,12 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from driftloop import metrics
+from driftloop.contracts.class_probabilities import PROBABILITIES
 from driftloop.contracts.headers import JSON, media_type
 from driftloop.contracts.schema import StreamSchema
 from driftloop.errors import InvalidMessage
 from driftloop.rows.requests import RequestDecoder
-from driftloop.rows.schemas import inference_schema
+from driftloop.rows.schemas import holds_probabilities, inference_schema
 from driftloop_predictor.batches import ScoringModel, scored
 from driftloop_predictor.invocations import TooManyRows, read_rows
 from driftloop_predictor.recorder import BufferFull, Recorder
@@ -86,9 +87,13 @@ async def _invoke(edge: Edge, request: Request) -> dict[str, Any]:
     with metrics.SCORING_SECONDS.labels("http").time():
         inferences = scored(rows, edge.schema, serving, datetime.now(UTC), None)
     await _record(edge.recorder, inferences, durable=request.query_params.get("durable") == "1")
+    probabilities = {}
+    if holds_probabilities(inferences.schema):
+        probabilities = {PROBABILITIES: inferences.column(PROBABILITIES).to_pylist(maps_as_pydicts="strict")}
     return {
         "predictions": inferences.column("prediction").to_pylist(),
         "scores": inferences.column("score").to_pylist(),
+        **probabilities,
         "model": serving.model,
         "version": serving.version,
         "digest": serving.digest,

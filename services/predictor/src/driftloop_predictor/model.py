@@ -142,6 +142,8 @@ class ModelFollower:
         environment = self._compared(reads, manifest)
         model = load_model(reads, project.model, manifest, project.schema, project.training.trusted_types, project=project.name)
         model.scorer.score(_one_row(project))  # what is built at the first call is built here
+        if (why := model.scorer.unrecordable) is not None:
+            log.warning("probabilities-not-recorded", model=project.model, manifest=manifest, reason=why)
         log.info("model-loaded", model=project.model, manifest=manifest, seconds=round(time.monotonic() - started, 3))
         return _Loaded(model.scorer, reads.objects, environment)
 

@@ -1,6 +1,7 @@
 """Rows to predictions: one conversion for training and scoring, and a scorer that keeps the stream's types."""
 
-from typing import Any, assert_never
+from functools import cached_property
+from typing import Any, NamedTuple, assert_never
 
 import numpy as np
 import numpy.typing as npt
@@ -10,8 +11,10 @@ import sklearn
 
 from driftloop.contracts.column_types import TargetType
 from driftloop.contracts.schema import Feature, StreamSchema
+from driftloop.rows import probabilities
 from driftloop.rows.numbers import as_numbers, input_column
 from driftloop.rows.schemas import ARROW_TYPES
+from driftloop.statistics.metrics import ModelOutput
 
 Floats = npt.NDArray[np.float64]
 _NAT = np.iinfo(np.int64).min  # how numpy and pandas write a missing time
@@ -113,6 +116,14 @@ def _categorical(column: pa.ChunkedArray | pa.Array) -> "pd.Categorical[Any]":
     return pd.Categorical.from_codes(codes, dtype=pd.CategoricalDtype(categories), validate=False)
 
 
+class Scored(NamedTuple):
+    """A model's answers as columns. ``probabilities``: of a target of several classes, as ``rows.probabilities`` writes them."""
+
+    prediction: pa.Array
+    score: pa.Array
+    probabilities: pa.Array | None
+
+
 class Scorer:
     """A fitted pipeline that answers in the stream's types. Safe to use from several threads."""
 
@@ -120,33 +131,57 @@ class Scorer:
         self.pipeline = pipeline
         self.schema = schema
 
-    def score(self, table: pa.Table | pa.RecordBatch) -> tuple[pa.Array, pa.Array]:
-        """Prediction in the target's type and score as float64, one each per row.
+    def score(self, table: pa.Table | pa.RecordBatch) -> Scored:
+        """Prediction in the target's type and score as float64, one each per row; of several classes their probabilities, too.
 
-        The score is P(true) for binary, P(predicted class) for multiclass, the prediction for regression. Both are null for
+        The score is P(true) for binary, P(predicted class) for multiclass, the prediction for regression. All are null for
         a row that the pipeline cannot score (it raises, or the score is not finite); such rows do not hinder others.
         """
         frame = to_frame(table, self.schema)
-        predictions, scores = self._score(frame, [MAX_FAILED_CALLS])
-        bad = ~np.isfinite(scores)
+        output = self._score(frame, [MAX_FAILED_CALLS])
+        bad = ~np.isfinite(output.scores)
         mask = bad if bad.any() else None
-        return pa.array(predictions, ARROW_TYPES[self.schema.target.type], mask=mask), pa.array(scores, pa.float64(), mask=mask)
+        return Scored(
+            pa.array(output.predictions, ARROW_TYPES[self.schema.target.type], mask=mask),
+            pa.array(output.scores, pa.float64(), mask=mask),
+            None if output.probabilities is None else probabilities.encode(output.probabilities, output.classes),
+        )
 
-    def raw(self, frame: pd.DataFrame) -> "tuple[npt.NDArray[Any], Floats]":
-        """Prediction and score as numpy arrays; raises what the pipeline raises."""
+    @property
+    def unrecordable(self) -> str | None:
+        """Why the probabilities of the model's classes are not recorded; None when they are, or there are none."""
+        return probabilities.unrecordable(self._classes) if self.schema.target.task == "multiclass" else None
+
+    def raw(self, frame: pd.DataFrame) -> ModelOutput:
+        """What the pipeline says about the rows; raises what the pipeline raises. Classes are in the order of their names."""
         with sklearn.config_context(assume_finite=True, skip_parameter_validation=True):
             if self.schema.target.task == "regression":
                 values = np.asarray(self.pipeline.predict(frame), dtype=np.float64)
-                return values, values
-            probabilities = np.asarray(self.pipeline.predict_proba(frame), dtype=np.float64)
+                return ModelOutput(values, values)
+            found = np.asarray(self.pipeline.predict_proba(frame), dtype=np.float64)
         classes = self.pipeline.classes_
         if self.schema.target.task == "binary":
-            scores = probabilities[:, int(np.flatnonzero(classes == True)[0])]  # noqa: E712  classes are numpy booleans
-            return scores >= 0.5, scores
-        best = probabilities.argmax(axis=1)
-        return np.asarray(classes)[best].astype(object), probabilities[np.arange(len(best)), best]
+            scores = found[:, int(np.flatnonzero(classes == True)[0])]  # noqa: E712  classes are numpy booleans
+            return ModelOutput(scores >= 0.5, scores)
+        best = found.argmax(axis=1)
+        return ModelOutput(
+            predictions=np.asarray(classes)[best].astype(object),
+            scores=found[np.arange(len(best)), best],
+            probabilities=found[:, self._columns],
+            classes=self._classes,
+        )
 
-    def _score(self, frame: pd.DataFrame, failures_left: list[int]) -> "tuple[npt.NDArray[Any], Floats]":
+    @cached_property
+    def _columns(self) -> list[int]:
+        """Of the pipeline's probabilities, in the order of the classes' names."""
+        names = [str(name) for name in getattr(self.pipeline, "classes_", ())]
+        return sorted(range(len(names)), key=names.__getitem__)
+
+    @cached_property
+    def _classes(self) -> tuple[str, ...]:
+        return tuple(str(self.pipeline.classes_[i]) for i in self._columns)
+
+    def _score(self, frame: pd.DataFrame, failures_left: list[int]) -> ModelOutput:
         if frame.empty:
             return self._nothing(0)
         if failures_left[0] <= 0:
@@ -158,8 +193,21 @@ class Scorer:
         if len(frame) == 1:
             return self._nothing(1)
         middle = len(frame) // 2
-        halves = [self._score(part, failures_left) for part in (frame.iloc[:middle], frame.iloc[middle:])]
-        return np.concatenate([h[0] for h in halves]), np.concatenate([h[1] for h in halves])
+        return _together([self._score(part, failures_left) for part in (frame.iloc[:middle], frame.iloc[middle:])])
 
-    def _nothing(self, n: int) -> "tuple[npt.NDArray[Any], Floats]":
-        return _no_predictions(self.schema.target.type, n), np.full(n, np.nan)
+    def _nothing(self, n: int) -> ModelOutput:
+        predictions, scores = _no_predictions(self.schema.target.type, n), np.full(n, np.nan)
+        if self.schema.target.task != "multiclass":
+            return ModelOutput(predictions, scores)
+        return ModelOutput(predictions, scores, np.full((n, len(self._classes)), np.nan), self._classes)
+
+
+def _together(parts: list[ModelOutput]) -> ModelOutput:
+    """One model's output on rows one after another."""
+    found = [part.probabilities for part in parts if part.probabilities is not None]
+    return ModelOutput(
+        np.concatenate([part.predictions for part in parts]),
+        np.concatenate([part.scores for part in parts]),
+        np.concatenate(found) if found else None,
+        parts[0].classes,
+    )

@@ -96,6 +96,8 @@ class PerformanceReported(Event, frozen=True, kw_only=True):
     median_label_delay_seconds: float | None
     inferences_version: int  # Delta versions that were read
     labels_version: int
+    # Of the labelled rows, those that have class probabilities; only told of a metric that is computed from them.
+    measured_rows: int | msgspec.UnsetType = msgspec.UNSET
 
 
 class DecisionMade(Event, frozen=True, kw_only=True):

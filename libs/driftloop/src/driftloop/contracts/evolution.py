@@ -5,6 +5,8 @@ producers send already stays valid, old rows have nulls, and old models find all
 version, which the project declares. What is predicted never changes: then labels could not be compared.
 """
 
+from typing import Literal
+
 from driftloop.contracts.column_types import COLUMN_TYPES, FeatureType
 from driftloop.contracts.schema import RESERVED, Feature, StreamSchema
 
@@ -43,8 +45,8 @@ def unscorable(trained: StreamSchema, rows: StreamSchema) -> str | None:
     return None
 
 
-def retyped_column(name: str, kind: FeatureType) -> str:
-    """The lake's column for a feature whose own name holds values of an earlier type."""
+def retyped_column(name: str, kind: FeatureType | Literal["map"]) -> str:
+    """The lake's column for a feature whose own name holds values of an earlier type; ``map``: for class probabilities."""
     return f"{name}{_SEPARATOR}{kind}"
 
 

@@ -45,7 +45,8 @@ class Dataset:
         return pa.Table.from_batches(self.batches(), self.schema)
 
     def to_pandas(self) -> "pd.DataFrame":
-        frame: pd.DataFrame = self.to_arrow().to_pandas()
+        """A row's class probabilities are a dict."""
+        frame: pd.DataFrame = self.to_arrow().to_pandas(maps_as_pydicts="strict")
         return frame
 
     def to_polars(self) -> "pl.DataFrame":

@@ -78,6 +78,7 @@ def _encode(rows: pa.Table, says: dict[str, str], partition: int | None, prefix:
     rows = rows.replace_schema_metadata(says)
     encodings = _encodings(rows.schema)
     strings = [f.name for f in rows.schema if pa.types.is_string(f.type) and f.name not in encodings]
+    strings += [f"{f.name}.key_value.key" for f in rows.schema if pa.types.is_map(f.type)]  # the same classes in every row
     sink = io.BytesIO()
     pq.write_table(
         rows,
@@ -146,6 +147,12 @@ def sha256_in_name(path: str) -> str | None:
     """The digest that a file's name promises; None for files that others wrote."""
     name = file_name(path)
     return None if name is None else name.sha256
+
+
+def leaf_index(file: pq.ParquetFile, column: str) -> int:
+    """Where a row group has the column's statistics; -1: nowhere. A map before it takes two places, so its number among the
+    columns does not say."""
+    return next((i for i in range(len(file.schema)) if file.schema.column(i).path == column), -1)
 
 
 def conformed(rows: pa.Table, wanted: pa.Schema) -> pa.Table:

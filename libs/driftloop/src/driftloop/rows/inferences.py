@@ -10,10 +10,11 @@ from driftloop.contracts.headers import RequestRange, request_range, watermark
 from driftloop.contracts.schema import RESERVED, StreamSchema
 from driftloop.errors import InvalidMessage
 from driftloop.ports import Record
+from driftloop.rows import probabilities
 from driftloop.rows.arrow_stream import MAX_ROWS, decode_table, schema_in
 from driftloop.rows.feature_columns import FeatureColumns
 from driftloop.rows.limits import check_ids, check_times
-from driftloop.rows.schemas import inference_schema
+from driftloop.rows.schemas import holds_probabilities, inference_schema
 
 MAX_OFFSET = 2**63 - 1  # Kafka's
 
@@ -35,7 +36,7 @@ class InferenceDecoder:
 
     def __init__(self, schema: StreamSchema, stored: pa.Schema | None = None) -> None:
         fixed = pa.schema([field for field in inference_schema(schema) if field.name in RESERVED])
-        self._columns = FeatureColumns(fixed, stored)
+        self._columns = FeatureColumns(fixed, stored, probabilities=schema.has_probabilities)
 
     def decode(self, record: Record) -> InferenceMessage:
         """Raises InvalidMessage; UnknownFeatures when nothing else is known to be wrong."""
@@ -50,6 +51,8 @@ class InferenceDecoder:
             if pa.types.is_timestamp(field.type):
                 check_times(rows.column(field.name), field.name)
         _check_offsets(rows.column("request_offset"), claimed)
+        if holds_probabilities(rows.schema):
+            probabilities.check(rows)
         return InferenceMessage(self._columns.arranged(rows, found), claimed, mark)
 
 

@@ -7,14 +7,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from driftloop.contracts.class_probabilities import ROUNDING
 from driftloop.statistics.optional_numpy import np
 from driftloop.statistics.task_metric import Form, Metric, Weighted
 from driftloop.statistics.weighted_rows import mean, ratio
 
 if TYPE_CHECKING:
     from driftloop.statistics.task_metric import Floats, Values
-
-ROUNDING = 1e-9  # by which a probability may leave 0 to 1
 
 
 def _roc_auc(labels: Values, scores: Floats) -> Weighted | None:

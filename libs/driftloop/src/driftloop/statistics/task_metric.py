@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from functools import partial
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
+from driftloop.contracts.class_probabilities import MAX_CLASSES
 from driftloop.statistics.optional_numpy import np
 
 if TYPE_CHECKING:
@@ -39,6 +40,12 @@ class ModelOutput(NamedTuple):
         """The masked rows."""
         kept = None if self.probabilities is None else self.probabilities[mask]
         return ModelOutput(self.predictions[mask], self.scores[mask], kept, self.classes)
+
+    def of_class(self, name: str) -> Floats:
+        """P(class) of each row; 0 for a class that the model does not know."""
+        if self.probabilities is None or name not in self.classes:
+            return np.zeros(len(self.scores))
+        return self.probabilities[:, self.classes.index(name)]
 
 
 class Form(NamedTuple):
@@ -133,6 +140,8 @@ class TaskMetric(NamedTuple):
             raise ValueError(f"{len(labels)} labels for the model's output on {len(given)} rows")
         if self.form.needs == "probabilities" and given.shape[1] != len(output.classes):
             raise ValueError(f"{given.shape[1]} columns of probabilities for {len(output.classes)} classes")
+        if self.form.needs == "probabilities" and max(len(output.classes), len(set(labels))) > MAX_CLASSES:
+            return f"of more than {MAX_CLASSES} classes"
         if not len(labels):
             return "of which there are none"
         if _missing(labels) or _missing(given):

@@ -47,7 +47,7 @@ class TrainingRows:
         """What the pipeline says about the masked rows; raises what the pipeline raises. ``schema``: that of a pipeline which was
         fitted under an earlier one, and is given what it knows."""
         frame = self.frame if schema is None else to_frame(self.table, schema)
-        return ModelOutput(*Scorer(pipeline, self.schema).raw(frame[mask]))
+        return Scorer(pipeline, self.schema).raw(frame[mask])
 
 
 def fit(build: Callable[[], Any], rows: TrainingRows, mask: Mask, *, seed: int, threads: int) -> Any:

@@ -51,7 +51,7 @@ class Agreement(Part, frozen=True, kw_only=True):
 
     rows: int
     differing: int = 0  # rows with another prediction
-    largest_score_difference: float = 0.0
+    largest_score_difference: float = 0.0  # of several classes: or of the probability of any
     metric: str
     recorded_metric: float | None = None
     rebuilt_metric: float | None = None
