@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from tests.support.traffic import event_time, inference_rows, several_schema, small_schema
 
 from driftloop.contracts.class_probabilities import MAX_CLASSES, MAX_NAMES_BYTES
-from driftloop.contracts.schema import Feature, StreamSchema, Target
+from driftloop.contracts.schema import RESERVED, Feature, StreamSchema, Target
 from driftloop.errors import InvalidMessage
 from driftloop.ports import Record
 from driftloop.rows import probabilities
@@ -98,9 +98,10 @@ def test_another_shape_is_an_unknown_column(kind):
         decoded(message(None, kind=kind), stored=inference_schema(SCHEMA))
 
 
-def test_a_column_that_is_there_twice_is_refused():
+def test_a_column_that_is_there_twice_is_refused_also_in_the_order_that_is_expected():
     rows = inference_rows(SCHEMA, 0, 0, 1, http=True)
-    twice = pa.Table.from_arrays([*rows.columns, rows.column("probabilities")], schema=rows.schema.append(CLASS_PROBABILITIES))
+    ordered = rows.select([n for n in rows.column_names if n in RESERVED] + [n for n in rows.column_names if n not in RESERVED])
+    twice = pa.Table.from_arrays([*ordered.columns, rows.column("probabilities")], schema=ordered.schema.append(CLASS_PROBABILITIES))
     for stored in (None, inference_schema(SCHEMA)):
         with pytest.raises(InvalidMessage, match="names a column twice"):
             decoded(encode_table(twice), stored=stored)
