@@ -80,23 +80,22 @@ def in_slices(
     The files are fetched below ``folder``, by default the system's temporary one. ``schemas``: what is read of each table;
     ``names``: what comes of the inferences. Raises UserError when memory or disk do not suffice, TransientError.
     """
-    with tempfile.TemporaryDirectory(prefix="driftloop-rows-", dir=folder) as created:
-        work = Path(created)
-        try:
+    try:
+        with tempfile.TemporaryDirectory(prefix="driftloop-rows-", dir=folder) as work:
             yield from SlicedJoin(
-                fetch_table_files(files, cut, work, silent),
+                fetch_table_files(files, cut, Path(work), silent),
                 schemas,
                 names,
                 keep_unlabelled=keep_unlabelled,
                 memory_bytes=memory_bytes,
-                work=work,
+                work=Path(work),
                 progress=silent,
                 counts=counts,
             ).batches()
-        except (duckdb.OutOfMemoryException, pa.ArrowMemoryError, MemoryError) as exc:
-            raise UserError(f"{memory_bytes // 2**20} MiB of memory are too little for these rows: {exc}") from exc
-        except OSError as exc:
-            raise UserError(f"these rows do not fit below {work.parent}: {exc}") from exc
+    except (duckdb.OutOfMemoryException, pa.ArrowMemoryError, MemoryError) as exc:
+        raise UserError(f"{memory_bytes // 2**20} MiB of memory are too little for these rows: {exc}") from exc
+    except OSError as exc:
+        raise UserError(f"these rows do not fit below {folder or tempfile.gettempdir()}: {exc}") from exc
 
 
 def rows_by_file(table: LakeTable, files: Sequence[FileEntry], cut: RowCut, wanted: pa.Schema) -> pa.Table:
