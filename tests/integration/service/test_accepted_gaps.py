@@ -20,6 +20,7 @@ from driftloop.errors import ObjectNotFound
 from driftloop.lake.gaps import accepted_gaps
 from driftloop.lake.table import LakeTable
 from driftloop.local.s3 import S3Access
+from driftloop.ports import Record
 from driftloop.settings import S3Settings
 
 with warnings.catch_warnings():
@@ -37,6 +38,7 @@ class Loop:
         self.stream, self.s3, self.folder = stream, s3, folder
         self.settings = S3Settings(**{field: getattr(s3, field) for field in S3Settings.__struct_fields__})
         self.workers: list[Worker] = []
+        self._sent: dict[int, Record] = {}  # by offset; the broker forgets some
 
     def start(self, service: str) -> Worker:
         variables = {"DRIFTLOOP_INGEST_FLUSH_SECONDS": SECOND} if service == "ingest" else {}
@@ -48,6 +50,7 @@ class Loop:
 
     def send(self, start: int, end: int) -> None:
         self.stream.send([request_json(n) for n in range(start, end)], partition=0)
+        self._sent |= {record.offset: record for record in self.stream.sent()}
 
     def expire(self, topic: str, before: int) -> None:
         admin = KafkaAdminClient(bootstrap_servers=self.stream.bootstrap)
@@ -85,7 +88,7 @@ class Loop:
         tables = self.table("inferences"), self.table("labels")
         return conservation(
             name,
-            requests=read_topic(bootstrap, topics.requests(name)),
+            requests=list(self._sent.values()),
             labels=read_topic(bootstrap, topics.labels(name)),
             quarantine=read_topic(bootstrap, topics.quarantine(name)),
             inferences_table=tables[0].read(["partition", "event_id", "request_offset"]),
