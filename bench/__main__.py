@@ -30,6 +30,7 @@ MEASUREMENTS = {
     "snapshot": "bench.snapshot_read",
     "promotion": "bench.promotion",
     "control-history": "bench.control_history",
+    "lake-log": "bench.lake_log",
     "start": "bench.stack_start",
     "trace": "bench.trace",
 }

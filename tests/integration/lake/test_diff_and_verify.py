@@ -1,11 +1,13 @@
 """Two versions of data compared, and a snapshot's bytes hashed again."""
 
+import msgspec
 import pytest
 from tests.support.lake_rows import append, lake_inferences, lake_labels
 from tests.support.sample_project import sample_project
 from tests.support.traffic import event_id, event_time
 
 from driftloop.contracts.schema import Feature
+from driftloop.datasets.bounded_diff import bounded_difference
 from driftloop.datasets.diff import Reference, StoredProfile, difference, schema_changes
 from driftloop.datasets.diff_inputs import side
 from driftloop.datasets.snapshots import find_snapshot, schema_of, stored_snapshots
@@ -48,7 +50,7 @@ def grown(store, schema, tables, pinned):
 
 
 def test_a_diff_counts_rows_corrections_and_distances(store, settings, grown):
-    a, b = (side(store, settings, digest[:16]) for digest in grown)
+    a, b = (side(store, settings, digest[:16]).read() for digest in grown)
     found = difference(a, b)
     assert (found.rows.a, found.rows.b, found.rows.added, found.rows.removed, found.rows.changed) == (20, 50, 30, 0, 0)
     assert (found.labels.added, found.labels.corrected, found.labels.removed) == (0, 2, 0)
@@ -65,7 +67,7 @@ def test_a_diff_counts_rows_corrections_and_distances(store, settings, grown):
 
 
 def test_a_stored_profile_stands_for_the_first_side(store, settings, schema, grown):
-    a, b = (side(store, settings, digest) for digest in grown)
+    a, b = (side(store, settings, digest).read() for digest in grown)
     profile = build_profile(b.rows, b.rows.column("amount").to_numpy(), schema, 8)  # of other rows, so that it shows
     found = difference(a, b, StoredProfile(Reference(model="m", version=3, profile="f" * 64), profile))
     assert found.reference.version == 3
@@ -73,11 +75,22 @@ def test_a_stored_profile_stands_for_the_first_side(store, settings, schema, gro
 
 
 def test_versions_of_a_table_can_be_compared(store, settings, schema, tables, grown):
-    found = difference(*(side(store, settings, f"{schema.stream}/labels@{v}") for v in (1, 2)))
+    found = difference(*(side(store, settings, f"{schema.stream}/labels@{v}").read() for v in (1, 2)))
     assert (found.rows.added, found.labels.corrected) == (0, 2)
-    found = difference(side(store, settings, f"{schema.stream}/inferences@1"), side(store, settings, f"{schema.stream}/inferences"))
+    found = difference(*(side(store, settings, f"{schema.stream}/inferences{v}").read() for v in ("@1", "")))
     assert (found.rows.added, found.labels) == (30, None)
     assert found.features["amount"].out_of_range == pytest.approx(0.6)
+
+
+@pytest.mark.parametrize("kind", ["snapshots", "labels", "inferences"])
+def test_a_diff_within_a_bound_of_memory_is_the_same(store, settings, schema, grown, kind):
+    refs = grown if kind == "snapshots" else [f"{schema.stream}/{kind}@{version}" for version in (1, 2)]
+    sides = [side(store, settings, ref, memory_bytes=1) for ref in refs]
+    found, at_once = bounded_difference(*sides, memory_bytes=1), difference(*(one.read() for one in sides))
+    if found.labels is not None:  # which come first differs
+        assert {c.event_id for c in found.labels.examples} == {c.event_id for c in at_once.labels.examples}
+        found = msgspec.structs.replace(found, labels=msgspec.structs.replace(found.labels, examples=at_once.labels.examples))
+    assert found == at_once
 
 
 def test_schema_changes_are_named(schema):
@@ -178,7 +191,7 @@ def test_snapshots_of_a_vanished_table_verify_as_missing_and_do_not_read(store, 
         store.delete(found.key)
     assert {p.problem for p in Verifier(store).verify(schema.stream, digest).problems} == {"missing"}
     with pytest.raises(IntegrityError, match="was pinned and is gone"):
-        side(store, settings, digest)
+        side(store, settings, digest).read()
 
 
 def test_a_manifest_without_its_schema_finds_it_in_a_project(store, schema, tables, pinned):

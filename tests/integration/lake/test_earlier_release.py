@@ -2,8 +2,8 @@
 
 import pyarrow.compute as pc
 import pytest
+from bench.earlier_lake import earlier_commit
 from deltalake import DeltaTable
-from tests.support.earlier_lake import earlier_commit
 from tests.support.lake_rows import TOPIC_ID, append, flush_of, lake_inferences, lake_labels
 from tests.support.sample_project import sample_project
 from tests.support.traffic import event_id, event_time

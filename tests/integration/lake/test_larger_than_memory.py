@@ -22,8 +22,8 @@ def iterated(settings, store, unique, tmp_path):
     stream = f"b-{unique}"
     digest = pinned_stream(settings, store, wide_project(stream), ROWS, lambda rows: None)
 
-    def run(memory_bytes):
-        task = Task(s3=settings, stream=stream, digest=digest, folder=str(tmp_path), memory_bytes=memory_bytes, limit_bytes=None)
+    def run(memory_bytes, of="snapshot"):
+        task = Task(s3=settings, stream=stream, digest=digest, folder=str(tmp_path), memory_bytes=memory_bytes, limit_bytes=None, of=of)
         (tmp_path / "task.json").write_bytes(msgspec.json.encode(task))
         done = subprocess.run(
             [sys.executable, "-m", "bench.iterate_snapshot", str(tmp_path / "task.json")],
@@ -43,3 +43,11 @@ def test_a_snapshot_larger_than_its_memory_is_iterated_within_the_bound_in_the_s
     assert (sliced.rows, sliced.held_out, sliced.content) == (ROWS, at_once.held_out, at_once.content)
     assert 0.09 < sliced.held_out / ROWS < 0.11
     assert "joining: " in progress
+
+
+@pytest.mark.parametrize("of", ["dataset", "diff"])
+def test_the_tables_as_they_are_and_a_diff_stay_within_it_too(iterated, of):
+    (at_once, _), (bounded, _) = iterated(None, of), iterated(MEMORY, of)
+    assert (bounded.rows, bounded.content) == (at_once.rows, at_once.content)
+    assert at_once.peak_bytes > BOUND, "the bound says nothing"
+    assert bounded.peak_bytes < BOUND

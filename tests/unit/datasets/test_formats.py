@@ -9,7 +9,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from driftloop.datasets.dataset import Dataset, in_memory
+from driftloop.datasets.dataset import Dataset
 from driftloop.datasets.formats import write_rows
 from driftloop.rows.schemas import CLASS_PROBABILITIES
 
@@ -42,10 +42,10 @@ def test_parquet_and_arrow_hold_them_as_they_are() -> None:
 
 
 def test_pandas_has_dicts() -> None:
-    dataset = Dataset(TABLE.schema, in_memory(lambda: TABLE), {})
+    dataset = Dataset(TABLE.schema, lambda rows: iter(TABLE.to_batches(max_chunksize=rows)), {})
     assert dataset.to_pandas()["probabilities"].tolist() == SAID
 
 
 def test_polars_has_dicts() -> None:
     pytest.importorskip("polars")
-    assert Dataset(TABLE.schema, in_memory(lambda: TABLE), {}).to_polars()["probabilities"].to_list() == SAID
+    assert Dataset(TABLE.schema, lambda rows: iter(TABLE.to_batches(max_chunksize=rows)), {}).to_polars()["probabilities"].to_list() == SAID

@@ -10,7 +10,9 @@ from hypothesis import strategies as st
 from tests.support.lake_rows import lake_inferences, lake_labels
 from tests.support.traffic import event_id, event_time, small_schema
 
-from driftloop.lake.join import join, join_query
+from driftloop.lake.join import JoinCounts, counted, join, join_query
+from driftloop.lake.label_times import UNDATED_FIELD
+from driftloop.lake.row_cut import FIRST_RULE
 from driftloop.rows.schemas import lake_schema
 
 SCHEMA = small_schema("joined")
@@ -64,6 +66,40 @@ def test_the_newest_label_counts(newer, older):
         assert join(lake_inferences(SCHEMA, 0, 0, 1), pa.concat_tables(order))["label"].to_pylist() == [True]
 
 
+def test_a_row_of_the_stream_counts_before_one_that_came_by_http_with_its_id():
+    """Whoever calls the HTTP edge chooses the ids: a guessed one must not put other features under an honest label."""
+    honest = lake_inferences(SCHEMA, 0, 0, 1)
+    guessed = changed(honest, scored_at=event_time(-60), request_offset=None, amount=666.0)
+    for order in ([honest, guessed], [guessed, honest]):
+        (row,) = join(pa.concat_tables(order), lake_labels(SCHEMA, 0, 0, 1)).to_pylist()
+        assert row["amount"] == 0.0
+        (as_it_was,) = join(pa.concat_tables(order), lake_labels(SCHEMA, 0, 0, 1), rule=FIRST_RULE).to_pylist()
+        assert as_it_was["amount"] == 666.0, "a snapshot that was pinned under the first rule keeps its rows"
+
+
+def test_of_rows_that_all_came_by_http_the_first_counts():
+    first = changed(lake_inferences(SCHEMA, 0, 0, 1), request_offset=None)
+    again = changed(first, scored_at=event_time(60), amount=9.0)
+    (row,) = join(pa.concat_tables([again, first]), lake_labels(SCHEMA, 0, 0, 1)).to_pylist()
+    assert row["amount"] == 0.0
+
+
+def test_a_label_that_is_dated_wrongly_counts_after_every_other_and_alone_all_the_same():
+    label = lake_labels(SCHEMA, 0, 0, 1)
+    wrong = changed(label, label=False, label_time=event_time(10**9)).append_column(UNDATED_FIELD, pa.array([True]))
+    right = label.append_column(UNDATED_FIELD, pa.array([False]))
+    for order in ([wrong, right], [right, wrong]):
+        assert join(lake_inferences(SCHEMA, 0, 0, 1), pa.concat_tables(order))["label"].to_pylist() == [True]
+    assert join(lake_inferences(SCHEMA, 0, 0, 1), wrong)["label"].to_pylist() == [False]
+
+
+def test_labels_without_an_inference_and_with_another_event_time_are_counted():
+    inferences, labels, counts = lake_inferences(SCHEMA, 0, 0, 4), lake_labels(SCHEMA, 0, 2, 9), JoinCounts()
+    moved = pa.concat_tables([labels.slice(0, 1), changed(labels.slice(1, 1), event_time=event_time(77)), labels.slice(2)])
+    join(inferences, moved, counts=counts)
+    assert (counts.labels, counts.joined, counts.other_time) == (7, 2, 1)
+
+
 rows_of_few_events = st.lists(
     st.tuples(st.integers(0, 3), st.integers(0, 1), st.integers(0, 5), st.integers(0, 2), st.sampled_from([0.0, 1.0])), max_size=20
 )
@@ -91,5 +127,9 @@ def test_the_order_of_files_changes_nothing(scored, labelled, random):
         with duckdb.connect() as connection:
             connection.register("inferences", inferences)
             connection.register("labels", labels)
-            rows = connection.sql(join_query(inferences.schema, None, keep_unlabelled=keep)).to_arrow_table()
-        assert join(inferences, labels, keep_unlabelled=keep).equals(rows.cast(expected.schema))
+            query, counts = join_query(inferences.schema, labels.schema, None, keep_unlabelled=keep), JoinCounts()
+            rows = [counted(batch, counts) for batch in connection.sql(query).to_arrow_reader(5)]
+        in_memory = JoinCounts()
+        joined = join(inferences, labels, keep_unlabelled=keep, counts=in_memory)
+        assert joined.equals(pa.Table.from_batches([batch.cast(expected.schema) for batch in rows], expected.schema))
+        assert (counts.joined, counts.other_time) == (in_memory.joined, in_memory.other_time)

@@ -11,7 +11,7 @@ from tests.support.traffic import event_id, event_time, small_schema
 
 from driftloop.adapters.memory import MemoryStore
 from driftloop.errors import IntegrityError
-from driftloop.lake import snapshot_batches as subject
+from driftloop.lake import sliced_join
 from driftloop.lake.cursors import app_id
 from driftloop.lake.parquet import encode_file
 from driftloop.lake.snapshot import Content, PinnedFile, PinnedRange, Snapshot, read_snapshot
@@ -55,7 +55,7 @@ def parts_of(inferences, labels, files=5):
 
 def in_slices(store, snapshot, monkeypatch, rows=110, **options):
     """Read with so little memory that a slice is about so many rows."""
-    monkeypatch.setattr(subject._Join, "_rows_per_slice", lambda self, groups: rows)
+    monkeypatch.setattr(sliced_join.SlicedJoin, "_rows_per_slice", lambda self, groups: rows)
     seen = []
     batches = list(snapshot_batches(store, snapshot, SCHEMA, memory_bytes=1, progress=lambda *step: seen.append(step), **options))
     assert max(total for what, _, total in seen if what == "joining") > 3, "it was not cut"

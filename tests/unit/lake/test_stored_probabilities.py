@@ -14,8 +14,8 @@ from tests.support.traffic import event_id, event_time, several_schema
 from tests.unit.lake.test_snapshot_batches import stored
 
 from driftloop.adapters.memory import MemoryStore
-from driftloop.lake import snapshot_batches as slicing
-from driftloop.lake.join import join, join_query
+from driftloop.lake import sliced_join
+from driftloop.lake.join import counted, join, join_query
 from driftloop.lake.parquet import conformed, encode_file, leaf_index
 from driftloop.lake.snapshot import read_snapshot
 from driftloop.lake.snapshot_batches import batches_schema, snapshot_batches
@@ -70,7 +70,7 @@ def test_files_of_earlier_programs_read_as_null():
 @pytest.mark.parametrize("known", [10**9, 371])
 def test_a_snapshot_in_slices_has_the_rows_of_one_read(options, known, monkeypatch):
     store = MemoryStore()
-    monkeypatch.setattr(slicing._Join, "_rows_per_slice", lambda self, groups: 110)
+    monkeypatch.setattr(sliced_join.SlicedJoin, "_rows_per_slice", lambda self, groups: 110)
     copies = inferences(40, 50)  # of these events there are rows in other slices as well
     late = copies.set_column(1, WIDE.field(1), pa.array([event_time(n + 300) for n in range(40, 50)], WIDE.field(1).type))
     old = inferences(0, 100).drop_columns(["probabilities"])
@@ -98,6 +98,7 @@ def test_copies_that_differ_in_nothing_else_are_told_apart_whatever_the_order_of
     with duckdb.connect() as connection:  # and it is what the contract says in SQL
         connection.register("inferences", pa.concat_tables(copies))
         connection.register("labels", truth)
-        rows = connection.sql(join_query(WIDE, None, keep_unlabelled=False)).to_arrow_table()
+        (batch,) = connection.sql(join_query(WIDE, truth.schema, None, keep_unlabelled=False)).to_arrow_reader()
+    rows = pa.Table.from_batches([counted(batch, None)])
     assert rows.cast(chosen[0].schema).equals(chosen[0])
     assert chosen[0]["label_time"].to_pylist() == [event_time(0) + timedelta(seconds=300)]

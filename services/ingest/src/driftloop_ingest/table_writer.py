@@ -122,6 +122,7 @@ class TableWriter:
                 if cut.rows is not None
             ),
             watermarks={p: cut.watermark for p, cut in cuts if cut.watermark is not None},
+            caps_label_times=self.name == "labels",
         )
         self._rejected = tuple(pair for _, cut in cuts for pair in cut.rejected)
         self.finish()

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import UTC, datetime
+from pathlib import Path
 
 import pyarrow as pa
 
@@ -9,7 +10,7 @@ from driftloop.contracts.class_probabilities import PROBABILITIES
 from driftloop.contracts.values import Window
 from driftloop.errors import ObjectNotFound
 from driftloop.lake.commit_times import times_of_commit
-from driftloop.lake.join import labelled_rows
+from driftloop.lake.known_rows import labelled_rows
 from driftloop.lake.table import LakeTable, app_id
 from driftloop.monitoring.performance import COLUMNS
 from driftloop.rows.schemas import CLASS_PROBABILITIES
@@ -23,10 +24,18 @@ class LakeView:
     """Both tables of one stream, refreshed together. For one thread. Raises TransientError where the store is away."""
 
     def __init__(
-        self, s3: S3Settings, stream: str, inferences_topic_id: str, label_partitions: int, columns: Sequence[str] = COLUMNS
+        self,
+        s3: S3Settings,
+        stream: str,
+        inferences_topic_id: str,
+        label_partitions: int,
+        columns: Sequence[str] = COLUMNS,
+        *,
+        folder: Path | None = None,
     ) -> None:
+        """``folder``: where there is room for the files of a window whose rows do not fit into memory."""
         self._s3, self._stream, self._topic_id, self._label_partitions = s3, stream, inferences_topic_id, label_partitions
-        self._columns = columns
+        self._columns, self._folder = columns, folder
         self._tables: dict[str, LakeTable] = {}
         self._seen: dict[str, int] = {}
 
@@ -81,7 +90,8 @@ class LakeView:
         place = stored_as(CLASS_PROBABILITIES, inferences.schema)
         wanted = [place if name == PROBABILITIES else name for name in self._columns]
         names = [name for name in wanted if name is not None]
-        rows = labelled_rows(inferences, labels, start=window.start, end=window.end, columns=names, keep_unlabelled=True)
+        start, end, folder = window.start, window.end, self._folder
+        rows = labelled_rows(inferences, labels, start=start, end=end, columns=names, keep_unlabelled=True, folder=folder)
         return rows.rename_columns([PROBABILITIES if name == place else name for name in rows.column_names])
 
 

@@ -50,7 +50,8 @@ class Wiring:
         self._history, self._follower = model_history(
             KafkaTopics(bootstrap, client_id=f"monitor-history-{common.instance}"), project.model, common.state_dir / common.instance
         )
-        lake = LakeView(common.s3, stream, self._topic_id, partitions_of(bootstrap, topics.labels(stream)), columns(project))
+        label_partitions, folder = partitions_of(bootstrap, topics.labels(stream)), common.state_dir / common.instance
+        lake = LakeView(common.s3, stream, self._topic_id, label_partitions, columns(project), folder=folder)
         self._decider = Decider(project, lake, self._history, self._publisher, SystemClock(), self._follower.sync)
         self._settings = settings
 

@@ -1,9 +1,7 @@
 """What a run is trained from, decided once: project, data, champion, environment."""
 
 from collections.abc import Sequence
-from datetime import UTC, datetime, timedelta
-
-import pyarrow.compute as pc
+from datetime import datetime, timedelta
 
 from driftloop.code_version import code_version
 from driftloop.contracts.events import RetrainRequested, TrainingStarted
@@ -11,7 +9,7 @@ from driftloop.contracts.values import TrainingPins, Window
 from driftloop.contracts.windows import WindowPlan
 from driftloop.errors import ObjectNotFound, UserError
 from driftloop.history.told import Told
-from driftloop.lake.join import labelled_rows
+from driftloop.lake.newest_labelled import newest_labelled_time
 from driftloop.lake.pinning import pin
 from driftloop.lake.table import LakeTable
 from driftloop.ports import ObjectStore
@@ -70,18 +68,12 @@ def newest_labelled(plan: WindowPlan, inferences: LakeTable, labels: LakeTable) 
     marks = inferences.watermarks().values()
     if marks:
         boundary = plan.last(0, min(marks))
-        newest = _newest(inferences, labels, boundary)
+        newest = newest_labelled_time(inferences, labels, boundary)
         if newest is not None:
             window = plan.window_of(newest)
             return window, window.end if window else boundary
-    newest = _newest(inferences, labels, None)
+    newest = newest_labelled_time(inferences, labels, None)
     if newest is None:
         raise UserError("no row in the lake has a label yet")
     window = plan.window_of(newest)
     return window, window.end if window else newest + _MOMENT
-
-
-def _newest(inferences: LakeTable, labels: LakeTable, before: datetime | None) -> datetime | None:
-    end = before or datetime.max.replace(tzinfo=UTC)
-    rows = labelled_rows(inferences, labels, start=None, end=end, columns=["event_time"])
-    return pc.max(rows.column("event_time")).as_py()  # type: ignore[no-any-return]

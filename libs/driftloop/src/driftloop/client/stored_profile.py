@@ -4,13 +4,13 @@ from driftloop.artifact.model_files import PROFILE, load_file, load_manifest
 from driftloop.client.connections import Connections
 from driftloop.client.training_use import training_use
 from driftloop.datasets.diff import Reference, StoredProfile
-from driftloop.datasets.diff_inputs import DiffInput
+from driftloop.datasets.diff_inputs import DiffSide
 from driftloop.errors import IntegrityError, ObjectNotFound
 from driftloop.project.model import ALL
 from driftloop.statistics.profile import Profile
 
 
-def stored_profile(to: Connections, described: DiffInput) -> StoredProfile | None:
+def stored_profile(to: Connections, described: DiffSide) -> StoredProfile | None:
     """None when nobody fitted all of the side's rows, or those files are gone: then a profile is made. Raises TransientError."""
     if described.snapshot is None:
         return None

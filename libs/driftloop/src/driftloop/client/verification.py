@@ -5,7 +5,8 @@ from collections.abc import Callable, Sequence
 from driftloop.client.connections import Connections
 from driftloop.client.stored_profile import stored_profile
 from driftloop.contracts.values import Part
-from driftloop.datasets.diff import DatasetDiff, difference
+from driftloop.datasets.bounded_diff import bounded_difference
+from driftloop.datasets.diff import DatasetDiff
 from driftloop.datasets.diff_inputs import side
 from driftloop.datasets.snapshots import find_snapshot, stored_snapshots
 from driftloop.datasets.split_check import SplitReport
@@ -40,4 +41,4 @@ def diff(to: Connections, a: str, b: str) -> DatasetDiff:
     Raises UserError, TransientError, and IntegrityError when a snapshot's bytes are not those that were pinned.
     """
     before, after = side(to.store, to.s3, a), side(to.store, to.s3, b)
-    return difference(before, after, stored_profile(to, before))
+    return bounded_difference(before, after, stored_profile(to, before))

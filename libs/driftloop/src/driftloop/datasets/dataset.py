@@ -11,8 +11,10 @@ import pyarrow.parquet as pq
 from driftloop.datasets.as_of import AsOf
 from driftloop.errors import UserError
 from driftloop.lake.delta import store_errors
-from driftloop.lake.join import join
+from driftloop.lake.join import join, joined_schema
+from driftloop.lake.known_rows import AT_ONCE, DEFAULT_MEMORY, in_slices, rows_by_file
 from driftloop.lake.pinned_rows import rows_below
+from driftloop.lake.row_cut import RowCut
 from driftloop.lake.table import FileEntry, in_window
 
 if TYPE_CHECKING:
@@ -110,26 +112,30 @@ def joined_rows(
     end: datetime | None = None,
     columns: Sequence[str] | None = None,
     labelled_only: bool = False,
+    memory_bytes: int = DEFAULT_MEMORY,
 ) -> tuple[pa.Schema, Batches]:
-    """Inferences with their labels, as ``lake.join`` has them; with ``labelled_only`` those that have one."""
-    names = _selected(inferences.table.schema, columns, f"stream {inferences.table.stream}").names
+    """Inferences with their labels, as ``lake.join`` has them; with ``labelled_only`` those that have one.
 
-    def table() -> pa.Table:
-        left, right = (_whole(side, start, end) for side in (inferences, labels))
-        return join(left, right, columns=names, keep_unlabelled=not labelled_only)
+    ``memory_bytes`` bounds what is held at once: of more rows than that the files are fetched to the system's temporary folder
+    and joined there in slices. Batches raise UserError when memory or disk do not suffice.
+    """
+    schemas = {side.table.table: side.table.schema for side in (inferences, labels)}
+    names = _selected(schemas["inferences"], columns, f"stream {inferences.table.stream}").names
+    cut = RowCut(start, end, {side.table.table: side.ends for side in (inferences, labels)}, labels.table.state().uncapped)
 
-    label = [labels.table.schema.field(name).with_nullable(True) for name in ("label", "label_time")]
-    return pa.schema([*(inferences.table.schema.field(name) for name in names), *label]), in_memory(table)
+    def batches(rows: int) -> Iterator[pa.RecordBatch]:
+        files = [(side.table, entry) for side in (inferences, labels) for entry in side.table.files(start, end)]
+        if sum(entry.size for _, entry in files) * AT_ONCE <= memory_bytes:
+            left, right = (
+                rows_by_file(table, [e for of, e in files if of is table], cut, cut.columns(table.table, table.schema))
+                for table in (inferences.table, labels.table)
+            )
+            yield from join(left, right, columns=names, keep_unlabelled=not labelled_only).to_batches(max_chunksize=rows)
+            return
+        for batch in in_slices(files, cut, schemas, names, keep_unlabelled=not labelled_only, memory_bytes=memory_bytes):
+            yield from pa.Table.from_batches([batch]).to_batches(max_chunksize=rows)
 
-
-def in_memory(table: Callable[[], pa.Table]) -> Batches:
-    """Batches of a table that is made when the first is asked for."""
-    return lambda rows: iter(table().to_batches(max_chunksize=rows))
-
-
-def _whole(known: AsOf, start: datetime | None, end: datetime | None) -> pa.Table:
-    schema, batches = table_rows(known, start=start, end=end)
-    return pa.Table.from_batches(batches(BATCH_ROWS), schema)
+    return joined_schema(schemas["inferences"], schemas["labels"], names), batches
 
 
 def _selected(schema: pa.Schema, columns: Sequence[str] | None, of: str) -> pa.Schema:

@@ -1,6 +1,7 @@
 """What changed from one version of data to another: rows, labels, columns, distributions. Values in, values out."""
 
-from typing import Any, NamedTuple
+from collections.abc import Sequence
+from typing import Any, NamedTuple, Protocol
 
 import msgspec
 import numpy as np
@@ -10,6 +11,7 @@ import pyarrow.compute as pc
 from driftloop.contracts.schema import StreamSchema
 from driftloop.contracts.values import Part
 from driftloop.datasets.diff_inputs import DiffInput
+from driftloop.lake.split import SplitRule
 from driftloop.statistics.comparison import compare
 from driftloop.statistics.distances import STATISTICS
 from driftloop.statistics.histograms import Counter, build_profile
@@ -28,6 +30,9 @@ class RowChanges(Part, frozen=True, kw_only=True):
     removed: int
     changed: int
 
+    def __add__(self, other: "RowChanges") -> "RowChanges":
+        return RowChanges(**{name: getattr(self, name) + getattr(other, name) for name in self.__struct_fields__})
+
 
 class Correction(Part, frozen=True, kw_only=True):
     event_id: str
@@ -36,12 +41,21 @@ class Correction(Part, frozen=True, kw_only=True):
 
 
 class LabelChanges(Part, frozen=True, kw_only=True):
-    """Of events that both sides have: labels that came, were corrected, or went. ``examples`` are the first corrections."""
+    """Of events that both sides have: labels that came, were corrected, or went. ``examples`` are the first corrections; of
+    sides that do not fit into memory, the first of those whose ids have the first hashes."""
 
     added: int
     corrected: int
     removed: int
     examples: tuple[Correction, ...]
+
+    def __add__(self, other: "LabelChanges") -> "LabelChanges":
+        return LabelChanges(
+            added=self.added + other.added,
+            corrected=self.corrected + other.corrected,
+            removed=self.removed + other.removed,
+            examples=(*self.examples, *other.examples)[:EXAMPLES],
+        )
 
 
 class SchemaChanges(Part, frozen=True, kw_only=True):
@@ -100,31 +114,63 @@ class StoredProfile(NamedTuple):
 
 
 def difference(a: DiffInput, b: DiffInput, stored: StoredProfile | None = None) -> DatasetDiff:
-    """From ``a`` to ``b``. ``stored`` describes ``a``; without one a profile is made from its rows."""
+    """From ``a`` to ``b``, both in memory. ``stored`` describes ``a``; without one a profile is made from its rows."""
+    names = shared_features(a, b)
+    rows, labels = changes(a.rows, b.rows, names)
+    features = distances(a.rows, b.rows, a.schema, names, stored.profile if stored else None)
+    return told(a, b, rows, labels, features, stored)
+
+
+class Side(Protocol):
+    """What is said of either side, beside its rows."""
+
+    @property
+    def name(self) -> str: ...
+    @property
+    def schema(self) -> StreamSchema: ...
+    @property
+    def split(self) -> SplitRule | None: ...
+    @property
+    def columns(self) -> Sequence[str]: ...
+
+
+def shared_features(a: Side, b: Side) -> list[str]:
+    """Features of one type that both sides have the values of."""
     shared = [f for f in a.schema.features if any(f.name == g.name and f.type == g.type for g in b.schema.features)]
-    names = [f.name for f in shared if f.name in a.rows.column_names and f.name in b.rows.column_names]
-    at = pc.index_in(b.rows.column("event_id"), value_set=a.rows.column("event_id").combine_chunks()).combine_chunks()
-    both_b = b.rows.filter(at.is_valid())
-    both_a = a.rows.take(at.drop_null())
-    changed = np.zeros(both_b.num_rows, np.bool_)
-    for name in names:
-        changed |= _differ(both_a.column(name), both_b.column(name))
+    return [f.name for f in shared if f.name in a.columns and f.name in b.columns]
+
+
+def told(
+    a: Side,
+    b: Side,
+    rows: RowChanges,
+    labels: LabelChanges | None,
+    features: dict[str, FeatureDistance],
+    stored: StoredProfile | None,
+) -> DatasetDiff:
     return DatasetDiff(
         a=a.name,
         b=b.name,
-        rows=RowChanges(
-            a=a.rows.num_rows,
-            b=b.rows.num_rows,
-            added=b.rows.num_rows - both_b.num_rows,
-            removed=a.rows.num_rows - both_b.num_rows,
-            changed=int(changed.sum()),
-        ),
-        labels=_labels(both_a, both_b) if a.has_labels and b.has_labels else None,
+        rows=rows,
+        labels=labels,
         schema=schema_changes(a.schema, b.schema),
         split_changed=a.split != b.split,
-        features=_distances(a, b, names, stored.profile if stored else None),
+        features=features,
         reference=stored.reference if stored else Reference(),
     )
+
+
+def changes(a: pa.Table, b: pa.Table, names: Sequence[str]) -> tuple[RowChanges, LabelChanges | None]:
+    """By event id, of all rows or of those whose id has one hash: such parts add up. ``names``: the features to compare."""
+    at = pc.index_in(b.column("event_id"), value_set=a.column("event_id").combine_chunks()).combine_chunks()
+    both_b = b.filter(at.is_valid())
+    both_a = a.take(at.drop_null())
+    changed = np.zeros(both_b.num_rows, np.bool_)
+    for name in names:
+        changed |= _differ(both_a.column(name), both_b.column(name))
+    n_both = both_b.num_rows
+    rows = RowChanges(a=a.num_rows, b=b.num_rows, added=b.num_rows - n_both, removed=a.num_rows - n_both, changed=int(changed.sum()))
+    return rows, _labels(both_a, both_b) if "label" in a.column_names and "label" in b.column_names else None
 
 
 def schema_changes(a: StreamSchema, b: StreamSchema) -> SchemaChanges:
@@ -153,17 +199,18 @@ def _differ(a: pa.ChunkedArray, b: pa.ChunkedArray) -> "np.ndarray[Any, np.dtype
     return np.asarray(unequal | (a.is_valid().to_numpy() != b.is_valid().to_numpy()))
 
 
-def _distances(a: DiffInput, b: DiffInput, names: list[str], stored: Profile | None) -> dict[str, FeatureDistance]:
-    if not names or not a.rows.num_rows or not b.rows.num_rows:
+def distances(a: pa.Table, b: pa.Table, schema: StreamSchema, names: Sequence[str], stored: Profile | None) -> dict[str, FeatureDistance]:
+    """Of the features ``names``, and of the parts of times among them. ``schema``: a's, of features whose values are there."""
+    if not names or not a.num_rows or not b.num_rows:
         return {}
-    profile = stored or build_profile(a.rows, np.zeros(a.rows.num_rows), a.schema, BINS)
+    profile = stored or build_profile(a, np.zeros(a.num_rows), schema, BINS)
     columns = [column for name in names for column in profile.columns if column == name or _is_part(column, name, names)]
     bare = msgspec.structs.replace(profile, columns={name: profile.columns[name] for name in columns})
-    current = Counter(bare).count(b.rows)
+    current = Counter(bare).count(b)
     return {name: _distance(bare.columns[name], current[name]) for name in columns}
 
 
-def _is_part(column: str, name: str, names: list[str]) -> bool:
+def _is_part(column: str, name: str, names: Sequence[str]) -> bool:
     """Whether a column of a profile is a part of the time ``name``, as departure.hour is."""
     return column not in names and column.rpartition(".")[0] == name
 

@@ -1,6 +1,7 @@
 """What a comparison needs of either side: a snapshot, or one version of a table."""
 
 import re
+from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple, cast
 
 import pyarrow as pa
@@ -15,7 +16,9 @@ from driftloop.datasets.dataset import BATCH_ROWS, table_rows
 from driftloop.datasets.snapshots import find_snapshot, schema_of
 from driftloop.datasets.versions import columns_at
 from driftloop.errors import ObjectNotFound, UserError
-from driftloop.lake.snapshot import load_snapshot, read_snapshot
+from driftloop.lake.sliced_join import AT_ONCE, DEFAULT_MEMORY
+from driftloop.lake.snapshot import load_snapshot
+from driftloop.lake.snapshot_batches import batches_schema, snapshot_batches
 from driftloop.lake.split import SplitRule
 from driftloop.lake.table import LakeTable
 from driftloop.ports import ObjectStore
@@ -46,8 +49,31 @@ class DiffInput(NamedTuple):
     split: SplitRule | None = None
 
     @property
-    def has_labels(self) -> bool:
-        return "label" in self.rows.column_names
+    def columns(self) -> Sequence[str]:
+        names: list[str] = self.rows.column_names
+        return names
+
+
+class DiffSide(NamedTuple):
+    """A side that is not read yet.
+
+    ``batches``: its rows, with the columns ``stored``. Of all of them, or of those with some ids, ``settle`` makes one per
+    event id, with ``columns``. ``bytes``: about what the rows take up in memory. ``snapshot`` and ``split`` are of snapshots only.
+    """
+
+    name: str
+    schema: StreamSchema
+    columns: Sequence[str]
+    bytes: int
+    stored: pa.Schema
+    batches: Callable[[], Iterator[pa.RecordBatch]]
+    settle: Callable[[pa.Table], pa.Table]
+    snapshot: str | None = None
+    split: SplitRule | None = None
+
+    def read(self) -> DiffInput:
+        """All rows, in memory. Raises IntegrityError, TransientError."""
+        return DiffInput(self.name, self.schema, self.settle(pa.Table.from_batches(self.batches(), self.stored)), self.snapshot, self.split)
 
 
 def table_ref(text: str) -> TableRef | None:
@@ -103,10 +129,10 @@ def _newest(s3: S3Settings, ref: TableRef) -> LakeTable:
     return newest
 
 
-def side(store: ObjectStore, s3: S3Settings, text: str) -> DiffInput:
-    """Read what ``text`` names: the beginning of a snapshot's digest, or STREAM/TABLE[@VERSION].
+def side(store: ObjectStore, s3: S3Settings, text: str, *, memory_bytes: int = DEFAULT_MEMORY) -> DiffSide:
+    """What ``text`` names: the beginning of a snapshot's digest, or STREAM/TABLE[@VERSION].
 
-    Raises UserError, TransientError, and IntegrityError when a snapshot's bytes are not those that were pinned.
+    Raises UserError, TransientError; reading it raises IntegrityError when a snapshot's bytes are not those that were pinned.
     """
     ref = table_ref(text)
     if ref is not None:
@@ -114,21 +140,37 @@ def side(store: ObjectStore, s3: S3Settings, text: str) -> DiffInput:
     stream, digest = find_snapshot(store, text)
     snapshot = load_snapshot(store, stream, digest)
     schema = schema_of(store, snapshot)
-    rows = read_snapshot(store, snapshot, schema, columns=["event_id", *schema.feature_names], keep_unlabelled=True)
-    return DiffInput(f"{stream} {digest[:12]}", schema, rows.drop_columns(["label_time"]), digest, snapshot.content.split)
+    columns = ["event_id", *schema.feature_names]
+    stored, size = batches_schema(schema, columns), sum(file.size for file in snapshot.files) * AT_ONCE
+
+    def batches() -> Iterator[pa.RecordBatch]:
+        yield from snapshot_batches(store, snapshot, schema, columns=columns, keep_unlabelled=True, memory_bytes=memory_bytes)
+
+    def settle(rows: pa.Table) -> pa.Table:
+        return rows.drop_columns(["label_time"])
+
+    return DiffSide(f"{stream} {digest[:12]}", schema, [*columns, "label"], size, stored, batches, settle, digest, snapshot.content.split)
 
 
-def _table_side(at: TableAt) -> DiffInput:
+def _table_side(at: TableAt) -> DiffSide:
     table, schema = at.known.table, _schema_of_columns(at.known.table, at.columns)
-    name = f"{table.stream}/{table.table}@{at.version}"
     if table.table == "labels":
-        found, batches = table_rows(at.known, columns=["event_id", "label", "label_time", "partition", "offset"])
+        columns = ["event_id", "label"]
         order = [("label_time", "descending"), ("partition", "descending"), ("offset", "descending"), ("label", "descending")]
-        rows = pa.Table.from_batches(batches(BATCH_ROWS), found).sort_by(order)
-        return DiffInput(name, schema, _first_each(rows).select(["event_id", "label"]))
-    found, batches = table_rows(at.known, columns=["event_id", *schema.feature_names, "scored_at", "partition", "offset"])
-    rows = pa.Table.from_batches(batches(BATCH_ROWS), found).sort_by([(n, "ascending") for n in ("scored_at", "partition", "offset")])
-    return DiffInput(name, schema, _first_each(rows).select(["event_id", *schema.feature_names]))
+    else:
+        columns = ["event_id", *schema.feature_names]
+        order = [(n, "ascending") for n in ("scored_at", "partition", "offset")]
+    read = list(dict.fromkeys([*columns, *(name for name, _ in order)]))
+    found, rows = table_rows(at.known, columns=read)
+
+    def batches() -> Iterator[pa.RecordBatch]:
+        yield from rows(BATCH_ROWS)
+
+    def settle(some: pa.Table) -> pa.Table:
+        return _first_each(some.sort_by(order)).select(columns)
+
+    size = sum(file.size for file in table.files()) * AT_ONCE
+    return DiffSide(f"{table.stream}/{table.table}@{at.version}", schema, columns, size, found, batches, settle)
 
 
 def _first_each(rows: pa.Table) -> pa.Table:

@@ -24,7 +24,8 @@ def split_rows(store: ObjectStore, snapshot: Snapshot, schema: StreamSchema) -> 
     wanted = list(dict.fromkeys(("event_id", key)))
     if pc.count_distinct(rows.column("event_id")).as_py() == rows.num_rows:
         return rows.select(wanted)
-    return join(rows, lake_schema(schema, "labels").empty_table(), columns=wanted, keep_unlabelled=True).select(wanted)
+    no_labels, rule = lake_schema(schema, "labels").empty_table(), snapshot.content.join
+    return join(rows, no_labels, columns=wanted, keep_unlabelled=True, rule=rule).select(wanted)
 
 
 def split_report(store: ObjectStore, snapshots: Iterable[tuple[str, str]]) -> SplitReport:

@@ -20,7 +20,7 @@ from driftloop.demo.scores import WindowScore, first_predictions, score_windows
 from driftloop.errors import UserError
 from driftloop.history.model_history import ModelHistory
 from driftloop.lake.gaps import accepted_gaps
-from driftloop.lake.join import labelled_rows
+from driftloop.lake.known_rows import labelled_rows
 from driftloop.lake.table import LakeTable
 from driftloop.monitoring.performance import columns as measured_columns
 from driftloop.ports import ObjectStore

@@ -19,8 +19,9 @@ from driftloop.contracts.gaps import AcceptedGap
 from driftloop.contracts.values import Part
 from driftloop.errors import Fenced, TransientError
 from driftloop.lake.commit_log import entry_path
-from driftloop.lake.cursors import Move
+from driftloop.lake.cursors import Move, TableState, Uncapped
 from driftloop.lake.delta import store_errors
+from driftloop.lake.label_times import SKEW
 from driftloop.lake.notes import METADATA_KEY, CommitNote, encode_note
 from driftloop.lake.parquet import DataFile, intact_files, put_files
 from driftloop.lake.table import LakeTable
@@ -47,6 +48,7 @@ class Flush(Part, frozen=True, kw_only=True):
     files: tuple[DataFile, ...] = ()
     watermarks: Mapping[int, datetime] = {}
     gaps: tuple[AcceptedGap, ...] = ()  # that it puts on record
+    caps_label_times: bool = False  # its labels are not dated later than they were sent; the first such commit says so
     commit_id: str = msgspec.field(default_factory=lambda: uuid.uuid4().hex)
 
 
@@ -130,7 +132,7 @@ def _landed(table: LakeTable, flush: Flush) -> CommitNote | None:
 
 
 def _note(table: LakeTable, flush: Flush) -> CommitNote:
-    now = datetime.now(UTC)
+    now, before = datetime.now(UTC), table.state()
     note = CommitNote(
         commit_id=flush.commit_id,
         version=table.version + 1,
@@ -141,10 +143,16 @@ def _note(table: LakeTable, flush: Flush) -> CommitNote:
         event_time_max=max((file.event_time_max for file in flush.files), default=None),
         watermarks={str(partition): mark for partition, mark in flush.watermarks.items()},
         gaps=flush.gaps,
+        uncapped=_uncapped(before, now) if flush.caps_label_times and before.uncapped is None else None,
     )
-    after = note.after(table.state())
+    after = note.after(before)
     known = {partition: after.watermarks[partition] for partition in note.watermarks}
     return msgspec.structs.replace(note, watermarks=known, state=after if table.wants_whole_state() else None)
+
+
+def _uncapped(state: TableState, now: datetime) -> Uncapped:
+    """All labels of before. They were known before now, by clocks that may differ."""
+    return Uncapped(until=now + SKEW, ends={name: cursor.end for name, cursor in state.cursors.items()})
 
 
 def _ensure_objects(store: ObjectStore, table: LakeTable, flush: Flush) -> None:

@@ -1,68 +1,78 @@
 """Inferences with their labels. Which rows come out, and in which order, is part of the contract.
 
 One row per event id: the inference that was scored first, with the label that has the highest (label time, partition,
-offset). Ordered by (event_time, event_id, partition, offset). Labels carry their event's time, and both sides are cut
-to the same interval of it.
+offset). Rows of the stream come before those that came by HTTP, whose callers choose their ids, and labels that are dated
+wrongly after all others (``lake.label_times``). Ordered by (event_time, event_id, partition, offset). Labels carry their
+event's time, and both sides are cut to the same interval of it.
+
+Snapshots of earlier releases were pinned under ``FIRST_RULE``, which knew neither exception; they keep it.
 """
 
 from collections.abc import Sequence
-from datetime import datetime
+from dataclasses import dataclass
 
 import duckdb
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from driftloop.lake.table import LakeTable
+from driftloop.lake.label_times import UNDATED
+from driftloop.lake.row_cut import FIRST_RULE, RULE
 
 ORDER = ("event_time", "event_id", "partition", "offset")
-_FIRST = ("scored_at", "partition", "offset", "request_offset")
+CHOSEN_BY = ("scored_at", "partition", "offset", "request_offset")  # among the copies of an inference
 _NEWEST = 'label_time DESC, partition DESC, "offset" DESC, label DESC'
-_LABEL_COLUMNS = ("event_id", "label", "label_time", "partition", "offset")
+_LABEL_EVENT_TIME = "$label_event_time"
 
 
-def labelled_rows(
-    inferences: LakeTable,
-    labels: LakeTable,
+@dataclass
+class JoinCounts:
+    """What joins met, added up: events that have a label, those of them that have an inference too, and of these the ones whose
+    label names another event time. What is neither joined nor asked for in another interval has no inference, or none there."""
+
+    labels: int = 0
+    joined: int = 0
+    other_time: int = 0
+
+
+def join(
+    inferences: pa.Table,
+    labels: pa.Table,
     *,
-    start: datetime | None,
-    end: datetime,
     columns: Sequence[str] | None = None,
     keep_unlabelled: bool = False,
+    rule: int = RULE,
+    counts: JoinCounts | None = None,
 ) -> pa.Table:
-    """Rows with event time in ``[start, end)``: the inferences' columns (or those named), then ``label`` and ``label_time``.
-
-    Rows without a label are left out, or have nulls there. Open the tables at a version to read them as they were.
-    """
-    needed = None if columns is None else list(dict.fromkeys([*columns, *ORDER, *_FIRST]))
-    return join(
-        inferences.read(needed, start, end),
-        labels.read(_LABEL_COLUMNS, start, end),
-        columns=columns,
-        keep_unlabelled=keep_unlabelled,
-    )
-
-
-def join(inferences: pa.Table, labels: pa.Table, *, columns: Sequence[str] | None = None, keep_unlabelled: bool = False) -> pa.Table:
     """The join of rows in memory; see the module. The same rows in the same order as ``join_query`` gives.
 
     DuckDB joins the ids, and the rows are taken by their positions: to put 33 columns through a join and a sort takes twice
-    the time.
+    the time. ``counts`` are added to; ``other_time`` only where the labels have their event time.
     """
     schema = joined_schema(inferences.schema, labels.schema, columns)
     with duckdb.connect() as connection:
         isolate(connection)
-        inferences = _single(connection, inferences, _first_of(inferences.schema))
-        labels = _single(connection, labels, _NEWEST)
+        inferences = _single(connection, inferences, _first_of(inferences.schema, rule))
+        labels = _single(connection, labels, _newest_of(labels.schema))
         connection.register("i", _positions(inferences))
         connection.register("l", _positions(labels))
         kind = "LEFT" if keep_unlabelled else "INNER"
         pairs = connection.sql(f"SELECT i.pos AS i, l.pos AS l FROM i {kind} JOIN l USING (event_id)").to_arrow_table()
     keys = inferences.select(list(ORDER)).take(pairs.column("i"))
-    pairs = pairs.take(pc.sort_indices(keys, [(name, "ascending") for name in ORDER]))
+    order = pc.sort_indices(keys, [(name, "ascending") for name in ORDER])
+    pairs = pairs.take(order)
     left = inferences.select([name for name in schema.names if name in inferences.column_names]).take(pairs.column("i"))
     right = labels.select(["label", "label_time"]).take(pairs.column("l"))
+    if counts is not None:
+        counts.labels += labels.num_rows
+        counts.joined += pairs.num_rows - pairs.column("l").null_count
+        if "event_time" in labels.column_names:
+            counts.other_time += _differing(keys.column("event_time").take(order), labels.column("event_time").take(pairs.column("l")))
     return pa.Table.from_arrays([*left.columns, *right.columns], schema=schema)
+
+
+def _differing(event_times: pa.ChunkedArray, label_event_times: pa.ChunkedArray) -> int:
+    return int(pc.sum(pc.not_equal(event_times, label_event_times)).as_py() or 0)  # null for rows without a label
 
 
 def _single(connection: duckdb.DuckDBPyConnection, rows: pa.Table, order: str) -> pa.Table:
@@ -96,23 +106,38 @@ def joined_schema(inferences: pa.Schema, labels: pa.Schema, columns: Sequence[st
     return pa.schema([*(inferences.field(n) for n in names), *label])
 
 
-def join_query(inferences: pa.Schema, columns: Sequence[str] | None, *, keep_unlabelled: bool) -> str:
-    """The join as SQL over the relations ``inferences`` and ``labels``, for rows that are not in memory."""
+def join_query(inferences: pa.Schema, labels: pa.Schema, columns: Sequence[str] | None, *, keep_unlabelled: bool, rule: int = RULE) -> str:
+    """The join as SQL over the relations ``inferences`` and ``labels``, for rows that are not in memory. A last column of its
+    own has the labels' event time; ``counted`` takes it off again."""
     names = inferences.names if columns is None else list(columns)
-    selected = ", ".join([*(f"i.{_quoted(n)}" for n in names), "l.label", "l.label_time"])
+    selected = ", ".join([*(f"i.{_quoted(n)}" for n in names), "l.label", "l.label_time", f'l.event_time AS "{_LABEL_EVENT_TIME}"'])
     return f"""
         SELECT {selected}
-        FROM ({_one_each("inferences", _first_of(inferences))}) i
+        FROM ({_one_each("inferences", _first_of(inferences, rule))}) i
         {"LEFT" if keep_unlabelled else "INNER"} JOIN
-             ({_one_each("labels", _NEWEST)}) l
+             ({_one_each("labels", _newest_of(labels))}) l
         ON i.event_id = l.event_id
         ORDER BY {", ".join(f"i.{_quoted(n)}" for n in ORDER)}
     """
 
 
-def _first_of(columns: pa.Schema) -> str:
+def counted(batch: pa.RecordBatch, counts: JoinCounts | None) -> pa.RecordBatch:
+    """A batch of ``join_query`` with the event time among its columns, added to ``counts`` but for their ``labels``."""
+    if counts is not None:
+        label_times = batch.column(_LABEL_EVENT_TIME)
+        counts.joined += batch.num_rows - label_times.null_count
+        counts.other_time += _differing(batch.column("event_time"), label_times)
+    return batch.select([name for name in batch.schema.names if name != _LABEL_EVENT_TIME])
+
+
+def _first_of(columns: pa.Schema, rule: int) -> str:
     """The rest of the columns break ties between copies that came in one message, so that the choice does not depend on file order."""
-    return ", ".join(_quoted(n) for n in dict.fromkeys([*_FIRST, *columns.names]))
+    order = [_quoted(n) for n in dict.fromkeys([*CHOSEN_BY, *columns.names])]
+    return ", ".join(order if rule == FIRST_RULE else ["request_offset IS NULL", *order])
+
+
+def _newest_of(columns: pa.Schema) -> str:
+    return f"{_quoted(UNDATED)}, {_NEWEST}" if UNDATED in columns.names else _NEWEST
 
 
 def _one_each(table: str, order: str) -> str:

@@ -10,24 +10,36 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from driftloop.lake.cursors import app_id
+from driftloop.lake.cursors import Uncapped, app_id
+from driftloop.lake.label_times import UNDATED, UNDATED_FIELD, undated
 from driftloop.lake.parquet import TOPIC_ID, conformed, leaf_index
 from driftloop.rows.stored_columns import stored_as
 
 _WHERE = ("partition", "offset")
 
 
-def rows_below(file: pq.ParquetFile, ends: Mapping[str, int], wanted: pa.Schema, row_groups: Sequence[int] | None = None) -> pa.Table:
-    """The wanted columns of the rows whose offset is below that of their cursor in ``ends``; of some row groups, or of all."""
+def rows_below(
+    file: pq.ParquetFile,
+    ends: Mapping[str, int] | None,
+    wanted: pa.Schema,
+    row_groups: Sequence[int] | None = None,
+    uncapped: Uncapped | None = None,
+) -> pa.Table:
+    """The wanted columns of the rows whose offset is below that of their cursor in ``ends`` (None: all rows); of some row
+    groups, or of all. The column ``label_times.UNDATED`` among the wanted is made from ``uncapped``, and from the others."""
     groups = range(file.num_row_groups) if row_groups is None else row_groups
     topic_id = (file.schema_arrow.metadata or {}).get(TOPIC_ID.encode())
-    all_known = _all_below(file, groups, ends, topic_id)
-    stored = [name for field in wanted if (name := stored_as(field, file.schema_arrow)) is not None]
-    columns = stored + [n for n in _WHERE if not all_known and n not in wanted.names]
+    all_known = ends is None or _all_below(file, groups, ends, topic_id)
+    fields = pa.schema([field for field in wanted if field.name != UNDATED])
+    stored = [name for field in fields if (name := stored_as(field, file.schema_arrow)) is not None]
+    columns = stored + [n for n in _WHERE if not all_known and n not in fields.names]
     rows = file.read_row_groups(list(groups), columns=columns, use_threads=False)
     if not all_known:
-        rows = rows.filter(_below(rows, ends, topic_id))
-    return conformed(rows, wanted)
+        rows = rows.filter(_below(rows, ends or {}, topic_id))
+    rows = conformed(rows, fields)
+    if UNDATED in wanted.names and uncapped is not None:
+        rows = rows.append_column(UNDATED_FIELD, undated(rows, uncapped, topic_id.decode() if topic_id else None)).select(wanted.names)
+    return rows
 
 
 def _by_partition(ends: Mapping[str, int], topic_id: bytes | None) -> dict[int, int]:

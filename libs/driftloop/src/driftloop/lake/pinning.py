@@ -10,6 +10,7 @@ from driftloop.crashpoints import crash_point
 from driftloop.errors import TransientError
 from driftloop.lake.manifests import manifests_of, snapshot_key
 from driftloop.lake.parquet import sha256_in_name
+from driftloop.lake.row_cut import RULE
 from driftloop.lake.snapshot import Content, PinnedFile, PinnedRange, Snapshot, read_manifest
 from driftloop.lake.split import SplitRule
 from driftloop.lake.table import FileEntry, LakeTable
@@ -29,6 +30,7 @@ def pin(
     be deleted (see ``lake.tombstones``) the same content is pinned from the newest files, in a manifest under the next key.
     Raises TransientError, IntegrityError when the manifest that stands is damaged.
     """
+    uncapped = labels.state().uncapped
     content = Content(
         stream=project.stream,
         start=start,
@@ -36,6 +38,8 @@ def pin(
         ranges=tuple(sorted((*_ranges(inferences), *_ranges(labels)), key=lambda r: (r.table, r.cursor))),
         schema_fingerprint=project.schema.fingerprint(),
         split=SplitRule(key=project.split_key, salt=project.split_salt),
+        join=RULE,
+        uncapped=uncapped if uncapped is not None and uncapped.ends else None,
     )
     digest = content.digest()
     for _ in range(_PIN_ATTEMPTS):

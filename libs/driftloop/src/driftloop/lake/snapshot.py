@@ -6,6 +6,7 @@ rule, but not the file list: a compaction rewrites files and not content.
 
 import hashlib
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import msgspec
 import pyarrow as pa
@@ -17,14 +18,19 @@ from driftloop.contracts.names import Digest
 from driftloop.contracts.schema import StreamSchema
 from driftloop.contracts.values import OffsetRange, Part, StreamName, Time
 from driftloop.errors import IntegrityError, ObjectNotFound
+from driftloop.lake.cursors import Uncapped
 from driftloop.lake.manifests import Expired, manifests_of, snapshot_key
 from driftloop.lake.parquet import in_parallel
 from driftloop.lake.pinned_rows import rows_below
+from driftloop.lake.row_cut import FIRST_RULE, RowCut
 from driftloop.lake.split import SplitRule
 from driftloop.lake.table import in_window
 from driftloop.ports import ObjectStore
 from driftloop.rows.schemas import lake_schema
 from driftloop.stored import read_verified
+
+if TYPE_CHECKING:
+    from driftloop.lake.join import JoinCounts
 
 
 class PinnedRange(OffsetRange, frozen=True, kw_only=True):
@@ -34,8 +40,8 @@ class PinnedRange(OffsetRange, frozen=True, kw_only=True):
     cursor: str
 
 
-class Content(Part, frozen=True, kw_only=True):
-    """What the digest covers."""
+class Content(Part, frozen=True, kw_only=True, omit_defaults=True):
+    """What the digest covers. A field with a default is not written where it has that: digests of before stay."""
 
     stream: StreamName
     start: Time | None  # event time; null: from the beginning
@@ -43,6 +49,8 @@ class Content(Part, frozen=True, kw_only=True):
     ranges: tuple[PinnedRange, ...]  # by table and cursor
     schema_fingerprint: Digest
     split: SplitRule
+    join: int = FIRST_RULE  # by which copies of a row and labels are chosen (``lake.join``)
+    uncapped: Uncapped | None = None  # labels that may be dated wrongly (``lake.label_times``)
 
     def digest(self) -> str:
         """sha256 of the canonical JSON, hex."""
@@ -51,6 +59,12 @@ class Content(Part, frozen=True, kw_only=True):
     def ends(self, table: str) -> dict[str, int]:
         """By cursor, the first offset of one table that is not in the content."""
         return {r.cursor: r.end for r in self.ranges if r.table == table}
+
+    @property
+    def cut(self) -> RowCut:
+        """Which rows of the pinned files are content, and how they are joined."""
+        ends: dict[str, dict[str, int] | None] = {table: self.ends(table) for table in TABLES}
+        return RowCut(self.start, self.end, ends, self.uncapped, self.join)
 
 
 class PinnedFile(Part, frozen=True, kw_only=True):
@@ -122,6 +136,7 @@ def read_snapshot(
     *,
     columns: Sequence[str] | None = None,
     keep_unlabelled: bool = False,
+    counts: "JoinCounts | None" = None,
 ) -> pa.Table:
     """The snapshot's joined rows (see ``lake.join``), from exactly the pinned bytes: each file is checked before it is read.
 
@@ -131,10 +146,10 @@ def read_snapshot(
     if schema.fingerprint() != content.schema_fingerprint:
         raise IntegrityError(f"snapshot {snapshot.digest} was pinned under the schema {content.schema_fingerprint}")
     inferences = pinned_rows(store, snapshot, "inferences", lake_schema(schema, "inferences"))
-    labels = pinned_rows(store, snapshot, "labels", lake_schema(schema, "labels"))
+    labels = pinned_rows(store, snapshot, "labels", content.cut.columns("labels", lake_schema(schema, "labels")))
     from driftloop.lake.join import join  # brings DuckDB: only for those who read rows, not for all who read manifests
 
-    return join(inferences, labels, columns=columns, keep_unlabelled=keep_unlabelled)
+    return join(inferences, labels, columns=columns, keep_unlabelled=keep_unlabelled, rule=content.join, counts=counts)
 
 
 def pinned_rows(store: ObjectStore, snapshot: Snapshot, name: str, wanted: pa.Schema) -> pa.Table:
@@ -158,7 +173,7 @@ def pinned_bytes(store: ObjectStore, content: Content, file: PinnedFile) -> byte
 
 def _rows(store: ObjectStore, content: Content, file: PinnedFile, wanted: pa.Schema) -> pa.Table:
     parquet = pq.ParquetFile(pa.BufferReader(pinned_bytes(store, content, file)))
-    rows = rows_below(parquet, content.ends(file.table), wanted)
+    rows = rows_below(parquet, content.ends(file.table), wanted, uncapped=content.uncapped)
     window = in_window(content.start, content.end)
     return rows if window is None or _all_within(rows, content) else rows.filter(window)
 

@@ -10,8 +10,9 @@ import duckdb
 import numpy as np
 import pyarrow as pa
 
-from driftloop.lake.join import isolate, join_query
+from driftloop.lake.join import JoinCounts, counted, isolate, join_query
 from driftloop.lake.local_files import LocalFiles
+from driftloop.lake.row_cut import RULE
 from driftloop.lake.slices import Cuts, slices_of
 
 _BATCH = 65_536
@@ -31,16 +32,15 @@ def spilling(folder: Path, memory_bytes: int) -> duckdb.DuckDBPyConnection:
 def find_spanning_events(connection: duckdb.DuckDBPyConnection, files: LocalFiles, cuts: Cuts) -> pa.Table:
     """Hashes (column ``h``) of the events that have rows in more than one slice; reads ids and times alone."""
     everything = [str(path) for paths in files.paths.values() for path in paths]
-    window = files.snapshot.content
-    bounds = "event_time < ?" + ("" if window.start is None else " AND event_time >= ?")
+    bounds = {"event_time >= ?": files.cut.start, "event_time < ?": files.cut.end}
+    given = {bound: time for bound, time in bounds.items() if time is not None}
     query = f"""
         SELECT h, min(t) AS low, max(t) AS high
-        FROM (SELECT {_HASH} AS h, epoch_us(event_time) AS t FROM read_parquet(?) WHERE {bounds})
+        FROM (SELECT {_HASH} AS h, epoch_us(event_time) AS t FROM read_parquet(?) WHERE {" AND ".join(given) or "true"})
         GROUP BY h HAVING min(t) <> max(t)
     """
-    parameters = [everything, window.end] + ([] if window.start is None else [window.start])
     found = [np.empty(0, np.uint64)]
-    for batch in connection.sql(query, params=parameters).to_arrow_reader(_BATCH):
+    for batch in connection.sql(query, params=[everything, *given.values()]).to_arrow_reader(_BATCH):
         low, high = (slices_of(cuts, batch.column(name).to_numpy()) for name in ("low", "high"))
         found.append(batch.column("h").to_numpy()[low != high])
     return pa.table({"h": pa.array(np.concatenate(found), pa.uint64())})
@@ -64,13 +64,20 @@ def join_apart(
     columns: Sequence[str],
     *,
     keep_unlabelled: bool,
+    rule: int = RULE,
+    counts: JoinCounts | None = None,
 ) -> Iterator[pa.RecordBatch]:
-    """The joined rows of these events in order, however many they are. ``tables``: all rows of both, read once."""
+    """The joined rows of these events in order, however many they are. ``tables``: all rows of both, read once; ``columns``
+    hold the event time."""
     connection.register("spanning", spanning)
     for name, (schema, parts) in tables.items():
         reader = pa.RecordBatchReader.from_batches(schema, (batch for part in parts for batch in part.to_batches()))
         connection.register("incoming", reader)
         connection.execute(f"CREATE TABLE {name} AS SELECT * FROM incoming WHERE {_HASH} IN (SELECT h FROM spanning)")
         connection.unregister("incoming")
-    query = join_query(tables["inferences"][0], columns, keep_unlabelled=keep_unlabelled)
-    yield from connection.sql(query).to_arrow_reader(_BATCH)
+    if counts is not None:
+        ((labels,),) = connection.execute("SELECT count(DISTINCT event_id) FROM labels").fetchall()
+        counts.labels += labels
+    query = join_query(tables["inferences"][0], tables["labels"][0], columns, keep_unlabelled=keep_unlabelled, rule=rule)
+    for batch in connection.sql(query).to_arrow_reader(_BATCH):
+        yield counted(batch, counts)

@@ -44,7 +44,7 @@ def find_event(store: ObjectStore, root: str, files: Sequence[LiveFile], event_i
             unreadable.append(result)
         else:
             found += result
-    found.sort(key=lambda sighting: [(sighting.row[name] is None, sighting.row[name]) for name in _FIRST])
+    found.sort(key=lambda sighting: (sighting.row["request_offset"] is None, [(sighting.row[n] is None, sighting.row[n]) for n in _FIRST]))
     return Search(tuple(found), len(files), tuple(unreadable))
 
 
