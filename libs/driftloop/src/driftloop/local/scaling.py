@@ -12,7 +12,7 @@ from driftloop.local.errors import LocalStackError
 from driftloop.local.port_numbers import StackPorts, check_free
 from driftloop.local.stack import check_counts
 
-SCALE_SECONDS = 30.0  # an instance that is taken away drains for up to seven
+SCALE_SECONDS = 120.0  # instances that are taken away drain for up to seven each, one after another
 _PERIOD_SECONDS = 0.1
 
 

@@ -115,8 +115,8 @@ class LocalStack:
             self.services.remove(instance.name, SERVICES_STOP_SECONDS)
             self.instances.remove(instance)
         for instance in [each for each in wanted if each not in self.instances]:
+            self.services.add(self._service_spec(instance))  # first: what is among the instances has a process
             self.instances.append(instance)
-            self.services.add(self._service_spec(instance))
         self.refresh()
 
     def stop(self) -> None:
