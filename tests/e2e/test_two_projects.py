@@ -11,7 +11,7 @@ import httpx
 import msgspec
 import pytest
 from click.testing import CliRunner, Result
-from tests.e2e.test_schema_evolution import CONFIG, FIRST, PIPELINE, row
+from tests.e2e.shop import CONFIG, FIRST, PIPELINE, row
 from tests.support.ports import free_port_base
 from tests.support.servers import shared_cache
 from tests.support.waiting import wait_until

@@ -7,6 +7,7 @@ import pytest
 from tests.support.waiting import wait_until
 from tests.unit.registry.commands import folded, move_alias, promote, register_project, register_version
 
+from driftloop import metrics
 from driftloop.adapters.memory import MemoryBroker
 from driftloop.contracts.codec import encode_event, envelope
 from driftloop.contracts.commands import Command
@@ -59,10 +60,24 @@ def test_a_follower_has_folded_the_log_when_it_starts_and_follows_it(broker: Mem
     follower.subscribe(heard.append)
     append(broker, *LOG[3:])
     assert follower.sync(5) == follower.wait_for(4, 5) == folded(*LOG)[0]
+    wait_until(lambda: len(heard) == 2, "the subscriber to hear of both")
     assert [state.next_offset for state in heard] == [4, 5]
     assert follower.end() == 5
     with pytest.raises(TransientError, match="not folded up to offset 5 within"):
         follower.wait_for(5, 0.1)
+
+
+def test_a_subscriber_that_breaks_down_is_counted_and_keeps_nobody_from_following(broker: MemoryBroker, start: Start) -> None:
+    follower = start()
+    heard: list[RegistryState] = []
+    follower.subscribe(lambda state: follower.state().models[f"nobody's at {state.next_offset}"])
+    follower.subscribe(heard.append)
+    before = metrics.FOLLOWER_FAILURES.labels("registry-log")._value.get()
+    append(broker, *LOG)
+    assert follower.sync(5) == folded(*LOG)[0]
+    wait_until(lambda: len(heard) == 5, "the other subscriber to hear of all")  # they are told after those who wait
+    assert [state.next_offset for state in heard] == [1, 2, 3, 4, 5]
+    assert metrics.FOLLOWER_FAILURES.labels("registry-log")._value.get() == before + 5
 
 
 def test_an_empty_log_is_up_to_date(start: Start) -> None:

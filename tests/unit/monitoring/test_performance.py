@@ -10,7 +10,7 @@ import pytest
 from sklearn import metrics as theirs
 from tests.unit.monitoring.traffic import CONFIG, START, window
 
-from driftloop.monitoring.performance import columns, performance_reports, same_content
+from driftloop.monitoring.performance import columns, content_digest, performance_reports
 from driftloop.project.model import Project
 from driftloop.project.reading import parse_project
 from driftloop.rows.probabilities import encode
@@ -164,5 +164,5 @@ def test_reports_of_metrics_without_class_probabilities_are_as_they_were(target,
 def test_a_report_on_other_rows_with_probabilities_tells_something_new():
     few, _ = performance_reports(project("boolean", "roc_auc"), window(0), rows(TRUTH, TRUTH, SCORE), 1, 1)
     again = msgspec.structs.replace(few, inferences_version=2, labels_version=5)
-    assert same_content(few, again)
-    assert not same_content(few, msgspec.structs.replace(again, measured_rows=N - 1))
+    assert content_digest(few) == content_digest(again)
+    assert content_digest(few) != content_digest(msgspec.structs.replace(again, measured_rows=N - 1))

@@ -150,4 +150,5 @@ class RegistryFollower:
             try:
                 callback(state)
             except Exception:  # the log goes on, whoever cannot follow
+                metrics.FOLLOWER_FAILURES.labels(self.thread.name).inc()
                 log.error("subscriber-broke-down", exc_info=True, offset=state.next_offset)

@@ -14,7 +14,7 @@ from driftloop.local.instances import Instance, check
 from driftloop.local.kept_instances import as_json, from_json
 from driftloop.local.port_numbers import StackPorts, check_free
 
-SCALE_SECONDS = 30.0  # an instance that is taken away drains for up to seven
+SCALE_SECONDS = 120.0  # instances that are taken away drain for up to seven each, one after another
 _PERIOD_SECONDS = 0.1
 
 
