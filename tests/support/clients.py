@@ -11,7 +11,7 @@ from driftloop.local.s3 import S3Access
 with warnings.catch_warnings():
     warnings.simplefilter("ignore", DeprecationWarning)  # importing kafka emits some
     from kafka import KafkaAdminClient, KafkaConsumer, KafkaProducer, TopicPartition
-    from kafka.admin import NewTopic
+    from kafka.admin import ConfigResource, ConfigResourceType, NewTopic
 
 READ_TIMEOUT_MS = 30_000
 
@@ -21,6 +21,14 @@ def create_topic(bootstrap: str, topic: str, partitions: int = 1, **configs: Any
     admin = KafkaAdminClient(bootstrap_servers=bootstrap)
     settings = {name.replace("_", "."): str(value) for name, value in configs.items()}
     admin.create_topics([NewTopic(topic, partitions, 1, topic_configs=settings)])
+    admin.close()
+
+
+def alter_topic(bootstrap: str, topic: str, **configs: Any) -> None:
+    """Change settings of a topic, named as for ``create_topic``."""
+    admin = KafkaAdminClient(bootstrap_servers=bootstrap)
+    settings = {name.replace("_", "."): str(value) for name, value in configs.items()}
+    admin.alter_configs([ConfigResource(ConfigResourceType.TOPIC, topic, configs=settings)])
     admin.close()
 
 

@@ -7,6 +7,8 @@ import time
 from contextlib import contextmanager
 
 import pytest
+from tests.support.clients import alter_topic
+from tests.support.foreign import CODECS, send_batch
 from tests.support.ingest_process import IngestWorld
 from tests.support.lossy_proxy import lossy_proxy
 from tests.support.servers import pausable_s3_server
@@ -120,3 +122,13 @@ def test_a_store_that_refuses_for_half_a_minute_loses_nothing_and_moves_no_parti
             world.wait_caught_up()
             assert ingest.logged("partition-taken") == taken == 8
     world.check()
+
+
+def test_labels_of_every_codec_reach_the_lake_also_where_the_broker_keeps_them_compressed(world):
+    alter_topic(world.bootstrap, f"{world.stream}.labels", compression_type="producer")
+    with world.ingest():
+        for n, codec in enumerate(CODECS):
+            rows = [b'{"event_id": "%d-%d", "event_time": "2024-03-01T00:00:00Z", "label": true}' % (n, i) for i in range(50)]
+            send_batch(world.bootstrap, f"{world.stream}.labels", rows, codec=codec)
+        world.wait_caught_up()
+    assert world.table("labels").read(["event_id"]).num_rows == 200

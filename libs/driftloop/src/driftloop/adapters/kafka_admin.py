@@ -13,6 +13,9 @@ from driftloop.adapters.kafka_errors import translated
 from driftloop.contracts.topics import Topic
 from driftloop.errors import ConfigurationError, TransientError
 from driftloop.ports import Record, TopicPartition
+from driftloop.telemetry import get_logger
+
+log = get_logger(__name__)
 
 
 @contextmanager
@@ -26,7 +29,7 @@ def _admin(bootstrap: str, doing: str) -> Iterator[Any]:
 
 
 def create_topics(bootstrap: str, topics: Iterable[Topic], *, replication: int = 1) -> None:
-    """Create those that are missing; existing ones are left as they are (``check_topics`` compares them)."""
+    """Create those that are missing, and set the settings of existing ones as the table has them."""
     wanted = list(topics)
     with _admin(bootstrap, "creating topics") as admin:
         existing = set(admin.list_topics())
@@ -40,6 +43,9 @@ def create_topics(bootstrap: str, topics: Iterable[Topic], *, replication: int =
                 admin.create_topics(missing, wait_for_metadata=True)
             except TopicAlreadyExistsError:  # another process was faster
                 admin.wait_for_topics([t.name for t in wanted])
+        for name, settings in _differing(admin, [t for t in wanted if t.name in existing]).items():
+            log.info("topic-altered", topic=name, settings=settings)
+            admin.alter_configs([ConfigResource(ConfigResourceType.TOPIC, name, configs=settings)])
 
 
 def check_topics(bootstrap: str, topics: Iterable[Topic]) -> None:
@@ -55,15 +61,26 @@ def check_topics(bootstrap: str, topics: Iterable[Topic]) -> None:
                 raise ConfigurationError(f"topic {topic.name} has {len(found['partitions'])} partitions, needs {topic.partitions}")
             if topic.partitions == 1 and len(found["partitions"]) != 1:
                 raise ConfigurationError(f"topic {topic.name} has {len(found['partitions'])} partitions, but its order needs exactly 1")
-        configs = _configs(admin, [t.name for t in wanted])
-    for topic in wanted:
-        for setting, value in topic.config.items():
-            actual = configs[topic.name].get(setting)
-            if actual != value:
-                raise ConfigurationError(f"topic {topic.name}: {setting} is {actual}, needs {value}; alter it with kafka-configs")
+        differing = _differing(admin, wanted)
+        configs = _configs(admin, list(differing))
+    for name, settings in differing.items():
+        setting, value = next(iter(settings.items()))
+        raise ConfigurationError(
+            f"topic {name}: {setting} is {configs[name].get(setting)}, needs {value}; set it right with: driftloop up --project DIR, "
+            f"or kafka-configs --alter --topic {name} --add-config {','.join(f'{key}={right}' for key, right in settings.items())}"
+        )
+
+
+def _differing(admin: Any, topics: list[Topic]) -> dict[str, dict[str, str]]:
+    """By topic, the settings that the broker shows otherwise, as they should be."""
+    configs = _configs(admin, [t.name for t in topics])
+    found = {t.name: {key: value for key, value in t.config.items() if configs[t.name].get(key) != value} for t in topics}
+    return {name: settings for name, settings in found.items() if settings}
 
 
 def _configs(admin: Any, names: list[str]) -> dict[str, dict[str, str]]:
+    if not names:
+        return {}
     described = admin.describe_configs([ConfigResource(ConfigResourceType.TOPIC, name) for name in names], config_filter="all")
     topics = described.get("topic", described)
     return {name: {key: str(entry["value"]) for key, entry in topics[name].items()} for name in names}

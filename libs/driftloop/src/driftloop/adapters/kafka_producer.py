@@ -2,17 +2,21 @@
 
 import threading
 from datetime import datetime
+from typing import Literal
 
 from kafka import KafkaProducer
 from kafka.errors import KafkaError
 from kafka.serializer import Serializer
 
+from driftloop.adapters.kafka_codecs import write_zstd_so
 from driftloop.adapters.kafka_errors import translated
 from driftloop.contracts.codec import encode_event, envelope
 from driftloop.contracts.events import Event
 from driftloop.contracts.headers import Headers
 from driftloop.errors import TransientError
 from driftloop.ports import MessageProducer
+
+write_zstd_so()
 
 MIB = 1024 * 1024
 _NULL = object()  # kafka-python refuses null under a null key, which a rejected message may well have
@@ -30,7 +34,15 @@ class Producer:
     good: every later ``send`` and ``flush`` raises, and the owner must end the process.
     """
 
-    def __init__(self, bootstrap: str, *, client_id: str, max_message_bytes: int = 8 * MIB, delivery_timeout_seconds: float = 60) -> None:
+    def __init__(
+        self,
+        bootstrap: str,
+        *,
+        client_id: str,
+        max_message_bytes: int = 8 * MIB,
+        delivery_timeout_seconds: float = 60,
+        compression: Literal["zstd"] | None = "zstd",
+    ) -> None:
         self._failure: BaseException | None = None
         self._lock = threading.Lock()
         with translated("connecting to Kafka"):
@@ -41,6 +53,7 @@ class Producer:
                 enable_idempotence=True,
                 linger_ms=5,
                 batch_size=256 * 1024,
+                compression_type=compression,
                 max_request_size=max_message_bytes + 64 * 1024,
                 delivery_timeout_ms=int(delivery_timeout_seconds * 1000),
                 request_timeout_ms=min(30_000, int(delivery_timeout_seconds * 1000) - 1000),

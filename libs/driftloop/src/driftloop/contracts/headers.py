@@ -13,6 +13,7 @@ ARROW = "application/vnd.apache.arrow.stream"
 CONTENT_TYPE = "content-type"
 WATERMARK = "driftloop-watermark"  # RFC 3339: the partition has no earlier rows after this message
 REQUEST_RANGE = "driftloop-request-range"
+UNREADABLE_BATCH = "driftloop-unreadable-batch"  # of a record that holds a whole batch as the broker has it: why it is not read
 
 Headers = tuple[tuple[str, bytes], ...]
 

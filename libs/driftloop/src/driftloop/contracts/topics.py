@@ -31,16 +31,21 @@ class Topic(Part, frozen=True, kw_only=True):
     plane: Literal["data", "control"]
     retention_ms: int = 30 * DAY_MS
     max_message_bytes: int = MIB
+    uncompressed: bool = False  # as the broker keeps it, whatever the producer does
     events: tuple[str, ...] = ()  # CloudEvents types, on the control plane
 
     @property
     def config(self) -> dict[str, str]:
         """The settings that the broker must show; a contradiction stops a service at start."""
-        return {
+        settings = {
             "cleanup.policy": "delete",
             "retention.ms": str(self.retention_ms),
             "max.message.bytes": str(self.max_message_bytes),
         }
+        if self.uncompressed:
+            # The broker inflates what strangers send and compares that with max.message.bytes: every codec, and no bomb.
+            settings["compression.type"] = "uncompressed"
+        return settings
 
 
 def requests(stream: str) -> str:
@@ -71,6 +76,7 @@ def stream_topics(stream: str, partitions: int = 4) -> tuple[Topic, ...]:
             read_by=("predictor",),
             plane="data",
             max_message_bytes=4 * MIB,
+            uncompressed=True,
         ),
         Topic(
             name=inferences(stream),
@@ -91,6 +97,7 @@ def stream_topics(stream: str, partitions: int = 4) -> tuple[Topic, ...]:
             read_by=("ingest",),
             plane="data",
             max_message_bytes=4 * MIB,
+            uncompressed=True,
         ),
         Topic(
             name=quarantine(stream),

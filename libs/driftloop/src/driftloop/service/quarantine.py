@@ -2,7 +2,7 @@
 
 from typing import NamedTuple
 
-from driftloop.contracts.headers import Headers, header
+from driftloop.contracts.headers import UNREADABLE_BATCH, Headers, header
 from driftloop.ports import MessageProducer, Record
 
 PREFIX = "driftloop-quarantine-"
@@ -26,6 +26,9 @@ class Quarantined(NamedTuple):
 
 def quarantine_headers(record: Record, reason: str) -> Headers:
     """The original headers, untouched and first, then ours."""
+    unreadable = header(record.headers, UNREADABLE_BATCH)
+    if unreadable is not None:  # whatever a decoder made of the batch's bytes
+        reason = "a batch that cannot be read, as the broker has it: " + unreadable.decode("utf-8", "replace")
     ours = {
         REASON: reason[:MAX_REASON_CHARACTERS],
         ORIGIN_TOPIC: record.topic,

@@ -10,6 +10,9 @@ from driftloop.errors import GapError
 from driftloop.telemetry import get_logger
 from driftloop_monitor.faust_support.durable_table import DurableTable
 from driftloop_monitor.faust_support.failure import Failure
+from driftloop_monitor.faust_support.records import read_so
+
+read_so()
 
 log = get_logger(__name__)
 
