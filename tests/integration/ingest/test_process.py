@@ -125,8 +125,8 @@ def test_a_store_that_refuses_for_half_a_minute_loses_nothing_and_moves_no_parti
 
 
 def test_labels_of_every_codec_reach_the_lake_also_where_the_broker_keeps_them_compressed(world):
-    alter_topic(world.bootstrap, f"{world.stream}.labels", compression_type="producer")
     with world.ingest():
+        alter_topic(world.bootstrap, f"{world.stream}.labels", compression_type="producer")
         for n, codec in enumerate(CODECS):
             rows = [b'{"event_id": "%d-%d", "event_time": "2024-03-01T00:00:00Z", "label": true}' % (n, i) for i in range(50)]
             send_batch(world.bootstrap, f"{world.stream}.labels", rows, codec=codec)

@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 
 import msgspec
 
-from driftloop.contracts.values import Part
+from driftloop.contracts.values import EARLIEST, LATEST, Count, Offset, Part
 from driftloop.errors import InvalidMessage
 
 JSON = "application/json"
@@ -22,10 +22,10 @@ class RequestRange(Part, frozen=True, kw_only=True):
     """The contiguous request offsets ``[start, end)`` that one inferences message accounts for."""
 
     topic_id: str
-    partition: int
-    start: int
-    end: int
-    quarantined: tuple[int, ...] = ()
+    partition: Count
+    start: Offset
+    end: Offset
+    quarantined: tuple[Offset, ...] = ()
 
 
 def header(headers: Headers, name: str) -> bytes | None:
@@ -49,6 +49,8 @@ def parse_time(text: str) -> datetime:
         raise InvalidMessage(f"{text!r} is not an RFC 3339 time") from exc
     if time.tzinfo is None:
         raise InvalidMessage(f"{text!r} has no UTC offset")
+    if not EARLIEST <= time <= LATEST:  # a day beyond that, and UTC's calendar ends
+        raise InvalidMessage(f"{text!r} is not between the years 1 and 9999")
     return time.astimezone(UTC)
 
 
@@ -78,5 +80,5 @@ def request_range(headers: Headers) -> RequestRange | None:
         return None
     try:
         return msgspec.json.decode(value, type=RequestRange)
-    except msgspec.MsgspecError as exc:
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as exc:
         raise InvalidMessage(f"header {REQUEST_RANGE}: {exc}") from exc

@@ -11,11 +11,11 @@ import pyarrow.compute as pc
 from driftloop import metrics
 from driftloop.contracts.headers import ARROW, CONTENT_TYPE, header
 from driftloop.contracts.schema import StreamSchema
-from driftloop.contracts.values import Time
+from driftloop.contracts.values import EARLIEST, LATEST, Time
 from driftloop.errors import InvalidMessage
 from driftloop.ports import Record
 from driftloop.rows.arrow_stream import decode_table
-from driftloop.rows.limits import EARLIEST, LATEST, check_times
+from driftloop.rows.limits import check_times
 from driftloop.rows.schemas import label_schema
 
 MAX_ID_BYTES = 512

@@ -1,13 +1,11 @@
 """Times that Python can hold, in any time zone; what lies outside would stop a later step."""
 
-from datetime import UTC, datetime
-
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from driftloop.contracts.values import EARLIEST, LATEST
 from driftloop.errors import InvalidMessage
 
-EARLIEST, LATEST = datetime(1, 1, 2, tzinfo=UTC), datetime(9999, 12, 30, tzinfo=UTC)
 _EARLIEST_US, _LATEST_US = int(EARLIEST.timestamp()) * 1_000_000, int(LATEST.timestamp()) * 1_000_000
 
 
