@@ -5,7 +5,7 @@ from datetime import timedelta
 
 from tests.unit.predictor.samples import START, sample_project
 
-from driftloop.adapters.memory import FixedClock, MemoryBroker, MemoryProducer
+from driftloop.adapters.memory import FixedClock, MemoryBroker, MemoryProducer, MemoryStore
 from driftloop.contracts.headers import RequestRange, request_range
 from driftloop.contracts.topics import inferences, quarantine, requests
 from driftloop.errors import TransientError
@@ -35,6 +35,7 @@ class MemoryEdge:
     def __init__(self, name: str = "edge", partitions: int = 2) -> None:
         self.broker = MemoryBroker()
         self.project: Project = sample_project(name)
+        self.store = MemoryStore()
         self.topic_id = "first"
         self.now = 0.0
         for topic in (requests(name), inferences(name), quarantine(name)):
@@ -48,6 +49,7 @@ class MemoryEdge:
             self.project,
             topic=positions,
             producer=producer or self.broker.producer(),
+            store=self.store,
             serving=lambda: None,
             idle=IdlePartitions(idle_seconds, timedelta(seconds=10)),
             clock=FixedClock(START),

@@ -7,6 +7,7 @@ ROWS = Counter("driftloop_rows", "Rows that a service took up from a topic", ["t
 QUARANTINED = Counter("driftloop_quarantined", "Messages sent to quarantine", ["topic"])
 UNKNOWN_FIELDS = Counter("driftloop_unknown_fields", "JSON fields that the schema does not know and that were ignored", ["stream"])
 RETRIES = Counter("driftloop_retries", "Times that a step was repeated because the world was not ready", ["step"])
+UNFORESEEN = Counter("driftloop_unforeseen_failures", "Records set aside after several failures of a kind that nobody foresaw")
 DURABLE_OFFSET = Gauge("driftloop_durable_offset", "Offset that the durable state of a partition goes on from", ["topic", "partition"])
 END_OFFSET = Gauge("driftloop_end_offset", "Offset at the end of a partition, as last seen", ["topic", "partition"])
 PAUSED = Gauge("driftloop_paused", "1 while reading is paused under back-pressure")

@@ -68,12 +68,12 @@ class MessageProducer(Protocol):
     ) -> None:
         """Hand over for sending; not durable before ``flush``. A key or a value must be there.
 
-        Raises TransientError if an earlier one has failed.
+        Raises TransientError if an earlier one has failed, MessageTooLarge for one that no broker would take.
         """
 
     def flush(self) -> None:
-        """Return once the broker holds everything that was sent. Raises TransientError if anything was not delivered:
-        later messages of that partition may have been, so the process must not go on as if in order."""
+        """Return once the broker holds everything that was sent. Raises TransientError if anything was not delivered, or
+        MessageTooLarge if that was why: later messages of that partition may have been, so the process must not go on as if in order."""
 
     def close(self) -> None: ...
 
@@ -91,7 +91,12 @@ class MessageConsumer(Protocol):
 
     def seek(self, tp: TopicPartition, offset: int) -> None: ...
 
-    def position(self, tp: TopicPartition) -> int: ...
+    def position(self, tp: TopicPartition) -> int:
+        """The offset that is read next. Not that of the last record and one: control markers and records of aborted
+        transactions are offsets too, and a log may end in them. So who asks whether an end is reached compares this with it."""
+
+    def last_position(self, tp: TopicPartition) -> int | None:
+        """The same as far as it is known; None before the first seek, or for a partition that is not assigned. Asks nobody."""
 
     def pause(self, tps: Sequence[TopicPartition]) -> None: ...
 

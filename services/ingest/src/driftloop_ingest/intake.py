@@ -33,6 +33,9 @@ class Intake(Protocol):
     def take(self, records: Sequence[Record], buffer: Buffer, cursor: Cursor) -> bool:
         """Add records to the buffer; true when one carried a watermark. Raises GapError, with nothing of the record taken."""
 
+    def reject(self, record: Record, reason: str, buffer: Buffer, cursor: Cursor) -> None:
+        """The record goes to quarantine; what it accounts for counts as quarantined."""
+
 
 class InferenceIntake:
     """Trims what the lake has, stops at a gap, and accounts for every request."""
@@ -69,7 +72,7 @@ class InferenceIntake:
         except InvalidMessage as exc:
             if isinstance(exc, UnknownFeatures):
                 self._newer()
-            self._reject(record, str(exc), buffer, cursor)
+            self.reject(record, str(exc), buffer, cursor)
             return False
         if claimed is not None:
             start = self._account(claimed, buffer, cursor, claimed.quarantined)
@@ -93,7 +96,7 @@ class InferenceIntake:
         buffer.account(claimed, self._requests, start, end, first=known is None, quarantined=fresh)
         return start
 
-    def _reject(self, record: Record, reason: str, buffer: Buffer, cursor: Cursor) -> None:
+    def reject(self, record: Record, reason: str, buffer: Buffer, cursor: Cursor) -> None:
         """The whole message goes to quarantine. The requests that it accounts for are counted as quarantined, or the next
         message would seem to leave a gap."""
         try:
@@ -136,9 +139,12 @@ class LabelIntake:
         buffer.add(decoded.rows, decoded.offsets)
         buffer.promise_from(decoded.rows.column("label_time"), self._lateness, self._clock.now())
         for record, reason in sorted([*rejected, *decoded.rejected], key=lambda pair: pair[0].offset):
-            metrics.QUARANTINED.labels(record.topic).inc()
-            buffer.reject(record, reason)
+            self.reject(record, reason, buffer, cursor)
         metrics.ROWS.labels(buffer.tp.topic).inc(decoded.rows.num_rows)
         for record in records:
             buffer.passed(record)
         return flush
+
+    def reject(self, record: Record, reason: str, buffer: Buffer, cursor: Cursor) -> None:
+        metrics.QUARANTINED.labels(record.topic).inc()
+        buffer.reject(record, reason)

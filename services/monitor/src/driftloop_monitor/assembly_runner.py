@@ -2,25 +2,29 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from typing import Any
+from typing import Any, TypeVar
 
 from driftloop import metrics
 from driftloop.contracts.codec import caused_id, decode_event
 from driftloop.contracts.events import DriftReported, WindowSketched
 from driftloop.contracts.topics import DRIFT_REPORTS
-from driftloop.errors import ConfigurationError, GapError, InvalidMessage, TransientError
+from driftloop.errors import GapError, InvalidMessage, TransientError
 from driftloop.monitoring.assembly import AssembledWindow, WindowAssembler
 from driftloop.monitoring.drift import drift_reports
 from driftloop.monitoring.partition_fold import ProfileNeeded
+from driftloop.monitoring.sketch_check import check_sketch
 from driftloop.ports import EventPublisher
 from driftloop.project.model import Project
+from driftloop.service.attempts import Attempts, unforeseen
+from driftloop.service.event_worker import INVALID_IN_A_ROW, INVALID_SECONDS
 from driftloop.telemetry import get_logger
 from driftloop_monitor.faust_support.durable_table import DurableTable
 from driftloop_monitor.faust_support.early_messages import EarlyMessages
+from driftloop_monitor.faust_support.records import hole_before, plain_headers
 from driftloop_monitor.partition_runner import FaustMessage
 from driftloop_monitor.profiles import Profiles
 
-MAX_INVALID_IN_A_ROW = 10  # on a control topic: a bad deploy must not drain it
+T = TypeVar("T")
 
 log = get_logger(__name__)
 
@@ -34,8 +38,9 @@ class AssemblyRunner:
         self.board = WindowAssembler(project.stream, table.values(partition))
         if not self.board.cursor.next_offset:  # nothing stored: what expired before this board began is not missing
             self.board.cursor.next_offset = table.placed(partition)
-        self._early = EarlyMessages()
+        self._early, self._attempts = EarlyMessages(), Attempts()
         self._invalid = 0
+        self._invalid_seconds = INVALID_SECONDS
 
     async def take(self, event: Any, ack: Callable[[Any], Awaitable[Any]]) -> None:
         """Handle one sketch to its end. A repeat changes nothing; a repeat after a crash makes the same reports again.
@@ -43,34 +48,62 @@ class AssemblyRunner:
         Raises GapError when sketches were skipped: windows would be reported without them.
         """
         message: FaustMessage = event.message
-        due = self.board.cursor.next_offset
+        cursor, hole = self.board.cursor, hole_before(message)
+        if hole is not None and hole <= cursor.next_offset < message.offset:
+            cursor.next_offset = message.offset
+        due = cursor.next_offset
         if self._early.is_one(message.offset, due):
             return
         if message.offset > due:
             raise GapError(f"{message.topic}[{self.partition}]: sketch {message.offset} came where {due} was due")
         if message.offset == due:
-            sketch = self._decode(message)
-            if sketch is not None and self.board.take(sketch):
-                for held in list(self.board.to_report(sketch)):
-                    await self._report(held)
+            await self._handle(message)
             next_offset = message.offset + 1
             await self._table.write(self.partition, self.board.changes(next_offset), next_offset)
         await ack(event)
 
-    def _decode(self, message: FaustMessage) -> WindowSketched | None:
+    async def _handle(self, message: FaustMessage) -> None:
+        while True:
+            try:
+                await self._take(message)
+                self._invalid = 0
+                break
+            except InvalidMessage as exc:
+                await self._pass_over(message, str(exc))
+                break
+            except Exception as exc:  # one sketch must not stop the others; known kinds are raised again
+                pause = self._attempts.again(message.offset, exc)
+                log.error("sketch-failed", exc_info=True, topic=message.topic, partition=message.partition, offset=message.offset)
+                if pause is None:
+                    await self._pass_over(message, unforeseen(exc))
+                    break
+                await asyncio.sleep(pause)
+
+    async def _take(self, message: FaustMessage) -> None:
+        """Put the sketch in its place and report what is complete by it; after an error it is as if it had never come."""
+        sketch, _ = decode_event(message.value, plain_headers(message))
+        if not isinstance(sketch, WindowSketched):
+            raise InvalidMessage(f"{type(sketch).__name__} is no sketch")
+        if sketch.stream != self._project.stream:
+            return
+        await self._with_profiles(lambda: check_sketch(sketch, self._profiles.profile))
+        standing = self.board.standing(sketch)
         try:
-            event, _ = decode_event(message.value, tuple(message.headers or ()))
-            if not isinstance(event, WindowSketched):
-                raise InvalidMessage(f"{type(event).__name__} is no sketch")
-        except InvalidMessage as exc:
-            self._invalid += 1
-            log.warning("sketch-rejected", topic=message.topic, partition=message.partition, offset=message.offset, reason=str(exc))
-            metrics.QUARANTINED.labels(message.topic).inc()
-            if self._invalid >= MAX_INVALID_IN_A_ROW:
-                raise ConfigurationError(f"{self._invalid} invalid messages in a row on {message.topic}: look at who writes there") from exc
-            return None
-        self._invalid = 0
-        return event
+            if self.board.take(sketch):
+                for held in list(self.board.to_report(sketch)):
+                    await self._report(held)
+        except BaseException:
+            self.board.take_back(sketch, standing)
+            raise
+
+    async def _pass_over(self, message: FaustMessage, reason: str) -> None:
+        """The topic is kept for weeks: the sketch stays where it is, and its coordinates are in the log."""
+        self._invalid += 1
+        log.warning("sketch-rejected", topic=message.topic, partition=message.partition, offset=message.offset, reason=reason)
+        metrics.QUARANTINED.labels(message.topic).inc()
+        if self._invalid >= INVALID_IN_A_ROW:  # a bad deploy must not drain the topic
+            log.error("sketches-invalid-in-a-row", topic=message.topic, offset=message.offset, count=self._invalid)
+            await asyncio.sleep(self._invalid_seconds)
 
     async def _report(self, held: AssembledWindow) -> None:
         reports = await self._compare(held)
@@ -79,10 +112,15 @@ class AssemblyRunner:
         self.board.reported(held, reports)
 
     async def _compare(self, held: AssembledWindow) -> list[DriftReported]:
+        return await self._with_profiles(
+            lambda: drift_reports(self._project, held.window, held.revision + 1, held.sketches, self._profiles.profile)
+        )
+
+    async def _with_profiles(self, work: Callable[[], T]) -> T:
         attempt = 0
         while True:
             try:
-                return drift_reports(self._project, held.window, held.revision + 1, held.sketches, self._profiles.profile)
+                return work()
             except ProfileNeeded as needed:
                 try:
                     await asyncio.to_thread(self._profiles.load, needed.version)

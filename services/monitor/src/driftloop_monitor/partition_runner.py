@@ -2,28 +2,35 @@
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable
 from typing import Any, Protocol
 
 from driftloop import metrics
 from driftloop.contracts.codec import caused_id
 from driftloop.contracts.events import WindowSketched
+from driftloop.contracts.headers import Headers
 from driftloop.contracts.topics import WINDOW_SKETCHES, quarantine
 from driftloop.crashpoints import crash_point
 from driftloop.errors import InvalidMessage, TransientError
 from driftloop.monitoring.partition_fold import PartitionFold, ProfileNeeded
 from driftloop.monitoring.partition_state import STATE_KEY
-from driftloop.ports import EventPublisher, MessageProducer, Record
-from driftloop.service.quarantine import send_to_quarantine
+from driftloop.ports import EventPublisher, MessageProducer, ObjectStore, Record
+from driftloop.service.attempts import Attempts, unforeseen
+from driftloop.service.quarantine import quarantine_message
 from driftloop.telemetry import get_logger
 from driftloop_monitor.faust_support.durable_table import DurableTable
 from driftloop_monitor.faust_support.early_messages import EarlyMessages
+from driftloop_monitor.faust_support.records import hole_before, plain_headers
 from driftloop_monitor.profiles import Profiles
 
 FLUSH_SECONDS = 0.5
 MAX_BACKOFF_SECONDS = 5.0
 
 log = get_logger(__name__)
+
+
+class StoreAway(Exception):
+    """A rejected message is too large for the topic, and the store cannot take it now."""
 
 
 class FaustMessage(Protocol):
@@ -50,10 +57,12 @@ class FoldRunner:
         profiles: Profiles,
         publisher: EventPublisher,
         quarantine: MessageProducer,
+        store: ObjectStore,
         ack: Callable[[Any], Awaitable[Any]],
     ) -> None:
         self.fold, self._stream, self._table, self._profiles = fold, stream, table, profiles
-        self._publisher, self._quarantine, self._ack = publisher, quarantine, ack
+        self._publisher, self._quarantine, self._store, self._ack = publisher, quarantine, store, ack
+        self._attempts = Attempts()
         self._covered: list[Any] = []
         self._flushing = asyncio.Lock()
         self._flushed_at = time.monotonic()
@@ -62,6 +71,9 @@ class FoldRunner:
     async def take(self, event: Any) -> None:
         """Fold one event; flush if it closed a window or time has come. Raises GapError, TransientError."""
         message: FaustMessage = event.message
+        hole = hole_before(message)
+        if hole is not None and hole <= self.fold.next_offset:
+            self.fold.pass_over(message.offset)
         if self._early.is_one(message.offset, self.fold.next_offset):
             return
         closed = self.fold.closed_up_to
@@ -96,19 +108,41 @@ class FoldRunner:
                 await self.flush()
 
     async def _fold(self, message: FaustMessage) -> None:
-        headers = tuple(message.headers or ())
+        headers = plain_headers(message)
         while True:
             try:
-                rows = self.fold.take(message.offset, message.value, headers)
+                rows = await self._counted(message, headers)
                 metrics.MESSAGES.labels(message.topic).inc()
                 metrics.ROWS.labels(message.topic).inc(rows)
-                return
+                break
+            except InvalidMessage as exc:
+                await self._pass_over(message, headers, str(exc))
+                break
+            except Exception as exc:  # one message must not stop the partition; known kinds are raised again
+                pause = self._attempts.again(message.offset, exc)
+                log.error("message-failed", exc_info=True, topic=message.topic, partition=message.partition, offset=message.offset)
+                if pause is None:
+                    await self._pass_over(message, headers, unforeseen(exc))
+                    break
+                await asyncio.sleep(pause)
+
+    async def _counted(self, message: FaustMessage, headers: Headers) -> int:
+        while True:
+            try:
+                return self.fold.take(message.offset, message.value, headers)
             except ProfileNeeded as needed:
                 await self._load_profile(needed.version)
-            except InvalidMessage as exc:
-                await asyncio.to_thread(self._reject, message, headers, str(exc))
-                self.fold.skip(message.offset, headers)
-                return
+
+    async def _pass_over(self, message: FaustMessage, headers: Headers, reason: str) -> None:
+        attempt = 0
+        while True:
+            try:
+                await asyncio.to_thread(self._reject, message, headers, reason)
+                return self.fold.skip(message.offset, headers)
+            except StoreAway as exc:
+                attempt += 1
+                log.warning("message-not-stored", offset=message.offset, attempt=attempt, reason=str(exc))
+                await asyncio.sleep(min(MAX_BACKOFF_SECONDS, 0.1 * 2**attempt))
 
     async def _load_profile(self, version: int) -> None:
         attempt = 0
@@ -121,11 +155,16 @@ class FoldRunner:
                 log.warning("profile-not-loaded", version=version, attempt=attempt, reason=str(exc))
                 await asyncio.sleep(min(MAX_BACKOFF_SECONDS, 0.1 * 2**attempt))
 
-    def _reject(self, message: FaustMessage, headers: Sequence[tuple[str, bytes]], reason: str) -> None:
+    def _reject(self, message: FaustMessage, headers: Headers, reason: str) -> None:
         log.warning("message-rejected", topic=message.topic, partition=message.partition, offset=message.offset, reason=reason)
         stamp = int((message.timestamp or 0) * 1000)
-        record = Record(message.topic, message.partition, message.offset, stamp, message.key, message.value, tuple(headers))
-        send_to_quarantine(self._quarantine, quarantine(self._stream), record, reason)
+        record = Record(message.topic, message.partition, message.offset, stamp, message.key, message.value, headers)
+        topic = quarantine(self._stream)
+        try:
+            value, key, ours = quarantine_message(topic, record, reason, self._store)
+        except TransientError as exc:
+            raise StoreAway(str(exc)) from exc
+        self._quarantine.send(topic, value, key=key, headers=ours)
         self._quarantine.flush()
         metrics.QUARANTINED.labels(message.topic).inc()
 

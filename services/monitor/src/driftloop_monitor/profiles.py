@@ -1,21 +1,28 @@
 """The profiles of model versions, fetched by the manifest that the registry log names, verified, and kept."""
 
 import threading
+import time
+from collections.abc import Callable
 
 from driftloop.artifact.model_files import PROFILE, load_file, load_manifest
-from driftloop.errors import IntegrityError, ObjectNotFound, TransientError
+from driftloop.errors import IntegrityError, InvalidMessage, ObjectNotFound, TransientError
 from driftloop.monitoring.partition_fold import ProfileNeeded
 from driftloop.ports import ObjectStore
 from driftloop.registry.fold import RegistryReader
 from driftloop.statistics.histograms import Counter
 from driftloop.statistics.profile import Profile
 
+UNKNOWN_SECONDS = 60.0  # a predictor may know a version before this process does, but not by so much
+
 
 class Profiles:
     """Never forgets a profile: a version's bytes do not change, and versions are few."""
 
-    def __init__(self, model: str, registry: RegistryReader, store: ObjectStore) -> None:
-        self._model, self._registry, self._store = model, registry, store
+    def __init__(
+        self, model: str, registry: RegistryReader, store: ObjectStore, *, monotonic: Callable[[], float] = time.monotonic
+    ) -> None:
+        self._model, self._registry, self._store, self._now = model, registry, store, monotonic
+        self._unknown_since: dict[int, float] = {}
         self._loaded: dict[int, tuple[str, Counter]] = {}
         self._loading = threading.Lock()
 
@@ -32,13 +39,16 @@ class Profiles:
         return digest, counter.profile
 
     def load(self, version: int) -> None:
-        """Raises TransientError while the version is not registered yet, or its profile cannot be had or is not intact."""
+        """Raises TransientError while the version is not registered yet, or its profile cannot be had or is not intact;
+        InvalidMessage for a version that nobody has registered for so long that it does not exist."""
         with self._loading:
             if version in self._loaded:
                 return
             model = self._registry.state().model(self._model)
             known = None if model is None else model.version(version)
             if known is None:
+                if self._now() - self._unknown_since.setdefault(version, self._now()) >= UNKNOWN_SECONDS:
+                    raise InvalidMessage(f"names version {version} of {self._model}, which is not in the registry log")
                 raise TransientError(f"version {version} of {self._model} is not in the registry log yet")
             try:
                 manifest = load_manifest(self._store, self._model, known.manifest)

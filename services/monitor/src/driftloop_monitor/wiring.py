@@ -48,7 +48,8 @@ class Wiring:
         self._producer = Producer(bootstrap, client_id=f"monitor-{common.instance}")
         self._publisher = Publisher(self._producer, source="driftloop/monitor")
         self._topic_id = topic_id(bootstrap, topics.inferences(stream))
-        self._profiles = Profiles(project.model, registry, MinioObjectStore(common.s3))
+        self._store = MinioObjectStore(common.s3)
+        self._profiles = Profiles(project.model, registry, self._store)
         self._journal = Journal(project.model)
         self._follower = JournalFollower(bootstrap, self._journal, client_id=f"monitor-journal-{common.instance}")
         lake = LakeView(common.s3, stream, self._topic_id, partitions_of(bootstrap, topics.labels(stream)))
@@ -101,6 +102,7 @@ class Wiring:
             profiles=self._profiles,
             publisher=self._publisher,
             quarantine=self._producer,
+            store=self._store,
             ack=ack,
         )
 

@@ -1,7 +1,7 @@
 """A batch of requests on its way to inferences: decoded, scored, and encoded as the message that accounts for it."""
 
 import itertools
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import NamedTuple
 
@@ -27,6 +27,7 @@ from driftloop.rows.requests import RowDecoder
 from driftloop.rows.schemas import inference_schema
 from driftloop_predictor.buffer import Batch, is_arrow
 
+_NONE: Mapping[int, str] = {}
 MAX_MESSAGE_BYTES = 8 * 1024 * 1024 - 256 * 1024  # the topic takes 8 MiB, headers included
 
 
@@ -65,9 +66,14 @@ class BatchEncoder:
         self._decoder = RowDecoder(schema)
         self._schema = inference_schema(schema)
 
-    def account(self, batch: Batch, start: int, serving: ScoringModel | None, scored_at: datetime) -> Accounted:
-        """``start`` is where the partition's previous range ended. Raises TooLarge, never for a single request."""
-        taken = self._take(batch)
+    def account(
+        self, batch: Batch, start: int, serving: ScoringModel | None, scored_at: datetime, set_aside: Mapping[int, str] = _NONE
+    ) -> Accounted:
+        """``start`` is where the partition's previous range ended; ``set_aside`` are offsets to reject unread, with the reason.
+
+        Raises TooLarge, never for a single request.
+        """
+        taken = self._take(batch, set_aside)
         rows = taken.rows(self._decoder.schema)
         value = encode_table(scored(rows, self._schema, serving, scored_at, pa.array(taken.offsets, pa.int64())))
         if len(value) > MAX_MESSAGE_BYTES:
@@ -87,12 +93,23 @@ class BatchEncoder:
         unknown = taken.unknown_field_rows
         return Accounted(value, headers, accounts_for.end, rows.num_rows, unknown, taken.rejected, newest, taken.watermark)
 
-    def _take(self, batch: Batch) -> "_Taken":
-        taken = _Taken(rejected=[])
-        if batch.plain:
-            taken.take_json(batch.records, self._decoder)
+    def fails_alone(self, record: Record, serving: ScoringModel | None, scored_at: datetime) -> bool:
+        """Whether it is this request that nobody foresaw."""
+        alone = Batch(since=0.0)
+        alone.records, alone.plain = [record], False
+        try:
+            self.account(alone, record.offset, serving, scored_at)
+        except Exception:  # noqa: BLE001 - that is the question
+            return True
+        return False
+
+    def _take(self, batch: Batch, set_aside: Mapping[int, str]) -> "_Taken":
+        taken = _Taken(rejected=[(record, set_aside[record.offset]) for record in batch.records if record.offset in set_aside])
+        records = [record for record in batch.records if record.offset not in set_aside] if taken.rejected else batch.records
+        if batch.plain or not records:
+            taken.take_json(records, self._decoder)
             return taken
-        with_rows = taken.take_watermark(batch.records)
+        with_rows = taken.take_watermark(records)
         for arrow, run in itertools.groupby(with_rows, is_arrow):
             if not arrow:
                 taken.take_json(list(run), self._decoder)

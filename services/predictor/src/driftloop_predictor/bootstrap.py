@@ -160,6 +160,7 @@ def _connect(parts: _Parts, settings: PredictorSettings, project: Project, stop:
         project,
         topic=positions,
         producer=Producer(bootstrap, client_id=f"predictor-{instance}"),
+        store=MinioObjectStore(settings.service.s3),
         serving=parts.serving,
         idle=IdlePartitions(settings.idle_seconds or float("inf"), project.allowed_lateness),
         clock=SystemClock(),

@@ -41,6 +41,7 @@ class PartitionBuffer:
 
     def __init__(self, next_offset: int) -> None:
         self.next_offset = next_offset
+        self.read_to = next_offset  # every request below it has been read, also where none are
         self._batches: deque[Batch] = deque()
         self._end = next_offset
         self.rows = 0
@@ -74,6 +75,10 @@ class PartitionBuffer:
             open_batch.ended = ends
             self.rows += rows
             self.bytes += size
+
+    def passed_to(self, position: int) -> None:
+        """Offsets below it that brought no request have none."""
+        self.read_to = max(self.read_to, position)
 
     def due(self, now: float, max_age_seconds: float) -> bool:
         if not self._batches:

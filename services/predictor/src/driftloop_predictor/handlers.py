@@ -3,26 +3,30 @@
 import time
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
-from typing import Protocol
+from typing import NoReturn, Protocol
 
 from driftloop import metrics
 from driftloop.contracts.headers import ARROW, CONTENT_TYPE, watermark_header
 from driftloop.contracts.topics import inferences, quarantine
 from driftloop.crashpoints import crash_point
-from driftloop.errors import GapError, TransientError
-from driftloop.ports import Clock, MessageProducer, Record, TopicPartition
+from driftloop.errors import GapError, MessageTooLarge, TransientError
+from driftloop.ports import Clock, MessageProducer, ObjectStore, Record, TopicPartition
 from driftloop.project.model import Project
 from driftloop.rows.arrow_stream import encode_table
 from driftloop.rows.schemas import inference_schema
-from driftloop.service.quarantine import send_to_quarantine
+from driftloop.service.attempts import Attempts, unforeseen
+from driftloop.service.quarantine import quarantine_message
+from driftloop.telemetry import get_logger
 from driftloop_predictor.batches import Accounted, BatchEncoder, ScoringModel, TooLarge
-from driftloop_predictor.buffer import PartitionBuffer
+from driftloop_predictor.buffer import Batch, PartitionBuffer
 from driftloop_predictor.idle import IdlePartitions
 
 MAX_AGE_SECONDS = 0.02
 MAX_BUFFERED_ROWS = 20_000
 MAX_BUFFERED_BYTES = 64 * 1024 * 1024
 IDLE_CHECK_SECONDS = 1.0
+
+log = get_logger(__name__)
 
 
 class RequestTopic(Protocol):
@@ -48,6 +52,7 @@ class RequestHandler:
         *,
         topic: RequestTopic,
         producer: MessageProducer,
+        store: ObjectStore,
         serving: Callable[[], ScoringModel | None],
         idle: IdlePartitions,
         clock: Clock,
@@ -55,6 +60,7 @@ class RequestHandler:
     ) -> None:
         self._stream, self._schema = project.stream, project.schema
         self._topic, self._producer, self._serving, self._idle, self._clock = topic, producer, serving, idle, clock
+        self._store = store  # asked for requests only that are rejected and too large for the topic
         self._now = monotonic
         self._accountant: BatchEncoder | None = None
         self._buffers: dict[TopicPartition, PartitionBuffer] = {}
@@ -62,6 +68,8 @@ class RequestHandler:
         self._unsettled = False
         self._durable: dict[TopicPartition, int] = {}
         self._idle_checked = 0.0
+        self._attempts = Attempts()
+        self._set_aside: dict[TopicPartition, dict[int, str]] = {}  # offsets of requests to reject unread, with the reason
 
     def starting_offsets(self, tps: frozenset[TopicPartition]) -> Mapping[TopicPartition, int]:
         self._settle()
@@ -73,12 +81,20 @@ class RequestHandler:
         for tp, offset in offsets.items():
             self._buffers[tp] = PartitionBuffer(offset)
             self._durable[tp] = offset
+            self._set_aside[tp] = {}
             self._idle.own(tp, self._now())
         return offsets
 
     def on_records(self, tp: TopicPartition, records: Sequence[Record]) -> None:
         self._buffers[tp].take(records, self._now())
         self._idle.heard(tp, self._now())
+
+    def reject(self, tp: TopicPartition, record: Record, reason: str) -> None:
+        self._set_aside[tp][record.offset] = reason
+        self._buffers[tp].take([record], self._now())
+
+    def on_position(self, tp: TopicPartition, position: int) -> None:
+        self._buffers[tp].passed_to(position)
 
     def on_tick(self) -> None:
         rounds = 0
@@ -91,7 +107,7 @@ class RequestHandler:
 
     def on_revoked(self, tps: frozenset[TopicPartition]) -> None:
         for tp in tps:
-            for kept in (self._buffers, self._in_flight, self._durable):
+            for kept in (self._buffers, self._in_flight, self._durable, self._set_aside):
                 kept.pop(tp, None)
             self._idle.disown(tp)
 
@@ -117,39 +133,68 @@ class RequestHandler:
 
     def _round(self, due: Sequence[TopicPartition]) -> None:
         """One message for each partition that has a batch due."""
-        accounted = {tp: self._account(tp) for tp in due}
-        self._settle()
-        if any(a.rejected for a in accounted.values()):
-            self._quarantine(accounted)
-        for tp, message in accounted.items():
+        cut: dict[TopicPartition, tuple[Batch, Accounted]] = {}
+        try:
+            for tp in due:
+                cut[tp] = self._account(tp)
+            self._settle()
+            if any(accounted.rejected for _, accounted in cut.values()):
+                self._quarantine({tp: accounted for tp, (_, accounted) in cut.items()})
+        except TransientError:
+            for tp, (batch, _) in cut.items():
+                self._buffers[tp].put_back(batch)
+            raise
+        for tp, (_, message) in cut.items():
             crash_point("predictor.before-send")
             self._send(tp, message.value, message.headers)
             self._buffers[tp].next_offset = message.end
             self._in_flight[tp] = message.end
+            self._set_aside[tp] = {offset: why for offset, why in self._set_aside[tp].items() if offset >= message.end}
             self._idle.saw_rows(message.newest)
             if message.watermark is not None:
                 self._idle.promised(tp, message.watermark)
             metrics.ROWS.labels(tp.topic).inc(message.rows)
             metrics.UNKNOWN_FIELDS.labels(self._stream).inc(message.unknown_field_rows)
 
-    def _account(self, tp: TopicPartition) -> Accounted:
+    def _account(self, tp: TopicPartition) -> tuple[Batch, Accounted]:
+        """The next batch of a partition as its message. Raises TransientError when that failed in a way nobody foresaw and
+        is to be tried again, with the batch back in its place."""
         assert self._accountant is not None
         buffer, serving = self._buffers[tp], self._serving()
         batch = buffer.cut()
         with metrics.SCORING_SECONDS.labels("stream").time():
             while True:
                 try:
-                    return self._accountant.account(batch, buffer.next_offset, serving, self._clock.now())
+                    return batch, self._accountant.account(batch, buffer.next_offset, serving, self._clock.now(), self._set_aside[tp])
                 except TooLarge:
                     batch, rest = batch.split()
                     buffer.put_back(rest)
+                except Exception as exc:  # noqa: BLE001 - one request must not stop the partition
+                    buffer.put_back(batch)
+                    self._failed(tp, batch, exc)
+
+    def _failed(self, tp: TopicPartition, batch: Batch, exc: Exception) -> NoReturn:
+        """Raises TransientError; after some tries the requests that are at fault are set aside first, all if it is none alone."""
+        assert self._accountant is not None
+        tried_enough = self._attempts.again((tp, batch.records[0].offset), exc) is None
+        log.error("batch-failed", exc_info=True, topic=tp.topic, partition=tp.partition, offset=batch.records[0].offset)
+        if tried_enough:
+            serving, now = self._serving(), self._clock.now()
+            guilty = [record for record in batch.records if self._accountant.fails_alone(record, serving, now)] or batch.records
+            self._set_aside[tp] |= {record.offset: unforeseen(exc) for record in guilty}
+        first = batch.records[0].offset
+        raise TransientError(f"requests of {tp.topic}/{tp.partition} from {first} on: {type(exc).__name__}: {exc}") from exc
 
     def _quarantine(self, accounted: Mapping[TopicPartition, Accounted]) -> None:
-        """The rejected bytes are safe before a range names them."""
-        for tp, message in accounted.items():
-            for record, reason in message.rejected:
-                self._deliver(partial(send_to_quarantine, self._producer, quarantine(self._stream), record, reason))
-                metrics.QUARANTINED.labels(tp.topic).inc()
+        """The rejected bytes are safe before a range names them. Raises TransientError, with nothing sent, when one needs a
+        store that is away."""
+        topic = quarantine(self._stream)
+        for message in [
+            quarantine_message(topic, record, reason, self._store) for made in accounted.values() for record, reason in made.rejected
+        ]:
+            self._deliver(partial(self._producer.send, topic, message.value, key=message.key, headers=message.headers))
+        for tp, made in accounted.items():
+            metrics.QUARANTINED.labels(tp.topic).inc(len(made.rejected))
         self._deliver(self._producer.flush)
         crash_point("predictor.after-quarantine")
 
@@ -170,7 +215,7 @@ class RequestHandler:
     def _deliver(self, step: Callable[[], None]) -> None:
         try:
             step()
-        except TransientError as exc:
+        except (MessageTooLarge, TransientError) as exc:
             raise GapError(f"a message for {self._stream} was not delivered, and later ones must not pass it: {exc}") from exc
 
     def _promise_for_idle(self) -> None:
@@ -189,6 +234,7 @@ class RequestHandler:
     def _read_to_end(self, tp: TopicPartition) -> bool:
         """Idle means that nothing waits in Kafka either; when that cannot be asked, nothing is promised."""
         try:
-            return self._topic.end_offset(tp) <= self._buffers[tp].next_offset
+            buffer = self._buffers[tp]
+            return self._topic.end_offset(tp) <= max(buffer.next_offset, buffer.read_to)
         except TransientError:
             return False

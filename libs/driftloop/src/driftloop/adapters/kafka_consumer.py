@@ -97,6 +97,13 @@ class _Consumer:
         end = self._inner.highwater(KafkaPartition(*tp))
         return None if end is None else int(end)
 
+    def last_position(self, tp: TopicPartition) -> int | None:
+        partition = KafkaPartition(*tp)
+        if not self._inner._subscription.is_assigned(partition):
+            return None
+        position = self._inner._subscription.assignment[partition].position
+        return None if position is None else int(position.offset)
+
     def close(self) -> None:
         with translated("closing a consumer"):
             self._inner.close(autocommit=False)

@@ -9,11 +9,11 @@ from kafka.errors import KafkaError
 from kafka.serializer import Serializer
 
 from driftloop.adapters.kafka_codecs import write_zstd_so
-from driftloop.adapters.kafka_errors import translated
+from driftloop.adapters.kafka_errors import TOO_LARGE, translated
 from driftloop.contracts.codec import encode_event, envelope
 from driftloop.contracts.events import Event
 from driftloop.contracts.headers import Headers
-from driftloop.errors import TransientError
+from driftloop.errors import MessageTooLarge, TransientError
 from driftloop.ports import MessageProducer
 
 write_zstd_so()
@@ -103,6 +103,8 @@ class Producer:
             self._failure = self._failure or failure
 
     def _raise_failure(self) -> None:
+        if isinstance(self._failure, TOO_LARGE):
+            raise MessageTooLarge(f"a message was not delivered: {self._failure}")
         if self._failure is not None:
             reason = self._failure if isinstance(self._failure, KafkaError) else repr(self._failure)
             raise TransientError(f"a message was not delivered: {reason}")

@@ -2,6 +2,7 @@
 
 from typing import NamedTuple
 
+QUARANTINE = "quarantine"  # rejected messages that are too large for the topic
 PROBE = "probe"  # whoever may write here tries at start whether the store honours conditional puts
 
 
@@ -14,10 +15,10 @@ class Rights(NamedTuple):
 
 
 RIGHTS: dict[str, Rights] = {
-    "ingest": Rights(read=("lake", "projects", "snapshots"), write=("lake", PROBE), delete=("lake",)),
-    "monitor": Rights(read=("lake", "models", "projects")),
-    "predictor": Rights(read=("models", "projects")),
+    "ingest": Rights(read=("lake", "projects", "snapshots"), write=("lake", QUARANTINE, PROBE), delete=("lake",)),
+    "monitor": Rights(read=("lake", "models", "projects"), write=(QUARANTINE,)),
+    "predictor": Rights(read=("models", "projects"), write=(QUARANTINE,)),
     "registry": Rights(read=("models", "projects")),
     "trainer": Rights(read=("lake", "models", "projects", "snapshots"), write=("models", "snapshots")),
-    "cli": Rights(read=("lake", "models", "projects", "snapshots"), write=("lake", "projects"), delete=("lake", "models")),
+    "cli": Rights(read=("lake", "models", "projects", QUARANTINE, "snapshots"), write=("lake", "projects"), delete=("lake", "models")),
 }

@@ -5,6 +5,7 @@ Partitions close their windows in order, so a partition that has sent a later wi
 
 from collections.abc import Iterator, Mapping
 from datetime import datetime
+from typing import NamedTuple
 
 import msgspec
 
@@ -46,6 +47,14 @@ class AssemblyCursor(msgspec.Struct):
     forgotten_up_to: Time | None = None
 
 
+class Standing(NamedTuple):
+    """What the windows knew of one partition before a sketch."""
+
+    sketch: WindowSketched | None
+    closed: datetime | None
+    window_is_new: bool
+
+
 class WindowAssembler:
     """The windows of one stream, rebuilt from table values and changed sketch by sketch."""
 
@@ -79,6 +88,26 @@ class WindowAssembler:
         self.cursor.closed[sketch.partition] = max(sketch.window.end, closed or sketch.window.end)
         self._changed.add(sketch.window.start)
         return True
+
+    def standing(self, sketch: WindowSketched) -> Standing:
+        """What ``take`` would replace."""
+        held = self.windows.get(sketch.window.start)
+        before = None if held is None else held.sketches.get(sketch.partition)
+        return Standing(before, self.cursor.closed.get(sketch.partition), held is None)
+
+    def take_back(self, sketch: WindowSketched, standing: Standing) -> None:
+        """As if ``sketch`` had never come: ``standing`` is from before it was taken."""
+        start = sketch.window.start
+        if standing.sketch is not None:
+            self.windows[start].sketches[sketch.partition] = standing.sketch
+        elif start in self.windows:
+            self.windows[start].sketches.pop(sketch.partition, None)
+            if standing.window_is_new:
+                del self.windows[start]
+        if standing.closed is None:
+            self.cursor.closed.pop(sketch.partition, None)
+        else:
+            self.cursor.closed[sketch.partition] = standing.closed
 
     def to_report(self, sketch: WindowSketched) -> Iterator[AssembledWindow]:
         """After ``take``: the windows that are now complete for the first time, in order, and the corrected one."""

@@ -17,6 +17,7 @@ from driftloop.monitoring.partition_state import PartitionState
 from driftloop.monitoring.window_index import WindowIndex, latest
 from driftloop.project.model import Project
 from driftloop.rows.arrow_stream import decode_table, schema_in
+from driftloop.rows.limits import check_times
 from driftloop.rows.schemas import ARROW_TYPES, inference_schema
 from driftloop.statistics.histograms import Counter
 
@@ -80,10 +81,14 @@ class PartitionFold:
         if offset > self.next_offset:
             raise GapError(f"partition {self.partition}: message {offset} came where {self.next_offset} was due")
         mark, covered = watermark(headers), request_range(headers)
-        if covered is not None and not 0 <= covered.start <= covered.end:
+        if covered is not None and covered.start > covered.end:
             raise InvalidMessage(f"request range [{covered.start}, {covered.end}) is none")
+        if covered is not None and covered.partition != self.partition:
+            raise InvalidMessage(f"accounts for requests of partition {covered.partition} in partition {self.partition}")
         expected = self._expected(covered)
         rows = self._read(value, has_meaning=mark is not None or covered is not None)
+        for name in ("event_time", "scored_at"):
+            check_times(rows.column(name), name)
         if rows.num_rows and covered is not None and expected > covered.start:
             rows = rows.filter(pc.greater_equal(rows.column("request_offset"), expected))
         parts = list(split(rows, self._plan, self._counter_of))
@@ -98,6 +103,10 @@ class PartitionFold:
         if mark is not None:
             self._advance(mark, promised=promised)
         return int(rows.num_rows)
+
+    def pass_over(self, offset: int) -> None:
+        """There are no messages below ``offset`` that were not taken: their offsets belong to none."""
+        self._state.next_offset = max(self._state.next_offset, offset)
 
     def skip(self, offset: int, headers: Headers) -> None:
         """Pass over an invalid message; the requests that it accounts for, if that can be read, count as done."""

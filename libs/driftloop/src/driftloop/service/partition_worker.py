@@ -6,6 +6,7 @@ from typing import Protocol
 from driftloop import metrics
 from driftloop.errors import TransientError
 from driftloop.ports import MessageConsumer, Record, TopicPartition
+from driftloop.service.attempts import KNOWN, Attempts, unforeseen
 from driftloop.service.process import Stop
 from driftloop.telemetry import get_logger
 
@@ -23,7 +24,14 @@ class PartitionHandler(Protocol):
         """Where the durable state says to go on, for every partition of ``tps``; called on each assignment."""
 
     def on_records(self, tp: TopicPartition, records: Sequence[Record]) -> None:
-        """Take records up, in offset order. Must be safe to call again with the same records after a TransientError."""
+        """Take records up, in offset order. Must be safe to call again with the same records, or one by one, after any error."""
+
+    def reject(self, tp: TopicPartition, record: Record, reason: str) -> None:
+        """Account for a record that ``on_records`` cannot take up: it goes to quarantine with its bytes."""
+
+    def on_position(self, tp: TopicPartition, position: int) -> None:
+        """All records below ``position`` have been handed over: what lies between the last one and it are control markers
+        and records of aborted transactions. Called where the reading has got further than the records."""
 
     def on_tick(self) -> None:
         """Flush what is due by time or size; called after every poll, at least every 100 ms."""
@@ -52,6 +60,8 @@ class PartitionWorker:
         self._consumer: MessageConsumer | None = None
         self._to_seek: frozenset[TopicPartition] = frozenset()
         self._committed: dict[TopicPartition, int] = {}
+        self._handed_over: dict[TopicPartition, int] = {}
+        self._attempts = Attempts()
         self._paused = False
 
     # The rebalance listener: called inside poll. Reading starts only after the seek, outside of the callback.
@@ -66,6 +76,7 @@ class PartitionWorker:
         self._to_seek -= tps
         for tp in tps:
             self._committed.pop(tp, None)
+            self._handed_over.pop(tp, None)
         self._handler.on_revoked(tps)
 
     def run(self, consumer: MessageConsumer) -> None:
@@ -78,7 +89,8 @@ class PartitionWorker:
             for tp, records in polled.items():
                 if tp in consumer.assignment() and tp not in self._to_seek:
                     metrics.MESSAGES.labels(tp.topic).inc(len(records))
-                    self._insist(lambda tp=tp, records=records: self._handler.on_records(tp, records), tp)
+                    self._insist(lambda tp=tp, records=records: self._hand_over(tp, records), tp)
+            self._show_positions()
             self._insist(self._handler.on_tick)
             polls += 1
             if polls % self._commit_every == 0 or not polled:
@@ -91,6 +103,36 @@ class PartitionWorker:
         assert self._consumer is not None
         self._to_seek |= tps & self._consumer.assignment()
         self._consumer.pause(list(self._to_seek))
+
+    def _hand_over(self, tp: TopicPartition, records: Sequence[Record]) -> None:
+        """Where taking up fails in a way nobody foresaw, one by one; a record at which it fails again and again is rejected."""
+        try:
+            self._handler.on_records(tp, records)
+        except KNOWN:
+            raise
+        except Exception:  # noqa: BLE001 - one record must not stop the partition
+            for record in records:
+                self._hand_over_one(tp, record)
+        self._handed_over[tp] = records[-1].offset + 1
+
+    def _hand_over_one(self, tp: TopicPartition, record: Record) -> None:
+        try:
+            self._handler.on_records(tp, [record])
+        except Exception as exc:
+            pause = self._attempts.again((tp, record.offset), exc)  # raises errors of known kinds
+            log.error("record-failed", exc_info=True, topic=tp.topic, partition=tp.partition, offset=record.offset)
+            if pause is not None:
+                self._stop.wait(pause)
+                raise TransientError(f"record {record.offset} of {tp.topic}/{tp.partition}: {type(exc).__name__}: {exc}") from exc
+            self._handler.reject(tp, record, unforeseen(exc))
+
+    def _show_positions(self) -> None:
+        assert self._consumer is not None
+        for tp in self._consumer.assignment() - self._to_seek:
+            position = self._consumer.last_position(tp)
+            if position is not None and position > self._handed_over.get(tp, position):
+                self._handed_over[tp] = position
+                self._handler.on_position(tp, position)
 
     def _poll(self, timeout: float) -> Mapping[TopicPartition, Sequence[Record]]:
         assert self._consumer is not None
@@ -113,6 +155,7 @@ class PartitionWorker:
                     continue
                 log.info("partition-taken", topic=tp.topic, partition=tp.partition, offset=offsets[tp])
                 self._consumer.seek(tp, offsets[tp])
+                self._handed_over[tp] = offsets[tp]
                 if not self._paused:
                     self._consumer.resume([tp])
             self._to_seek -= tps

@@ -62,6 +62,19 @@ def guarded_consumer(guards: Mapping[str, DurableTable], failure: Failure) -> ty
                     forgotten.pop(tp, None)  # acknowledged, but perhaps never handled
             log.info("partitions-placed", offsets={f"{tp.topic}[{tp.partition}]": offset for tp, offset in sorted(places.items())})
 
+        def _new_offset(self, tp: Any) -> int | None:
+            """The table's offset, not the end of an unbroken run of messages: there may be offsets without one."""
+            if tp.topic not in guards:
+                offset: int | None = super()._new_offset(tp)
+                return offset
+            durable = guards[tp.topic].durable(tp.partition)
+            done = [acked for acked in self._acked[tp] if acked < durable]
+            if not done:
+                return None
+            self._acked[tp][:] = [acked for acked in self._acked[tp] if acked >= durable]
+            self._acked_index[tp].difference_update(done)
+            return durable
+
         def _filter_committable_offsets(self, tps: Iterable[Any]) -> dict[Any, int]:
             committable: dict[Any, int] = super()._filter_committable_offsets(tps)
             return {
