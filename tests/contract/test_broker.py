@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator, Sequence
 
 import pytest
+from tests.support.clients import abort_transaction
 from tests.support.waiting import wait_until
 
 from driftloop.adapters import kafka
@@ -113,6 +114,35 @@ class BrokerContract:
         read(consumer, 3)
         assert consumer.last_known_end(tps[0]) == 3
 
+    def test_the_position_passes_offsets_without_a_record_also_at_the_end_of_the_log(
+        self, topic, producer: MessageProducer, member: Member, abort: Callable[[int], None]
+    ):
+        tps = [TopicPartition(topic, 0), TopicPartition(topic, 1)]
+        for n in range(2):
+            producer.send(topic, b"%d" % n, partition=0)
+        producer.flush()
+        abort(1000)
+        consumer = member()
+        assert [r.offset for r in read(consumer, 2)] == [0, 1]
+        wait_until(lambda: not consumer.poll(0.1) and consumer.position(tps[0]) == 1003, "the position to pass the aborted records")
+        assert consumer.last_position(tps[0]) == 1003 == consumer.end_offsets(tps)[tps[0]]
+        producer.send(topic, b"after", partition=0)
+        producer.flush()
+        assert [r.offset for r in read(consumer, 1)] == [1003]
+
+    def test_an_end_behind_which_nothing_is_unread_is_the_readers_own_place(
+        self, topic, producer: MessageProducer, assigned: Callable[..., MessageConsumer], abort: Callable[[int], None]
+    ):
+        tps = [TopicPartition(topic, 0), TopicPartition(topic, 1)]
+        for partition in (0, 1):
+            producer.send(topic, b"x", partition=partition)
+        producer.flush()
+        abort(1000)
+        assert kafka.ends_of_records(assigned(tps), {tps[0]: 1, tps[1]: 0}) == {tps[0]: 1, tps[1]: 1}
+        producer.send(topic, b"x", partition=0)
+        producer.flush()
+        assert kafka.ends_of_records(assigned(tps), {tps[0]: 1, tps[1]: 1}) == {tps[0]: 1003, tps[1]: 1}
+
     def test_sending_to_a_topic_that_is_not_there_fails(self, producer: MessageProducer, unique: str):
         with pytest.raises((ConfigurationError, TransientError)):
             producer.send(f"none-{unique}", b"x")
@@ -136,6 +166,14 @@ class TestMemoryBroker(BrokerContract):
     @pytest.fixture
     def member(self, broker: MemoryBroker, topic: str) -> Member:
         return lambda listener=None: broker.consumer(group="g", topics=[topic], listener=listener)
+
+    @pytest.fixture
+    def assigned(self, broker: MemoryBroker) -> Callable[..., MessageConsumer]:
+        return broker.assigned
+
+    @pytest.fixture
+    def abort(self, broker: MemoryBroker, topic: str) -> Callable[[int], None]:
+        return lambda records: broker.abort(TopicPartition(topic, 0), records)
 
 
 class TestKafka(BrokerContract):
@@ -163,6 +201,22 @@ class TestKafka(BrokerContract):
         yield join
         for consumer in members:
             consumer.close()
+
+    @pytest.fixture
+    def assigned(self, kafka_bootstrap: str) -> Iterator[Callable[..., MessageConsumer]]:
+        made: list[MessageConsumer] = []
+
+        def assign(tps: Sequence[TopicPartition]) -> MessageConsumer:
+            made.append(kafka.AssignedConsumer(kafka_bootstrap, tps, client_id="test"))
+            return made[-1]
+
+        yield assign
+        for consumer in made:
+            consumer.close()
+
+    @pytest.fixture
+    def abort(self, kafka_bootstrap: str, topic: str) -> Callable[[int], None]:
+        return lambda records: abort_transaction(kafka_bootstrap, topic, records)
 
     def test_a_topic_with_other_settings_is_named_with_the_setting(self, kafka_bootstrap: str, unique: str) -> None:
         spec = Topic(name=f"t-{unique}", partitions=1, key="", carries="", written_by=(), read_by=(), plane="data")

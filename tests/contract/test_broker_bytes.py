@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator
 import msgspec
 import pytest
 from aiokafka.errors import MessageSizeTooLargeError
+from tests.support.clients import abort_transaction
 from tests.support.foreign import CODECS, read_by_aiokafka, send_batch
 
 from driftloop.adapters import kafka
@@ -118,3 +119,23 @@ def test_a_topic_of_before_is_refused_with_the_command_that_sets_it_right_and_se
     assert "--add-config max.message.bytes=4194304,compression.type=uncompressed" in str(told.value)
     kafka.create_topics(kafka_bootstrap, [requests])
     kafka.check_topics(kafka_bootstrap, [requests])
+
+
+def test_records_of_aborted_transactions_are_passed_over_also_at_the_end(kafka_bootstrap: str, topic: str, read: Read) -> None:
+    send_batch(kafka_bootstrap, topic, [b"before"])
+    abort_transaction(kafka_bootstrap, topic, 5000)
+    assert [(r.offset, r.value) for r in read(kafka_bootstrap, topic)] == [(0, b"before")]
+    send_batch(kafka_bootstrap, topic, [b"after"])
+    abort_transaction(kafka_bootstrap, topic, 1)
+    assert [(r.offset, r.value) for r in read(kafka_bootstrap, topic)] == [(0, b"before"), (5002, b"after")]
+
+
+def test_faust_is_told_which_offsets_have_no_record(kafka_bootstrap: str, topic: str) -> None:
+    send_batch(kafka_bootstrap, topic, [b"0", b"1"])
+    abort_transaction(kafka_bootstrap, topic, 3000)
+    abort_transaction(kafka_bootstrap, topic, 2)
+    send_batch(kafka_bootstrap, topic, [b"behind the hole", b"behind another"])
+    holes: dict[int, int | None] = {}
+    for most in (None, 1):
+        read_by_aiokafka(kafka_bootstrap, topic, holes=holes, most=most)
+        assert holes == {0: None, 1: None, 3006: 2, 3007: None}

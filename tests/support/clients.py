@@ -41,6 +41,25 @@ def publish(bootstrap: str, topic: str, *values: bytes) -> None:
     producer.close()
 
 
+def abort_transaction(bootstrap: str, topic: str, records: int, partition: int = 0, *, value: bytes = b"aborted") -> None:
+    """Leave so many records of an aborted transaction, and its marker, at the end of a partition."""
+    producer = KafkaProducer(
+        bootstrap_servers=bootstrap,
+        acks="all",
+        enable_idempotence=True,
+        transactional_id=f"test-{topic}",
+        linger_ms=20,
+        batch_size=512 * 1024,
+    )
+    producer.init_transactions()
+    producer.begin_transaction()
+    for _ in range(records):
+        producer.send(topic, value, partition=partition)
+    producer.flush()
+    producer.abort_transaction()
+    producer.close()
+
+
 def read_all(bootstrap: str, topic: str, count: int, partition: int = 0) -> list[bytes]:
     """The first values of a partition; fewer than `count` if no more come in time."""
     consumer = KafkaConsumer(bootstrap_servers=bootstrap, enable_auto_commit=False, consumer_timeout_ms=READ_TIMEOUT_MS)

@@ -7,7 +7,7 @@ from typing import Any
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 
 from driftloop.ports import Record
-from driftloop_monitor.faust_support.records import read_so
+from driftloop_monitor.faust_support.records import hole_before, read_so
 
 CODECS = ("gzip", "snappy", "lz4", "zstd")
 
@@ -43,8 +43,17 @@ def send_batch(
     return asyncio.run(send())
 
 
-def read_by_aiokafka(bootstrap: str, topic: str, partitions: int = 2, *, sizes: list[int] | None = None) -> list[Record]:
-    """Everything in the topic, by position; ``sizes`` takes the bytes that each fetch brought."""
+def read_by_aiokafka(
+    bootstrap: str,
+    topic: str,
+    partitions: int = 2,
+    *,
+    sizes: list[int] | None = None,
+    holes: dict[int, int | None] | None = None,
+    most: int | None = None,
+) -> list[Record]:
+    """Everything in the topic, by position, ``most`` records at a time. ``sizes`` takes the bytes that each fetch brought,
+    ``holes`` by offset what the monitor is told of the offsets before a record."""
 
     async def read() -> list[Record]:
         consumer = AIOKafkaConsumer(
@@ -61,7 +70,9 @@ def read_by_aiokafka(bootstrap: str, topic: str, partitions: int = 2, *, sizes: 
             ends = await consumer.end_offsets(tps)
             records: list[Record] = []
             while any([await consumer.position(tp) < ends[tp] for tp in tps]):
-                fetched = await consumer.getmany(timeout_ms=200)
+                fetched = await consumer.getmany(timeout_ms=200, max_records=most)
+                if holes is not None:
+                    holes.update({r.offset: hole_before(r) for some in fetched.values() for r in some})
                 found = [_record(r) for some in fetched.values() for r in some]
                 if sizes is not None and found:
                     sizes.append(sum(len(r.value or b"") for r in found))

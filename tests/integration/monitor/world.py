@@ -26,6 +26,7 @@ from driftloop.contracts.events import Event, WindowSketched
 from driftloop.contracts.headers import ARROW, CONTENT_TYPE, watermark_header
 from driftloop.contracts.topics import CONTROL_TOPICS, REGISTRY_LOG, inferences, labels, stream_topics
 from driftloop.contracts.values import PromotionRules, TrainingPins
+from driftloop.errors import InvalidMessage
 from driftloop.local.s3 import S3Access
 from driftloop.monitoring.partition_state import decode_state
 from driftloop.project.model import archive_key
@@ -135,6 +136,9 @@ class World:
         self._requests[partition] = start + rows.num_rows
         self.sent.append(rows)
 
+    def next_request(self, partition: int) -> int:
+        return self._requests[partition]
+
     def close_windows(self, hours: int) -> None:
         """A watermark to every partition."""
         for partition in range(PARTITIONS):
@@ -148,7 +152,10 @@ class World:
         """(id, event) of this stream or model, in the order of their partition."""
         found = []
         for record in read_topic(self.bootstrap, topic):
-            event, about = decode_event(record.value, record.headers)
+            try:
+                event, about = decode_event(record.value, record.headers)
+            except InvalidMessage:  # a stranger's, as every reader passes over it
+                continue
             if self.project.stream in (getattr(event, "stream", None), getattr(event, "model", None)):
                 found.append((about.id, event))
         return found

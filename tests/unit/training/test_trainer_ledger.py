@@ -99,3 +99,15 @@ def test_a_reader_passes_over_what_it_cannot_read(broker):
     Publisher(broker.producer(), source="test").publish("runs", asked(), key="a", id="1")
     reader.catch_up()
     assert taken == ["1"]
+
+
+def test_a_reader_gets_to_the_end_of_a_log_that_ends_in_an_aborted_transaction(broker):
+    taken = []
+    reader = LogReader(lambda: broker.assigned(broker.partitions("runs")), lambda event, about: taken.append(about.id))
+    Publisher(broker.producer(), source="test").publish("runs", asked(), key="a", id="1")
+    for tp in broker.partitions("runs"):
+        broker.abort(tp, 3)
+    reader.catch_up(timeout_seconds=5)
+    Publisher(broker.producer(), source="test").publish("runs", asked(), key="a", id="2")
+    reader.catch_up(timeout_seconds=5)
+    assert taken == ["1", "2"]

@@ -49,6 +49,8 @@ class LogReader:
                     except InvalidMessage as exc:
                         log.warning("event-passed-over", reason=str(exc), topic=tp.topic, partition=tp.partition, offset=record.offset)
                     self._next[tp] = record.offset + 1
+            for tp in ends:  # a log may end in offsets without a record: of control markers, say
+                self._next[tp] = max(self._next[tp], consumer.position(tp))
 
     def _connected(self) -> MessageConsumer:
         if self._consumer is None:

@@ -92,12 +92,14 @@ class RegistryFollower:
                 if not self._caught_up.is_set() and self._state.next_offset >= end:
                     self._caught_up.set()
                 for record in consumer.poll(0.2).get(_TP, ()):
-                    self._take(record)
+                    self._show(folded(self._state, record))
+                position = consumer.last_position(_TP)
+                if position is not None and position > self._state.next_offset:
+                    self._show(self._state.skip(position - 1))  # offsets without a record: of control markers, say
         finally:
             consumer.close()
 
-    def _take(self, record: Record) -> None:
-        state = folded(self._state, record)
+    def _show(self, state: RegistryState) -> None:
         with self._changed:
             self._state = state
             self._changed.notify_all()

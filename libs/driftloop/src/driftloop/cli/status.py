@@ -6,7 +6,7 @@ import click
 import httpx
 from rich.console import Console
 
-from driftloop.adapters.kafka import AssignedConsumer, partitions_of, topic_id
+from driftloop.adapters.kafka import AssignedConsumer, ends_of_records, partitions_of, topic_id
 from driftloop.cli.context import StackInfo, current_stack
 from driftloop.cli.errors import one_line_errors
 from driftloop.cli.output import emit, table
@@ -84,17 +84,17 @@ def lag(stack: StackInfo, stream: str) -> list[dict[str, Any]]:
         (topics.labels(stream), "labels", app_id),
     ):
         tps = [TopicPartition(topic, p) for p in range(partitions_of(stack.kafka_bootstrap, topic))]
-        consumer = AssignedConsumer(stack.kafka_bootstrap, tps, client_id="driftloop-status")
-        try:
-            ends = consumer.end_offsets(tps)
-        finally:
-            consumer.close()
         try:
             lake = LakeTable.open(stack.s3, stream, table_name)
             identity = topic_id(stack.kafka_bootstrap, topic)
             reached = {tp: lake.cursor(cursor(identity, tp.partition)) or 0 for tp in tps}
         except ObjectNotFound:
             reached = dict.fromkeys(tps, 0)
+        consumer = AssignedConsumer(stack.kafka_bootstrap, tps, client_id="driftloop-status")
+        try:
+            ends = ends_of_records(consumer, reached)
+        finally:
+            consumer.close()
         rows.append(
             {"topic": topic, "end": sum(ends.values()), "in_lake": sum(reached.values()), "lag": sum(ends[tp] - reached[tp] for tp in tps)}
         )

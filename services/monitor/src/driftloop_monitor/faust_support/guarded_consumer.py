@@ -4,7 +4,7 @@ from collections import defaultdict
 from collections.abc import Container, Iterable, Mapping
 from typing import Any
 
-from faust.transport.drivers.aiokafka import Consumer
+from faust.transport.drivers.aiokafka import AIOKafkaConsumerThread, Consumer
 
 from driftloop.errors import GapError
 from driftloop.telemetry import get_logger
@@ -28,6 +28,15 @@ class _NotRemembered(defaultdict[Any, Any]):
         return None if tp.topic in self._topics else super().__getitem__(tp)
 
 
+class _ReadingCommitted(AIOKafkaConsumerThread):
+    """faust reads what transactions have aborted, unless it writes in transactions itself; ingest reads only what they committed."""
+
+    def _create_worker_consumer(self, transport: Any) -> Any:
+        consumer = super()._create_worker_consumer(transport)
+        consumer._isolation_level = "read_committed"
+        return consumer
+
+
 def guarded_consumer(guards: Mapping[str, DurableTable], failure: Failure) -> type[Consumer]:
     """A consumer that seeks to the tables' offsets after every recovery, and commits nothing beyond them.
 
@@ -41,6 +50,9 @@ def guarded_consumer(guards: Mapping[str, DurableTable], failure: Failure) -> ty
             # faust drops what lies before the last offset it handed out, and sets that after our seek if a message was on
             # its way then; the folds know themselves what they have seen.
             self._read_offset = _NotRemembered(guards)
+
+        def _new_consumer_thread(self) -> AIOKafkaConsumerThread:
+            return _ReadingCommitted(self, loop=self.loop, beacon=self.beacon)
 
         async def perform_seek(self) -> None:
             await super().perform_seek()
