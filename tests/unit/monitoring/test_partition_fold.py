@@ -23,7 +23,7 @@ from tests.unit.monitoring.traffic import (
 
 from driftloop.contracts.headers import RequestRange, range_header, watermark_header
 from driftloop.errors import GapError, InvalidMessage
-from driftloop.monitoring.partition_fold import KEPT_CLOSED_WINDOWS, PartitionFold, ProfileNeeded
+from driftloop.monitoring.partition_fold import KEPT_CLOSED_WINDOWS, MAX_WINDOWS, PartitionFold, ProfileNeeded
 from driftloop.monitoring.partition_state import PartitionState, decode_state
 from driftloop.statistics.histograms import Counter
 
@@ -234,3 +234,47 @@ def test_messages_of_predictors_with_other_schemas_are_counted_by_the_profile_of
     [counted], [expected] = fold.take_sketches(), plain.take_sketches()
     assert counted.rows == 70
     assert counted.sketches == expected.sketches
+
+
+def test_strays_of_wrong_clocks_give_way_to_windows_that_are_nearer():
+    fold, request = new_fold(), 0
+    for i in range(MAX_WINDOWS):  # one row in each of as many windows of ten years on
+        rows = make_rows(PROJECT, [START + timedelta(days=3650, hours=i)], first_request=request)
+        fold.take(fold.next_offset, *message(rows, request))
+        request += 1
+    for hour in range(50):
+        rows = make_rows(PROJECT, [at(hour + k / 100) for k in range(100)], first_request=request)
+        fold.take(fold.next_offset, *message(rows, request))
+        request += 100
+    sketches = fold.take_sketches()
+    assert sum(s.rows for s in sketches) == 49 * 100
+    strays_left = sum(w.rows for w in fold.state().windows if w.window.start.year > 2030)
+    assert fold.uncounted_rows == (0, MAX_WINDOWS - strays_left)
+    assert len(fold.state().windows) <= MAX_WINDOWS
+
+
+def test_a_row_farther_than_all_windows_that_are_kept_opens_none():
+    fold = new_fold()
+    for i in range(MAX_WINDOWS):
+        fold.take(i, *message(make_rows(PROJECT, [at(i + 0.5)], scored_at=[START]), i))
+    fold.take(MAX_WINDOWS, *message(make_rows(PROJECT, [at(9999)] * 7, first_request=MAX_WINDOWS), MAX_WINDOWS))
+    assert fold.uncounted_rows[1] == 7
+
+
+def test_a_watermark_that_lies_beyond_the_time_at_which_it_was_written_closes_nothing_for_ever():
+    fold, written = new_fold(), at(2)
+    fold.take(0, *message(make_rows(PROJECT, [at(0.1), at(1.1)]), 0), written)
+    fold.take_sketches()
+    fold.take(1, *message(make_rows(PROJECT, []), 2, 2, watermark=datetime(9999, 12, 1, tzinfo=UTC)), written)
+    assert fold.take_sketches() == []
+    fold.take(2, *message(make_rows(PROJECT, [at(2.1)] * 100, first_request=2), 2), written)
+    assert [s.window for s in fold.take_sketches()] == [window(1)]
+    assert fold.uncounted_rows == (0, 0)
+
+
+def test_with_a_replay_clock_such_a_watermark_is_believed():
+    project = msgspec.structs.replace(PROJECT, clock="replay")
+    fold = PartitionFold(project, 0, 1, COUNTERS.__getitem__, PartitionState(topic_id="t"))
+    fold.take(0, *message(make_rows(PROJECT, [at(0.1)]), 0), at(0))
+    fold.take(1, *message(make_rows(PROJECT, []), 1, 1, watermark=at(5)), at(0))
+    assert len(fold.take_sketches()) == 5

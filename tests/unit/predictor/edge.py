@@ -14,6 +14,7 @@ from driftloop.project.model import Project
 from driftloop_predictor.handlers import RequestHandler
 from driftloop_predictor.idle import IdlePartitions
 from driftloop_predictor.positions import Positions
+from driftloop_predictor.progress import StreamProgress
 
 
 class FailingProducer(MemoryProducer):
@@ -36,13 +37,16 @@ class MemoryEdge:
         self.broker = MemoryBroker()
         self.project: Project = sample_project(name)
         self.store = MemoryStore()
+        self.clock = FixedClock(START + timedelta(hours=2))
         self.topic_id = "first"
         self.now = 0.0
         for topic in (requests(name), inferences(name), quarantine(name)):
             self.broker.create_topic(topic, partitions)
         self.tps = frozenset(self.broker.partitions(requests(name)))
 
-    def handler(self, *, producer: MessageProducer | None = None, idle_seconds: float = float("inf")) -> RequestHandler:
+    def handler(
+        self, *, producer: MessageProducer | None = None, idle_seconds: float = float("inf"), grace: timedelta | None = None
+    ) -> RequestHandler:
         name = self.project.stream
         positions = Positions(self.broker.assigned, lambda _: self.topic_id, requests=requests(name), inferences=inferences(name))
         return RequestHandler(
@@ -51,8 +55,9 @@ class MemoryEdge:
             producer=producer or self.broker.producer(),
             store=self.store,
             serving=lambda: None,
-            idle=IdlePartitions(idle_seconds, timedelta(seconds=10)),
-            clock=FixedClock(START),
+            idle=IdlePartitions(idle_seconds, timedelta(seconds=10), grace=grace, replay=self.project.clock == "replay"),
+            progress=StreamProgress(self.broker.assigned, inferences(name), lambda: len(self.tps), self.project.ahead).newest,
+            clock=self.clock,
             monotonic=lambda: self.now,
         )
 

@@ -80,11 +80,11 @@ def serve(
     labels = LakeTable.open(settings.s3, stream, "labels", lake_schema(project.schema, "labels"))
     stored = pa.schema([field for field in inferences.schema if field.name not in ("partition", "offset")])
     newer = NewerProject(project, follower, partial(_log_end, bootstrap, settings.instance)).wait_for_restart
-    intake = InferenceIntake(project.schema, project.allowed_lateness, clock, stored=stored, newer=newer)
+    intake = InferenceIntake(project.schema, project.allowed_lateness, clock, ahead=project.ahead, stored=stored, newer=newer)
     handler = IngestHandler(
         [
             writer(inferences, topics.inferences(stream), intake),
-            writer(labels, topics.labels(stream), LabelIntake(project.schema, project.allowed_lateness, clock)),
+            writer(labels, topics.labels(stream), LabelIntake(project.schema, project.allowed_lateness, clock, ahead=project.ahead)),
         ],
         beginning_offsets=beginning_offsets,
         topic_id=partial(topic_id, bootstrap),

@@ -11,6 +11,7 @@ from driftloop import metrics
 from driftloop.contracts import topics
 from driftloop.contracts.headers import RequestRange, watermark
 from driftloop.contracts.schema import StreamSchema
+from driftloop.contracts.windows import CLOCK_SKEW
 from driftloop.errors import InvalidMessage
 from driftloop.lake.cursors import request_app_id
 from driftloop.ports import Clock, Record
@@ -46,14 +47,18 @@ class InferenceIntake:
         lateness: timedelta,
         clock: Clock,
         *,
+        ahead: timedelta | None = CLOCK_SKEW,
         stored: pa.Schema | None = None,
         newer: Callable[[], None] = lambda: None,
     ) -> None:
-        """``stored``: the table's columns, but for partition and offset. ``newer`` is called for rows with features that it
-        does not have; it raises TransientError if they are of a newer project."""
+        """``ahead``: how far a watermark may lie beyond the clock to be believed; None: however far.
+
+        ``stored``: the table's columns, but for partition and offset. ``newer`` is called for rows with features that it does
+        not have; it raises TransientError if they are of a newer project.
+        """
         self._decoder, self._newer = InferenceDecoder(schema, stored), newer
         self._requests = topics.requests(schema.stream)
-        self._lateness, self._clock = lateness, clock
+        self._lateness, self._clock, self._ahead = lateness, clock, ahead
 
     def few(self, records: Sequence[Record]) -> int:
         return 1  # each may hold thousands of rows
@@ -82,8 +87,8 @@ class InferenceIntake:
             metrics.ROWS.labels(record.topic).inc(rows.num_rows)
             buffer.add(rows, record.offset)
             buffer.promise_from(rows.column("event_time"), self._lateness, self._clock.now())
-        if mark is not None:
-            buffer.promise(mark)
+        if mark is not None and (self._ahead is None or mark <= self._clock.now() + self._ahead):
+            buffer.promise(mark)  # else of a predictor of before, which passed on what a wrong clock had promised
         return mark is not None
 
     def _account(self, claimed: RequestRange, buffer: Buffer, cursor: Cursor, quarantined: Sequence[int]) -> int:
@@ -112,9 +117,10 @@ class InferenceIntake:
 class LabelIntake:
     """Takes labels as they come; only the join knows whether their event exists."""
 
-    def __init__(self, schema: StreamSchema, lateness: timedelta, clock: Clock) -> None:
+    def __init__(self, schema: StreamSchema, lateness: timedelta, clock: Clock, *, ahead: timedelta | None = CLOCK_SKEW) -> None:
+        """``ahead``: how far a watermark may lie beyond the clock; None: however far."""
         self._decoder = LabelDecoder(schema)
-        self._lateness, self._clock = lateness, clock
+        self._lateness, self._clock, self._ahead = lateness, clock, ahead
 
     def few(self, records: Sequence[Record]) -> int:
         first = records[:_JSON_AT_A_TIME]
@@ -124,9 +130,10 @@ class LabelIntake:
     def take(self, records: Sequence[Record], buffer: Buffer, cursor: Cursor) -> bool:
         flush = False
         with_rows, rejected = [], []
+        latest = None if self._ahead is None else self._clock.now() + self._ahead
         for record in records:
             try:
-                mark = watermark(record.headers)
+                mark = watermark(record.headers, latest)
             except InvalidMessage as exc:
                 rejected.append((record, str(exc)))
                 continue

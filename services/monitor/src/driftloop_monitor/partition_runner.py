@@ -3,6 +3,7 @@
 import asyncio
 import time
 from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime
 from typing import Any, Protocol
 
 from driftloop import metrics
@@ -97,6 +98,9 @@ class FoldRunner:
             await self._table.write(self.fold.partition, {STATE_KEY: value}, next_offset)
             crash_point("monitor.after-changelog")
             metrics.DURABLE_OFFSET.labels(events[-1].message.topic, self.fold.partition).set(next_offset)
+            late, early = self.fold.uncounted_rows
+            metrics.TOO_LATE_ROWS.labels(self.fold.partition).set(late)
+            metrics.TOO_EARLY_ROWS.labels(self.fold.partition).set(early)
             for event in events:
                 await self._ack(event)
 
@@ -129,7 +133,7 @@ class FoldRunner:
     async def _counted(self, message: FaustMessage, headers: Headers) -> int:
         while True:
             try:
-                return self.fold.take(message.offset, message.value, headers)
+                return self.fold.take(message.offset, message.value, headers, _written(message))
             except ProfileNeeded as needed:
                 await self._load_profile(needed.version)
 
@@ -171,3 +175,10 @@ class FoldRunner:
     def _publish(self, sketch: WindowSketched) -> None:
         cause = caused_id("sketch", sketch.stream, sketch.window.start, sketch.partition, sketch.closing_offset)
         self._publisher.publish(WINDOW_SKETCHES, sketch, key=sketch.stream, id=cause)
+
+
+def _written(message: FaustMessage) -> datetime | None:
+    try:
+        return datetime.fromtimestamp(message.timestamp, UTC) if message.timestamp else None
+    except (ValueError, OverflowError, OSError):  # a producer may say anything, where the broker lets it
+        return None

@@ -2,11 +2,10 @@
 
 import itertools
 from collections.abc import Mapping, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import NamedTuple
 
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from driftloop.artifact.scoring import Scorer
 from driftloop.contracts.headers import (
@@ -20,12 +19,15 @@ from driftloop.contracts.headers import (
     watermark_header,
 )
 from driftloop.contracts.schema import StreamSchema
+from driftloop.contracts.windows import CLOCK_SKEW
 from driftloop.errors import InvalidMessage
 from driftloop.ports import Record
 from driftloop.rows.arrow_stream import encode_table
 from driftloop.rows.requests import RowDecoder
 from driftloop.rows.schemas import inference_schema
 from driftloop_predictor.buffer import Batch, is_arrow
+from driftloop_predictor.idle import Seen
+from driftloop_predictor.progress import newest_row
 
 _NONE: Mapping[int, str] = {}
 MAX_MESSAGE_BYTES = 8 * 1024 * 1024 - 256 * 1024  # the topic takes 8 MiB, headers included
@@ -50,7 +52,7 @@ class Accounted(NamedTuple):
     rows: int
     unknown_field_rows: int
     rejected: list[tuple[Record, str]]
-    newest: datetime | None  # event time
+    newest: Seen | None  # the highest event time
     watermark: datetime | None
 
 
@@ -61,8 +63,9 @@ class TooLarge(Exception):
 class BatchEncoder:
     """Makes a batch of requests one message that says which offsets it accounts for."""
 
-    def __init__(self, schema: StreamSchema, topic_id: str) -> None:
-        self.topic_id = topic_id
+    def __init__(self, schema: StreamSchema, topic_id: str, ahead: timedelta | None = CLOCK_SKEW) -> None:
+        """``ahead``: how far times may lie beyond the clock; None: however far."""
+        self.topic_id, self._ahead = topic_id, ahead
         self._decoder = RowDecoder(schema)
         self._schema = inference_schema(schema)
 
@@ -73,7 +76,8 @@ class BatchEncoder:
 
         Raises TooLarge, never for a single request.
         """
-        taken = self._take(batch, set_aside)
+        latest = None if self._ahead is None else scored_at + self._ahead
+        taken = self._take(batch, set_aside, latest)
         rows = taken.rows(self._decoder.schema)
         value = encode_table(scored(rows, self._schema, serving, scored_at, pa.array(taken.offsets, pa.int64())))
         if len(value) > MAX_MESSAGE_BYTES:
@@ -89,7 +93,7 @@ class BatchEncoder:
         headers: Headers = ((CONTENT_TYPE, ARROW.encode()), range_header(accounts_for))
         if taken.watermark is not None:
             headers = (*headers, watermark_header(taken.watermark))
-        newest = pc.max(rows.column("event_time")).as_py() if rows.num_rows else None
+        newest = newest_row(rows.column("event_time"), pa.chunked_array([_repeated(scored_at, rows.num_rows)]), self._ahead)
         unknown = taken.unknown_field_rows
         return Accounted(value, headers, accounts_for.end, rows.num_rows, unknown, taken.rejected, newest, taken.watermark)
 
@@ -103,13 +107,13 @@ class BatchEncoder:
             return True
         return False
 
-    def _take(self, batch: Batch, set_aside: Mapping[int, str]) -> "_Taken":
+    def _take(self, batch: Batch, set_aside: Mapping[int, str], latest: datetime | None) -> "_Taken":
         taken = _Taken(rejected=[(record, set_aside[record.offset]) for record in batch.records if record.offset in set_aside])
         records = [record for record in batch.records if record.offset not in set_aside] if taken.rejected else batch.records
         if batch.plain or not records:
             taken.take_json(records, self._decoder)
             return taken
-        with_rows = taken.take_watermark(records)
+        with_rows = taken.take_watermark(records, latest)
         for arrow, run in itertools.groupby(with_rows, is_arrow):
             if not arrow:
                 taken.take_json(list(run), self._decoder)
@@ -149,11 +153,11 @@ class _Taken:
         self.offsets += [record.offset] * table.num_rows
         self.unknown_field_rows += unknown
 
-    def take_watermark(self, records: Sequence[Record]) -> Sequence[Record]:
-        """The messages that hold rows: all, unless the last one is a watermark only."""
+    def take_watermark(self, records: Sequence[Record], latest: datetime | None) -> Sequence[Record]:
+        """The messages that hold rows: all, unless the last one is a watermark only, or one that is beyond ``latest``."""
         last = records[-1]
         try:
-            self.watermark = watermark(last.headers)
+            self.watermark = watermark(last.headers, latest)
         except InvalidMessage as exc:
             self.rejected.append((last, f"header {WATERMARK}: {exc}"))
             return records[:-1]
@@ -168,6 +172,10 @@ def scored(rows: pa.Table, schema: pa.Schema, serving: ScoringModel | None, at: 
     else:
         prediction, score = serving.scorer.score(rows)
     version = pa.nulls(n, pa.int64()) if serving is None else pa.repeat(pa.scalar(serving.version, pa.int64()), n)
-    scored_at = pa.repeat(pa.scalar(at, schema.field("scored_at").type), n)
+    scored_at = _repeated(at, n)
     offsets = pa.nulls(n, pa.int64()) if request_offsets is None else request_offsets
     return pa.Table.from_arrays([*rows.columns, prediction, score, version, scored_at, offsets], schema=schema)
+
+
+def _repeated(time: datetime, n: int) -> pa.Array:
+    return pa.repeat(pa.scalar(time, pa.timestamp("us", tz="UTC")), n)

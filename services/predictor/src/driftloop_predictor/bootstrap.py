@@ -25,6 +25,7 @@ from driftloop_predictor.idle import IdlePartitions
 from driftloop_predictor.last_good import KeptModel, KeptProject, LastGood
 from driftloop_predictor.model import ModelFollower
 from driftloop_predictor.positions import Positions
+from driftloop_predictor.progress import StreamProgress
 from driftloop_predictor.project import find_project
 from driftloop_predictor.recorder import Recorder
 from driftloop_predictor.server import HttpServer
@@ -60,7 +61,7 @@ def run(settings: PredictorSettings, stop: Stop) -> None:
     parts.follower.subscribe(partial(restart_on_new_archive, project=project, stop=stop))
     restart_on_new_archive(parts.follower.state(), project, stop)
     parts.model.wait_for_first(stop, FIRST_MODEL_SECONDS)
-    recorder = _recorder(settings, project).start()
+    recorder = _recorder(parts, settings, project).start()
     parts.edge.open(project.schema, new_id=lambda: str(uuid.uuid4()), serving=parts.serving, recorder=recorder)
     try:
         _stream(parts, settings, project, stop)
@@ -121,13 +122,14 @@ def _environment(project: Project | None, model: ModelFollower | None) -> dict[s
     return {"same": found.same, "setting": project.serving.environment, **msgspec.to_builtins(found)}
 
 
-def _recorder(settings: PredictorSettings, project: Project) -> Recorder:
+def _recorder(parts: "_Parts", settings: PredictorSettings, project: Project) -> Recorder:
     bootstrap, topic = settings.service.kafka_bootstrap, inferences(project.stream)
     client_id = f"predictor-http-{settings.service.instance}"
     return Recorder(
         topic,
         connect=lambda: Producer(bootstrap, client_id=client_id, delivery_timeout_seconds=20),
         partitions=cache(lambda: partitions_of(bootstrap, topic)),
+        position=lambda partition: parts.handler.position(partition) if parts.handler else None,
         max_rows=settings.http_buffer_rows,
     )
 
@@ -156,13 +158,22 @@ def _connect(parts: _Parts, settings: PredictorSettings, project: Project, stop:
         requests=requests(stream),
         inferences=inferences(stream),
     )
+    progress = StreamProgress(
+        lambda tps: AssignedConsumer(bootstrap, tps, client_id=f"predictor-progress-{instance}"),
+        inferences(stream),
+        partial(partitions_of, bootstrap, inferences(stream)),
+        project.ahead,
+    )
     parts.handler = RequestHandler(
         project,
         topic=positions,
         producer=Producer(bootstrap, client_id=f"predictor-{instance}"),
         store=MinioObjectStore(settings.service.s3),
         serving=parts.serving,
-        idle=IdlePartitions(settings.idle_seconds or float("inf"), project.allowed_lateness),
+        idle=IdlePartitions(
+            settings.idle_seconds or float("inf"), project.allowed_lateness, grace=project.windows.every, replay=project.clock == "replay"
+        ),
+        progress=progress.newest,
         clock=SystemClock(),
     )
     worker = PartitionWorker(parts.handler, stop=stop, poll_seconds=POLL_SECONDS)

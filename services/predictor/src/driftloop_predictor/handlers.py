@@ -2,12 +2,13 @@
 
 import time
 from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime
 from functools import partial
 from typing import NoReturn, Protocol
 
 from driftloop import metrics
-from driftloop.contracts.headers import ARROW, CONTENT_TYPE, watermark_header
-from driftloop.contracts.topics import inferences, quarantine
+from driftloop.contracts.headers import ARROW, CONTENT_TYPE, RequestPosition, RequestRange, range_header, watermark_header
+from driftloop.contracts.topics import inferences, quarantine, requests
 from driftloop.crashpoints import crash_point
 from driftloop.errors import GapError, MessageTooLarge, TransientError
 from driftloop.ports import Clock, MessageProducer, ObjectStore, Record, TopicPartition
@@ -19,7 +20,7 @@ from driftloop.service.quarantine import quarantine_message
 from driftloop.telemetry import get_logger
 from driftloop_predictor.batches import Accounted, BatchEncoder, ScoringModel, TooLarge
 from driftloop_predictor.buffer import Batch, PartitionBuffer
-from driftloop_predictor.idle import IdlePartitions
+from driftloop_predictor.idle import IdlePartitions, Seen
 
 MAX_AGE_SECONDS = 0.02
 MAX_BUFFERED_ROWS = 20_000
@@ -55,11 +56,14 @@ class RequestHandler:
         store: ObjectStore,
         serving: Callable[[], ScoringModel | None],
         idle: IdlePartitions,
+        progress: Callable[[], Seen | None],
         clock: Clock,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         self._stream, self._schema = project.stream, project.schema
+        self._requests = requests(project.stream)
         self._topic, self._producer, self._serving, self._idle, self._clock = topic, producer, serving, idle, clock
+        self._progress, self._ahead = progress, project.ahead
         self._store = store  # asked for requests only that are rejected and too large for the topic
         self._now = monotonic
         self._accountant: BatchEncoder | None = None
@@ -68,6 +72,7 @@ class RequestHandler:
         self._unsettled = False
         self._durable: dict[TopicPartition, int] = {}
         self._idle_checked = 0.0
+        self._looked_around = float("-inf")
         self._attempts = Attempts()
         self._set_aside: dict[TopicPartition, dict[int, str]] = {}  # offsets of requests to reject unread, with the reason
 
@@ -75,7 +80,7 @@ class RequestHandler:
         self._settle()
         topic_id = self._topic.topic_id()
         if self._accountant is None or self._accountant.topic_id != topic_id:
-            self._accountant = BatchEncoder(self._schema, topic_id)
+            self._accountant = BatchEncoder(self._schema, topic_id, self._ahead)
         found = self._topic.next_offsets([tp.partition for tp in tps], topic_id)
         offsets = {tp: found[tp.partition] for tp in tps}
         for tp, offset in offsets.items():
@@ -126,6 +131,14 @@ class RequestHandler:
     def next_offsets(self) -> dict[int, int]:
         """For /status: the request offset that each partition goes on from."""
         return {tp.partition: offset for tp, offset in sorted(self._durable.items())}
+
+    def position(self, partition: int) -> RequestPosition | None:
+        """Up to where the requests of a partition are accounted for in ``inferences``; None for one that is another's.
+        May be asked from another thread."""
+        accountant, offset = self._accountant, self._durable.get(TopicPartition(self._requests, partition))
+        if accountant is None or offset is None:
+            return None
+        return RequestPosition(topic_id=accountant.topic_id, partition=partition, offset=offset)
 
     def _due(self, max_age_seconds: float) -> list[TopicPartition]:
         now = self._now()
@@ -223,13 +236,34 @@ class RequestHandler:
         if now - self._idle_checked < IDLE_CHECK_SECONDS:
             return
         self._idle_checked = now
-        for tp, watermark in self._idle.due(now).items():
+        self._look_around(now)
+        for tp, watermark in self._idle.due(now, self._clock.now()).items():
             if tp not in self._buffers or len(self._buffers[tp]) or not self._read_to_end(tp):
                 self._idle.heard(tp, now)
                 continue
-            rows = encode_table(inference_schema(self._schema).empty_table())
-            self._send(tp, rows, ((CONTENT_TYPE, ARROW.encode()), watermark_header(watermark)))
+            self._send_promise(tp, watermark)
             self._idle.promised(tp, watermark)
+
+    def _look_around(self, now: float) -> None:
+        """How far the stream has come, when no partition of this process tells."""
+        if not self._idle.all_silent(now) or now - self._looked_around < self._idle.after_seconds:
+            return
+        self._looked_around = now
+        try:
+            self._idle.saw_rows(self._progress())
+        except TransientError as exc:
+            log.warning("progress-unknown", reason=str(exc))
+
+    def _send_promise(self, tp: TopicPartition, watermark: datetime) -> None:
+        """A message without rows. Its range says where the requests have got to, so that the next owner finds it near the
+        end, and accounts for offsets behind the last request that belong to none."""
+        assert self._accountant is not None
+        buffer = self._buffers[tp]
+        end = max(buffer.next_offset, buffer.read_to)
+        accounts_for = RequestRange(topic_id=self._accountant.topic_id, partition=tp.partition, start=buffer.next_offset, end=end)
+        rows = encode_table(inference_schema(self._schema).empty_table())
+        self._send(tp, rows, ((CONTENT_TYPE, ARROW.encode()), range_header(accounts_for), watermark_header(watermark)))
+        buffer.next_offset = self._in_flight[tp] = end
 
     def _read_to_end(self, tp: TopicPartition) -> bool:
         """Idle means that nothing waits in Kafka either; when that cannot be asked, nothing is promised."""

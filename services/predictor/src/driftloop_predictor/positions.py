@@ -3,12 +3,18 @@
 import time
 from collections.abc import Callable, Sequence
 
-from driftloop.contracts.headers import request_range
+from driftloop.contracts.headers import Headers, request_position, request_range
 from driftloop.errors import InvalidMessage, TransientError
 from driftloop.ports import MessageConsumer, TopicPartition
+from driftloop.telemetry import get_logger
 
 PATIENCE_SECONDS = 30
 FIRST_LOOK = 8  # messages; each further look back is four times as long
+# All looks together. Every message of a stream's own predictors says where its partition has got to; without one among so
+# many there were none since long ago, and beginning anew costs work but no row: readers trim what they have.
+MOST = 20_000
+
+log = get_logger(__name__)
 
 OpenReader = Callable[[Sequence[TopicPartition]], MessageConsumer]
 
@@ -30,7 +36,9 @@ class Positions:
         return self._asking.end_offsets([tp])[tp]
 
     def next_offsets(self, partitions: Sequence[int], topic_id: str) -> dict[int, int]:
-        """Per partition, the end of the last range of this incarnation of the topic; without one, the topic's beginning."""
+        """Per partition, the end of the last range of this incarnation of the topic; without one, the topic's beginning.
+
+        Looks at the last MOST messages at most, however many there are."""
         written = {p: TopicPartition(self._inferences, p) for p in partitions}
         asked = {p: TopicPartition(self._requests, p) for p in partitions}
         reader = self._open_reader(list(written.values()))
@@ -49,32 +57,49 @@ class Positions:
 
 def _last_range_end(reader: MessageConsumer, tp: TopicPartition, start: int, end: int, topic_id: str) -> int | None:
     """The highest end among the newest ranges: a twin that was paused may have written an older one last."""
-    look, high = FIRST_LOOK, end
+    look, high, start = FIRST_LOOK, end, max(start, end - MOST)
+    deadline = time.monotonic() + PATIENCE_SECONDS
     while high > start:
         low = max(start, high - look)
-        found = _range_ends(reader, tp, low, high, topic_id)
+        try:
+            found = _range_ends(reader, tp, low, high, topic_id, deadline)
+        except TransientError:
+            if look == FIRST_LOOK:
+                raise  # the broker is too slow to say anything
+            break
         if found:
             return max(found)
         look, high = look * 4, low
+    if end > start:
+        log.warning("no-range-found", topic=tp.topic, partition=tp.partition, end=end, looked_back_to=high)
     return None
 
 
-def _range_ends(reader: MessageConsumer, tp: TopicPartition, low: int, high: int, topic_id: str) -> list[int]:
+def _range_ends(reader: MessageConsumer, tp: TopicPartition, low: int, high: int, topic_id: str, deadline: float) -> list[int]:
     reader.seek(tp, low)
     reader.resume([tp])
     ends: list[int] = []
-    deadline = time.monotonic() + PATIENCE_SECONDS
     while reader.position(tp) < high:
         if time.monotonic() > deadline:
             raise TransientError(f"{tp.topic}/{tp.partition} could not be read up to offset {high} within {PATIENCE_SECONDS} s")
         for record in reader.poll(0.5, max_records=high - low).get(tp, ()):
             if record.offset >= high:
                 continue
-            try:
-                found = request_range(record.headers)
-            except InvalidMessage:
-                found = None  # not the predictor's: whoever reads the rows quarantines it
-            if found is not None and found.topic_id == topic_id and found.partition == tp.partition:
-                ends.append(found.end)
+            found = _place(record.headers, tp.partition, topic_id)
+            if found is not None:
+                ends.append(found)
     reader.pause([tp])
     return ends
+
+
+def _place(headers: Headers, partition: int, topic_id: str) -> int | None:
+    """Up to where the requests are accounted for, as one message says it."""
+    try:
+        accounted, position = request_range(headers), request_position(headers)
+    except InvalidMessage:
+        return None  # not the predictor's: whoever reads the rows quarantines it
+    if accounted is not None and (accounted.topic_id, accounted.partition) == (topic_id, partition):
+        return accounted.end
+    if position is not None and (position.topic_id, position.partition) == (topic_id, partition):
+        return position.offset
+    return None

@@ -67,11 +67,17 @@ class PartitionFold:
         return self._state.next_offset
 
     @property
+    def uncounted_rows(self) -> tuple[int, int]:
+        """Rows that are in no sketch: too late, for windows no longer kept; too early, for more windows than are kept."""
+        return self._state.too_late_rows, self._state.too_early_rows
+
+    @property
     def closed_up_to(self) -> datetime | None:
         return self._state.closed_up_to
 
-    def take(self, offset: int, value: bytes | None, headers: Headers) -> int:
-        """Fold one message; returns its rows. A message below ``next_offset`` changes nothing.
+    def take(self, offset: int, value: bytes | None, headers: Headers, written: datetime | None = None) -> int:
+        """Fold one message; returns its rows. A message below ``next_offset`` changes nothing. ``written``: when it was, by
+        the broker's clock; a watermark too far beyond it is not believed.
 
         Raises GapError when messages or requests were skipped, InvalidMessage when it can never be read (then ``skip``
         it), ProfileNeeded; after any of them the state is as before.
@@ -98,8 +104,11 @@ class PartitionFold:
         self._state.next_offset = offset + 1
         promised = mark is not None
         if rows.num_rows and mark is None:
-            seen = latest(rows.column("event_time"), rows.column("scored_at"))
+            seen = latest(rows.column("event_time"), rows.column("scored_at"), self._project.ahead)
             mark = None if seen is None else seen - self._project.allowed_lateness
+        ahead = self._project.ahead
+        if promised and written is not None and ahead is not None and mark is not None and mark > written + ahead:
+            mark = None  # of a predictor of before, which passed on what a wrong clock had promised
         if mark is not None:
             self._advance(mark, promised=promised)
         return int(rows.num_rows)
@@ -154,12 +163,23 @@ class PartitionFold:
             late = self._closed is not None and index < self._closed
             if late and index < (self._closed or 0) - KEPT_CLOSED_WINDOWS:
                 self._state.too_late_rows += n_rows
-            elif index not in self._windows and len(self._windows) >= MAX_WINDOWS:
+            elif index not in self._windows and not self._room_for(index):
                 self._state.too_early_rows += n_rows
             else:
                 self._windows.setdefault(index, OpenWindow()).add(n_rows, late=late, version=version, counted=counted)
                 if late:
                     self._corrected.add(index)
+
+    def _room_for(self, index: int) -> bool:
+        """Whether a window may be opened: the farthest in the future gives way, so that strays of wrong clocks do not take
+        the place of what is to come next."""
+        if len(self._windows) < MAX_WINDOWS:
+            return True
+        farthest = max(self._windows)
+        if farthest < index:
+            return False
+        self._state.too_early_rows += self._windows.pop(farthest).rows
+        return True
 
     def _advance(self, mark: datetime, *, promised: bool) -> None:
         if self._state.watermark is not None and mark <= self._state.watermark:

@@ -11,13 +11,18 @@ import msgspec
 from driftloop.contracts.names import Name
 from driftloop.contracts.schema import StreamSchema
 from driftloop.contracts.values import Part, PromotionRules
-from driftloop.contracts.windows import WindowPlan
+from driftloop.contracts.windows import CLOCK_SKEW, WindowPlan
 from driftloop.project.rules import Monitoring, Policy
 
 CONFIG_FILE = "driftloop.toml"
 PIPELINE_FILE = "pipeline.py"
 Metric = Literal["roc_auc", "accuracy", "r2"]
 METRICS: dict[str, tuple[Metric, ...]] = {"binary": ("roc_auc", "accuracy"), "multiclass": ("accuracy",), "regression": ("r2",)}
+
+
+# wall: event times are at or before the time at which rows come, but for a skew; they may be as old as they like.
+# replay: they are those of another clock, and may lie ahead of it.
+Clock = Literal["wall", "replay"]
 
 
 class Training(Part, frozen=True, kw_only=True):
@@ -59,7 +64,13 @@ class Project(Part, frozen=True, kw_only=True):
     training: Training
     promotion: Promotion
     serving: Serving = Serving()
+    clock: Clock = "wall"
     files: dict[str, bytes]
+
+    @property
+    def ahead(self) -> timedelta | None:
+        """How far event times and watermarks may lie beyond the wall clock; None: however far."""
+        return CLOCK_SKEW if self.clock == "wall" else None
 
     @property
     def stream(self) -> str:

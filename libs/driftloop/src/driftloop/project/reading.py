@@ -20,6 +20,7 @@ from driftloop.project.model import (
     CONFIG_FILE,
     METRICS,
     PIPELINE_FILE,
+    Clock,
     Metric,
     Project,
     Promotion,
@@ -43,6 +44,7 @@ class _StreamTable(msgspec.Struct, forbid_unknown_fields=True):
     split_salt: str = "driftloop"
     allowed_lateness: str = "0s"
     version: Annotated[int, msgspec.Meta(ge=1)] = 1
+    clock: Clock = "wall"
 
 
 class _FeatureTable(msgspec.Struct, forbid_unknown_fields=True):
@@ -196,6 +198,7 @@ def _check(file: _File, files: dict[str, bytes]) -> Project:
         training=file.training,
         promotion=file.promotion,
         serving=file.serving,
+        clock=file.stream.clock,
         files=files,
     )
 
