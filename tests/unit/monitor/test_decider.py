@@ -2,6 +2,7 @@
 
 from datetime import timedelta
 
+import msgspec
 import numpy as np
 import pyarrow as pa
 import pytest
@@ -193,3 +194,26 @@ def evidence_of(bench: Bench) -> dict:
     other = Bench()
     other.step(0)
     return other.events(DECISIONS)[0].evidence
+
+
+@pytest.mark.parametrize("changes", [{}, {"rows": "many"}, {"window": None}, {"trigger": "because"}, {"window": "other"}])
+def test_a_forged_decision_whose_evidence_is_none_neither_stops_the_decider_nor_stands_in_its_way(bench, changes):
+    evidence = {"window": window(0), "version": 1, "rows": 1, "labelled": 1, "drifted": False, "metric": "roc_auc", "trigger": "window"}
+    if changes.get("window") == "other":
+        changes = {"window": window(7)}
+    forged = DecisionMade(
+        model=PROJECT.model,
+        kind="retrain",
+        accepted=True,
+        reason="because I say so",
+        window=window(0),
+        rule="0" * 64,
+        evidence=msgspec.to_builtins(evidence | changes) if changes else {},
+        request_id="forged",
+    )
+    forger = Publisher(bench.broker.producer(), source="forger")
+    forger.publish(DECISIONS, forged, key=PROJECT.model, id=caused_id("decision", "retrain", PROJECT.model, window(0).start))
+    bench.step(0, 1)
+    _, first, second = bench.events(DECISIONS)
+    assert (first.window, first.accepted, second.window) == (window(0), True, window(1))
+    assert bench.ids(RETRAIN_REQUESTS) == [first.request_id]

@@ -6,10 +6,21 @@ The policy's state lives nowhere else. The first decision with an id stands, who
 import threading
 from datetime import datetime
 
+import msgspec
+
+from driftloop import metrics
 from driftloop.contracts.codec import Envelope, decode_event
-from driftloop.contracts.events import DecisionMade, PerformanceReported, RetrainRequested, TrainingCompleted, TrainingFailed
+from driftloop.contracts.events import (
+    DecisionMade,
+    PerformanceReported,
+    RetrainReason,
+    RetrainRequested,
+    TrainingCompleted,
+    TrainingFailed,
+)
 from driftloop.contracts.topics import DECISIONS, PERFORMANCE_REPORTS, RETRAIN_REQUESTS, TRAINING_RUNS
 from driftloop.errors import InvalidMessage
+from driftloop.monitoring.policy import Evidence
 from driftloop.ports import Record
 from driftloop.telemetry import get_logger
 
@@ -17,6 +28,22 @@ TOPICS = (DECISIONS, RETRAIN_REQUESTS, TRAINING_RUNS, PERFORMANCE_REPORTS)
 REPORTS_KEPT = 2000  # last performance reports, by window and version
 
 log = get_logger(__name__)
+
+
+class _Recorded(Evidence, frozen=True, kw_only=True):
+    """As the decider writes it."""
+
+    trigger: RetrainReason | None = None
+
+
+def _has_evidence(decision: DecisionMade) -> bool:
+    """Whether the policy can go on from it. What no decider has written neither stands in the way of one that will, nor stops it."""
+    try:
+        return msgspec.convert(decision.evidence, _Recorded).window == decision.window
+    except msgspec.ValidationError:
+        return False
+
+
 ReportKey = tuple[datetime, int | None]
 
 
@@ -45,7 +72,11 @@ class Journal:
     def _fold(self, event: object, about: Envelope) -> None:
         match event:
             case DecisionMade(kind="retrain", window=window) if window is not None:
-                self._decisions.setdefault(about.id, event)
+                if _has_evidence(event):
+                    self._decisions.setdefault(about.id, event)
+                else:
+                    log.warning("decision-without-evidence", decision=about.id, window=window.start.isoformat())
+                    metrics.QUARANTINED.labels(DECISIONS).inc()
             case RetrainRequested():
                 self._requests.setdefault(about.id, about.time)
             case TrainingCompleted() | TrainingFailed():
