@@ -1,5 +1,6 @@
 """What strangers may write to a topic, read by both clients from a real broker: every codec, bombs, headers, transactions."""
 
+import time
 from collections.abc import Callable, Iterator
 
 import msgspec
@@ -139,3 +140,31 @@ def test_faust_is_told_which_offsets_have_no_record(kafka_bootstrap: str, topic:
     for most in (None, 1):
         read_by_aiokafka(kafka_bootstrap, topic, holes=holes, most=most)
         assert holes == {0: None, 1: None, 3006: 2, 3007: None}
+
+
+def test_topics_have_the_brokers_default_of_replicas_unless_told_and_more_than_there_are_brokers_is_refused(
+    kafka_bootstrap: str, unique: str
+) -> None:
+    requests = stream_topics(f"s-{unique}")[0]
+    with pytest.raises(ConfigurationError, match="topics cannot have 3 replicas.*set REPLICATION to what the cluster has"):
+        kafka.create_topics(kafka_bootstrap, [requests], replication=3)
+    kafka.create_topics(kafka_bootstrap, [requests])
+    kafka.check_topics(kafka_bootstrap, [requests], replication=1)
+    with pytest.raises(ConfigurationError, match="has 1 replica, REPLICATION says 3"):
+        kafka.check_topics(kafka_bootstrap, [requests], replication=3)
+
+
+def test_records_of_a_stream_have_the_brokers_time_and_are_kept_as_long_as_the_project_says(
+    kafka_bootstrap: str, unique: str, producer: MessageProducer, read: Read
+) -> None:
+    topics = stream_topics(f"s-{unique}", 2, retention_ms=3_600_000)
+    kafka.create_topics(kafka_bootstrap, topics)
+    for topic in topics:
+        producer.send(topic.name, b"x", partition=0, timestamp_ms=1_000)
+        producer.flush()
+        (record,) = read(kafka_bootstrap, topic.name)
+        assert abs(record.timestamp_ms / 1000 - time.time()) < 300
+    with pytest.raises(ConfigurationError, match=r"retention\.ms is 3600000, needs 2592000000"):
+        kafka.check_topics(kafka_bootstrap, stream_topics(f"s-{unique}", 2))
+    kafka.create_topics(kafka_bootstrap, stream_topics(f"s-{unique}", 2))
+    kafka.check_topics(kafka_bootstrap, stream_topics(f"s-{unique}", 2))

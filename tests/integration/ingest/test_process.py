@@ -14,6 +14,9 @@ from tests.support.lossy_proxy import lossy_proxy
 from tests.support.servers import pausable_s3_server
 from tests.support.waiting import wait_until
 
+from driftloop.adapters.kafka import read_topic
+from driftloop.service.quarantine import fetched, read_quarantined
+
 
 @pytest.mark.parametrize("point", ["before-store", "after-store", "after-commit", "after-event"])
 def test_a_crash_at_any_step_of_a_flush_loses_and_doubles_nothing(world, point):
@@ -132,3 +135,19 @@ def test_labels_of_every_codec_reach_the_lake_also_where_the_broker_keeps_them_c
             send_batch(world.bootstrap, f"{world.stream}.labels", rows, codec=codec)
         world.wait_caught_up()
     assert world.table("labels").read(["event_id"]).num_rows == 200
+
+
+def test_a_label_of_twelve_mebibytes_keeps_its_bytes_and_both_tables_go_on(world):
+    huge = b'{"event_id": "big", "event_time": "2024-03-01T00:00:00Z", "label": "' + b"x" * (12 * 1024 * 1024) + b'"}'
+    with world.ingest():
+        alter_topic(world.bootstrap, f"{world.stream}.labels", compression_type="producer")  # a topic of before
+        send_batch(world.bootstrap, f"{world.stream}.labels", [huge], codec="gzip")
+        world.traffic.label(0, 0)
+        world.traffic.scored(0, 0, 50)
+        world.producer.flush()
+        world.wait_caught_up()
+    assert world.table("labels").read(["event_id"])["event_id"].to_pylist() == ["e0-0"]
+    assert world.table("inferences").read(["event_id"]).num_rows == 50
+    (found,) = map(read_quarantined, read_topic(world.bootstrap, f"{world.stream}.quarantine"))
+    assert found.stored is not None
+    assert fetched(found, world.store).record.value == huge

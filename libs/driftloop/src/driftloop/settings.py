@@ -46,6 +46,7 @@ class ServiceSettings(msgspec.Struct, frozen=True, kw_only=True):
     http_port: int
     state_dir: Path
     registry_url: str
+    replication: int | None = None  # of topics; None: the broker's default
 
 
 class Setting(NamedTuple):
@@ -79,7 +80,7 @@ SETTINGS: tuple[Setting, ...] = (
     Setting("COMPACT_SECONDS", "60", "time between two looks for small files to merge; 0: never", ("ingest",)),
     Setting("CLEAN_SECONDS", "3600", "time between two looks for files that nobody names any more; 0: never", ("ingest",)),
     Setting("CLEAN_GRACE_HOURS", "168", "how long such a file stays marked before it is deleted", ("ingest",)),
-    Setting("REPLICATION", "1", "replicas of the changelog topics", ("monitor",)),
+    Setting("REPLICATION", "the broker's", "replicas of new topics; a service refuses topics that have fewer"),
     Setting("SESSION_TIMEOUT_SECONDS", "10", "silence after which the group gives this member's partitions away", ("monitor",)),
     Setting(
         "MAX_POLL_INTERVAL_SECONDS", "120, trainer 300", "time without a poll after which the group gives them away", ("monitor", "trainer")
@@ -113,6 +114,10 @@ class Environment:
         if not minimum <= value <= maximum:
             raise ConfigurationError(f"{self.prefix}{name}={value} is not between {minimum} and {maximum}")
         return value
+
+    def optional_integer(self, name: str, *, minimum: int = 0, maximum: int = 2**31) -> int | None:
+        """None when the variable is not set or empty."""
+        return None if self.optional(name) is None else self.integer(name, minimum=minimum, maximum=maximum)
 
     def number(self, name: str, default: float) -> float:
         text = self.text(name, str(default))
@@ -159,4 +164,10 @@ def service_settings(service: str, variables: Mapping[str, str] | None = None) -
         http_port=env.integer("HTTP_PORT", minimum=1, maximum=65535),
         state_dir=Path(env.text("STATE_DIR")),
         registry_url=env.text("REGISTRY_URL", "http://127.0.0.1:29010").rstrip("/"),
+        replication=replication(env),
     )
+
+
+def replication(env: Environment) -> int | None:
+    """How many replicas topics shall have; None: as many as the broker makes. Raises ConfigurationError."""
+    return env.optional_integer("REPLICATION", minimum=1, maximum=15)

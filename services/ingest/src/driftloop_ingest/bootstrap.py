@@ -64,7 +64,7 @@ def serve(
 ) -> None:
     """Fill the project's two tables until a stop is requested."""
     stream, bootstrap, clock = project.stream, settings.kafka_bootstrap, SystemClock()
-    stream_topics = topics.stream_topics(stream, partitions_of(bootstrap, topics.inferences(stream)))
+    stream_topics = topics.stream_topics(stream, partitions_of(bootstrap, topics.inferences(stream)), project.retention_ms)
     check_surroundings(settings, stream_topics)
     producer = RenewedProducer(lambda: Producer(bootstrap, client_id=settings.instance))
     outputs = Outputs(store, producer, Publisher(producer, source="driftloop/ingest"))

@@ -33,7 +33,7 @@ def run(settings: MonitorSettings, stop: Stop) -> None:
         return
     follower.subscribe(partial(restart_on_new_archive, project=project, stop=stop))
     restart_on_new_archive(follower.state(), project, stop)
-    check_surroundings(common, (*topics.stream_topics(project.stream), *topics.CONTROL_TOPICS))
+    check_surroundings(common, (*topics.stream_topics(project.stream, retention_ms=project.retention_ms), *topics.CONTROL_TOPICS))
     wiring = Wiring(settings, project, follower, status, stop)
     asyncio.set_event_loop_policy(uvloop.EventLoopPolicy())  # for the consumer's thread too, which makes its own loop
     asyncio.run(wiring.run())

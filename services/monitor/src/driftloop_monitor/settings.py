@@ -10,12 +10,10 @@ ONLY_ONE = "*"  # no project's name
 
 
 class MonitorSettings(msgspec.Struct, frozen=True, kw_only=True):
-    """``project``: which registered project; null when only one is. ``replication``: of the topics that faust keeps its
-    state in (1 locally, 3 in production)."""
+    """``project``: which registered project; null when only one is."""
 
     common: ServiceSettings
     project: str | None
-    replication: int
     session_timeout_seconds: int
     max_poll_interval_seconds: int
 
@@ -27,7 +25,6 @@ def monitor_settings(variables: Mapping[str, str] | None = None) -> MonitorSetti
     return MonitorSettings(
         common=service_settings("monitor", variables),
         project=None if project == ONLY_ONE else project,
-        replication=env.integer("REPLICATION", 1, minimum=1, maximum=15),
         session_timeout_seconds=env.integer("SESSION_TIMEOUT_SECONDS", 10, minimum=6, maximum=300),
         max_poll_interval_seconds=env.integer("MAX_POLL_INTERVAL_SECONDS", 120, minimum=10, maximum=3600),
     )

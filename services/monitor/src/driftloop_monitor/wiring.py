@@ -44,7 +44,7 @@ class Wiring:
         self._partitions = partitions_of(bootstrap, topics.inferences(stream))
         self._sketch_partitions = partitions_of(bootstrap, topics.WINDOW_SKETCHES)
         tables = {FOLDS: self._partitions, BOARDS: self._sketch_partitions}
-        create_changelogs(bootstrap, stream, tables, settings.replication)
+        create_changelogs(bootstrap, stream, tables, common.replication)
         self._producer = Producer(bootstrap, client_id=f"monitor-{common.instance}")
         self._publisher = Publisher(self._producer, source="driftloop/monitor")
         self._topic_id = topic_id(bootstrap, topics.inferences(stream))

@@ -151,7 +151,7 @@ def _stream(parts: _Parts, settings: PredictorSettings, project: Project, stop: 
 
 def _connect(parts: _Parts, settings: PredictorSettings, project: Project, stop: Stop) -> tuple[PartitionWorker, GroupConsumer]:
     bootstrap, instance, stream = settings.service.kafka_bootstrap, settings.service.instance, project.stream
-    check_surroundings_but_for_a_silent_store(settings.service, stream_topics(stream))
+    check_surroundings_but_for_a_silent_store(settings.service, stream_topics(stream, retention_ms=project.retention_ms))
     positions = Positions(
         lambda tps: AssignedConsumer(bootstrap, tps, client_id=f"predictor-positions-{instance}"),
         partial(topic_id, bootstrap),

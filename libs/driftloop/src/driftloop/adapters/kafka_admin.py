@@ -6,14 +6,17 @@ from typing import Any
 
 from kafka import KafkaAdminClient
 from kafka.admin import ConfigResource, ConfigResourceType
-from kafka.errors import TopicAlreadyExistsError, UnknownTopicOrPartitionError
+from kafka.errors import InvalidReplicationFactorError, TopicAlreadyExistsError, UnknownTopicOrPartitionError
 
 from driftloop.adapters.kafka_consumer import AssignedConsumer
 from driftloop.adapters.kafka_errors import translated
+from driftloop.adapters.kafka_replicas import Replicas, check_replicas
 from driftloop.contracts.topics import Topic
 from driftloop.errors import ConfigurationError, TransientError
 from driftloop.ports import Record, TopicPartition
 from driftloop.telemetry import get_logger
+
+_DEFAULT = -1  # the broker's default.replication.factor
 
 log = get_logger(__name__)
 
@@ -28,19 +31,27 @@ def _admin(bootstrap: str, doing: str) -> Iterator[Any]:
             client.close()
 
 
-def create_topics(bootstrap: str, topics: Iterable[Topic], *, replication: int = 1) -> None:
-    """Create those that are missing, and set the settings of existing ones as the table has them."""
+def create_topics(bootstrap: str, topics: Iterable[Topic], *, replication: int | None = None) -> None:
+    """Create those that are missing, and set the settings of existing ones as the table has them.
+
+    ``replication``: brokers that hold each new one; None: as many as the broker makes by default. Raises ConfigurationError
+    when there are not so many.
+    """
     wanted = list(topics)
     with _admin(bootstrap, "creating topics") as admin:
         existing = set(admin.list_topics())
         missing = {
-            t.name: {"num_partitions": t.partitions, "replication_factor": replication, "configs": t.config}
+            t.name: {"num_partitions": t.partitions, "replication_factor": replication or _DEFAULT, "configs": t.config}
             for t in wanted
             if t.name not in existing
         }
         if missing:
             try:
                 admin.create_topics(missing, wait_for_metadata=True)
+            except InvalidReplicationFactorError as exc:
+                raise ConfigurationError(
+                    f"topics cannot have {replication} replicas: {exc}; set REPLICATION to what the cluster has"
+                ) from exc
             except TopicAlreadyExistsError:  # another process was faster
                 admin.wait_for_topics([t.name for t in wanted])
         for name, settings in _differing(admin, [t for t in wanted if t.name in existing]).items():
@@ -48,8 +59,9 @@ def create_topics(bootstrap: str, topics: Iterable[Topic], *, replication: int =
             admin.alter_configs([ConfigResource(ConfigResourceType.TOPIC, name, configs=settings)])
 
 
-def check_topics(bootstrap: str, topics: Iterable[Topic]) -> None:
-    """Raises ConfigurationError naming the first topic that is missing or whose settings contradict the table."""
+def check_topics(bootstrap: str, topics: Iterable[Topic], *, replication: int | None = None) -> None:
+    """Raises ConfigurationError naming the first topic that is missing, whose settings contradict the table, or that has fewer
+    replicas than ``replication`` asks for. Says in the log which are less safe than they could be."""
     wanted = list(topics)
     with _admin(bootstrap, "checking topics") as admin:
         described = {t["name"]: t for t in admin.describe_topics()}
@@ -62,13 +74,20 @@ def check_topics(bootstrap: str, topics: Iterable[Topic]) -> None:
             if topic.partitions == 1 and len(found["partitions"]) != 1:
                 raise ConfigurationError(f"topic {topic.name} has {len(found['partitions'])} partitions, but its order needs exactly 1")
         differing = _differing(admin, wanted)
-        configs = _configs(admin, list(differing))
+        configs = _configs(admin, [t.name for t in wanted])
+        brokers = len(admin.describe_cluster()["brokers"])
     for name, settings in differing.items():
         setting, value = next(iter(settings.items()))
         raise ConfigurationError(
             f"topic {name}: {setting} is {configs[name].get(setting)}, needs {value}; set it right with: driftloop up --project DIR, "
             f"or kafka-configs --alter --topic {name} --add-config {','.join(f'{key}={right}' for key, right in settings.items())}"
         )
+    for topic in wanted:
+        fewest = min(len(partition["replica_nodes"]) for partition in described[topic.name]["partitions"])
+        found_replicas = Replicas(fewest, int(configs[topic.name]["min.insync.replicas"]), brokers)
+        unsafe = check_replicas(topic.name, found_replicas, replication)
+        if unsafe is not None:
+            log.warning("topic-unsafe", topic=topic.name, reason=unsafe)
 
 
 def _differing(admin: Any, topics: list[Topic]) -> dict[str, dict[str, str]]:

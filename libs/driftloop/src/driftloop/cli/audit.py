@@ -20,6 +20,7 @@ from driftloop.contracts.topics import CONTROL_TOPICS, REPRODUCTIONS
 from driftloop.crashpoints import crash_point
 from driftloop.errors import IntegrityError, InvalidMessage, UserError
 from driftloop.lineage.audit import chosen, event_id, not_rebuilt, recorded
+from driftloop.settings import Environment, replication
 
 MAX_NAME_CHARACTERS = 200
 
@@ -33,7 +34,11 @@ def run_audit(name: str, count: int, audit: str, compare_again: bool, as_json: b
     versions, store = chosen(model, count, audit), MinioObjectStore(stack.s3)
     if not versions:
         raise UserError(f"the model {model.model} has no version to audit")
-    create_topics(stack.kafka_bootstrap, [topic for topic in CONTROL_TOPICS if topic.name == REPRODUCTIONS])
+    create_topics(
+        stack.kafka_bootstrap,
+        [topic for topic in CONTROL_TOPICS if topic.name == REPRODUCTIONS],
+        replication=replication(Environment("cli")),
+    )
     known = {e.version: e for e in reproductions(stack.kafka_bootstrap) if (e.audit, e.model) == (audit, model.model)}
     results = []
     with closing(Producer(stack.kafka_bootstrap, client_id="driftloop-audit")) as producer:

@@ -15,6 +15,7 @@ from driftloop.contracts.values import PromotionRules
 from driftloop.local.addresses import StackAddresses
 from driftloop.project.model import Project, archive_key
 from driftloop.project.reading import read_project
+from driftloop.settings import Environment, replication
 
 
 def register_project(folder: Path, stack: StackInfo | StackAddresses) -> Project:
@@ -25,7 +26,9 @@ def register_project(folder: Path, stack: StackInfo | StackAddresses) -> Project
     project = read_project(folder)
     info = stack_info(stack) if isinstance(stack, StackAddresses) else stack
     MinioObjectStore(info.s3).put(archive_key(project.name, project.digest()), project.archive())
-    create_topics(info.kafka_bootstrap, stream_topics(project.stream))
+    create_topics(
+        info.kafka_bootstrap, stream_topics(project.stream, retention_ms=project.retention_ms), replication=replication(Environment("cli"))
+    )
     RegistryClient(info.registry_url).post("/projects", _registration(project))
     return project
 

@@ -10,6 +10,7 @@ import msgspec
 
 from driftloop.contracts.names import Name
 from driftloop.contracts.schema import StreamSchema
+from driftloop.contracts.topics import FOREVER
 from driftloop.contracts.values import Part, PromotionRules
 from driftloop.contracts.windows import CLOCK_SKEW, WindowPlan
 from driftloop.project.rules import Monitoring, Policy
@@ -65,6 +66,7 @@ class Project(Part, frozen=True, kw_only=True):
     promotion: Promotion
     serving: Serving = Serving()
     clock: Clock = "wall"
+    retention: timedelta | None = timedelta(days=30)  # of the stream's topics; None: for ever
     files: dict[str, bytes]
 
     @property
@@ -75,6 +77,10 @@ class Project(Part, frozen=True, kw_only=True):
     @property
     def stream(self) -> str:
         return self.schema.stream
+
+    @property
+    def retention_ms(self) -> int:
+        return FOREVER if self.retention is None else self.retention // timedelta(milliseconds=1)
 
     def archive(self) -> bytes:
         """A zip whose bytes depend on the files' names and contents only."""

@@ -31,6 +31,8 @@ from driftloop.project.model import (
 from driftloop.project.rules import Monitoring, Policy
 from driftloop.project.toml_lines import line_of
 
+SHORTEST_RETENTION = timedelta(hours=1)
+
 
 # The file as written: tables of driftloop.toml.
 class _ProjectTable(msgspec.Struct, forbid_unknown_fields=True):
@@ -45,6 +47,7 @@ class _StreamTable(msgspec.Struct, forbid_unknown_fields=True):
     allowed_lateness: str = "0s"
     version: Annotated[int, msgspec.Meta(ge=1)] = 1
     clock: Clock = "wall"
+    retention: str = "30d"
 
 
 class _FeatureTable(msgspec.Struct, forbid_unknown_fields=True):
@@ -199,6 +202,7 @@ def _check(file: _File, files: dict[str, bytes]) -> Project:
         promotion=file.promotion,
         serving=file.serving,
         clock=file.stream.clock,
+        retention=_retention(file.stream.retention),
         files=files,
     )
 
@@ -208,6 +212,18 @@ def _duration(key: str, text: str) -> timedelta:
         return parse_duration(text)
     except ValueError as exc:
         raise _Problem(key, f"{key}: {exc}") from exc
+
+
+def _retention(text: str) -> timedelta | None:
+    if text == "forever":
+        return None
+    kept = _duration("stream.retention", text)
+    if kept < SHORTEST_RETENTION:
+        raise _Problem(
+            "stream.retention",
+            f"must be {SHORTEST_RETENTION // timedelta(hours=1)}h at least, or a service that is away for a while loses rows",
+        )
+    return kept
 
 
 def _windows(table: _WindowsTable) -> WindowPlan:

@@ -25,7 +25,7 @@ def changelog_name(stream: str, table: str) -> str:
     return f"monitor-{stream}-{table}-changelog"
 
 
-def create_changelogs(bootstrap: str, stream: str, tables: dict[str, int], replication: int) -> None:
+def create_changelogs(bootstrap: str, stream: str, tables: dict[str, int], replication: int | None) -> None:
     """Create the changelog of each table with its number of partitions, unless it exists."""
     changelogs = [
         Changelog(
