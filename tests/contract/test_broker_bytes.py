@@ -146,7 +146,7 @@ def test_topics_have_the_brokers_default_of_replicas_unless_told_and_more_than_t
     kafka_bootstrap: str, unique: str
 ) -> None:
     requests = stream_topics(f"s-{unique}")[0]
-    with pytest.raises(ConfigurationError, match="topics cannot have 3 replicas.*set REPLICATION to what the cluster has"):
+    with pytest.raises(ConfigurationError, match=r"topics cannot have 3 replicas.*set REPLICATION to what the cluster has"):
         kafka.create_topics(kafka_bootstrap, [requests], replication=3)
     kafka.create_topics(kafka_bootstrap, [requests])
     kafka.check_topics(kafka_bootstrap, [requests], replication=1)
