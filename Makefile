@@ -4,13 +4,13 @@ PYTHON ?= python3
 ARGS ?=
 VENV := .venv
 BIN := $(VENV)/bin
-SERVICES := registry ingest predictor monitor trainer
+SERVICES := $(patsubst services/%/pyproject.toml,%,$(wildcard services/*/pyproject.toml))
 PROJECTS := libs/driftloop $(addprefix services/,$(SERVICES))
 INSTALLED := $(VENV)/.installed
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test bench lock clean
+.PHONY: help setup demo test bench docs lock clean
 
 help: ## what there is
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -42,6 +42,11 @@ test: setup ## style, types, import contracts, tests (ARGS="-k name" goes to pyt
 
 bench: setup ## measure; reports, asserts nothing
 	$(BIN)/python -m bench $(ARGS)
+
+docs: setup ## generate again what is generated from the tables in the code
+	$(BIN)/python -m driftloop.documents.reference > docs/reference.md
+	$(BIN)/python -m driftloop.documents.asyncapi > docs/asyncapi.json
+	$(BIN)/python -m driftloop.documents.prometheus > infra/prometheus/prometheus.yml
 
 lock: ## resolve requirements*.in again (needs uv)
 	@command -v uv >/dev/null || { echo "make lock needs uv on the PATH" >&2; exit 1; }

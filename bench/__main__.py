@@ -28,6 +28,7 @@ MEASUREMENTS = {
     "ingest": "bench.ingest",
     "snapshot": "bench.snapshot_read",
     "promotion": "bench.promotion",
+    "control-history": "bench.control_history",
     "start": "bench.stack_start",
     "trace": "bench.trace",
     "compression": "bench.compression",

@@ -5,7 +5,7 @@ import threading
 
 from starlette.types import Receive, Scope, Send
 
-from driftloop_predictor.server import HttpServer
+from driftloop.service.http_server import HttpServer
 
 
 async def echo(scope: Scope, receive: Receive, send: Send) -> None:

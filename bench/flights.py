@@ -17,7 +17,7 @@ from driftloop.demo.flights import read_flights
 from driftloop.project.model import CONFIG_FILE, Project
 from driftloop.project.reading import parse_project, read_project
 from driftloop.rows.schemas import inference_schema
-from driftloop.statistics.profile import build_profile
+from driftloop.statistics.histograms import build_profile
 from driftloop.training.fit import TrainingRows, fit
 from driftloop.training.user_code import load_build
 
@@ -46,7 +46,7 @@ def fit_flights(folder: Path) -> FlightsModel:
     pipeline = fit(load_build(project.files, folder), rows, everything, seed=0, threads=THREADS)
     data = skops_file.dump(pipeline)
     scorer = Scorer(skops_file.load(data, project.training.trusted_types), project.schema)
-    scores = rows.scores(pipeline, everything)[1]
+    scores = rows.output(pipeline, everything).scores
     profile = build_profile(joined, scores, project.schema, project.monitoring.bins)
     return FlightsModel(project, flights.requests, data, profile.encode(), scorer)
 

@@ -8,12 +8,13 @@ from typing import NamedTuple
 from bench.clocks import cpu_seconds
 from bench.figures import Aim, Figure, Limit
 from bench.surroundings import Surroundings
-from driftloop.cli.projects import register_project
+from driftloop.client.registration import register_project
 from driftloop.demo.example import example_folder
+from driftloop.installation import installation_of
 from driftloop.local.port_numbers import free_port_base
 from driftloop.local.prepare import prepare_stack
 from driftloop.local.readiness import wait_for_services
-from driftloop.local.stack import SERVICES, LocalStack
+from driftloop.local.stack import ONE_OF_EACH, LocalStack
 
 READY_SECONDS = 120.0
 
@@ -28,8 +29,8 @@ class Start(NamedTuple):
 
 def measure(around: Surroundings) -> list[Figure]:
     """Once to make everything, then again in the same home: that is warm."""
-    services = {name: count for name, count in SERVICES.items() if importlib.util.find_spec(f"driftloop_{name}.__main__")}
-    missing = sorted(SERVICES.keys() - services.keys())
+    services = {name: count for name, count in ONE_OF_EACH.items() if importlib.util.find_spec(f"driftloop_{name}.__main__")}
+    missing = sorted(ONE_OF_EACH.keys() - services.keys())
     home, port_base = around.folder / "start", free_port_base()
     around.say("starting a stack for the first time")
     cold = _start(home, port_base, services, register=True)
@@ -56,7 +57,7 @@ def _start(home: Path, port_base: int, services: dict[str, int], *, register: bo
         infrastructure = time.monotonic() - began
         stack.start_services()
         if register:
-            register_project(example_folder(), stack.addresses())
+            register_project(example_folder(), installation_of(stack.addresses()))
         wait_for_services(stack.addresses(), READY_SECONDS, stack.failures)
         ready = time.monotonic() - began
         pids = {name: pid for name, pid in stack.addresses().pids.items() if name != "supervisor"}

@@ -16,6 +16,7 @@ from bench.clocks import BenchError, cpu_seconds
 from bench.flights import FlightsModel, fit_flights
 from driftloop.adapters.kafka import Producer
 from driftloop.adapters.s3 import MinioObjectStore
+from driftloop.contracts.services import SERVICES
 from driftloop.demo.stack import RunningStack
 from driftloop.local.addresses import StackAddresses
 from driftloop.local.environment import service_environment
@@ -91,7 +92,7 @@ class Surroundings:
         """A real process of a service, ready, for one project."""
         port = _free_port()
         instance = f"{name}-{uuid.uuid4().hex[:8]}"
-        env = service_environment(self.addresses, name, instance, port) | {f"DRIFTLOOP_{name.upper()}_PROJECT": project}
+        env = service_environment(self.addresses, SERVICES[name], instance, port) | {f"DRIFTLOOP_{name.upper()}_PROJECT": project}
         with self.process(f"driftloop_{name}", [], env, port, instance) as running:
             yield running
 

@@ -19,8 +19,8 @@ import hashlib, sys
 from concurrent.futures import ThreadPoolExecutor
 import driftloop.cli.trace, driftloop.lineage.trace
 from driftloop.adapters.s3 import MinioObjectStore
-from driftloop.cli.context import current_stack
-store = MinioObjectStore(current_stack().s3)
+from driftloop.installation import current_installation
+store = MinioObjectStore(current_installation().s3)
 with ThreadPoolExecutor(16) as pool:
     list(pool.map(lambda key: hashlib.sha256(store.get(key)).hexdigest(), sys.stdin.read().split()))
 """

@@ -9,7 +9,8 @@ from driftloop.contracts.schema import StreamSchema
 from driftloop.project.model import Project
 from driftloop.project.reading import parse_project
 from driftloop.rows.schemas import inference_schema
-from driftloop.statistics.profile import Profile, build_profile
+from driftloop.statistics.histograms import build_profile
+from driftloop.statistics.profile import Profile
 
 NUMERIC, CATEGORICAL, BINS, CATEGORIES = 20, 5, 64, 30
 SCHEMA_WORDS = f"{NUMERIC} numeric ({BINS} bins) and {CATEGORICAL} categorical features"

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Make the secrets of docker-compose.yml: a random file each, in infra/secrets or in the folder given. Existing ones stay as they are.
+# Make the secrets that docker-compose.yml names: a random file each, in infra/secrets or in the folder given. Existing ones stay as they are.
 # Nobody but you can enter the folder; the files inside can be read by whoever has them mounted, since Compose mounts them with the
 # owner and mode they have here and the containers run as another user.
 set -euo pipefail
@@ -18,9 +18,10 @@ make_secret() { # NAME BYTES
 
 mkdir -p "$folder"
 chmod 0700 "$folder"
-for owner in minio-root ingest monitor predictor registry trainer cli; do
-  make_secret "$owner-access-key" 10
-  make_secret "$owner-secret-key" 20
+for name in $(sed -n '/^secrets:/,$ s/^  \([a-z-]*\): {file:.*/\1/p' "$(dirname "$0")/../docker-compose.yml"); do
+  case $name in
+    *-access-key) make_secret "$name" 10 ;;
+    *) make_secret "$name" 20 ;;
+  esac
 done
-make_secret grafana-password 20
 echo "secrets are in $folder"

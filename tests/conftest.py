@@ -5,10 +5,15 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from hypothesis import HealthCheck, settings
 from tests.support.servers import kafka_server, running_kafka, running_s3, s3_server
 from xdist.scheduler import LoadFileScheduling
 
 from driftloop.local.s3 import S3Access
+
+# How long an example takes says how busy the machine is. pytest's own limit ends what hangs.
+settings.register_profile("driftloop", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("driftloop")
 
 ONE_AFTER_ANOTHER = ("tests/e2e/compose/", "tests/contract/test_containers.py")  # folders and files that share one engine's stack
 

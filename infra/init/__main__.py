@@ -11,7 +11,7 @@ from urllib3.exceptions import HTTPError
 
 from driftloop.adapters.kafka import check_topics, create_topics
 from driftloop.adapters.s3 import ensure_bucket
-from driftloop.contracts.storage_rights import RIGHTS
+from driftloop.contracts.services import RIGHTS
 from driftloop.contracts.topics import CONTROL_TOPICS
 from driftloop.errors import ConfigurationError, TransientError
 from driftloop.service.process import EXIT_CONFIGURATION, EXIT_FAILED

@@ -7,7 +7,6 @@ from typing import Any
 import yaml
 
 REPOSITORY = Path(__file__).parents[2]
-SERVICES = ("registry", "ingest", "predictor", "monitor", "trainer")
 
 
 def compose_file() -> dict[str, Any]:

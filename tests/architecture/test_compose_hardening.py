@@ -10,7 +10,8 @@ from infra.init.policies import policy
 from tests.architecture.compose_file import REPOSITORY, compose_file
 
 from driftloop import metrics
-from driftloop.contracts.storage_rights import PROBE, RIGHTS
+from driftloop.contracts.services import RIGHTS, SERVICES
+from driftloop.contracts.storage_rights import PROBE
 
 COMPOSE = compose_file()
 CONTAINERS: dict[str, dict[str, Any]] = COMPOSE["services"]
@@ -39,7 +40,7 @@ def test_what_runs_on_is_watched_and_started_again(name: str) -> None:
 def test_the_start_order_is_by_health() -> None:
     conditions = {c["condition"] for container in CONTAINERS.values() for c in container.get("depends_on", {}).values()}
     assert conditions == {"service_healthy", "service_completed_successfully"}
-    assert all(CONTAINERS[s]["depends_on"]["init"] for s in ("registry", "ingest", "predictor", "monitor", "trainer"))
+    assert all(CONTAINERS[s]["depends_on"]["init"] for s in SERVICES)
 
 
 def test_ports_are_published_on_loopback_alone() -> None:
@@ -54,9 +55,11 @@ def test_the_store_is_on_an_internal_network_alone() -> None:
     assert "ports" not in CONTAINERS["minio"]
 
 
-@pytest.mark.parametrize("name", sorted(RIGHTS))
-def test_a_service_sees_its_own_secrets_alone(name: str) -> None:
-    assert sorted(CONTAINERS[name]["secrets"]) == [f"{name}-access-key", f"{name}-secret-key"]
+@pytest.mark.parametrize("name", sorted({*SERVICES, *RIGHTS}))
+def test_a_service_sees_its_own_secrets_alone_and_the_store_only_with_them(name: str) -> None:
+    expected = [f"{name}-access-key", f"{name}-secret-key"] if name in RIGHTS else []
+    assert sorted(CONTAINERS[name].get("secrets", [])) == expected
+    assert ("store" in CONTAINERS[name]["networks"]) == (name in RIGHTS)
 
 
 def test_the_script_makes_the_secrets_that_are_mounted_and_keeps_them(tmp_path: Path) -> None:

@@ -3,29 +3,38 @@
 import re
 from pathlib import Path
 
+import pytest
 from prometheus_client.metrics import MetricWrapperBase
 
 from driftloop import metrics
-from driftloop.documents import reference
-from driftloop.settings import SETTINGS
+from driftloop.contracts.services import SERVICES, Service
+from driftloop.documents import prometheus, reference
+from driftloop.service.settings import settings_table
 
 ROOT = Path(__file__).parents[2]
 METRICS = {next(iter(m.describe())).name for m in vars(metrics).values() if isinstance(m, MetricWrapperBase)}
-SOURCES = [*(ROOT / "libs").rglob("*.py"), *(ROOT / "services").rglob("*.py")]
 
 
-def test_the_reference_page_is_the_generated_one() -> None:
-    assert (ROOT / "docs" / "reference.md").read_text() == reference.page(), (
-        "run: python -m driftloop.documents.reference > docs/reference.md"
-    )
+def test_the_generated_files_are_the_generated_ones() -> None:
+    generated = {"docs/reference.md": reference.page(), "infra/prometheus/prometheus.yml": prometheus.text()}
+    assert [path for path, text in generated.items() if (ROOT / path).read_text() != text] == [], "run: make docs"
+
+
+def read_in(*sources: Path) -> set[str]:
+    """The settings that code reads from an ``Environment``."""
+    text = "\n".join(path.read_text() for source in sources for path in source.rglob("*.py"))
+    read = set(re.findall(r"env\.(?:text|optional|integer|number)\(\s*\"([A-Z0-9_]+)\"", text))
+    return read | {f"{name}_FILE" for name in re.findall(r"env\.secret\(\s*\"([A-Z0-9_]+)\"", text)}
+
+
+@pytest.mark.parametrize("service", SERVICES.values(), ids=list(SERVICES))
+def test_a_service_documents_the_settings_that_it_alone_reads(service: Service) -> None:
+    assert read_in(ROOT / "services" / service.name) == {setting.name for setting in service.settings}
 
 
 def test_every_setting_that_is_read_is_documented_and_no_other() -> None:
-    text = "\n".join(path.read_text() for path in SOURCES)
-    read = set(re.findall(r"env\.(?:text|optional|integer|number)\(\s*\"([A-Z0-9_]+)\"", text))
-    read |= {f"{name}_FILE" for name in re.findall(r"env\.secret\(\s*\"([A-Z0-9_]+)\"", text)}
-    only_for_the_command_line = {"SERVICES"}
-    assert read - only_for_the_command_line == {setting.name for setting in SETTINGS}
+    of_the_command_line = {"SERVICES", "REGISTRY_URL"}  # where the containers are, for `docker compose run cli`
+    assert read_in(ROOT / "libs", ROOT / "services") - of_the_command_line == {setting.name for setting, _ in settings_table()}
 
 
 def test_every_topic_and_command_in_the_readme_exists() -> None:
@@ -35,6 +44,17 @@ def test_every_topic_and_command_in_the_readme_exists() -> None:
     named = set(re.findall(r"^driftloop (\w+)", readme, re.MULTILINE))
     assert named
     assert named <= set(COMMANDS)
+
+
+def test_the_page_on_the_client_names_every_method_and_no_other() -> None:
+    from driftloop import Client
+    from driftloop.client.changes import Changes
+
+    page = (ROOT / "docs" / "client.md").read_text()
+    table, _, rest = page.partition("What changes something")
+    asks = {name for row in re.findall(r"^\|[^|]*\|([^|]*)\|", table, re.MULTILINE) for name in re.findall(r"`(\w+)\(", row)}
+    assert asks == {name for name in vars(Client) if not name.startswith("_")}
+    assert set(re.findall(r"`(\w+)`", rest)) == {name for name in vars(Changes) if not name.startswith("_")}
 
 
 def test_decisions_are_listed_in_their_index() -> None:
@@ -54,3 +74,11 @@ def test_alerts_and_dashboard_name_metrics_that_exist() -> None:
     for path in (ROOT / "infra").rglob("*"):
         if path.suffix in {".yml", ".json"}:
             assert set(re.findall(r"driftloop_\w+", path.read_text())) <= exported, path.name
+
+
+@pytest.mark.parametrize("page", ["architecture.md", "glossary.md"])
+def test_modules_that_a_page_names_exist(page: str) -> None:
+    named = set(re.findall(r"`([a-z_/]+\.py)`", (ROOT / "docs" / page).read_text()))
+    assert named
+    sources = [f"/{path.relative_to(ROOT).as_posix()}" for folder in ("libs", "services") for path in (ROOT / folder).rglob("*.py")]
+    assert {name for name in named if not any(source.endswith(f"/{name}") for source in sources)} == set()

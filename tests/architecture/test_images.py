@@ -7,7 +7,10 @@ import sys
 import tomllib
 
 import pytest
-from tests.architecture.compose_file import REPOSITORY, SERVICES
+from tests.architecture.compose_file import REPOSITORY
+from tests.support.waiting import PATIENCE_SECONDS
+
+from driftloop.contracts.services import SERVICES
 
 OTHERS = ("infra/init/requirements.txt", "infra/cli/requirements.txt")
 LOADED_LATER = {
@@ -71,7 +74,7 @@ def direct_dependencies(service: str) -> set[str]:
 
 @pytest.mark.parametrize("service", SERVICES)
 def test_an_image_carries_what_its_service_imports_and_nothing_beside_it(service: str) -> None:
-    roots = [f"driftloop_{service}"] + (["driftloop.training"] if service == "trainer" else [])
+    roots = [SERVICES[service].package] + (["driftloop.training"] if service == "trainer" else [])
     assert direct_dependencies(service) - loaded(roots, f"services/{service}/requirements.txt") <= LOADED_LATER
 
 
@@ -83,7 +86,7 @@ def test_the_images_beside_the_services_carry_what_they_import(root: str, requir
 def loaded(roots: list[str], requirements: str) -> set[str]:
     """The distributions loaded by these packages with nothing at hand but what the requirements lock."""
     command = [sys.executable, "-c", IMPORT_ALL, " ".join(roots), json.dumps(sorted(locked(requirements)))]
-    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=120, cwd=REPOSITORY)
+    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=PATIENCE_SECONDS, cwd=REPOSITORY)
     assert done.returncode == 0, done.stderr
     return set(json.loads(done.stdout))
 

@@ -11,7 +11,8 @@ from driftloop.adapters.kafka_records import HeaderKey
 from driftloop.adapters.memory import MemoryBroker
 from driftloop.contracts.topics import Topic
 from driftloop.errors import ConfigurationError, TransientError
-from driftloop.ports import MessageConsumer, MessageProducer, RebalanceListener, Record, TopicPartition
+from driftloop.history.record_ends import ends_of_records
+from driftloop.ports import MessageConsumer, MessageProducer, RebalanceListener, Record, TopicPartition, Topics
 
 Member = Callable[..., MessageConsumer]
 
@@ -38,7 +39,7 @@ def read(consumer: MessageConsumer, n: int) -> list[Record]:
             records.extend(batch)
         return len(records) >= n
 
-    wait_until(enough, f"{n} records", seconds=30)
+    wait_until(enough, f"{n} records")
     return records
 
 
@@ -100,7 +101,7 @@ class BrokerContract:
             second.poll(0.1)
             return len(first.assignment()) == 1 == len(second.assignment())
 
-        wait_until(shared, "one partition each", seconds=90)
+        wait_until(shared, "one partition each")
         assert second.assignment() <= listener.revoked
 
     def test_offsets_of_beginning_and_end_are_told(self, topic, producer: MessageProducer, member: Member):
@@ -131,22 +132,45 @@ class BrokerContract:
         assert [r.offset for r in read(consumer, 1)] == [1003]
 
     def test_an_end_behind_which_nothing_is_unread_is_the_readers_own_place(
-        self, topic, producer: MessageProducer, assigned: Callable[..., MessageConsumer], abort: Callable[[int], None]
+        self, topic, producer: MessageProducer, topics: Topics, abort: Callable[[int], None]
     ):
         tps = [TopicPartition(topic, 0), TopicPartition(topic, 1)]
         for partition in (0, 1):
             producer.send(topic, b"x", partition=partition)
         producer.flush()
         abort(1000)
-        assert kafka.ends_of_records(assigned(tps), {tps[0]: 1, tps[1]: 0}) == {tps[0]: 1, tps[1]: 1}
+        assert ends_of_records(topics.reader(tps), {tps[0]: 1, tps[1]: 0}) == {tps[0]: 1, tps[1]: 1}
         producer.send(topic, b"x", partition=0)
         producer.flush()
-        assert kafka.ends_of_records(assigned(tps), {tps[0]: 1, tps[1]: 1}) == {tps[0]: 1003, tps[1]: 1}
+        assert ends_of_records(topics.reader(tps), {tps[0]: 1, tps[1]: 1}) == {tps[0]: 1003, tps[1]: 1}
 
-    def test_sending_to_a_topic_that_is_not_there_fails(self, producer: MessageProducer, unique: str):
+    def test_a_topic_is_described_and_a_missing_one_is_named(self, topic, topics: Topics, unique: str):
+        [info] = topics.describe([topic]).values()
+        assert (info.partitions, topics.describe([topic])) == (2, {topic: info})
+        with pytest.raises(ConfigurationError, match=f"none-{unique} does not exist"):
+            topics.describe([topic, f"none-{unique}"])
+
+    def test_a_reader_of_partitions_is_in_no_group_and_hears_which_topic_it_reads(self, topic, topics: Topics, producer: MessageProducer):
+        for n in range(3):
+            producer.send(topic, b"%d" % n, partition=1)
+        producer.flush()
+        reader = topics.reader([TopicPartition(topic, 1)])
+        reader.seek(TopicPartition(topic, 1), 1)
+        assert [record.value for record in read(reader, 2)] == [b"1", b"2"]
+        assert reader.position(TopicPartition(topic, 1)) == 3
+        assert reader.topic_id(topic) == topics.describe([topic])[topic].id
+        assert reader.topic_id("another") is None
+        reader.close()
+
+    @pytest.fixture
+    def impatient_producer(self, producer: MessageProducer) -> MessageProducer:
+        """Gives up soon, where it is to give up."""
+        return producer
+
+    def test_sending_to_a_topic_that_is_not_there_fails(self, impatient_producer: MessageProducer, unique: str):
         with pytest.raises((ConfigurationError, TransientError)):
-            producer.send(f"none-{unique}", b"x")
-            producer.flush()
+            impatient_producer.send(f"none-{unique}", b"x")
+            impatient_producer.flush()
 
 
 class TestMemoryBroker(BrokerContract):
@@ -164,12 +188,12 @@ class TestMemoryBroker(BrokerContract):
         return broker.producer()
 
     @pytest.fixture
-    def member(self, broker: MemoryBroker, topic: str) -> Member:
-        return lambda listener=None: broker.consumer(group="g", topics=[topic], listener=listener)
+    def topics(self, broker: MemoryBroker) -> Topics:
+        return broker
 
     @pytest.fixture
-    def assigned(self, broker: MemoryBroker) -> Callable[..., MessageConsumer]:
-        return broker.assigned
+    def member(self, broker: MemoryBroker, topic: str) -> Member:
+        return lambda listener=None: broker.consumer(group="g", topics=[topic], listener=listener)
 
     @pytest.fixture
     def abort(self, broker: MemoryBroker, topic: str) -> Callable[[int], None]:
@@ -186,9 +210,19 @@ class TestKafka(BrokerContract):
 
     @pytest.fixture
     def producer(self, kafka_bootstrap: str) -> Iterator[MessageProducer]:
+        producer = kafka.Producer(kafka_bootstrap, client_id="test")
+        yield producer
+        producer.close()
+
+    @pytest.fixture
+    def impatient_producer(self, kafka_bootstrap: str) -> Iterator[MessageProducer]:
         producer = kafka.Producer(kafka_bootstrap, client_id="test", delivery_timeout_seconds=3)
         yield producer
         producer.close()
+
+    @pytest.fixture
+    def topics(self, kafka_bootstrap: str) -> Topics:
+        return kafka.KafkaTopics(kafka_bootstrap, client_id="test")
 
     @pytest.fixture
     def member(self, kafka_bootstrap: str, topic: str, unique: str) -> Iterator[Member]:
@@ -200,18 +234,6 @@ class TestKafka(BrokerContract):
 
         yield join
         for consumer in members:
-            consumer.close()
-
-    @pytest.fixture
-    def assigned(self, kafka_bootstrap: str) -> Iterator[Callable[..., MessageConsumer]]:
-        made: list[MessageConsumer] = []
-
-        def assign(tps: Sequence[TopicPartition]) -> MessageConsumer:
-            made.append(kafka.AssignedConsumer(kafka_bootstrap, tps, client_id="test"))
-            return made[-1]
-
-        yield assign
-        for consumer in made:
             consumer.close()
 
     @pytest.fixture

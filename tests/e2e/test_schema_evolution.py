@@ -1,10 +1,10 @@
 """A stream's schema grows under running services: two producers at once, the old champion, a new one, and what is refused."""
 
-import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import httpx
 import msgspec
@@ -12,17 +12,19 @@ import pyarrow as pa
 import pytest
 from tests.support.ports import free_port_base
 from tests.support.servers import shared_cache
+from tests.support.waiting import PATIENCE_SECONDS, wait_until
 
 import driftloop
 from driftloop.adapters.kafka import Producer, Publisher, partitions_of, read_topic
+from driftloop.adapters.s3 import MinioObjectStore
 from driftloop.artifact.model_files import load_manifest
-from driftloop.cli.context import stack_info
-from driftloop.cli.projects import register_project
-from driftloop.cli.registry_client import RegistryClient
+from driftloop.client.models import RegisteredVersion
+from driftloop.client.registration import register_project
 from driftloop.contracts.events import RetrainRequested
 from driftloop.contracts.headers import ARROW, CONTENT_TYPE, JSON, watermark_header
 from driftloop.contracts.topics import RETRAIN_REQUESTS, labels, quarantine, requests
 from driftloop.errors import TransientError, UserError
+from driftloop.installation import installation_of
 from driftloop.local.prepare import prepare_stack
 from driftloop.local.readiness import wait_for_services
 from driftloop.local.stack import LocalStack
@@ -34,7 +36,6 @@ from driftloop.service.quarantine import read_quarantined
 START = datetime(2024, 3, 1, tzinfo=UTC)
 HOUR = timedelta(hours=1)
 IN_A_WINDOW = 200
-SECONDS = 90
 
 CONFIG = """
 [project]
@@ -81,9 +82,11 @@ GROWN = FIRST + '\nextra = { type = "number", required = false }'
 class Shop:
     """A stack, a project in a folder that changes, and its applications."""
 
+    config, pipeline = CONFIG, PIPELINE
+
     def __init__(self, stack: LocalStack, folder: Path) -> None:
         self.addresses = stack.addresses()
-        self.info = stack_info(self.addresses)
+        self.info = installation_of(self.addresses)
         self.folder = folder
         self.bootstrap = self.info.kafka_bootstrap
         self.client = driftloop.Client(stack=self.info)
@@ -91,9 +94,9 @@ class Shop:
 
     def register(self, features: str, version: int = 1) -> Project:
         self.folder.mkdir(exist_ok=True)
-        (self.folder / "driftloop.toml").write_text(CONFIG.format(features=features, version=version))
-        (self.folder / "pipeline.py").write_text(PIPELINE)
-        project = register_project(self.folder, self.addresses)
+        (self.folder / "driftloop.toml").write_text(self.config.format(features=features, version=version))
+        (self.folder / "pipeline.py").write_text(self.pipeline)
+        project = register_project(self.folder, self.info)
         if self.producer is None:
             self.producer = Producer(self.bootstrap, client_id="applications")
         return project
@@ -122,23 +125,23 @@ class Shop:
                 self.producer.send(topic, None, partition=partition, headers=(watermark_header(START + end * HOUR),))
         self.producer.flush()
 
-    def retrain(self) -> dict[str, Any]:
+    def retrain(self) -> RegisteredVersion:
         """The version that comes of it."""
         known = len(self.versions())
         event = RetrainRequested(model="late", reason="manual", detail="test", requested_by="test")
         Publisher(self.producer, source="driftloop/test").publish(RETRAIN_REQUESTS, event, key="late", id=f"request-{known}")
-        wait(lambda: len(self.versions()) > known and self.champion() == known + 1, f"version {known + 1} to become champion")
+        wait_until(lambda: len(self.versions()) > known and self.champion() == known + 1, f"version {known + 1} to become champion")
         return self.versions()[-1]
 
-    def versions(self) -> list[dict[str, Any]]:
-        return RegistryClient(self.info.registry_url).get("/models/late")["versions"]
+    def versions(self) -> list[RegisteredVersion]:
+        return list(self.client.model("late").versions)
 
     def champion(self) -> int | None:
-        return RegistryClient(self.info.registry_url).get("/models/late")["champion"]
+        return self.client.model("late").champion
 
     def predictor(self) -> dict[str, Any]:
         try:
-            return dict(httpx.get(f"{self.info.services['predictor-0']}/status", timeout=2).json())
+            return dict(httpx.get(f"{self.info.services['predictor-0']}/status", timeout=PATIENCE_SECONDS).json())
         except (httpx.HTTPError, ValueError):
             return {}
 
@@ -153,6 +156,9 @@ class Shop:
         return [read_quarantined(record) for record in read_topic(self.bootstrap, quarantine("shop"))]
 
 
+AnyShop = TypeVar("AnyShop", bound=Shop)
+
+
 def when(n: int) -> datetime:
     return START + n * HOUR / IN_A_WINDOW
 
@@ -165,38 +171,37 @@ def row(n: int) -> dict[str, Any]:
     return {"event_id": f"e{n}", "event_time": when(n), "amount": (n * 7919) % 100 + (n % 3) / 2, "kind": f"k{n % 4}"}
 
 
-def wait(condition: Callable[[], Any], what: str, seconds: float = SECONDS) -> None:
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline, f"waited {seconds} s for {what}"
-        time.sleep(0.2)
-
-
-@pytest.fixture
-def shop(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Shop]:
+@contextmanager
+def opened(kind: type[AnyShop], folder: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[AnyShop]:
     monkeypatch.setenv("DRIFTLOOP_CACHE", str(shared_cache()))
-    with LocalStack(tmp_path / "home", free_port_base(), prepare=prepare_stack) as stack:
-        made = Shop(stack, tmp_path / "project")
+    with LocalStack(folder / "home", free_port_base(), prepare=prepare_stack) as stack:
+        made = kind(stack, folder / "project")
         yield made
         if made.producer is not None:
             made.producer.close()
 
 
-@pytest.mark.timeout(600)
+@pytest.fixture
+def shop(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Shop]:
+    with opened(Shop, tmp_path, monkeypatch) as made:
+        yield made
+
+
+@pytest.mark.timeout(1500)
 def test_a_schema_grows_while_two_producers_and_the_old_champion_go_on(shop: Shop) -> None:
     first = shop.register(FIRST)
-    wait_for_services(shop.addresses, SECONDS, dict)
+    wait_for_services(shop.addresses, PATIENCE_SECONDS, dict)
     history = range(3 * IN_A_WINDOW)
     shop.send_json(history)
     shop.send_labels(history)
     shop.close_windows(3)
-    wait(lambda: len(shop.lake()) == len(shop.lake("labels")) == len(history), "the history in the lake")
+    wait_until(lambda: len(shop.lake()) == len(shop.lake("labels")) == len(history), "the history in the lake")
     shop.retrain()
-    wait(lambda: shop.predictor().get("champion_version") == 1, "version 1 to score")
+    wait_until(lambda: shop.predictor().get("champion_version") == 1, "version 1 to score")
 
     grown = shop.register(GROWN)
-    wait(lambda: shop.predictor().get("project_archive") == grown.digest(), "the predictor to know the new feature")
-    wait(lambda: shop.predictor().get("champion_version") == 1, "the old champion to score on")
+    wait_until(lambda: shop.predictor().get("project_archive") == grown.digest(), "the predictor to know the new feature")
+    wait_until(lambda: shop.predictor().get("champion_version") == 1, "the old champion to score on")
     old, new, old_arrow, new_arrow, ahead = (range(600 + 40 * i, 640 + 40 * i) for i in range(5))
     shop.send_json(old)
     shop.send_json(new, extra=float)
@@ -206,7 +211,7 @@ def test_a_schema_grows_while_two_producers_and_the_old_champion_go_on(shop: Sho
     shop.send_arrow(ahead, unknown, extra=float, later=str)
     shop.send_labels(range(600, 800))
     shop.close_windows(4)
-    wait(lambda: len(shop.lake()) == len(shop.lake("labels")) == 800, "the rows of both producers")
+    wait_until(lambda: len(shop.lake()) == len(shop.lake("labels")) == 800, "the rows of both producers")
     rows = shop.lake()
     assert {n for n in range(800) if rows[f"e{n}"]["extra"] is not None} == {*new, *new_arrow, *ahead}
     assert all(rows[f"e{n}"]["extra"] == n for n in new)
@@ -214,12 +219,12 @@ def test_a_schema_grows_while_two_producers_and_the_old_champion_go_on(shop: Sho
     assert shop.rejected() == []
 
     second = shop.retrain()  # it is compared with the champion on the features that that one knows
-    manifest = load_manifest(shop.client._store, "late", second["manifest"])
+    manifest = load_manifest(MinioObjectStore(shop.info.s3), "late", second.manifest)
     assert manifest.schema_fingerprint == grown.schema.fingerprint() != first.schema.fingerprint()
     assert manifest.measurements is not None
     assert manifest.measurements.champion_version == 1
     assert manifest.rows > 600
-    snapshot = shop.client.dataset("shop", snapshot=second["pins"]["snapshot"], labelled_only=True).to_arrow()
+    snapshot = shop.client.dataset("shop", snapshot=second.pins.snapshot, labelled_only=True).to_arrow()
     assert snapshot.column("extra").null_count == 800 - 3 * 40
 
     for features, said in (
@@ -232,10 +237,10 @@ def test_a_schema_grows_while_two_producers_and_the_old_champion_go_on(shop: Sho
             shop.register(features)
 
     declared = shop.register('amount = "number"\nextra = { type = "category", required = false }', version=2)
-    wait(lambda: shop.predictor().get("project_archive") == declared.digest(), "the predictor to know version 2 of the stream")
+    wait_until(lambda: shop.predictor().get("project_archive") == declared.digest(), "the predictor to know version 2 of the stream")
     shop.send_json(range(800, 840), extra=str)
     shop.send_json(range(840, 841), extra=float)
-    wait(
+    wait_until(
         lambda: len(shop.lake()) == 840 and len(shop.rejected()) == 1, "the rows of version 2, and the one of an old producer in quarantine"
     )
     rows = shop.lake()

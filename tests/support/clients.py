@@ -5,6 +5,7 @@ import warnings
 from typing import Any
 
 from minio import Minio
+from tests.support.waiting import PATIENCE_SECONDS
 
 from driftloop.local.s3 import S3Access
 
@@ -13,7 +14,7 @@ with warnings.catch_warnings():
     from kafka import KafkaAdminClient, KafkaConsumer, KafkaProducer, TopicPartition
     from kafka.admin import ConfigResource, ConfigResourceType, NewTopic
 
-READ_TIMEOUT_MS = 30_000
+READ_TIMEOUT_MS = int(PATIENCE_SECONDS * 1000)
 
 
 def create_topic(bootstrap: str, topic: str, partitions: int = 1, **configs: Any) -> None:
@@ -37,7 +38,7 @@ def publish(bootstrap: str, topic: str, *values: bytes) -> None:
     create_topic(bootstrap, topic)
     producer = KafkaProducer(bootstrap_servers=bootstrap, acks="all")
     for value in values:
-        producer.send(topic, value=value, partition=0).get(30)
+        producer.send(topic, value=value, partition=0).get(PATIENCE_SECONDS)
     producer.close()
 
 

@@ -2,8 +2,8 @@
 
 import hashlib
 import os
+import re
 import signal
-import socket
 import subprocess
 import sys
 from collections import Counter
@@ -12,9 +12,10 @@ from pathlib import Path
 
 import httpx
 from kafka import KafkaAdminClient
+from tests.support.ports import free_port
 from tests.support.sample_project import sample_project
 from tests.support.traffic import Traffic, small_schema
-from tests.support.waiting import wait_until
+from tests.support.waiting import PATIENCE_SECONDS, wait_until
 
 from driftloop.adapters.kafka import AssignedConsumer, Producer, Publisher, create_topics, read_topic, topic_id
 from driftloop.adapters.s3 import MinioObjectStore
@@ -102,12 +103,10 @@ class IngestWorld:
         table = self.table(name)
         return {p: table.cursor(app_id(identity, p)) or 0 for p in range(self.partitions)}
 
-    def wait_caught_up(self, seconds: float = 60) -> None:
+    def wait_caught_up(self) -> None:
         for name in TABLES:
             ends = self.ends(name)
-            wait_until(
-                lambda name=name, ends=ends: self.cursors(name) == ends, f"{self.stream}.{name} to be in the lake up to {ends}", seconds
-            )
+            wait_until(lambda name=name, ends=ends: self.cursors(name) == ends, f"{self.stream}.{name} to be in the lake up to {ends}")
 
     def check(self) -> None:
         """Conservation, bytes, immutability, and an event for each commit of rows (I1, I3, I4, I9 of RELIABILITY.md)."""
@@ -189,9 +188,7 @@ class IngestProcess:
     def __init__(self, world: IngestWorld, instance: str, env: dict[str, str]) -> None:
         self.instance = instance
         self.log = world.folder / f"{instance}.log"
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            port = probe.getsockname()[1]
+        port = free_port()
         self.url = f"http://127.0.0.1:{port}"
         settings = {
             "INSTANCE": instance,
@@ -215,27 +212,35 @@ class IngestProcess:
         return self
 
     def wait_ready(self) -> None:
-        wait_until(self._ready, f"{self.instance} to be ready, see {self.log}", 60)
+        wait_until(self._ready, f"{self.instance} to be ready, see {self.log}")
 
     def _ready(self) -> bool:
         assert self.process is not None
         assert self.process.poll() is None, f"{self.instance} ended with {self.process.returncode}:\n{self.log.read_text()[-3000:]}"
         try:
-            return httpx.get(f"{self.url}/readyz").status_code == 200
+            return self._get("/readyz").status_code == 200
         except httpx.TransportError:
             return False
 
+    def _get(self, path: str) -> httpx.Response:
+        return httpx.get(f"{self.url}{path}", timeout=PATIENCE_SECONDS)
+
     def status(self) -> dict[str, dict[str, int]]:
-        return httpx.get(f"{self.url}/status").json()
+        return self._get("/status").json()
+
+    def taken(self, topic: str) -> int:
+        """Rows of a topic that it has taken up since its start, stored or still in its buffers."""
+        shown = re.search(rf'^driftloop_rows_total{{topic="{topic}"}} (\S+)$', self._get("/metrics").text, re.MULTILINE)
+        return int(float(shown[1])) if shown else 0
 
     def send(self, number: signal.Signals) -> None:
         assert self.process is not None
         self.process.send_signal(number)
 
-    def wait(self, seconds: float = 30) -> int:
+    def wait(self) -> int:
         """The exit code; minus the signal that ended it."""
         assert self.process is not None
-        return self.process.wait(seconds)
+        return self.process.wait(PATIENCE_SECONDS)
 
     def kill(self) -> None:
         self.send(signal.SIGKILL)

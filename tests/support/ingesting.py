@@ -1,10 +1,11 @@
 """Ingest built over any broker and the real store, run in a thread of the test."""
 
 import threading
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import timedelta
+
+from tests.support.waiting import PATIENCE_SECONDS, wait_until
 
 from driftloop.adapters.kafka import Publisher
 from driftloop.adapters.memory import MemoryBroker, SystemClock
@@ -62,7 +63,7 @@ class Ingest:
 
     def run_until_caught_up(self) -> None:
         with self.running():
-            wait_for(self.caught_up, f"ingest of {self.stream} to catch up")
+            wait_until(self.caught_up, f"ingest of {self.stream} to catch up")
 
     def run_until_it_fails(self) -> None:
         """For tests that expect the worker to stop by itself; raises what stopped it."""
@@ -85,14 +86,7 @@ class Ingest:
             yield
         finally:
             self.stop.request()
-            thread.join(timeout=30)
+            thread.join(PATIENCE_SECONDS)
             assert not thread.is_alive(), "ingest did not drain"
             if failure:
                 raise failure[0]
-
-
-def wait_for(condition: Callable[[], bool], what: str, seconds: float = 30) -> None:
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline, f"waited {seconds} s for {what}"
-        time.sleep(0.02)

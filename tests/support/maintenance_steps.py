@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 
 from tests.support.sample_project import sample_project
 from tests.support.traffic import event_time, small_schema
+from tests.support.waiting import PATIENCE_SECONDS
 
 from driftloop.adapters.s3 import MinioObjectStore
 from driftloop.lake.compaction_plan import CompactionRules
@@ -35,7 +36,7 @@ def run_and_die(step: str, stream: str, s3: S3Settings, point: str) -> int:
     """The exit code: minus nine when the point was hit."""
     access = {f"TEST_S3_{name.upper()}": getattr(s3, name) for name in S3Settings.__struct_fields__}
     env = os.environ | access | {"DRIFTLOOP_CRASH_POINT": point}
-    return subprocess.run([sys.executable, "-m", __name__, step, stream], env=env, check=False, timeout=60).returncode
+    return subprocess.run([sys.executable, "-m", __name__, step, stream], env=env, check=False, timeout=PATIENCE_SECONDS).returncode
 
 
 if __name__ == "__main__":

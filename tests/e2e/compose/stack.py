@@ -14,8 +14,9 @@ from testcontainers.compose import DockerCompose
 from tests.support.ports import free_port_base
 from tests.support.waiting import wait_until
 
+from driftloop.contracts.services import INSTANCES, PREDICTOR, REGISTRY
+
 REPOSITORY = Path(__file__).parents[3]
-SERVICES = ("registry", "ingest", "predictor", "monitor", "trainer")
 HEALTHY_SECONDS = 240
 
 
@@ -33,7 +34,7 @@ class Stack:
 
     @property
     def registry_url(self) -> str:
-        return f"http://127.0.0.1:{self.port_base + 10}"
+        return f"http://127.0.0.1:{self.port_base + REGISTRY.port_offset}"
 
     @property
     def predictor_url(self) -> str:
@@ -71,8 +72,8 @@ def running_stack(secrets_folder: Path) -> Iterator[Stack]:
     given = {
         "COMPOSE_PROJECT_NAME": name,
         "DRIFTLOOP_KAFKA_PORT": str(base),
-        "DRIFTLOOP_REGISTRY_PORT": str(base + 10),
-        "DRIFTLOOP_PREDICTOR_PORTS": f"{base + 20}-{base + 29}",
+        "DRIFTLOOP_REGISTRY_PORT": str(base + REGISTRY.port_offset),
+        "DRIFTLOOP_PREDICTOR_PORTS": f"{base + PREDICTOR.port_offset}-{base + PREDICTOR.port_offset + INSTANCES - 1}",
         "DRIFTLOOP_SECRETS_DIR": str(secrets_folder),
         "DRIFTLOOP_TAG": "test",
     }

@@ -8,10 +8,11 @@ from collections import Counter
 
 import httpx
 import pytest
-from tests.e2e.compose.stack import REPOSITORY, SERVICES, Stack
+from tests.e2e.compose.stack import REPOSITORY, Stack
 from tests.support.waiting import wait_until
 
 from driftloop.adapters.kafka import AssignedConsumer, partitions_of
+from driftloop.contracts.services import SERVICES
 from driftloop.demo.example import DATA, example_folder
 from driftloop.demo.flights import read_flights
 from driftloop.errors import TransientError

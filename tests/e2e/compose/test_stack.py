@@ -10,10 +10,10 @@ import httpx
 import pytest
 from kafka import KafkaAdminClient
 from kafka.admin import ConfigResource, ConfigResourceType
-from tests.e2e.compose.stack import SERVICES, Stack
+from tests.e2e.compose.stack import Stack
 from tests.support.waiting import wait_until
 
-from driftloop.contracts.storage_rights import RIGHTS
+from driftloop.contracts.services import RIGHTS, SERVICES
 from driftloop.local.kafka import answers
 from driftloop.service.process import EXIT_CONFIGURATION
 
@@ -23,9 +23,10 @@ pytestmark = [pytest.mark.docker, pytest.mark.timeout(2400)]  # the first one bu
 TRY_RIGHTS = """
 import json
 from driftloop.adapters.s3 import MinioObjectStore
+from driftloop.contracts.services import SERVICES
 from driftloop.errors import ConfigurationError, ObjectNotFound
-from driftloop.settings import service_settings, Environment, S3Settings
-store, tried = MinioObjectStore(service_settings(SERVICE).s3), {}
+from driftloop.service.settings import store_settings
+store, tried = MinioObjectStore(store_settings(SERVICES[NAME]).s3), {}
 
 def may(what):
     try:
@@ -60,9 +61,9 @@ def test_nothing_is_published_beyond_loopback_and_the_store_not_at_all(stack: St
     assert stack.compose("exec", "-T", "ingest", "python", "-c", outside, check=False).returncode != 0, "ingest reaches the internet"
 
 
-@pytest.mark.parametrize("service", SERVICES)
+@pytest.mark.parametrize("service", [name for name, service in SERVICES.items() if service.rights])
 def test_a_service_can_do_in_the_bucket_what_the_table_says(stack: Stack, service: str) -> None:
-    said = stack.compose("exec", "-T", service, "python", "-c", TRY_RIGHTS.replace("SERVICE", repr(service))).stdout
+    said = stack.compose("exec", "-T", service, "python", "-c", TRY_RIGHTS.replace("NAME", repr(service))).stdout
     rights = RIGHTS[service]
     for area, (read, written, deleted) in json.loads(said.splitlines()[-1]).items():
         probes = area == "probe" and area in rights.write

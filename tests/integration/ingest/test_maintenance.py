@@ -36,7 +36,7 @@ def test_upkeep_in_a_loop_during_ingest_under_kills_keeps_every_row_once_and_eve
             for _ in range(6):
                 world.send(rows=50)
                 time.sleep(0.3)
-            wait_until(lambda n=merged: first.logged("lake-compacted") + second.logged("lake-compacted") > n, "a compaction", 60)
+            wait_until(lambda n=merged: first.logged("lake-compacted") + second.logged("lake-compacted") > n, "a compaction")
             digest, rows = pinned(world)
             snapshots[digest] = rows
             world.send(rows=50)
@@ -55,13 +55,13 @@ def test_upkeep_in_a_loop_during_ingest_under_kills_keeps_every_row_once_and_eve
 
 def test_one_of_two_instances_looks_after_the_lake(world):
     with world.ingest("ingest-0", **BUSY) as first, world.ingest("ingest-1", **BUSY) as second:
-        wait_until(lambda: all(i.logged("partition-taken") for i in (first, second)), "both to have partitions", 60)
+        wait_until(lambda: all(i.logged("partition-taken") for i in (first, second)), "both to have partitions")
         began = [i.logged("lake-compacted") for i in (first, second)]
         for _ in range(8):
             world.send(rows=50)
             time.sleep(0.3)
         world.wait_caught_up()
-        wait_until(lambda: first.logged("lake-compacted") + second.logged("lake-compacted") > sum(began), "a compaction", 30)
+        wait_until(lambda: first.logged("lake-compacted") + second.logged("lake-compacted") > sum(began), "a compaction")
         worked = [i.logged("lake-compacted") - before for i, before in zip((first, second), began, strict=True)]
         assert not first.logged("partitions-fenced") + second.logged("partitions-fenced"), "a compaction fences nobody"
     assert min(worked) == 0

@@ -35,7 +35,7 @@ def test_sigterm_drains_and_the_next_start_goes_on_where_it_ended(world):
         wait_until(lambda: ingest.logged("partition-taken") >= 8, "all partitions to be taken")
         wait_until(lambda: len(ingest.status()["partitions"]) == 8, "all partitions in the status")
         ingest.send(signal.SIGTERM)
-        assert ingest.wait(10) == 0
+        assert ingest.wait() == 0  # 1, had it not drained in its ten seconds
     world.send()
     with world.ingest() as ingest:
         world.wait_caught_up()
@@ -70,7 +70,7 @@ def load(world):
 
 def wait_at_work(ingest):
     before = ingest.logged("lake-committed")
-    wait_until(lambda: ingest.logged("lake-committed") > before, f"{ingest.instance} to be at work", 60)
+    wait_until(lambda: ingest.logged("lake-committed") > before, f"{ingest.instance} to be at work")
 
 
 def test_two_instances_killed_three_times_under_load_keep_every_row_once(world):

@@ -2,12 +2,11 @@
 
 import json
 import signal
-import time
 from collections.abc import Collection
 from datetime import timedelta
 
 import pytest
-from tests.support.ingest_process import TABLES, IngestWorld
+from tests.support.ingest_process import TABLES, IngestProcess, IngestWorld
 from tests.support.traffic import small_schema
 from tests.support.waiting import wait_until
 
@@ -18,21 +17,32 @@ from driftloop_ingest.intake import InferenceIntake, LabelIntake
 from driftloop_ingest.settings import FlushLimits
 from driftloop_ingest.table_writer import Outputs, TableWriter
 
+FLUSH_SECONDS = "6"  # from the first row in the buffers; the twin is paused before
+
+
+def wait_for_full_buffers(world: IngestWorld, twin: IngestProcess) -> None:
+    """Until all rows sent are in the twin's hands, which has stored only those of before."""
+    everything = sum(world.sent.values())
+    stored = twin.logged("lake-committed")
+    wait_until(lambda: twin.taken(f"{world.stream}.inferences") >= everything - everything // 50, "the rows in the twin's buffers")
+    wait_until(lambda: twin.taken(f"{world.stream}.labels") >= everything - everything // 10, "the labels in the twin's buffers")
+    assert twin.logged("lake-committed") == stored, "the twin has stored them already"
+
 
 def test_a_paused_twin_that_wakes_up_after_a_peer_took_over_changes_nothing(world):
     world.send()
-    with world.ingest("ingest-a", DRIFTLOOP_INGEST_FLUSH_SECONDS="3", DRIFTLOOP_INGEST_FLUSH_ROWS="1000000") as twin:
-        wait_until(lambda: twin.logged("lake-committed") >= 2, "the twin's first commits", 60)
+    with world.ingest("ingest-a", DRIFTLOOP_INGEST_FLUSH_SECONDS=FLUSH_SECONDS, DRIFTLOOP_INGEST_FLUSH_ROWS="1000000") as twin:
+        world.wait_caught_up()
         world.send()
-        time.sleep(1.0)  # the rows are in the twin's buffers, two seconds from its flush
+        wait_for_full_buffers(world, twin)
         twin.send(signal.SIGSTOP)
         try:
             with world.ingest("ingest-b") as peer:
-                world.wait_caught_up(90)
+                world.wait_caught_up()
                 world.send()
                 world.wait_caught_up()
                 twin.send(signal.SIGCONT)
-                wait_until(lambda: twin.logged("partitions-fenced"), "the twin to be fenced", 60)
+                wait_until(lambda: twin.logged("partitions-fenced"), "the twin to be fenced")
                 world.send()
                 world.wait_caught_up()
                 assert peer.logged("lake-committed") > 0
@@ -44,17 +54,17 @@ def test_a_paused_twin_that_wakes_up_after_a_peer_took_over_changes_nothing(worl
 def test_a_paused_twin_that_keeps_a_partition_gives_up_the_others_and_only_those(world):
     """Its own partition's rows are new to the table, so the flush that holds them refreshes the table and goes on."""
     world.send()
-    with world.ingest("ingest-a", DRIFTLOOP_INGEST_FLUSH_SECONDS="3", DRIFTLOOP_INGEST_FLUSH_ROWS="1000000") as twin:
+    with world.ingest("ingest-a", DRIFTLOOP_INGEST_FLUSH_SECONDS=FLUSH_SECONDS, DRIFTLOOP_INGEST_FLUSH_ROWS="1000000") as twin:
         world.wait_caught_up()
         kept = world.partitions - 1
         world.send()
-        time.sleep(1.0)  # the rows are in the twin's buffers, two seconds from its flush
+        wait_for_full_buffers(world, twin)
         twin.send(signal.SIGSTOP)
         try:
             commit_as_peer(world, range(kept))
         finally:
             twin.send(signal.SIGCONT)
-        wait_until(lambda: twin.logged("partitions-fenced") == len(TABLES), "the twin to be fenced in both tables", 60)
+        wait_until(lambda: twin.logged("partitions-fenced") == len(TABLES), "the twin to be fenced in both tables")
         world.send()
         world.wait_caught_up()
         assert fenced(twin.log) == [list(range(kept))] * len(TABLES)

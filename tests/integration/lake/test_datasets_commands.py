@@ -4,6 +4,7 @@ import json
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from threading import Thread
 
+import msgspec
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
@@ -16,9 +17,10 @@ from driftloop.adapters.kafka import Producer, Publisher, create_topics
 from driftloop.cli.datasets import datasets
 from driftloop.contracts.events import TrainingStarted
 from driftloop.contracts.topics import CONTROL_TOPICS, TRAINING_RUNS
-from driftloop.contracts.values import TrainingPins
+from driftloop.contracts.values import PromotionRules, TrainingPins
 from driftloop.lake.pinning import pin
 from driftloop.lake.snapshot import load_snapshot
+from driftloop.registry.records import ProjectRef
 
 END = event_time(1000)
 
@@ -46,8 +48,8 @@ class Registry:
 
         class Handler(BaseHTTPRequestHandler):
             def do_GET(self) -> None:
-                model = {"model": registry.stream, "project": {"stream": registry.stream}, "versions": registry.versions}
-                body = json.dumps([model] if self.path == "/models" else model).encode()
+                model = registry.model()
+                body = json.dumps([model | {"versions": len(registry.versions)}] if self.path == "/models" else model).encode()
                 self.send_response(200)
                 self.end_headers()
                 self.wfile.write(body)
@@ -57,6 +59,25 @@ class Registry:
         self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
         Thread(target=self.server.serve_forever, daemon=True).start()
         self.url = f"http://127.0.0.1:{self.server.server_port}"
+
+    def model(self) -> dict[str, object]:
+        project = ProjectRef(
+            project="p",
+            stream=self.stream,
+            model=self.stream,
+            archive="e" * 64,
+            schema_fingerprint="f" * 64,
+            promotion=PromotionRules(),
+        )
+        return {
+            "model": self.stream,
+            "project": msgspec.to_builtins(project),
+            "versions": self.versions,
+            "aliases": {},
+            "champion": None,
+            "champion_epoch": 0,
+            "waiting": [],
+        }
 
     def add_version(self, snapshot: str) -> None:
         number = len(self.versions) + 1

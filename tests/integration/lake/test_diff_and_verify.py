@@ -17,7 +17,7 @@ from driftloop.errors import IntegrityError, ObjectNotFound, UserError
 from driftloop.lake.pinning import pin
 from driftloop.lake.snapshot import load_snapshot, snapshot_key
 from driftloop.project.model import archive_key
-from driftloop.statistics.profile import build_profile
+from driftloop.statistics.histograms import build_profile
 
 END = event_time(1000)
 

@@ -9,6 +9,7 @@ import pytest
 from bench.big_lake import pinned_stream
 from bench.iterate_snapshot import Iterated, Task
 from bench.wide_stream import wide_project
+from tests.support.waiting import PATIENCE_SECONDS
 
 ROWS = 400_000
 BOUND = 450 * 2**20  # bytes of the whole process; 250 of these MiB are the libraries, and DuckDB's least
@@ -25,7 +26,10 @@ def iterated(settings, store, unique, tmp_path):
         task = Task(s3=settings, stream=stream, digest=digest, folder=str(tmp_path), memory_bytes=memory_bytes, limit_bytes=None)
         (tmp_path / "task.json").write_bytes(msgspec.json.encode(task))
         done = subprocess.run(
-            [sys.executable, "-m", "bench.iterate_snapshot", str(tmp_path / "task.json")], capture_output=True, check=True, timeout=120
+            [sys.executable, "-m", "bench.iterate_snapshot", str(tmp_path / "task.json")],
+            capture_output=True,
+            check=True,
+            timeout=PATIENCE_SECONDS,
         )
         return msgspec.json.decode(done.stdout, type=Iterated), done.stderr.decode()
 

@@ -4,25 +4,25 @@ import os
 import subprocess
 import sys
 import uuid
-from functools import reduce
 from pathlib import Path
 
 from click.testing import CliRunner, Result
 from tests.integration.registry.registry_process import Registry
 from tests.integration.trainer.harness import World
+from tests.support.waiting import PATIENCE_SECONDS
 
-from driftloop.adapters.follower import folded
-from driftloop.adapters.kafka import read_topic
+from driftloop.adapters.kafka import KafkaTopics
 from driftloop.cli.main import cli
+from driftloop.contracts.codec import envelope
 from driftloop.contracts.commands import MoveAlias, RegisterVersion
 from driftloop.contracts.events import RetrainRequested
-from driftloop.contracts.topics import REGISTRY_LOG
-from driftloop.registry.state import ModelState, RegistryState
+from driftloop.history.registry_follower import read_registry
+from driftloop.history.told import Told
+from driftloop.registry.state import ModelState
 from driftloop.service.process import Stop
 from driftloop.training.process import train
 from driftloop.training.workspace import Workspace
 from driftloop_trainer.environments import Environments
-from driftloop_trainer.ledger import Asked
 from driftloop_trainer.pinning import Pinner
 
 DRIFTLOOP = [sys.executable, "-m", "driftloop.cli"]
@@ -33,14 +33,14 @@ class LineageWorld(World):
 
     def model(self) -> ModelState:
         """As the registry's log has it now."""
-        model = reduce(folded, read_topic(self.bootstrap, REGISTRY_LOG), RegistryState()).model(self.name)
+        model = read_registry(KafkaTopics(self.bootstrap, client_id="test")).model(self.name)
         assert model is not None
         return model
 
     def train(self, *, champion: bool = True) -> ModelState:
         model, folder = self.model(), self.folder / uuid.uuid4().hex
         request = RetrainRequested(model=self.name, reason="manual", detail="test", requested_by="test")
-        asked = Asked(uuid.uuid4().hex, request)
+        asked = Told(request, envelope(request, id=uuid.uuid4().hex, source="test", subject=self.name))
         started = Pinner(self.store, self.settings, Environments()).pin([asked], model, self.project)
         workspace = Workspace(folder, self.store)
         run = workspace.lay_out(started, model, self.project)
@@ -48,7 +48,7 @@ class LineageWorld(World):
         assert result.trained is not None, result.failure
         manifest = workspace.store(run, started, self.project, result.trained)
         number = len(model.versions) + 1
-        self.command(RegisterVersion, model=self.name, request_id=asked.id, manifest=manifest, pins=started.pins)
+        self.command(RegisterVersion, model=self.name, request_id=asked.about.id, manifest=manifest, pins=started.pins)
         if champion:
             self.command(MoveAlias, model=self.name, alias="champion", version=number, expected_epoch=model.champion_epoch)
         return self.model()
@@ -84,5 +84,5 @@ class Commands:
     def python(self, code: str) -> "subprocess.CompletedProcess[str]":
         """Python code in a process of its own, in the commands' environment."""
         return subprocess.run(
-            [sys.executable, "-c", code], env=os.environ | self._env, capture_output=True, text=True, check=True, timeout=60
+            [sys.executable, "-c", code], env=os.environ | self._env, capture_output=True, text=True, check=True, timeout=PATIENCE_SECONDS
         )

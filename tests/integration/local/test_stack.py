@@ -6,7 +6,6 @@ import signal
 import socket
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -17,9 +16,11 @@ from click.testing import CliRunner, Result
 from tests.support.clients import get, publish, put, read_all
 from tests.support.ports import free_port_base
 from tests.support.servers import REPOSITORY, shared_cache
-from tests.support.waiting import wait_until
+from tests.support.stopwatch import Stopwatch
+from tests.support.waiting import PATIENCE_SECONDS, wait_until
 
-from driftloop.cli.stack import down, up
+from driftloop.cli.stack.up import down, up
+from driftloop.contracts.services import REGISTRY
 from driftloop.local.addresses import read_addresses
 from driftloop.local.background import end_in_background
 from driftloop.local.errors import LocalStackError
@@ -27,10 +28,10 @@ from driftloop.local.identity import identity
 from driftloop.local.kafka import answers
 from driftloop.local.prepare import prepare_bucket
 from driftloop.local.s3 import answers as store_answers
-from driftloop.local.stack import SERVICES, LocalStack
-from driftloop.settings import service_settings
+from driftloop.local.stack import ONE_OF_EACH, LocalStack
+from driftloop.service.settings import store_settings
 
-NO_SERVICES = [f"--scale={name}=0" for name in SERVICES]
+NO_SERVICES = [f"--scale={name}=0" for name in ONE_OF_EACH]
 
 
 @pytest.fixture
@@ -75,7 +76,7 @@ def test_what_was_acknowledged_before_a_hard_end_is_there_after_it(home: Path) -
         infrastructure.kill("s3", signal.SIGKILL)
         infrastructure.kill("kafka", signal.SIGKILL)
         wait_until(lambda: infrastructure.restarts("s3") and infrastructure.restarts("kafka"), "both restarts")
-        infrastructure.wait_ready(60)
+        infrastructure.wait_ready(PATIENCE_SECONDS)
 
         assert get(access, "kept") == b"object"
         assert read_all(bootstrap, "kept", 1) == [b"record"]
@@ -98,12 +99,12 @@ def test_up_leaves_a_stack_running_and_down_ends_it_within_ten_seconds(home: Pat
     assert started.exit_code == 0, started.output
     assert json.loads(started.stdout)["kafka_bootstrap"] == f"127.0.0.1:{base}"
     pids = read_addresses(home).pids
-    began = time.monotonic()
 
-    stopped = run(down, "--json")
+    with Stopwatch() as taken:
+        stopped = run(down, "--json")
 
     assert json.loads(stopped.stdout) == {"stopped": True}
-    assert time.monotonic() - began < 10
+    assert taken.seconds < 10
     assert {name: identity(pid) for name, pid in pids.items()} == dict.fromkeys(pids)
 
 
@@ -180,13 +181,13 @@ def test_a_service_reads_its_settings_comes_back_when_killed_and_ends_with_the_s
     monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(stand_in.parent), str(REPOSITORY), os.environ.get("PYTHONPATH", "")]))
 
     with LocalStack(home, free_port_base(), {"registry": 1}, prepare_bucket) as stack:
-        settings = service_settings("registry", json.loads((home / "state" / "registry-0" / "settings.json").read_text()))
+        settings = store_settings(REGISTRY, json.loads((home / "state" / "registry-0" / "settings.json").read_text()))
         assert settings.kafka_bootstrap == stack.addresses().kafka_bootstrap
         assert settings.s3.secret_key == stack.addresses().s3.secret_key
         assert stack.services is not None
         stack.services.kill("registry-0", signal.SIGKILL)
         wait_until(lambda: stack.services is not None and stack.services.restarts("registry-0"), "the restart")
-        stack.services.wait_ready(15)
+        stack.services.wait_ready(PATIENCE_SECONDS)
         pid = stack.services.pid("registry-0")
 
     assert identity(pid) is None

@@ -18,10 +18,10 @@ def test_every_closed_window_gets_one_decision_also_when_the_monitor_is_killed_i
     def decided() -> dict:
         return {event.window.start: event for _, event in world.events(DECISIONS) if isinstance(event, DecisionMade) and event.window}
 
-    wait_until(lambda: monitor.alive() and decided(), "a first decision", 90)
+    wait_until(lambda: monitor.alive() and decided(), "a first decision")
     monitor.kill()
     monitor = world.start_worker()
-    wait_until(lambda: monitor.alive() and len(decided()) == WINDOWS, f"{WINDOWS} decisions", 90)
+    wait_until(lambda: monitor.alive() and len(decided()) == WINDOWS, f"{WINDOWS} decisions")
 
     decisions = world.events(DECISIONS)
     assert len({event_id for event_id, _ in decisions}) == WINDOWS

@@ -21,9 +21,7 @@ def assert_exact(world: World) -> None:
     expected = {start: {v: part for v, part in by.items() if v is not None} for start, by in batch.items()}
     assert together(sketches) == {start: by for start, by in expected.items() if by}
     assert sum({(s.window.start, s.partition): s.rows for s in sketches}.values()) == world.rows().num_rows
-    wait_until(
-        lambda: {r.window.start for r in reports(world)} == {window(i).start for i in range(WINDOWS)}, "a report on every window", 60
-    )
+    wait_until(lambda: {r.window.start for r in reports(world)} == {window(i).start for i in range(WINDOWS)}, "a report on every window")
     for report in reports(world):
         if report.version is not None:
             found = (report.window.start, report.version, report.revision, report.late_rows, report.closing_offsets)
@@ -73,7 +71,7 @@ def test_a_group_offset_that_is_too_far_loses_nothing(world: World):
 
 def test_two_workers_share_the_partitions_and_stay_exact_when_one_after_the_other_is_killed(world: World):
     workers = {name: world.start_worker(name) for name in ("monitor-0", "monitor-1")}
-    wait_until(lambda: all(w.alive() and w.ready() for w in workers.values()), "both workers to be ready", 60)
+    wait_until(lambda: all(w.alive() and w.ready() for w in workers.values()), "both workers to be ready")
     with world.sending(pause_seconds=0.6):
         for name, _ in zip(cycle(workers), range(KILLS), strict=False):
             workers[name].wait_for_work()

@@ -37,6 +37,6 @@ def test_any_bytes_any_codec_and_aborted_transactions_leave_the_monitor_at_work_
         rows = make_rows(own_world.project, [START + (WINDOWS + 0.5) * HOUR] * 100, first_request=own_world.next_request(partition))
         own_world.send_rows(rows, partition)
     own_world.close_windows(WINDOWS + 1)
-    sketches = wait_for_windows(own_world, WINDOWS + 1, seconds=240)
+    sketches = wait_for_windows(own_world, WINDOWS + 1)
     assert again.alive()
     assert sum({(s.window.start, s.partition): s.rows for s in sketches}.values()) == own_world.rows().num_rows

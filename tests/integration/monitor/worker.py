@@ -3,14 +3,14 @@
 import json
 import os
 import signal
-import socket
 import subprocess
 import sys
 import urllib.request
 from pathlib import Path
 from typing import Any
 
-from tests.support.waiting import wait_until
+from tests.support.ports import free_port
+from tests.support.waiting import PATIENCE_SECONDS, wait_until
 
 from driftloop.local.s3 import S3Access
 
@@ -19,7 +19,7 @@ class Worker:
     """One process of the service that its instance is called after; its log is in the folder."""
 
     def __init__(self, instance: str, variables: dict[str, str], *, bootstrap: str, access: S3Access, folder: Path, project: str) -> None:
-        self.instance, self.port = instance, _free_port()
+        self.instance, self.port = instance, free_port()
         self.log = folder / f"{instance}.log"
         service = instance.partition("-")[0]
         prefix = f"DRIFTLOOP_{service.upper()}_"
@@ -48,9 +48,9 @@ class Worker:
             self.process.kill()
         self.process.wait()
 
-    def terminate(self, seconds: float = 12) -> int:
+    def terminate(self) -> int:
         self.process.send_signal(signal.SIGTERM)
-        return self.process.wait(seconds)
+        return self.process.wait(PATIENCE_SECONDS)
 
     def status(self) -> dict[str, Any]:
         """Empty while it does not answer."""
@@ -74,7 +74,7 @@ class Worker:
 
     def wait_for_work(self) -> None:
         """Until it has something to lose."""
-        wait_until(lambda: self.alive() and self.in_flight() > 0, f"{self.instance} to have work in flight; see its log", 60)
+        wait_until(lambda: self.alive() and self.in_flight() > 0, f"{self.instance} to have work in flight; see its log")
 
     def tail(self) -> str:
         return self.log.read_text()[-3000:]
@@ -82,9 +82,3 @@ class Worker:
     def alive(self) -> bool:
         assert self.process.poll() is None, f"{self.instance} ended with {self.process.returncode}:\n{self.tail()}"
         return True
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])

@@ -14,7 +14,7 @@ from kafka.errors import KafkaError
 from kafka.structs import OffsetAndMetadata
 from tests.integration.monitor.worker import Worker
 from tests.support.clients import KafkaConsumer, TopicPartition
-from tests.support.waiting import wait_until
+from tests.support.waiting import PATIENCE_SECONDS, wait_until
 from tests.unit.monitoring.traffic import HOUR, START, make_profile, make_project, make_rows, message
 
 from driftloop.adapters.kafka import Producer, Publisher, create_topics, read_topic
@@ -124,7 +124,7 @@ class World:
             yield
         finally:
             block_ended.set()
-            thread.join(120)
+            thread.join(PATIENCE_SECONDS)
         assert not failure, failure
         assert not thread.is_alive(), "the traffic was not sent in time"
         self.close_windows(WINDOWS)
@@ -182,7 +182,7 @@ class World:
                 consumer.commit(offsets)
             return self.committed() == {tp.partition: offset.offset for tp, offset in offsets.items()}
 
-        wait_until(committed, "the group to take its new offsets", 40)
+        wait_until(committed, "the group to take its new offsets")
         consumer.close()
 
     def stored_offsets(self) -> dict[int, int]:
@@ -238,17 +238,17 @@ class World:
         self.publisher.publish(REGISTRY_LOG, command, key=self.project.name, id=cause)
 
 
-def wait_for_windows(world: World, windows: int = WINDOWS, seconds: float = 90) -> list[WindowSketched]:
+def wait_for_windows(world: World, windows: int = WINDOWS) -> list[WindowSketched]:
     """Until every partition has sketched that many windows."""
-    deadline = time.monotonic() + seconds
-    while True:
-        sketches = world.sketches()
-        seen = {(s.window.start, s.partition) for s in sketches}
-        if len(seen) >= windows * PARTITIONS:
-            return sketches
+    sketches: list[WindowSketched] = []
+
+    def complete() -> bool:
+        sketches[:] = world.sketches()
         assert any(worker.process.poll() is None for worker in world.workers), f"no worker lives: {world.workers[-1].tail()}"
-        assert time.monotonic() < deadline, f"only {len(seen)} of {windows * PARTITIONS} sketches came"
-        time.sleep(0.3)
+        return len({(s.window.start, s.partition) for s in sketches}) >= windows * PARTITIONS
+
+    wait_until(complete, f"{windows} windows of each of {PARTITIONS} partitions")
+    return sketches
 
 
 def _pins() -> TrainingPins:

@@ -2,7 +2,6 @@
 
 import os
 import signal
-import socket
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -13,7 +12,8 @@ from typing import Any, NamedTuple
 
 import httpx
 import pyarrow as pa
-from tests.support.waiting import wait_until
+from tests.support.ports import free_port
+from tests.support.waiting import PATIENCE_SECONDS, wait_until
 from tests.unit.predictor.samples import sample_pins, sample_project
 
 from driftloop.adapters.kafka import Producer, Publisher, create_topics, read_topic
@@ -31,10 +31,10 @@ from driftloop.service.quarantine import Quarantined, read_quarantined
 from driftloop.settings import S3Settings
 
 
-def eventually(what: str, probe: Callable[[], Any], timeout_seconds: float = 60) -> Any:
+def eventually(what: str, probe: Callable[[], Any]) -> Any:
     """What ``probe`` gives, as soon as it is true."""
     found: list[Any] = []
-    wait_until(lambda: (found.append(probe()), found[-1])[1], what, timeout_seconds)
+    wait_until(lambda: (found.append(probe()), found[-1])[1], what)
     return found[-1]
 
 
@@ -147,7 +147,7 @@ class Predictor:
 
     def __init__(self, world: World, instance: str, env: dict[str, str]) -> None:
         self._world, self.instance = world, instance
-        self.port = _free_port()
+        self.port = free_port()
         self.url = f"http://127.0.0.1:{self.port}"
         self.log = world.folder / f"{instance}.log"
         for name, value in (("access", world.s3.access_key), ("secret", world.s3.secret_key)):
@@ -166,14 +166,14 @@ class Predictor:
         self._env = {f"DRIFTLOOP_PREDICTOR_{k}": v for k, v in (settings | env).items() if not k.startswith("DRIFTLOOP")}
         self._env |= {k: v for k, v in env.items() if k.startswith("DRIFTLOOP")}
         self.process: subprocess.Popen[bytes] | None = None
-        self.http = httpx.Client(base_url=self.url, timeout=30)
+        self.http = httpx.Client(base_url=self.url, timeout=PATIENCE_SECONDS)
 
     def start(self) -> "Predictor":
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(
                 [sys.executable, "-m", "driftloop_predictor"], env=os.environ | self._env, stdout=log, stderr=log
             )
-        eventually(f"{self.instance} to be ready, see {self.log}", self.ready, timeout_seconds=120)
+        eventually(f"{self.instance} to be ready, see {self.log}", self.ready)
         return self
 
     def ready(self) -> bool:
@@ -200,9 +200,9 @@ class Predictor:
     def terminate(self) -> None:
         self._signal(signal.SIGTERM)
 
-    def wait(self, timeout_seconds: float = 20) -> int:
+    def wait(self) -> int:
         assert self.process is not None
-        return self.process.wait(timeout_seconds)
+        return self.process.wait(PATIENCE_SECONDS)
 
     def _signal(self, number: int) -> None:
         assert self.process is not None
@@ -220,12 +220,6 @@ class Predictor:
         if self.process is not None and self.process.poll() is None:
             self.process.kill()
             self.process.wait()
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 @contextmanager

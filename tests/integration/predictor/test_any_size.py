@@ -36,7 +36,6 @@ def test_aborted_transactions_of_any_length_leave_no_gap_and_no_partition_waitin
         eventually(
             "the watermark of the idle partition",
             lambda: watermarks(stream.inferences()).get(0) == [START - timedelta(seconds=10)],
-            timeout_seconds=60,
         )
         assert stream.account().next_offsets[0] == 3002  # the record, the aborted ones and their marker
         send_batch(stream.bootstrap, topic, [request_json(1)])

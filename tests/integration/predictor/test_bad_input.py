@@ -74,7 +74,7 @@ def test_each_kind_of_bad_message_is_quarantined_with_bytes_key_headers_origin_a
         for i, (value, ours, _) in enumerate(cases):
             stream.producer.send(requests(stream.name), value, key=None if i % 2 else b"\xffkey", partition=0, headers=headers + ours)
         stream.send([request_json(n) for n in range(100, 108)], partition=0)
-        eventually("all of partition 0", lambda: stream.account().next_offsets.get(0) == 16 + len(cases), timeout_seconds=90)
+        eventually("all of partition 0", lambda: stream.account().next_offsets.get(0) == 16 + len(cases))
 
         account, sent = stream.account(), [r for r in stream.sent() if r.partition == 0]
         assert account.quarantined == {(0, 8 + i) for i in range(len(cases))}
@@ -113,7 +113,7 @@ def test_a_message_just_under_the_size_limit_is_scored_and_rows_too_large_togeth
         )
         stream.send([encode_table(many)], partition=0, headers=ARROW_HEADER)
         stream.send([request_json(n, note=wide) for n in range(300)], partition=0)
-        eventually("304 messages", lambda: stream.account().next_offsets.get(0) == 304, timeout_seconds=90)
+        eventually("304 messages", lambda: stream.account().next_offsets.get(0) == 304)
         account = stream.account()
         assert account.quarantined == set()
         assert account.rows.num_rows == 3 + 90 + 300

@@ -8,6 +8,7 @@ from contextlib import ExitStack, contextmanager
 
 import pytest
 from tests.integration.predictor.harness import Account, Predictor, World, account, eventually
+from tests.support.stopwatch import Stopwatch
 from tests.unit.predictor.samples import request_json, store_sample_model
 
 from driftloop.adapters.kafka import AssignedConsumer, GroupConsumer
@@ -96,7 +97,6 @@ def check_conservation(stream: World, sent: int) -> Account:
     found: Account = eventually(
         f"{sent} requests accounted for",
         lambda: sum((a := account(stream.inferences(), stream.project)).next_offsets.values()) >= sent and a,
-        timeout_seconds=90,
     )
     offsets = list(zip(found.rows.column("partition").to_pylist(), found.rows.column("request_offset").to_pylist(), strict=True))
     assert max(Counter(offsets).values()) == 1, "a request is accounted for twice"
@@ -141,7 +141,7 @@ def test_killed_three_times_under_load_every_request_is_accounted_for_once(strea
 @pytest.mark.parametrize("point", ["predictor.before-send", "predictor.after-quarantine", "predictor.after-flush"])
 def test_a_crash_between_any_two_steps_loses_and_repeats_nothing(stream: World, point: str) -> None:
     with stream.predictor(DRIFTLOOP_CRASH_POINT=f"{point}:3") as predictor, Load(stream) as load:
-        assert predictor.wait(60) == -9
+        assert predictor.wait() == -9
     with stream.predictor("predictor-1"):
         check_conservation(stream, load.sent)
 
@@ -156,7 +156,6 @@ def test_a_paused_twin_that_wakes_up_repeats_ranges_and_readers_trim_them(stream
         eventually(
             "the peer to take all partitions over",
             lambda: all(stream.account().next_offsets.get(p, 0) > before.get(p, 0) + 20 for p in own),
-            timeout_seconds=60,
         )
         twin.resume()
         done = sum(stream.account().next_offsets.values())
@@ -169,10 +168,10 @@ def test_a_paused_twin_that_wakes_up_repeats_ranges_and_readers_trim_them(stream
 def test_sigterm_under_load_drains_within_ten_seconds(stream: World) -> None:
     with stream.predictor() as predictor, Load(stream) as load:
         eventually("progress", lambda: progressed(stream, 200))
-        started = time.monotonic()
-        predictor.terminate()
-        assert predictor.wait(12) == 0
-        assert time.monotonic() - started < 10
+        with Stopwatch() as taken:
+            predictor.terminate()
+            assert predictor.wait() == 0
+        assert taken.seconds < 10
     with stream.predictor():
         check_conservation(stream, load.sent)
 

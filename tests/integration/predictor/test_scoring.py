@@ -71,9 +71,7 @@ def test_an_idle_partition_gets_a_watermark_and_one_with_unread_requests_does_no
     with stream.predictor(IDLE_SECONDS="2"):
         stream.send([request_json(n) for n in range(100)], partition=0)
         expected = START + timedelta(seconds=99) - timedelta(seconds=10)
-        found = eventually(
-            "watermarks on all partitions", lambda: len(marks := watermarks(stream.inferences())) == 4 and marks, timeout_seconds=30
-        )
+        found = eventually("watermarks on all partitions", lambda: len(marks := watermarks(stream.inferences())) == 4 and marks)
         assert found == {p: [expected] for p in range(4)}
 
 

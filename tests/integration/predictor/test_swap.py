@@ -9,6 +9,7 @@ from pathlib import Path
 import httpx
 from tests.integration.predictor.harness import Predictor, World, eventually
 from tests.support.servers import kafka_server, s3_server
+from tests.support.waiting import PATIENCE_SECONDS
 from tests.unit.predictor.samples import request, sample_project, store_sample_model
 
 from driftloop.artifact.model_files import MODEL, model_key
@@ -16,7 +17,6 @@ from driftloop.training.parity import scoring_environment
 
 SWAPS = 60  # at least; it goes on until there were enough answers
 ANSWERS = 400
-PATIENCE_SECONDS = 200
 TAKE_UP_SECONDS = 5.0  # a busy test machine; the bench measures how long it really takes
 
 
@@ -30,7 +30,7 @@ class Callers:
 
     def _run(self) -> None:
         body = {"instances": [request(1, event_id=None)]}
-        with httpx.Client(base_url=self._url, timeout=30) as client:
+        with httpx.Client(base_url=self._url, timeout=PATIENCE_SECONDS) as client:
             while not self._stop.is_set():
                 before = time.monotonic()
                 answer = client.post("/invocations", json=body)
@@ -68,9 +68,8 @@ def test_alias_moved_every_100_ms_under_load_with_a_bad_model_among_them(stream:
     with stream.predictor() as predictor:
         eventually("version 1", lambda: serving(predictor, 1))
         with Callers(predictor.url) as callers:
-            deadline = time.monotonic() + PATIENCE_SECONDS
             for n in itertools.count():
-                if n >= SWAPS and (len(callers.answers) >= ANSWERS or time.monotonic() > deadline):
+                if n >= SWAPS and len(callers.answers) >= ANSWERS:
                     break
                 version = 3 if n == SWAPS // 2 else 2 - n % 2
                 moves.append((time.monotonic(), version))
@@ -78,7 +77,6 @@ def test_alias_moved_every_100_ms_under_load_with_a_bad_model_among_them(stream:
                 time.sleep(0.1)
             eventually("the last move", lambda: predictor.status()["alias_epoch"] == stream.epoch)
         assert predictor.status()["bad_models"] == 1
-    assert len(callers.answers) >= ANSWERS, "too few requests for a verdict"
     assert {code for _, _, code, _ in callers.answers} == {200}
     assert {body["version"] for _, _, _, body in callers.answers} == {1, 2}
     for before, after, _, body in callers.answers:
@@ -156,6 +154,6 @@ def test_answers_go_on_without_broker_and_store_also_after_a_start_from_disk(tmp
 def test_a_new_archive_of_the_project_drains_and_ends_with_75(stream: World) -> None:
     with stream.predictor() as predictor:
         stream.register(sample_project(stream.name, comment="# second"))
-        assert predictor.wait(15) == 75
+        assert predictor.wait() == 75
         predictor.start()
         assert predictor.status()["project_archive"] == sample_project(stream.name, comment="# second").digest()

@@ -2,7 +2,6 @@
 
 import hashlib
 import os
-import socket
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -12,9 +11,10 @@ from typing import Any, NamedTuple
 
 import httpx
 import msgspec
+from tests.support.ports import free_port
 from tests.support.sample_project import sample_project
 from tests.support.traffic import small_schema
-from tests.support.waiting import wait_until
+from tests.support.waiting import PATIENCE_SECONDS, wait_until
 from tests.unit.registry.commands import pins
 
 from driftloop.adapters.kafka import Producer, Publisher, create_topics, read_topic
@@ -95,7 +95,7 @@ class World(NamedTuple):
     def decision(self, request_id: str) -> DecisionMade:
         """Waits for it."""
         name = caused_id("decision", "promote", request_id)
-        wait_until(lambda: name in self.decisions(), f"the decision on request {request_id}", 30)
+        wait_until(lambda: name in self.decisions(), f"the decision on request {request_id}")
         return self.decisions()[name][0]
 
 
@@ -148,23 +148,17 @@ def _started(world: World, folder: Path, name: str, environment: dict[str, str])
             stdout=out,
             stderr=out,
         )
-    with httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=20) as client:
+    with httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=PATIENCE_SECONDS) as client:
         try:
-            wait_until(lambda: _ready(client, process, log), f"{name} to be ready", 40)
+            wait_until(lambda: _ready(client, process, log), f"{name} to be ready")
             yield Registry(client, process, home / "registry.sqlite", log)
         finally:
             process.terminate()
             try:
-                process.wait(15)
+                process.wait(PATIENCE_SECONDS)
             except subprocess.TimeoutExpired:
                 process.kill()
-                process.wait(5)
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+                process.wait()
 
 
 def _ready(client: httpx.Client, process: subprocess.Popen[bytes], log: Path) -> bool:
@@ -194,6 +188,6 @@ def commands(world: World, running: Registry, folder: Path) -> Callable[..., "su
 
     def driftloop(*arguments: str) -> "subprocess.CompletedProcess[str]":
         command = [str(Path(sys.executable).with_name("driftloop")), *arguments]
-        return subprocess.run(command, env=os.environ | told, capture_output=True, text=True, timeout=60, check=False)
+        return subprocess.run(command, env=os.environ | told, capture_output=True, text=True, timeout=PATIENCE_SECONDS, check=False)
 
     return driftloop

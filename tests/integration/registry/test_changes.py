@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 
 import pytest
 from tests.integration.registry.registry_process import make_world, registry
+from tests.support.waiting import PATIENCE_SECONDS
 from tests.unit.registry.commands import measured
 
 SAID = {"reason": "a test", "actor": "ada"}
@@ -67,7 +68,7 @@ def driftloop(shared):
 
     def call(*arguments):
         command = [sys.executable, "-m", "driftloop.cli", *arguments]
-        return subprocess.run(command, env=environment, capture_output=True, text=True, timeout=60, check=False)
+        return subprocess.run(command, env=environment, capture_output=True, text=True, timeout=PATIENCE_SECONDS, check=False)
 
     return call
 

@@ -50,7 +50,7 @@ def test_run_whose_objects_are_missing_or_changed_is_decided_against(world, tmp_
         world.train(f"{world.model}-r1", manifest=digest("nowhere"))
         world.train(f"{world.model}-r2", manifest=changed)
 
-        for request, reason in ((f"{world.model}-r1", "holds no"), (f"{world.model}-r2", "sha256 differs")):
+        for request, reason in ((f"{world.model}-r1", "holds no"), (f"{world.model}-r2", "their sha256 is")):
             decision = world.decision(request)
             assert not decision.accepted
             assert reason in decision.reason

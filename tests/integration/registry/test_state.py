@@ -96,6 +96,11 @@ def test_read_from_one_registry_shows_what_the_other_has_acknowledged(world, tmp
             assert other.get(f"/models/{world.model}/aliases/champion")["epoch"] == epoch + 1
 
 
+def kill_after(running, told: list[int], moves: int) -> None:
+    wait_until(lambda: len(told) >= moves, f"{moves} moves before the kill")
+    running.process.kill()
+
+
 def test_kill_under_load_loses_no_acknowledged_move(world, tmp_path):
     told: list[int] = []
     for round_number in range(3):
@@ -104,7 +109,7 @@ def test_kill_under_load_loses_no_acknowledged_move(world, tmp_path):
                 set_up(world, running)
             epoch = running.get(f"/models/{world.model}/aliases/champion")["epoch"]
             assert not told or epoch in (told[-1], told[-1] + 1)  # one answer may have been lost with the process
-            killer = threading.Timer(1.0, running.process.kill)
+            killer = threading.Thread(target=kill_after, args=(running, told, len(told) + 5))
             killer.start()
             try:
                 while True:

@@ -2,7 +2,6 @@
 
 import os
 import signal
-import socket
 import subprocess
 import sys
 import uuid
@@ -17,7 +16,8 @@ from kafka.errors import CoordinatorNotAvailableError, GroupIdNotFoundError
 from kafka.structs import OffsetAndMetadata
 from tests.support.clients import KafkaAdminClient, KafkaConsumer, TopicPartition
 from tests.support.lake_rows import flush_of
-from tests.support.waiting import wait_until
+from tests.support.ports import free_port
+from tests.support.waiting import PATIENCE_SECONDS, wait_until
 from tests.unit.training import jobs
 
 from driftloop.adapters.kafka import Producer, Publisher, create_topics, read_topic
@@ -113,13 +113,13 @@ class World:
         found = [decode_event(r.value, r.headers)[0] for r in read_topic(self.bootstrap, TRAINING_RUNS)]
         return [e for e in found if e.model.startswith(self.name) and (kind is None or isinstance(e, kind))]
 
-    def ended(self, request_id: str, seconds: float = 120) -> TrainingCompleted | TrainingFailed:
+    def ended(self, request_id: str) -> TrainingCompleted | TrainingFailed:
         """The outcome of the run that answers a request."""
 
         def answer() -> list[Any]:
             return [e for e in self.runs() if isinstance(e, TrainingCompleted | TrainingFailed) and request_id in e.answers]
 
-        wait_until(answer, f"the run of {request_id} to end", seconds)
+        wait_until(answer, f"the run of {request_id} to end")
         return answer()[0]
 
     def started(self) -> list[TrainingStarted]:
@@ -137,9 +137,7 @@ class Trainer:
 
     def __init__(self, world: World, instance: str, env: dict[str, str]) -> None:
         self._world, self.instance = world, instance
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            port = probe.getsockname()[1]
+        port = free_port()
         self.log = world.folder / f"{instance}.log"
         for name, value in (("access", world.s3.access_key), ("secret", world.s3.secret_key)):
             (world.folder / name).write_text(value)
@@ -154,13 +152,13 @@ class Trainer:
             "STATE_DIR": str(world.folder / "state"),
         }
         self._env = {(k if k.startswith("DRIFTLOOP") else f"DRIFTLOOP_TRAINER_{k}"): v for k, v in (settings | env).items()}
-        self._http = httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=10)
+        self._http = httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=PATIENCE_SECONDS)
         self.process: subprocess.Popen[bytes] | None = None
 
     def __enter__(self) -> "Trainer":
         with self.log.open("ab") as log:
             self.process = subprocess.Popen([sys.executable, "-m", "driftloop_trainer"], env=os.environ | self._env, stdout=log, stderr=log)
-        wait_until(self._ready, f"{self.instance} to be ready, see {self.log}", 60)
+        wait_until(self._ready, f"{self.instance} to be ready, see {self.log}")
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -168,7 +166,7 @@ class Trainer:
         if self.process is not None and self.process.poll() is None:
             self.process.terminate()  # leaves the group at once
             try:
-                self.process.wait(12)
+                self.process.wait(PATIENCE_SECONDS)
             except subprocess.TimeoutExpired:
                 self.process.kill()
                 self.process.wait()
@@ -176,8 +174,8 @@ class Trainer:
     def status(self) -> dict[str, Any]:
         return dict(self._http.get("/status").json())
 
-    def wait_for(self, condition: Callable[[], object], what: str, seconds: float = 60) -> None:
-        wait_until(condition, f"{what}, see {self.log}", seconds)
+    def wait_for(self, condition: Callable[[], object], what: str) -> None:
+        wait_until(condition, f"{what}, see {self.log}")
 
     def signal(self, number: int) -> None:
         assert self.process is not None
@@ -187,9 +185,9 @@ class Trainer:
         self.signal(signal.SIGKILL)
         self.wait()
 
-    def wait(self, seconds: float = 15) -> int:
+    def wait(self) -> int:
         assert self.process is not None
-        return self.process.wait(seconds)
+        return self.process.wait(PATIENCE_SECONDS)
 
     def _ready(self) -> bool:
         assert self.process is not None
@@ -234,7 +232,7 @@ def _nobody_left(bootstrap: str) -> bool:
 
 def _begin_at_the_end(bootstrap: str) -> None:
     """The broker is shared, the group is not: requests of other tests are none of this one's business."""
-    wait_until(lambda: _nobody_left(bootstrap), "killed members to be forgotten", 30)
+    wait_until(lambda: _nobody_left(bootstrap), "killed members to be forgotten")
     consumer = KafkaConsumer(bootstrap_servers=bootstrap, group_id="trainer", enable_auto_commit=False)
     tps = [TopicPartition(RETRAIN_REQUESTS, p) for p in consumer.partitions_for_topic(RETRAIN_REQUESTS)]
     consumer.assign(tps)

@@ -14,9 +14,10 @@ from tests.unit.registry.commands import (
     reject,
 )
 
-from driftloop.adapters.registry_view import RegistryView, ViewBroken, ViewUnavailable
+from driftloop.adapters.registry_view import RegistryView
 from driftloop.contracts.values import PromotionRules
 from driftloop.registry.fold import RegistryState, fold
+from driftloop.registry.view import ViewBroken, ViewUnavailable
 
 LOG = (
     register_project(),

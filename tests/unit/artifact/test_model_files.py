@@ -138,6 +138,14 @@ def test_a_version_whose_features_are_gone_or_retyped_is_refused(trained, featur
         load_model(store, "buyers", digest, msgspec.structs.replace(models.SCHEMA, features=features), (), project="shop")
 
 
+def test_a_version_of_an_earlier_schema_is_found_when_its_project_was_renamed_since(trained):
+    store, digest = trained
+    wider = msgspec.structs.replace(models.SCHEMA, features=(EXTRA, *models.SCHEMA.features))
+    store.put(archive_key("boutique", "d" * 64), b"the renamed project's own")
+    loaded = load_model(store, "buyers", digest, wider, (), project="boutique")
+    assert loaded.scorer.schema == models.SCHEMA
+
+
 def test_an_earlier_schema_is_believed_only_from_the_archive_that_was_pinned(trained):
     store, digest = trained
     wider = msgspec.structs.replace(models.SCHEMA, features=(*models.SCHEMA.features, EXTRA))

@@ -1,16 +1,24 @@
+from datetime import UTC, datetime, timedelta
+
 import msgspec
 import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pytest
 from sklearn.compose import make_column_transformer
+from sklearn.ensemble import HistGradientBoostingClassifier
 from sklearn.linear_model import LinearRegression, LogisticRegression
 from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import OneHotEncoder
+from sklearn.preprocessing import FunctionTransformer, OneHotEncoder, OrdinalEncoder
 from tests.unit.artifact import models
 
+from driftloop.artifact import skops_file
 from driftloop.artifact.scoring import Scorer, target_values, to_frame
-from driftloop.contracts.schema import Target
+from driftloop.contracts.schema import Feature, StreamSchema, Target
+from driftloop.rows.schemas import TIME
+from driftloop.training.fit import without_empty
+
+START = datetime(2026, 5, 1, tzinfo=UTC)
 
 
 def test_types_do_not_depend_on_which_rows_are_in_a_batch():
@@ -40,6 +48,59 @@ def test_rows_in_many_chunks_and_in_one_give_the_same_frame():
     pd.testing.assert_frame_equal(
         to_frame(chunked, models.SCHEMA).astype({"colour": object}), to_frame(table, models.SCHEMA).astype({"colour": object})
     )
+
+
+TIMES = StreamSchema(
+    stream="s",
+    features=(
+        Feature(name="due", type="datetime"),
+        Feature(name="start", type="datetime", parts=("weekday", "hour")),
+        Feature(name="price", type="number"),
+    ),
+    target=Target(name="y", type="boolean"),
+)
+MOMENT = datetime(2026, 5, 3, 23, 59, 59, 500_000, tzinfo=UTC)  # a Sunday
+
+
+def test_a_time_is_a_column_for_each_part_or_whole_for_the_pipelines_own_transformer():
+    table = pa.table({"due": pa.array([MOMENT, None], TIME), "start": pa.array([MOMENT, None], TIME), "price": [1.0, 2.0]})
+    frame = to_frame(table, TIMES)
+    assert [(name, str(kind)) for name, kind in frame.dtypes.items()] == [
+        ("due", "datetime64[us, UTC]"),
+        ("start.weekday", "float64"),
+        ("start.hour", "float64"),
+        ("price", "float64"),
+    ]
+    assert frame.iloc[0].tolist() == [pd.Timestamp(MOMENT), 6.0, 23.0, 1.0]
+    assert frame.iloc[1].isna().tolist() == [True, True, True, False]
+    for other in (table.slice(0, 0), table.slice(1), pa.concat_tables([table, table]), table.to_batches()[0]):
+        assert to_frame(other, TIMES).dtypes.equals(frame.dtypes)
+
+
+def test_a_pipeline_scores_times_of_both_kinds_and_missing_ones():
+    n = 200
+    moments = [None if i % 11 == 0 else START + timedelta(hours=i) for i in range(n)]
+    table = pa.table({"due": pa.array(moments, TIME), "start": pa.array(moments, TIME), "price": pa.array(np.zeros(n))})
+    days = FunctionTransformer(np.asarray, kw_args={"dtype": "datetime64[D]"})
+    encoder = OrdinalEncoder(handle_unknown="use_encoded_value", unknown_value=-1)
+    pipeline = make_pipeline(
+        make_column_transformer((make_pipeline(days, encoder), ["due"]), remainder="passthrough"),
+        HistGradientBoostingClassifier(max_iter=20, min_samples_leaf=5, random_state=0),
+    )
+    night = np.array([moment is not None and moment.hour < 6 for moment in moments])
+    pipeline.fit(to_frame(table, TIMES), night)
+    loaded = skops_file.load(skops_file.dump(pipeline), ["numpy.asarray"])
+    prediction, score = Scorer(loaded, TIMES).score(table)
+    assert prediction.to_pylist() == night.tolist()
+    assert score.null_count == 0
+
+
+def test_what_stands_for_a_time_that_no_row_has_is_of_its_columns_type():
+    table = pa.table({"due": pa.nulls(2, TIME), "start": pa.nulls(2, TIME), "price": pa.nulls(2, pa.float64())})
+    empty = to_frame(table, TIMES)
+    filled = without_empty(empty, TIMES)
+    assert filled.dtypes.equals(empty.dtypes)
+    assert filled.iloc[0].tolist() == [pd.Timestamp(0, tz="UTC"), 0.0, 0.0, 0.0]
 
 
 def test_columns_beyond_the_features_are_left_out():

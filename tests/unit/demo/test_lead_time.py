@@ -6,9 +6,9 @@ from driftloop.demo.lead_time import VersionStory, version_stories
 
 
 def told(world: World, first_prediction: dict[int, float] | None = None) -> list[VersionStory]:
-    world.journal.read()
+    world.reader.sync()
     first = {version: after(seconds) for version, seconds in (first_prediction or {}).items()}
-    return version_stories(world.state().models[MODEL], world.journal, {WINDOW: NOON}, first)
+    return version_stories(world.state().models[MODEL], world.history, {WINDOW: NOON}, first)
 
 
 def live_through(world: World, request_id: str, *, begin: float, gain: float = 0.1) -> None:

@@ -117,5 +117,5 @@ def test_a_pace_is_kept() -> None:
         start, end, lambda p: at.append(p.at), speed=(end - start) / timedelta(seconds=0.5)
     )
 
-    assert timedelta(seconds=0.4) < datetime.now(UTC) - began < timedelta(seconds=5)
+    assert datetime.now(UTC) - began > timedelta(seconds=0.4)
     assert len(at) > 2

@@ -4,6 +4,7 @@ import io
 import json
 import xml.etree.ElementTree as ElementTree
 from datetime import timedelta
+from pathlib import Path
 
 import msgspec
 import pyarrow as pa
@@ -11,15 +12,18 @@ import pytest
 from rich.console import Console
 from tests.unit.demo.world import WINDOW
 
-from driftloop.contracts.events import DecisionMade
+from driftloop.contracts import codec
+from driftloop.contracts.events import DecisionMade, DriftReported
 from driftloop.contracts.values import Window
 from driftloop.datasets.split_check import SplitReport
 from driftloop.demo.conservation import Conservation
 from driftloop.demo.picture import picture
 from driftloop.demo.report import DemoReport, WindowReport
-from driftloop.demo.scores import WindowScore, mean, roc_auc
+from driftloop.demo.scores import WindowScore, mean, measured
 from driftloop.demo.tables import show
+from driftloop.statistics.metrics import for_task
 
+AUC = for_task("roc_auc", "binary")
 SPLIT = SplitReport(snapshots=2, rows=100, keys=10, held_out_rows=10, straddling=(), moved=(), rules=1)
 LEAK = msgspec.structs.replace(SPLIT, moved=("e1",))
 NO = DecisionMade(model="late", kind="retrain", accepted=False, reason="r", window=WINDOW, rule="f" * 64, evidence={})
@@ -41,6 +45,7 @@ def report(*windows: WindowReport, fraction: float = 1.0, lake: int = 10, split:
         fraction=fraction,
         seed=None,
         realtime=None,
+        metric="roc_auc",
         windows=windows or (window(3, 0.66, 0.70), window(4, 0.64, 0.72, version=2)),
         versions=(),
         conservation=Conservation(sent=10, lake=lake, quarantined=0),
@@ -105,8 +110,17 @@ def test_the_picture_is_svg_with_two_lines_and_a_dot_per_promotion() -> None:
 def test_auc_leaves_out_rows_without_a_score_and_needs_both_classes() -> None:
     labels, scores = pa.chunked_array([[True, False, True, False]]), pa.chunked_array([[0.9, 0.1, None, 0.95]])
 
-    assert roc_auc(labels, scores) == 0.5
-    assert roc_auc(pa.chunked_array([[True, True]]), pa.chunked_array([[0.1, 0.2]])) is None
+    assert measured(AUC, labels, labels, scores) == 0.5
+    assert measured(AUC, pa.chunked_array([[True, True]]), labels.slice(0, 2), pa.chunked_array([[0.1, 0.2]])) is None
+
+
+def test_the_features_that_drifted_are_named_by_how_far_they_moved() -> None:
+    example = Path(codec.__file__).parent / "examples" / "driftloop.drift-reported.v1+statistics.json"
+    drift = msgspec.json.decode(example.read_bytes(), type=DriftReported)
+    temp = drift.features["temp"]
+    moved = {name: msgspec.structs.replace(temp, psi=psi, statistics={}) for name, psi in (("a", 0.3), ("b", 0.9), ("c", 0.5))}
+    told = msgspec.structs.replace(window(3, 0.6, 0.7), drift=msgspec.structs.replace(drift, features=drift.features | moved))
+    assert told.verdict == "b, c +2"
 
 
 def test_the_tables_fit_into_a_narrow_terminal() -> None:

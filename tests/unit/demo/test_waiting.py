@@ -3,18 +3,19 @@
 from collections.abc import Mapping
 
 import pytest
-from tests.unit.demo.world import MODEL, WINDOW, World
+from tests.unit.demo.world import MODEL, WINDOW, World, behind
 
-from driftloop.demo.lag import Behind
 from driftloop.demo.waiting import Settling
 from driftloop.errors import UserError
+from driftloop.history.lake_lag import Lag
 
 
 def settling(world: World, *, epochs: tuple[int, ...] = (0,), failures: Mapping[str, str] | None = None) -> Settling:
     urls = {f"predictor-{i}": f"http://{i}" for i in range(len(epochs))}
     return Settling(
         model=MODEL,
-        journal=world.journal,
+        history=world.history,
+        reader=world.reader,
         lag=world,
         registry=world,
         services={**urls, "monitor-0": "http://m"},
@@ -73,7 +74,7 @@ def test_a_request_that_another_run_answers_is_judged_with_that_run() -> None:
 
 def test_lag_is_waited_for_and_named_with_the_log_to_look_into() -> None:
     world = World()
-    world.behind = Behind(0, 1204)
+    world.lag = behind(0, 1204)
 
     with pytest.raises(UserError, match=r"1,204 labels behind; see .*ingest.log"):
         settling(world).until_stored()
@@ -103,7 +104,7 @@ def test_a_predictor_on_an_old_champion_is_waited_for() -> None:
 
 def test_a_service_that_was_given_up_on_ends_the_wait_at_once() -> None:
     world = World()
-    world.behind = Behind(1, 0)
+    world.lag = behind(1, 0)
 
     with pytest.raises(UserError, match="ingest-0 died 5 times"):
         settling(world, failures={"ingest-0": "ingest-0 died 5 times in a row"}).until_stored()
@@ -114,8 +115,8 @@ def test_patience_starts_again_with_every_sign_of_progress() -> None:
     steps = iter([500, 400, 300, 200, 100, 0])
 
     class Slow:
-        def measure(self) -> Behind:
-            return Behind(next(steps), 0)
+        def measure(self) -> Lag:
+            return behind(next(steps), 0)
 
     patient = settling(world)
     patient._lag = Slow()
@@ -124,7 +125,7 @@ def test_patience_starts_again_with_every_sign_of_progress() -> None:
 
 def test_another_models_decisions_are_not_taken_for_ours() -> None:
     world = World()
-    world.journal._model = "other"
+    world.read_as("other")
     world.decide(accepted=False)
 
     with pytest.raises(UserError, match="the decision on the window"):

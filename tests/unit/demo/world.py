@@ -1,4 +1,4 @@
-"""What the loop says, put together by hand: a broker in memory, a registry, and the demo's journal over them."""
+"""What the loop says, put together by hand: a broker in memory, a registry, and the model's history over them."""
 
 from datetime import UTC, datetime, timedelta
 
@@ -7,8 +7,10 @@ from driftloop.contracts.codec import encode_event, envelope
 from driftloop.contracts.commands import PromoteVersion, RegisterProject, RegisterVersion
 from driftloop.contracts.events import DecisionMade, Event, RetrainRequested, TrainingCompleted, TrainingFailed, TrainingStarted
 from driftloop.contracts.values import GateMeasurements, PromotionRules, TrainingPins, Window
-from driftloop.demo.journal import TOPICS, Journal
-from driftloop.demo.lag import Behind
+from driftloop.history.events import Events
+from driftloop.history.lake_lag import Lag, TopicLag
+from driftloop.history.log_reader import LogReader
+from driftloop.history.model_history import LOOP_TOPICS, ModelHistory
 from driftloop.registry.fold import RegistryState, fold
 
 MODEL = "late"
@@ -31,15 +33,22 @@ def after(seconds: float) -> datetime:
     return NOON + timedelta(seconds=seconds)
 
 
+def behind(requests: int, labels: int) -> Lag:
+    requests_lag, labels_lag = (
+        TopicLag(topic=t, end=lag, in_lake=0, lag=lag) for t, lag in (("s.requests", requests), ("s.labels", labels))
+    )
+    return Lag(requests_lag, TopicLag(topic="s.inferences", end=0, in_lake=0, lag=0), labels_lag)
+
+
 class World:
     """Says things as the services do, each at a number of seconds after NOON."""
 
     def __init__(self) -> None:
         self.broker = MemoryBroker()
-        for topic in TOPICS:
+        for topic in LOOP_TOPICS:
             self.broker.create_topic(topic)
-        self.journal = Journal(self.broker.consumer(group="demo", topics=TOPICS), MODEL)
-        self.behind = Behind(0, 0)
+        self.read_as(MODEL)
+        self.lag = behind(0, 0)
         self._state = RegistryState()
         self._command(
             RegisterProject(
@@ -47,6 +56,10 @@ class World:
                 schema_fingerprint="e" * 64, promotion=PromotionRules(),
             )
         )  # fmt: skip
+
+    def read_as(self, model: str) -> None:
+        self.history = ModelHistory(model)
+        self.reader = LogReader(self.broker, LOOP_TOPICS, Events(self.history))
 
     def say(self, topic: str, event: Event, *, id: str, seconds: float = 0) -> None:
         value, headers = encode_event(event, envelope(event, id=id, source="t", subject=MODEL, time=after(seconds)))
@@ -141,11 +154,14 @@ class World:
         self._state, _ = fold(self._state, command, self._state.next_offset)
 
     # what the demo reads of the lake and of the registry
-    def measure(self) -> Behind:
-        return self.behind
+    def measure(self) -> Lag:
+        return self.lag
 
     def state(self) -> RegistryState:
         return self._state
 
     def wait_for(self, offset: int, timeout_seconds: float) -> RegistryState:
+        return self._state
+
+    def sync(self, timeout_seconds: float) -> RegistryState:
         return self._state

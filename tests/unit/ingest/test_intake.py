@@ -172,7 +172,7 @@ def test_an_arrow_batch_of_labels_is_taken_whole_with_its_offset():
     ("value", "reason"),
     [
         (arrow_labels(event_id=["x", ""]), "empty"),
-        (arrow_labels(event_id=["x", "y" * 513]), "longer than 512"),
+        (arrow_labels(event_id=["x", "y" * 513]), "'event_id' is 513 bytes long; at most 512"),
         (arrow_labels(event_id=["x", None]), "nulls"),
         (encode_table(pa.table({"event_id": ["x"]})), "missing columns"),
         (b"\xff\xff\xff\xff", "Arrow"),

@@ -8,7 +8,9 @@ from tests.unit.registry.commands import MODEL, delete, folded, move_alias, pins
 
 from driftloop.adapters.memory import MemoryStore
 from driftloop.artifact.model_files import FILES, MANIFEST, model_key
-from driftloop.contracts.events import TrainingFailed, TrainingStarted
+from driftloop.contracts.codec import envelope
+from driftloop.contracts.events import Event, TrainingFailed, TrainingStarted
+from driftloop.history.model_history import ModelHistory
 from driftloop.lineage.model_bytes import deleted_versions, remove, unfailed_runs
 from driftloop.registry.versions import bytes_held
 
@@ -32,6 +34,13 @@ def run(request_id: str, against: int | None) -> TrainingStarted:
     return TrainingStarted(model=MODEL, request_id=request_id, answers=(request_id,), pins=pins(1, against))
 
 
+def unfailed(*events: Event) -> list[TrainingStarted]:
+    history = ModelHistory()
+    for n, event in enumerate(events):
+        history.add(event, envelope(event, id=str(n), source="test", subject=MODEL))
+    return unfailed_runs(history.runs())
+
+
 @pytest.fixture
 def store():
     filled = MemoryStore()
@@ -53,11 +62,14 @@ def test_a_version_that_came_after_the_deletion_holds_what_it_was_measured_again
 
 
 def test_a_run_under_way_holds_its_champion_until_it_has_failed_or_is_a_version():
-    held = bytes_held(state(), 1, unfailed_runs([run("late", 1)]))
+    held = bytes_held(state(), 1, unfailed(run("late", 1)))
     assert held == "the run late was pinned while version 1 was champion, and has not become a version yet"
     failed = TrainingFailed(model=MODEL, request_id="late", answers=("late",), reason="no rows")
-    assert bytes_held(state(), 1, unfailed_runs([run("late", 1), failed])) is None
-    assert bytes_held(state(), 1, unfailed_runs([run("late", 2)])) is None
+    assert bytes_held(state(), 1, unfailed(run("late", 1), failed)) is None
+    assert bytes_held(state(), 1, unfailed(run("late", 2))) is None
+    elsewhere = msgspec.structs.replace(failed, request_id="other", answers=("other", "late"))
+    assert bytes_held(state(), 1, unfailed(run("late", 1), elsewhere)) is not None
+    assert bytes_held(state(), 1, unfailed(run("late", 1), elsewhere, failed)) is None
     other = msgspec.structs.replace(run("late", 1), model="another")
     assert bytes_held(state(), 1, [other]) is None
     ended = state(register_version("late", against=1), delete(3, command_id="later"))

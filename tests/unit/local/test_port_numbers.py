@@ -8,11 +8,11 @@ from tests.support.ports import free_port_base
 
 from driftloop.local.errors import LocalStackError
 from driftloop.local.port_numbers import StackPorts, check_free
-from driftloop.local.stack import SERVICES, LocalStack
+from driftloop.local.stack import ONE_OF_EACH, LocalStack
 
 
 def test_no_two_components_share_a_port() -> None:
-    counts = dict.fromkeys(SERVICES, 10) | {"registry": 1}
+    counts = dict.fromkeys(ONE_OF_EACH, 10) | {"registry": 1}
 
     wanted = StackPorts(29000).wanted(counts)
 

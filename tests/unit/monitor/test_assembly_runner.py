@@ -34,7 +34,7 @@ class Reports:
 
 
 class Runner:
-    """A board runner on a table in memory."""
+    """An assembly runner on a table in memory."""
 
     def __init__(self, placed: int = 0) -> None:
         self.reports, self.acknowledged = Reports(), list[int]()
@@ -42,31 +42,31 @@ class Runner:
         table.place(0, placed)
         self.runner = AssemblyRunner(PROJECT, 0, table=table, profiles=SimpleNamespace(profile=None), publisher=self.reports)
 
-    def take(self, offset: int, which: int) -> None:
+    def handle(self, offset: int, which: int) -> None:
         value, headers = encode_event(SKETCHES[which], envelope(SKETCHES[which], id=f"s{offset}", source="test", subject=PROJECT.stream))
         message = SimpleNamespace(topic="window-sketches", partition=0, offset=offset, value=value, headers=list(headers))
 
         async def ack(event: Any) -> None:
             self.acknowledged.append(event.message.offset)
 
-        asyncio.run(self.runner.take(SimpleNamespace(message=message), ack))
+        asyncio.run(self.runner.handle(SimpleNamespace(message=message), ack))
 
 
 def test_a_sketch_that_comes_before_its_turn_is_left_until_it_comes_again() -> None:
     runner = Runner()
-    runner.take(1, 1)
+    runner.handle(1, 1)
     assert runner.acknowledged == []
-    runner.take(0, 0)
-    runner.take(1, 1)
+    runner.handle(0, 0)
+    runner.handle(1, 1)
     assert runner.acknowledged == [0, 1]
     (report,) = runner.reports.published
     assert set(report.closing_offsets) == {"0", "1"}
 
 
-def test_a_new_board_begins_where_the_consumer_was_put() -> None:
+def test_a_new_assembly_begins_where_the_consumer_was_put() -> None:
     runner = Runner(placed=70)
-    runner.take(70, 0)
-    runner.take(71, 1)
+    runner.handle(70, 0)
+    runner.handle(71, 1)
     assert len(runner.reports.published) == 1
 
 
@@ -74,7 +74,7 @@ def test_a_sketch_that_never_comes_is_a_gap_and_not_a_report_without_it() -> Non
     runner = Runner()
     runner.runner._early = EarlyMessages(patience_seconds=0)
     with pytest.raises(GapError, match="sketch 1 came where 0 was due"):
-        runner.take(1, 1)
+        runner.handle(1, 1)
     assert runner.reports.published == []
 
 

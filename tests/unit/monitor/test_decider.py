@@ -15,9 +15,12 @@ from driftloop.contracts.events import DecisionMade, TrainingFailed
 from driftloop.contracts.topics import CONTROL_TOPICS, DECISIONS, PERFORMANCE_REPORTS, RETRAIN_REQUESTS, TRAINING_RUNS
 from driftloop.contracts.values import Window
 from driftloop.errors import TransientError
+from driftloop.history.events import Events
+from driftloop.history.log_reader import LogReader
+from driftloop.history.model_history import ModelHistory
 from driftloop.monitoring.assembly import AssembledWindow, WindowSummary
 from driftloop_monitor.decider import Decider
-from driftloop_monitor.journal import Journal
+from driftloop_monitor.history import KEEP, TOPICS
 
 PROJECT = make_project(min_new_labels=50)
 
@@ -70,29 +73,22 @@ class FailingPublisher(Publisher):
 
 
 class Bench:
-    """A judge over memory."""
+    """A decider over memory."""
 
     def __init__(self) -> None:
-        self.broker, self.lake, self.journal = MemoryBroker(), FakeLake(), Journal(PROJECT.model)
+        self.broker, self.lake = MemoryBroker(), FakeLake()
         for topic in CONTROL_TOPICS:
             self.broker.create_topic(topic.name, topic.partitions)
         self.restart()
 
     def restart(self) -> None:
-        self.journal = Journal(PROJECT.model)
+        history = ModelHistory(PROJECT.model, KEEP)
         self.publisher = FailingPublisher(self.broker.producer(), source="driftloop/test")
-        self.judge = Decider(PROJECT, self.lake, self.journal, self.publisher, FixedClock(START), self.sync)
-        self._read: dict[str, int] = {}
-
-    def sync(self) -> None:
-        for topic in (DECISIONS, RETRAIN_REQUESTS, TRAINING_RUNS, PERFORMANCE_REPORTS):
-            records = self.broker.records(topic)
-            for record in records[self._read.get(topic, 0) :]:
-                self.journal.take(record)
-            self._read[topic] = len(records)
+        reader = LogReader(self.broker, TOPICS, Events(history))
+        self.decider = Decider(PROJECT, self.lake, history, self.publisher, FixedClock(START), reader.sync)
 
     def step(self, *windows: int) -> None:
-        self.judge.step([complete(i) for i in windows])
+        self.decider.step([complete(i) for i in windows])
 
     def events(self, topic: str):
         return [decode_event(r.value, r.headers)[0] for r in self.broker.records(topic)]
@@ -102,7 +98,7 @@ class Bench:
 
 
 def complete(i: int, version: int | None = 1) -> AssembledWindow:
-    summary = WindowSummary(version=version, rows=120, drifted=False, column="amount", psi=0.1, threshold=0.25, closing_offsets={"0": 5})
+    summary = WindowSummary(version=version, rows=120, drifted=False, column="amount", value=0.1, threshold=0.25, closing_offsets={"0": 5})
     return AssembledWindow(window(i), revision=0, summary=summary)
 
 
@@ -151,7 +147,7 @@ def test_the_end_of_a_run_frees_the_next_attempt(bench):
     assert [d.accepted for d in bench.events(DECISIONS)] == [True, True]
 
 
-def test_a_restarted_judge_decides_nothing_again(bench):
+def test_a_restarted_decider_decides_nothing_again(bench):
     bench.step(0)
     bench.restart()
     bench.step(0)

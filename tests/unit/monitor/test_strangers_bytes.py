@@ -26,7 +26,7 @@ from driftloop.service.quarantine import fetched, read_quarantined
 from driftloop_monitor.faust_support.durable_table import DurableTable
 from driftloop_monitor.faust_support.early_messages import EarlyMessages
 from driftloop_monitor.faust_support.records import HeadersBehindHole
-from driftloop_monitor.partition_runner import FoldRunner
+from driftloop_monitor.partition_runner import PartitionRunner
 from driftloop_monitor.profiles import UNKNOWN_SECONDS, Profiles
 
 CALENDAR = pa.timestamp("us", tz="UTC")
@@ -44,7 +44,7 @@ class Folding:
         async def ack(event: Any) -> None:
             self.acknowledged.append(event.message.offset)
 
-        self.runner = FoldRunner(
+        self.runner = PartitionRunner(
             new_fold(),
             stream=PROJECT.stream,
             table=DurableTable(Changelog(), stored_offset),
@@ -64,7 +64,7 @@ class Folding:
         )
 
         async def taken() -> None:
-            await self.runner.take(SimpleNamespace(message=found))
+            await self.runner.handle(SimpleNamespace(message=found))
             await self.runner.flush()
 
         asyncio.run(taken())
@@ -124,24 +124,24 @@ def test_a_message_that_no_predictor_writes_is_quarantined_and_the_next_is_count
 @pytest.mark.parametrize("time", [datetime(1, 1, 2, tzinfo=UTC), datetime(9999, 12, 30, tzinfo=UTC)])
 def test_rows_and_watermarks_at_the_calendars_ends_are_folded_and_stored(time: datetime) -> None:
     fold = new_fold()
-    fold.take(0, *message(make_rows(PROJECT, [time, at(0.1)]), 0))
-    fold.take(1, b"", (watermark_header(time),))
-    fold.take_sketches()
+    fold.add(0, *message(make_rows(PROJECT, [time, at(0.1)]), 0))
+    fold.add(1, b"", (watermark_header(time),))
+    fold.drain()
     assert fold.state().encode()
     assert fold.next_offset == 2
 
 
 def test_a_message_at_which_the_fold_fails_again_and_again_is_quarantined(monkeypatch: pytest.MonkeyPatch) -> None:
     folding, calls = Folding(), []
-    take = PartitionFold.take
+    add = PartitionFold.add
 
-    def broken(self: PartitionFold, offset: int, value: bytes | None, headers: Headers) -> int:
+    def broken(self: PartitionFold, offset: int, value: bytes | None, headers: Headers, written: datetime | None) -> int:
         calls.append(offset)
         if offset == 0:
             raise ZeroDivisionError("nobody foresaw this")
-        return take(self, offset, value, headers)
+        return add(self, offset, value, headers, written)
 
-    monkeypatch.setattr(PartitionFold, "take", broken)
+    monkeypatch.setattr(PartitionFold, "add", broken)
     folding.take(0, *message(make_rows(PROJECT, [at(0.1)]), 0))
     folding.take(1, *message(make_rows(PROJECT, [at(0.1)], first_request=1), 1))
     assert calls == [0] * MAX_ATTEMPTS + [1]
@@ -195,7 +195,7 @@ class Assembling(Runner):
         async def ack(event: Any) -> None:
             self.acknowledged.append(event.message.offset)
 
-        asyncio.run(self.runner.take(SimpleNamespace(message=message), ack))
+        asyncio.run(self.runner.handle(SimpleNamespace(message=message), ack))
 
 
 def encoded(found: Any) -> tuple[bytes, Headers]:
@@ -252,7 +252,7 @@ def test_a_sketch_at_which_the_report_fails_again_and_again_is_taken_back(monkey
     real, calls = board.runner._report, []
 
     async def failing(held: Any) -> None:
-        if held.sketches[1].closing_offset == 99:
+        if held.by_partition[1].closing_offset == 99:
             calls.append(held)
             raise ZeroDivisionError("nobody foresaw this")
         await real(held)

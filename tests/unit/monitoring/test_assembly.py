@@ -7,8 +7,10 @@ from tests.unit.monitoring.traffic import START, make_profile, make_project, mak
 
 from driftloop.contracts.events import DriftReported, WindowSketched
 from driftloop.contracts.values import PartitionSketch
-from driftloop.monitoring.assembly import REMEMBERED_WINDOWS, SKETCHED_WINDOWS, WindowAssembler
-from driftloop.monitoring.drift import drift_reports
+from driftloop.monitoring.assembly import COUNTED_WINDOWS, REMEMBERED_WINDOWS, WindowAssembler
+from driftloop.monitoring.drift import drift_reports, worst
+from driftloop.monitoring.partition_fold import KEPT_CLOSED_WINDOWS
+from driftloop.statistics.distances import STATISTICS
 from driftloop.statistics.histograms import Counter
 
 PROJECT = make_project()
@@ -33,22 +35,22 @@ def sketch(partition: int, i: int = 0, offset: int = 10, rows: int = 100, *, ver
 
 
 class Teller:
-    """A board that reports as the runner does, and can be put down and taken up again."""
+    """An assembler that reports as the runner does, and can be put down and taken up again."""
 
     def __init__(self) -> None:
         self.table: dict[bytes, bytes] = {}
-        self.board, self.offset = WindowAssembler(PROJECT.stream, {}), 0
+        self.assembler, self.offset = WindowAssembler(PROJECT.stream, {}), 0
 
     def tell(self, *sketches: WindowSketched) -> list[DriftReported]:
         made: list[DriftReported] = []
         for one in sketches:
-            if self.board.take(one):
-                for held in list(self.board.to_report(one)):
-                    reports = drift_reports(PROJECT, held.window, held.revision + 1, held.sketches, lambda _: (DIGEST, PROFILE))
-                    self.board.reported(held, reports)
+            if self.assembler.add(one):
+                for held in list(self.assembler.to_report(one)):
+                    reports = drift_reports(PROJECT, held.window, held.revision + 1, held.by_partition, lambda _: (DIGEST, PROFILE))
+                    self.assembler.reported(held, reports)
                     made += reports
             self.offset += 1
-            for key, value in self.board.changes(self.offset).items():
+            for key, value in self.assembler.changes(self.offset).items():
                 if value is None:
                     self.table.pop(key, None)
                 else:
@@ -56,7 +58,7 @@ class Teller:
         return made
 
     def restart(self) -> None:
-        self.board = WindowAssembler(PROJECT.stream, dict(self.table))
+        self.assembler = WindowAssembler(PROJECT.stream, dict(self.table))
 
 
 @pytest.fixture
@@ -110,10 +112,10 @@ def test_each_version_of_a_window_has_its_report(teller):
 
 
 def test_another_streams_sketch_is_passed_over(teller):
-    assert not teller.board.take(msgspec.structs.replace(sketch(0), stream="other"))
+    assert not teller.assembler.add(msgspec.structs.replace(sketch(0), stream="other"))
 
 
-def test_a_board_goes_on_from_its_table_as_if_nothing_had_happened(teller):
+def test_an_assembler_goes_on_from_its_table_as_if_nothing_had_happened(teller):
     straight, sketches = Teller(), [sketch(p, i, offset=10 + i) for i in range(4) for p in (0, 1)]
     expected = straight.tell(*sketches)
     found = []
@@ -121,16 +123,25 @@ def test_a_board_goes_on_from_its_table_as_if_nothing_had_happened(teller):
         found += teller.tell(one)
         teller.restart()
     assert found == expected
-    assert [h.summary for h in teller.board.complete()] == [h.summary for h in straight.board.complete()]
+    assert [h.summary for h in teller.assembler.complete()] == [h.summary for h in straight.assembler.complete()]
 
 
-def test_old_windows_keep_their_verdict_but_not_their_sketches(teller):
-    for i in range(SKETCHED_WINDOWS + 2):
+def test_old_windows_keep_their_summary_but_not_their_counts(teller):
+    for i in range(COUNTED_WINDOWS + 2):
         teller.tell(sketch(0, i, offset=i), sketch(1, i, offset=i))
-    held = teller.board.complete()
-    assert len(held) == SKETCHED_WINDOWS + 2
-    assert [bool(h.sketches) for h in held] == [False] * 2 + [True] * SKETCHED_WINDOWS
+    held = teller.assembler.complete()
+    assert len(held) == COUNTED_WINDOWS + 2
+    assert [bool(h.by_partition) for h in held] == [False] * 2 + [True] * COUNTED_WINDOWS
     assert teller.tell(sketch(0, 0, offset=99, rows=150)) == []  # too old to be corrected
+
+
+def test_every_window_that_a_partition_still_corrects_can_be_corrected(teller):
+    assert COUNTED_WINDOWS > KEPT_CLOSED_WINDOWS
+    last = COUNTED_WINDOWS + KEPT_CLOSED_WINDOWS
+    for i in range(last + 1):
+        teller.tell(sketch(0, i, offset=i, rows=5), sketch(1, i, offset=i, rows=5))
+    for i in range(last - KEPT_CLOSED_WINDOWS, last + 1):
+        assert [(r.window, r.revision) for r in teller.tell(sketch(0, i, offset=99, rows=6))] == [(window(i), 1)]
 
 
 def test_the_table_stays_bounded(teller, monkeypatch):
@@ -152,11 +163,42 @@ def test_a_shift_is_a_drift_and_the_same_distribution_is_none():
     assert alarmed.drifted
     assert [name for name, drift in alarmed.features.items() if drift.drifted] == ["amount"]
     assert alarmed.features["amount"].ks > 0.5
+    assert worst(alarmed) == ("amount", alarmed.features["amount"].psi) == ("amount", max(d.psi for d in alarmed.features.values()))
     assert alarmed.features["amount"].out_of_range_share > 0.02
 
 
-def shifted(rows):
-    return np.nan_to_num(rows.column("amount").to_numpy(), nan=10.0) + 6
+def test_a_report_carries_every_statistic_and_alarms_on_those_with_a_threshold():
+    same = make_rows(PROJECT, [START] * 3000, seed=1)
+    little = same.set_column(same.schema.get_field_index("amount"), same.schema.field("amount"), [shifted(same, by=0.6)])
+    [calm] = Teller().tell(of_rows(little))
+    assert set(calm.features["amount"].statistics) == set(STATISTICS)
+    assert not calm.drifted
+    assert calm.thresholds == {"psi": 0.25, "ks": 0.2, "missing": 0.1, "unseen": 0.05}
+    moved = calm.features["amount"].statistics["js"]
+    for threshold, alarmed in ((moved, []), (moved - 1e-9, ["amount"])):
+        strict = msgspec.structs.replace(
+            PROJECT, monitoring=msgspec.structs.replace(PROJECT.monitoring, thresholds={"psi": 0.25, "ks": 0.2, "js": threshold})
+        )
+        one = of_rows(little)
+        [report] = drift_reports(strict, one.window, 0, {0: one}, lambda _: (DIGEST, PROFILE))
+        assert [name for name, drift in report.features.items() if drift.drifted] == alarmed
+        assert report.thresholds["js"] == threshold
+
+
+def test_a_window_that_an_earlier_release_stored_is_read_and_stored_alike():
+    stored = (
+        b"\x84\xa6window\x82\xa5start\xd6\xffiU\xb9\x00\xa3end\xd6\xffiU\xc7\x10\xa8sketches\x80\xa8revision\x00\xa7summary\x87"
+        b"\xa7version\x01\xa4rows\x05\xa7drifted\xc3\xa6column\xa6amount\xa3psi\xcb@\x17p\xf4\xe5\x83\xa9\xca\xa9threshold"
+        b"\xcb?\xd0\x00\x00\x00\x00\x00\x00\xafclosing_offsets\x82\xa10\n\xa11\n"
+    )
+    [held] = WindowAssembler(PROJECT.stream, {b"2026-01-01T00:00:00+00:00": stored}).complete()
+    assert held.summary is not None
+    assert (held.summary.column, held.summary.value, held.summary.threshold) == ("amount", pytest.approx(5.8603092), 0.25)
+    assert msgspec.msgpack.encode(held) == stored
+
+
+def shifted(rows, by: float = 6):
+    return np.nan_to_num(rows.column("amount").to_numpy(), nan=10.0) + by
 
 
 def of_rows(rows) -> WindowSketched:

@@ -8,8 +8,9 @@ import pytest
 from hypothesis import given, settings
 
 from driftloop.contracts.events import DecisionMade
-from driftloop.contracts.values import Interval, Window
-from driftloop.monitoring.policy import Decision, Evidence, PolicyState, decide, restore, rule_digest
+from driftloop.contracts.values import Interval, Window, rule_digest
+from driftloop.monitoring.evidence import Evidence
+from driftloop.monitoring.policy import Decision, PolicyState, decide, restore
 from driftloop.project.rules import Policy
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
@@ -90,6 +91,26 @@ def test_performance_triggers_when_even_its_upper_bound_is_below_the_earlier_mea
     decisions = run(policy, *(seen(day, version=v, measured=at(m)) for day, v, m in values))
     assert [d.accepted for d in decisions] == [False, False, True, False]
     assert decisions[2].reason == "roc_auc is at most 0.6800, its mean over the 2 windows before was 0.6950"
+
+
+def test_an_error_triggers_when_even_its_lower_bound_is_above_the_earlier_mean():
+    policy = msgspec.structs.replace(EVERY_WINDOW, triggers=("performance",))
+    values = [2.0, 2.05, 1.0, 2.4]  # getting better is no reason
+    intervals = [Interval(value=v, lower=v - 0.1, upper=v + 0.1) for v in values]
+    decisions = run(policy, *(seen(day, metric="mae", measured=at) for day, at in enumerate(intervals)))
+    assert [d.accepted for d in decisions] == [False, False, False, True]
+    assert decisions[2].reason == "mae may still be at its earlier mean 2.0250 (lower bound 0.9000)"
+    assert decisions[3].reason == "mae is at least 2.3000, its mean over the 3 windows before was 1.6833"
+
+
+def test_a_projects_new_metric_is_not_compared_with_the_values_of_the_old_one():
+    policy = msgspec.structs.replace(EVERY_WINDOW, triggers=("performance",))
+    at = {day: Interval(value=v, lower=v, upper=v) for day, v in enumerate((0.9, 0.9, 0.3, 0.31, 0.9))}
+    metrics = ["accuracy", "accuracy", "log_loss", "log_loss", "accuracy"]
+    decisions = run(policy, *(seen(day, metric=metric, measured=at[day]) for day, metric in enumerate(metrics)))
+    assert [d.accepted for d in decisions] == [False, False, False, True, False]
+    assert decisions[2].reason == "log_loss has nothing to be compared with yet"
+    assert decisions[4].reason == "accuracy has nothing to be compared with yet"
 
 
 def test_a_calm_window_says_what_would_have_been_needed():

@@ -13,8 +13,8 @@ from driftloop.project.model import Project
 from driftloop.project.reading import parse_project
 from driftloop.rows.arrow_stream import encode_table
 from driftloop.rows.schemas import inference_schema
-from driftloop.statistics.histograms import Counter, merge
-from driftloop.statistics.profile import Profile, build_profile
+from driftloop.statistics.histograms import Counter, build_profile, merge
+from driftloop.statistics.profile import Profile
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
 HOUR = timedelta(hours=1)
@@ -85,12 +85,13 @@ def make_profile(project: Project, seed: int) -> Profile:
 def message(
     rows: pa.Table, start: int, end: int | None = None, *, partition: int = 0, watermark: datetime | None = None
 ) -> tuple[bytes, Headers]:
-    """Value and headers of one message that accounts for requests [start, end)."""
+    """Value and headers of one message that accounts for requests [start, end), its rows numbered from ``start`` on."""
     covered = RequestRange(topic_id=REQUESTS_ID, partition=partition, start=start, end=start + rows.num_rows if end is None else end)
     headers: Headers = (range_header(covered),)
     if watermark is not None:
         headers = (*headers, watermark_header(watermark))
-    return encode_table(rows), headers
+    numbered = pa.array(range(start, start + rows.num_rows), pa.int64())
+    return encode_table(rows.set_column(rows.schema.get_field_index("request_offset"), "request_offset", numbered)), headers
 
 
 def in_batch(rows: pa.Table, profiles: dict[int, Profile]) -> dict[datetime, dict[int | None, Any]]:

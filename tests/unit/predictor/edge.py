@@ -48,7 +48,7 @@ class MemoryEdge:
         self, *, producer: MessageProducer | None = None, idle_seconds: float = float("inf"), grace: timedelta | None = None
     ) -> RequestHandler:
         name = self.project.stream
-        positions = Positions(self.broker.assigned, lambda _: self.topic_id, requests=requests(name), inferences=inferences(name))
+        positions = Positions(self.broker.reader, lambda _: self.topic_id, requests=requests(name), inferences=inferences(name))
         return RequestHandler(
             self.project,
             topic=positions,
@@ -56,7 +56,7 @@ class MemoryEdge:
             store=self.store,
             serving=lambda: None,
             idle=IdlePartitions(idle_seconds, timedelta(seconds=10), grace=grace, replay=self.project.clock == "replay"),
-            progress=StreamProgress(self.broker.assigned, inferences(name), lambda: len(self.tps), self.project.ahead).newest,
+            progress=StreamProgress(self.broker.reader, inferences(name), lambda: len(self.tps), self.project.ahead).newest,
             clock=self.clock,
             monotonic=lambda: self.now,
         )

@@ -110,7 +110,9 @@ def sample_pins() -> TrainingPins:
     )
 
 
-def store_sample_model(store: ObjectStore, project: Project, seed: int = 0, environment: dict[str, Any] | None = None) -> str:
+def store_sample_model(
+    store: ObjectStore, project: Project, seed: int = 0, environment: dict[str, Any] | None = None, pins: TrainingPins | None = None
+) -> str:
     """Digest of the stored manifest. Without ``environment`` it was fitted in this one."""
     contents = {MODEL: skops_file.dump(fitted(seed)), PROFILE: b"{}", CARD: b"# card", LINEAGE: b"{}"}
     manifest = Manifest(
@@ -119,7 +121,7 @@ def store_sample_model(store: ObjectStore, project: Project, seed: int = 0, envi
         schema_fingerprint=project.schema.fingerprint(),
         recipe="all",
         rows=200,
-        pins=sample_pins(),
+        pins=sample_pins() if pins is None else pins,
         measurements=None,
         environment=scoring_environment() if environment is None else environment,
         files=stored_files(contents),

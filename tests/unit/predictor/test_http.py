@@ -1,6 +1,5 @@
 """POST /invocations as clients call it: forms, refusals with the field named, recording with and without waiting."""
 
-import socket
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
@@ -8,22 +7,22 @@ from contextlib import ExitStack
 import httpx
 import msgspec
 import pytest
-from tests.support.waiting import wait_until
+from tests.support.waiting import PATIENCE_SECONDS, wait_until
 from tests.unit.predictor.samples import fitted, request, sample_project
 
 from driftloop import metrics
 from driftloop.adapters.memory import MemoryBroker
 from driftloop.artifact.scoring import Scorer
 from driftloop.contracts.topics import inferences
-from driftloop.errors import ConfigurationError, TransientError
+from driftloop.errors import TransientError
 from driftloop.ports import MessageProducer
 from driftloop.rows.arrow_stream import decode_table
 from driftloop.rows.schemas import inference_schema
+from driftloop.service.http_server import HttpServer
 from driftloop_predictor import http
 from driftloop_predictor.batches import ScoringModel
 from driftloop_predictor.http import Edge, build_app
 from driftloop_predictor.recorder import BufferFull, Recorder
-from driftloop_predictor.server import HttpServer
 
 PROJECT = sample_project("web")
 TOPIC = inferences("web")
@@ -50,12 +49,12 @@ def serve() -> Iterator[Serve]:
     """Starts the application on a port of its own and gives a client for it."""
     with ExitStack() as running:
 
-        def started(record: Recorder, serving: ScoringModel | None = SERVING) -> httpx.Client:
-            edge = Edge(max_body_bytes=MAX_BODY, status=lambda: {"instance": "p"}, ready=lambda: (True, "test"))
-            edge.open(PROJECT.schema, new_id=lambda: "generated", serving=lambda: serving, recorder=record)
+        def started(record: Recorder, model: ScoringModel | None = SERVING) -> httpx.Client:
+            edge = Edge(max_body_bytes=MAX_BODY)
+            edge.open(PROJECT.schema, new_id=lambda: "generated", serving=lambda: model, recorder=record)
             server = HttpServer(build_app(edge), "127.0.0.1", 0, setting="PORT").start()
             running.callback(server.stop)
-            return running.enter_context(httpx.Client(base_url=f"http://127.0.0.1:{server.port}", timeout=30))
+            return running.enter_context(httpx.Client(base_url=f"http://127.0.0.1:{server.port}", timeout=PATIENCE_SECONDS))
 
         yield started
 
@@ -141,10 +140,9 @@ def test_other_content_types_and_methods_are_refused(client: httpx.Client) -> No
 
 
 def test_without_a_model_a_call_is_refused_and_not_recorded(broker: MemoryBroker, serve: Serve) -> None:
-    client = serve(recorder(broker.producer), serving=None)
+    client = serve(recorder(broker.producer), model=None)
     assert client.post("/invocations", json=FORMS["instances"]).status_code == 503
     assert client.get("/ping").status_code == 503
-    assert client.get("/readyz").status_code == 200
     assert recorded(broker) == []
 
 
@@ -191,8 +189,3 @@ def test_rows_of_one_entity_share_a_partition_and_an_outage_loses_none(
     assert len(set.union(*partitions.values())) > 1
     with pytest.raises(BufferFull):
         record.record(decode_table(broker.records(TOPIC)[0].value, inference_schema(PROJECT.schema)))
-
-
-def test_a_taken_port_is_an_error_that_names_the_setting(broker: MemoryBroker) -> None:
-    with socket.create_server(("127.0.0.1", 0)) as taken, pytest.raises(ConfigurationError, match="HTTP_PORT"):
-        HttpServer(lambda *_: None, "127.0.0.1", taken.getsockname()[1], setting="HTTP_PORT")

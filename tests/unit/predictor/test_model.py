@@ -3,15 +3,19 @@
 import time
 from pathlib import Path
 
+import msgspec
 import pytest
+from tests.support.waiting import PATIENCE_SECONDS
 from tests.unit.predictor.samples import START, sample_pins, sample_project, store_sample_model
 
 from driftloop.adapters.memory import MemoryStore
 from driftloop.artifact.model_files import MODEL, model_key
 from driftloop.errors import IntegrityError, ObjectNotFound, TransientError
+from driftloop.project.model import Project, archive_key
+from driftloop.project.reading import parse_project
 from driftloop.registry.fold import Alias, ModelState, ModelVersion, RegistryState
 from driftloop.service.process import Stop
-from driftloop_predictor.last_good import KeptModel, LastGood
+from driftloop_predictor.last_good import KEYS, KeptModel, LastGood
 from driftloop_predictor.model import ModelFollower
 
 PROJECT = sample_project("m")
@@ -142,7 +146,7 @@ def test_what_is_kept_is_replaced_together(tmp_path: Path) -> None:
 
 def test_a_start_waits_for_a_champion_that_can_be_loaded(store: MemoryStore, manifests: list[str], tmp_path: Path) -> None:
     model = follower(Log(manifests), store, tmp_path).start()
-    model.wait_for_first(Stop(), timeout_seconds=60)
+    model.wait_for_first(Stop(), timeout_seconds=PATIENCE_SECONDS)
     assert model.serving is not None
     model.stop()
 
@@ -153,14 +157,45 @@ def test_a_start_does_not_wait_for_a_champion_that_is_refused_nor_for_one_that_i
         refused.catch_up()
     for model in (refused, none):
         began = time.monotonic()
-        model.wait_for_first(Stop(), timeout_seconds=60)
+        model.wait_for_first(Stop(), timeout_seconds=PATIENCE_SECONDS)
         assert model.serving is None
-        assert time.monotonic() - began < 30
+        assert time.monotonic() - began < PATIENCE_SECONDS
 
 
 def test_a_start_goes_on_without_a_model_at_a_stop_or_when_the_store_is_away_for_long(manifests: list[str], tmp_path: Path) -> None:
     model, stop = follower(Log(manifests), Away(), tmp_path), Stop()
     model.wait_for_first(stop, timeout_seconds=0.1)
     stop.request()
-    model.wait_for_first(stop, timeout_seconds=60)
+    model.wait_for_first(stop, timeout_seconds=PATIENCE_SECONDS)
     assert model.serving is None
+
+
+def renamed(store: MemoryStore) -> tuple[Project, str]:
+    """A project that had another name, and one feature less, when its version was trained."""
+    config = PROJECT.files["driftloop.toml"].decode()
+    before = parse_project(PROJECT.files | {"driftloop.toml": config.replace('name = "m"', 'name = "former"', 1).encode()}, "sample")
+    grown = config.replace("[target]", 'more = { type = "number", required = false }\n\n[target]')
+    now = parse_project(PROJECT.files | {"driftloop.toml": grown.encode()}, "sample")
+    for project in (before, now):
+        store.put(archive_key(project.name, project.digest()), project.archive())
+    return now, store_sample_model(store, before, pins=msgspec.structs.replace(sample_pins(), project=before.digest()))
+
+
+def test_a_renamed_projects_champion_of_an_earlier_schema_is_taken_up_and_kept(tmp_path: Path) -> None:
+    store = MemoryStore()
+    project, manifest = renamed(store)
+    fresh = ModelFollower(project, reader=Log([manifest]), store=store, last_good=LastGood(tmp_path, KeptModel))
+    fresh.catch_up()
+    assert fresh.serving is not None
+    alone = ModelFollower(project, reader=Log([manifest]), store=Away(), last_good=LastGood(tmp_path, KeptModel))
+    alone._take_kept()
+    assert alone.serving is not None
+    assert alone.serving.digest == manifest
+
+
+def test_what_an_earlier_program_kept_serves_without_a_list_of_its_keys(store: MemoryStore, manifests: list[str], tmp_path: Path) -> None:
+    follower(Log(manifests), store, tmp_path).catch_up()
+    (tmp_path / KEYS).unlink()
+    model = follower(Log(manifests), Away(), tmp_path)
+    model._take_kept()
+    assert model.serving is not None

@@ -10,7 +10,7 @@ from tests.unit.predictor.samples import request_json
 from driftloop.adapters.memory import MemoryStore
 from driftloop.contracts.topics import quarantine
 from driftloop.errors import TransientError
-from driftloop.rows.requests import DecodedRows, RowDecoder
+from driftloop.rows.requests import DecodedRows, RequestDecoder
 from driftloop.service.quarantine import Quarantined, fetched, read_quarantined
 from driftloop_predictor.handlers import RequestHandler
 
@@ -39,14 +39,14 @@ def quarantined(edge: MemoryEdge) -> list[Quarantined]:
 
 
 def failing_for(monkeypatch: pytest.MonkeyPatch, is_poison: Callable[[list[bytes]], bool]) -> None:
-    decode = RowDecoder.decode
+    decode = RequestDecoder.decode_batch
 
-    def broken(self: RowDecoder, values: list[bytes], keys: list[bytes | None]) -> DecodedRows:
+    def broken(self: RequestDecoder, values: list[bytes], keys: list[bytes | None]) -> DecodedRows:
         if is_poison(values):
             raise ZeroDivisionError("nobody foresaw this")
         return decode(self, values, keys)
 
-    monkeypatch.setattr(RowDecoder, "decode", broken)
+    monkeypatch.setattr(RequestDecoder, "decode_batch", broken)
 
 
 def test_the_request_at_fault_alone_is_quarantined_after_some_tries(edge: MemoryEdge, monkeypatch: pytest.MonkeyPatch) -> None:

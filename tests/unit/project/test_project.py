@@ -7,6 +7,8 @@ import pytest
 
 from driftloop.errors import UserError
 from driftloop.project.reading import open_archive, read_project
+from driftloop.statistics.distances import STATISTICS
+from driftloop.statistics.metrics import declarable
 
 TOML = """\
 [project]
@@ -48,6 +50,13 @@ def test_a_project_is_read(tmp_path: Path) -> None:
     assert project.windows.every == timedelta(days=7)
 
 
+def test_a_time_is_declared_whole_or_by_its_parts(tmp_path: Path) -> None:
+    declared = 'distance = "number"\ndue = "datetime"\nstart = { type = "datetime", required = false, parts = ["weekday", "hour"] }'
+    due, start = read_project(write(tmp_path, TOML.replace('distance = "number"', declared))).schema.features[1:3]
+    assert (due.type, due.required, due.inputs) == ("datetime", True, ("due",))
+    assert (start.type, start.required, start.inputs) == ("datetime", False, ("start.weekday", "start.hour"))
+
+
 def test_an_archive_depends_on_contents_only_and_opens_to_the_same_project(tmp_path: Path) -> None:
     project = read_project(write(tmp_path))
     (tmp_path / "driftloop.toml").touch()
@@ -65,11 +74,30 @@ def test_an_archive_depends_on_contents_only_and_opens_to_the_same_project(tmp_p
         (('distance = "number"', 'event_id = "number"'), 10, "cannot be a feature's name"),
         (('distance = "number"', 'fare = "number"'), 10, "the model would see the answer"),
         (('metric = "r2"', 'metric = "roc_auc"'), 16, "does not measure a number target; use r2"),
+        (('metric = "r2"', 'metric = "R2"'), 16, "'R2' is no metric; use r2, mae, rmse, mape or pinball:0.9"),
+        (('metric = "r2"', 'metric = "pinball:2"'), 16, "pinball needs a quantile between 0 and 1: write 'pinball:0.9'"),
+        (
+            ('type = "number"\nmetric = "r2"', 'type = "category"\nmetric = "log_loss"'),
+            16,
+            "log_loss of a category target needs probabilities",
+        ),
+        (('metric = "r2"', "metric = 2"), 16, "target.metric: Expected `str`, got `int`"),
         (('every = "7d"', 'every = "a week"'), 19, "not a duration such as"),
+        (('every = "7d"', f'every = "{"9" * 15}w"'), 19, "is longer than the calendar"),
         (('every = "7d"', "cuts = [2026-01-01]"), 19, ""),
         (('cooldown = "1d"', 'cooldwon = "1d"'), 22, "unknown setting 'cooldwon'"),
         (('split_key = "entity"', 'split_key = "plate"'), 7, "neither entity, event_id nor a feature"),
         (("[target]", "[target"), None, "line 13"),
+        (('distance = "number"', 'distance = { type = "number", parts = ["hour"] }'), 10, "'distance' is a number, which has no parts"),
+        (
+            ('distance = "number"', 'at = { type = "datetime", parts = ["hours"] }'),
+            10,
+            "name some of year, month, day, day_of_year, weekday",
+        ),
+        (('distance = "number"', 'at = { type = "datetime", parts = [] }'), 10, "parts of 'at': name some of"),
+        (('distance = "number"', 'at = { type = "datetime", parts = ["hour", "hour"] }'), 10, "each once"),
+        (('distance = "number"', 'at = { type = "datetime", parts = "hour" }'), 10, "features.at"),
+        (('type = "number"\nmetric', 'type = "datetime"\nmetric'), 15, "target.type"),
     ],
 )
 def test_a_mistake_is_named_with_its_line(tmp_path: Path, change: tuple[str, str], line: int | None, words: str) -> None:
@@ -79,6 +107,45 @@ def test_a_mistake_is_named_with_its_line(tmp_path: Path, change: tuple[str, str
     assert words in str(info.value)
     if line is not None:
         assert f"driftloop.toml:{line}:" in str(info.value)
+
+
+@pytest.mark.parametrize("metric", declarable("regression"))
+def test_a_project_measures_by_any_metric_of_its_task(tmp_path: Path, metric: str) -> None:
+    project = read_project(write(tmp_path, TOML.replace('"r2"', f'"{metric}"')))
+    assert (project.metric, project.task_metric.name, project.task_metric.task) == (metric, metric, "regression")
+    assert open_archive(project.archive()) == project
+
+
+def test_thresholds_are_the_tables_unless_the_project_declares_others(tmp_path: Path) -> None:
+    declared = {row.name: row.threshold for row in STATISTICS.values() if row.threshold is not None}
+    assert read_project(write(tmp_path)).monitoring.thresholds == declared == {"psi": 0.25, "ks": 0.2}
+    monitoring = read_project(write(tmp_path, TOML + "[monitoring]\nbins = 8\nks = 1\njs = 0.1\nmissing = 0.2\n")).monitoring
+    assert monitoring.thresholds == {"psi": 0.25, "ks": 1.0, "js": 0.1}
+    assert (monitoring.bins, monitoring.missing, monitoring.unseen) == (8, 0.2, 0.05)
+
+
+@pytest.mark.parametrize(
+    ("setting", "words"),
+    [
+        ("kss = 0.1", "unknown setting 'kss'; [monitoring] knows bins, missing, unseen, psi, ks, js, wasserstein, chi_squared"),
+        ("thresholds = { psi = 0.1 }", "unknown setting 'thresholds'"),
+        ('js = "low"', "monitoring.js: Expected `float`, got `str`"),
+        ("wasserstein = nan", "a threshold is a finite number"),
+        ("psi = inf", "a threshold is a finite number"),
+        ("bins = 1", "monitoring.bins: Expected `int` >= 2"),
+    ],
+)
+def test_a_mistake_in_a_threshold_is_named_with_its_line(tmp_path: Path, setting: str, words: str) -> None:
+    write(tmp_path, TOML + f"[monitoring]\nunseen = 0.1\n{setting}\n")
+    with pytest.raises(UserError) as info:
+        read_project(tmp_path)
+    assert words in str(info.value)
+    assert "driftloop.toml:25:" in str(info.value)
+
+
+def test_a_value_where_a_table_belongs_is_named(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match=r"driftloop\.toml:1: monitoring is a table"):
+        read_project(write(tmp_path, f"monitoring = 3\n{TOML}"))
 
 
 def test_a_missing_file_is_named_with_what_a_project_holds(tmp_path: Path) -> None:

@@ -20,6 +20,7 @@ from driftloop.contracts.commands import ApproveVersion, Command, MoveAlias
 from driftloop.contracts.values import PromotionRules
 from driftloop.registry.fold import Outcome, RegistryState, fold
 from driftloop.registry.persistent_map import PersistentMap
+from driftloop.registry.stored_state import decode_state, encode_state
 
 models = st.sampled_from(["flights", "rides", "../x"])
 requests = st.sampled_from(["r1", "r2", "r3", "r4", ""])
@@ -158,6 +159,15 @@ class AnyLog(RuleBasedStateMachine):
             assert state.digest() == self.digests[n]
             state, _ = fold(state, command, offset)
         assert state.digest() == self.digests[-1]
+        for n in {0, len(self.log) // 3, 2 * len(self.log) // 3, len(self.log)}:
+            self._goes_on_from_what_was_stored(n)
+
+    def _goes_on_from_what_was_stored(self, n):
+        state = decode_state(encode_state(self.states[n]))
+        assert state == self.states[n]
+        for at, (offset, command) in enumerate(self.log[n:], n + 1):
+            state, _ = fold(state, command, offset)
+            assert (state, state.digest()) == (self.states[at], self.digests[at])
 
 
 def _on_the_wire(command: Command) -> bool:

@@ -9,24 +9,26 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tests.unit.predictor.samples import START, request, request_json, sample_project
 
+from driftloop.contracts.headers import ARROW, CONTENT_TYPE
 from driftloop.contracts.schema import Feature, StreamSchema, Target
 from driftloop.errors import InvalidMessage
+from driftloop.ports import Record
 from driftloop.rows.arrow_stream import encode_table
-from driftloop.rows.requests import RowDecoder
+from driftloop.rows.requests import RequestDecoder, RequestRows
 from driftloop.rows.schemas import request_schema
 
 SCHEMA = sample_project("rows").schema
-DECODER = RowDecoder(SCHEMA)
+DECODER = RequestDecoder(SCHEMA)
 
 
 def only(value: bytes | None, key: bytes | None = None) -> dict[str, object]:
-    decoded = DECODER.decode([value], [key])
+    decoded = DECODER.decode_batch([value], [key])
     assert decoded.rejected == []
     return dict(decoded.rows.to_pylist()[0])
 
 
 def reason(value: bytes | None) -> str:
-    ((_, why),) = DECODER.decode([value], [None]).rejected
+    ((_, why),) = DECODER.decode_batch([value], [None]).rejected
     return why
 
 
@@ -76,7 +78,7 @@ def test_the_largest_and_smallest_integer_are_kept_exactly() -> None:
 
 def test_bad_rows_are_named_and_their_neighbours_kept_in_order() -> None:
     values = [request_json(0), b"{", request_json(2, colour="red"), None, request_json(4, event_id="x" * 513), request_json(5)]
-    decoded = DECODER.decode(values, [None] * 6)
+    decoded = DECODER.decode_batch(values, [None] * 6)
     assert decoded.rows.column("event_id").to_pylist() == ["e0", "e2", "e5"]
     assert decoded.accepted == [0, 2, 5]
     assert [i for i, _ in decoded.rejected] == [1, 3, 4]
@@ -90,15 +92,15 @@ def test_features_may_have_names_that_python_keeps_for_itself() -> None:
         target=Target(name="y", type="number"),
     )
     row = b'{"event_id": "a", "event_time": "2026-03-01T00:00:00Z", "class": 1, "f0": 2}'
-    found = RowDecoder(schema).decode([row], [None]).rows.to_pylist()[0]
+    found = RequestDecoder(schema).decode_batch([row], [None]).rows.to_pylist()[0]
     assert (found["class"], found["f0"]) == (1.0, 2.0)
-    assert "'class'" in RowDecoder(schema).decode([row.replace(b'"class": 1', b'"class": "1"')], [None]).rejected[0][1]
+    assert "'class'" in RequestDecoder(schema).decode_batch([row.replace(b'"class": 1', b'"class": "1"')], [None]).rejected[0][1]
 
 
 def test_what_an_http_caller_leaves_out_is_filled_in() -> None:
-    decoder = RowDecoder(SCHEMA, generated=lambda: "made")
+    decoder = RequestDecoder(SCHEMA, generated=lambda: "made")
     row = {k: v for k, v in request(0).items() if k not in ("event_id", "event_time", "entity")}
-    found = decoder.decode([json.dumps(row).encode()], [None]).rows.to_pylist()[0]
+    found = decoder.decode_batch([json.dumps(row).encode()], [None]).rows.to_pylist()[0]
     assert (found["event_id"], found["entity"]) == ("made", "made")
     assert abs((datetime.now(UTC) - found["event_time"]).total_seconds()) < 10
 
@@ -111,11 +113,15 @@ _rows = st.dictionaries(st.sampled_from(["event_id", "event_time", "entity", *SC
     st.lists(st.binary(max_size=20) | st.builds(lambda n, changes: json.dumps(request(n) | changes).encode(), st.integers(0, 99), _rows))
 )
 def test_a_batch_gives_what_its_rows_give_one_by_one(values: list[bytes]) -> None:
-    together = DECODER.decode(values, [None] * len(values))
-    alone = [DECODER.decode([value], [None]) for value in values]
+    together = DECODER.decode_batch(values, [None] * len(values))
+    alone = [DECODER.decode_batch([value], [None]) for value in values]
     assert together.rows.to_pylist() == [row for one in alone for row in one.rows.to_pylist()]
     assert [why for _, why in together.rejected] == [why for one in alone for _, why in one.rejected]
     assert sorted(together.accepted + [i for i, _ in together.rejected]) == list(range(len(values)))
+
+
+def decode_arrow(value: bytes, key: bytes | None = None) -> RequestRows:
+    return DECODER.decode(Record("rows.requests", 0, 0, 0, key, value, ((CONTENT_TYPE, ARROW.encode()),)))
 
 
 def arrow(**changes: object) -> bytes:
@@ -123,8 +129,8 @@ def arrow(**changes: object) -> bytes:
 
 
 def test_an_arrow_batch_takes_its_entities_from_the_key() -> None:
-    assert DECODER.decode_arrow(arrow(entity=None), b"key").rows.column("entity").to_pylist() == ["key"]
-    assert DECODER.decode_arrow(arrow(entity=None), None).rows.column("entity").to_pylist() == ["e0"]
+    assert decode_arrow(arrow(entity=None), b"key").rows.column("entity").to_pylist() == ["key"]
+    assert decode_arrow(arrow(entity=None)).rows.column("entity").to_pylist() == ["e0"]
 
 
 @pytest.mark.parametrize(
@@ -138,19 +144,19 @@ def test_an_arrow_batch_takes_its_entities_from_the_key() -> None:
 )
 def test_an_arrow_batch_with_one_bad_row_is_refused_as_a_whole(changes: dict[str, object], expected: str) -> None:
     with pytest.raises(InvalidMessage, match=expected):
-        DECODER.decode_arrow(arrow(**changes), None)
+        decode_arrow(arrow(**changes))
 
 
 def test_arrow_times_that_no_calendar_holds_are_refused() -> None:
     table = pa.Table.from_pylist([request(0) | {"event_time": START}], schema=request_schema(SCHEMA))
     far = table.set_column(1, table.schema.field(1), pa.array([2**62], pa.int64()).cast(table.schema.field(1).type))
     with pytest.raises(InvalidMessage, match="'event_time' is not between the years 1 and 9999"):
-        DECODER.decode_arrow(encode_table(far), None)
+        decode_arrow(encode_table(far))
 
 
 def test_arrow_columns_of_a_newer_producer_are_ignored_and_counted() -> None:
     table = pa.Table.from_pylist([request(0) | {"event_time": START}], schema=request_schema(SCHEMA))
-    found = DECODER.decode_arrow(encode_table(table.append_column("newer", pa.array([1]))), None)
+    found = decode_arrow(encode_table(table.append_column("newer", pa.array([1]))))
     assert found.rows.column_names == table.column_names
     assert found.unknown_field_rows == 1
-    assert DECODER.decode_arrow(encode_table(table), None).unknown_field_rows == 0
+    assert decode_arrow(encode_table(table)).unknown_field_rows == 0

@@ -4,70 +4,17 @@ import threading
 import time
 
 import pytest
+from tests.support.waiting import PATIENCE_SECONDS
+from tests.unit.predictor.samples import sample_pins
+from tests.unit.service.event_scene import INVALID_SECONDS, TP, Scene
 
-from driftloop.adapters.kafka_producer import Publisher
 from driftloop.adapters.memory import MemoryBroker
 from driftloop.contracts.codec import Envelope
-from driftloop.contracts.events import Event, TrainingFailed
+from driftloop.contracts.events import Event, TrainingFailed, TrainingStarted
 from driftloop.errors import ConfigurationError, Fenced, GapError, InvalidMessage, TransientError
-from driftloop.ports import Record, TopicPartition
 from driftloop.service.attempts import MAX_ATTEMPTS
-from driftloop.service.event_worker import INVALID_IN_A_ROW, EventWorker
+from driftloop.service.event_worker import INVALID_IN_A_ROW, EventWorker, on
 from driftloop.service.process import Stop
-
-TP = TopicPartition("training-runs", 0)
-INVALID_SECONDS = 0.2
-
-
-class Scene:
-    """One control topic and one worker on it."""
-
-    def __init__(self, handle) -> None:
-        self.broker, self.stop = MemoryBroker(), Stop()
-        self.broker.create_topic(TP.topic)
-        self.rejected: list[tuple[Record, str]] = []
-        self.handle = handle
-        self.publisher = Publisher(self.broker.producer(), source="driftloop/test")
-        self.consumer = self.broker.consumer(group="g", topics=[TP.topic])
-        self.worker = EventWorker(
-            self.consumer,
-            {TrainingFailed: handle},
-            stop=self.stop,
-            reject=lambda r, why: self.rejected.append((r, why)),
-            max_backoff_seconds=0.1,
-            invalid_seconds=INVALID_SECONDS,
-        )
-
-    def publish(self, n: int = 1) -> None:
-        for i in range(n):
-            self.publisher.publish(TP.topic, TrainingFailed(model="m", request_id=str(i), answers=(), reason="x"), key="m", id=str(i))
-
-    def garbage(self, n: int) -> None:
-        for _ in range(n):
-            self.broker.producer().send(TP.topic, b"junk", partition=0)
-
-    def run_until(self, condition, seconds: float = 10) -> None:
-        thread = threading.Thread(target=self._run)
-        self.error: BaseException | None = None
-        thread.start()
-        deadline = time.monotonic() + seconds
-        while not condition() and thread.is_alive() and time.monotonic() < deadline:
-            time.sleep(0.01)
-        self.stop.request()
-        thread.join(10)
-        if self.error:
-            raise self.error
-        assert condition()
-
-    def _run(self) -> None:
-        try:
-            self.worker.run()
-        except Exception as exc:  # noqa: BLE001 - raised again in the test's thread
-            self.error = exc
-
-    @property
-    def committed(self) -> int | None:
-        return self.broker.committed.get(("g", TP))
 
 
 def test_an_offset_is_committed_only_after_its_handler_returned() -> None:
@@ -181,7 +128,7 @@ def test_an_error_that_no_event_can_mend_stops_the_service_and_leaves_the_offset
 def test_long_work_keeps_polling_without_reading_further() -> None:
     polls: list[float] = []
     release = threading.Event()
-    scene = Scene(lambda event, about: release.wait(10))
+    scene = Scene(lambda event, about: release.wait(PATIENCE_SECONDS))
     scene.publish(2)
     poll = scene.consumer.poll
 
@@ -194,3 +141,20 @@ def test_long_work_keeps_polling_without_reading_further() -> None:
     scene.consumer.poll = counted  # type: ignore[method-assign]
     scene.run_until(lambda: scene.committed == 2)
     assert len(polls) > 5
+
+
+def test_events_without_a_handler_are_passed_over() -> None:
+    seen: list[str] = []
+    scene = Scene(lambda event, about: seen.append(event.request_id))
+    started = TrainingStarted(model="m", request_id="s", answers=(), pins=sample_pins())
+    scene.publisher.publish(TP.topic, started, key="m", id="s")
+    scene.publish()
+    scene.run_until(lambda: scene.committed == 2)
+    assert seen == ["0"]
+
+
+def test_two_handlers_for_one_type_are_a_mistake_of_whoever_builds_the_worker() -> None:
+    consumer = MemoryBroker().consumer()
+    handlers = [on(TrainingFailed, lambda event, about: None)] * 2
+    with pytest.raises(ValueError, match="two handlers"):
+        EventWorker(consumer, handlers, stop=Stop(), reject=lambda record, why: None)

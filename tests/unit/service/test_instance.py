@@ -6,13 +6,14 @@ from pathlib import Path
 
 import pytest
 
+from driftloop.contracts.services import INSTANCES
 from driftloop.errors import ConfigurationError
-from driftloop.service.instance import SLOTS, take_slot
+from driftloop.service.instance import claim_slot
 
 HOLD = """
 import os, sys
-from driftloop.service.instance import take_slot
-take_slot("monitor", os.environ)
+from driftloop.service.instance import claim_slot
+claim_slot("monitor", os.environ)
 print(os.environ["DRIFTLOOP_MONITOR_INSTANCE"], flush=True)
 os.execv(sys.executable, [sys.executable, "-c", "import sys; sys.stdin.read()"])
 """
@@ -43,19 +44,19 @@ def test_a_second_instance_takes_the_next_slot_and_a_killed_ones_slot_is_free_ag
 
 def test_a_slot_names_instance_and_state_directory(tmp_path: Path) -> None:
     variables = {"DRIFTLOOP_INGEST_STATE_DIR": str(tmp_path)}
-    take_slot("ingest", variables)
+    claim_slot("ingest", variables)
     assert variables == {"DRIFTLOOP_INGEST_STATE_DIR": f"{tmp_path}/ingest-0", "DRIFTLOOP_INGEST_INSTANCE": "ingest-0"}
     assert (tmp_path / "ingest-0").is_dir()
 
 
 def test_when_all_slots_are_taken_the_setting_is_named(tmp_path: Path) -> None:
-    for _ in range(SLOTS):
-        take_slot("trainer", {"DRIFTLOOP_TRAINER_STATE_DIR": str(tmp_path)})
+    for _ in range(INSTANCES):
+        claim_slot("trainer", {"DRIFTLOOP_TRAINER_STATE_DIR": str(tmp_path)})
     with pytest.raises(ConfigurationError, match="DRIFTLOOP_TRAINER_STATE_DIR: all 10 slots"):
-        take_slot("trainer", {"DRIFTLOOP_TRAINER_STATE_DIR": str(tmp_path)})
+        claim_slot("trainer", {"DRIFTLOOP_TRAINER_STATE_DIR": str(tmp_path)})
 
 
 def test_a_state_directory_that_cannot_be_written_is_named(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(ConfigurationError, match=r"DRIFTLOOP_TRAINER_STATE_DIR: cannot write .*file/trainer-0: Not a directory"):
-        take_slot("trainer", {"DRIFTLOOP_TRAINER_STATE_DIR": str(tmp_path / "file")})
+        claim_slot("trainer", {"DRIFTLOOP_TRAINER_STATE_DIR": str(tmp_path / "file")})

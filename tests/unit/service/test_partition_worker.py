@@ -5,6 +5,7 @@ import time
 from collections.abc import Mapping, Sequence
 
 from prometheus_client import REGISTRY
+from tests.support.waiting import PATIENCE_SECONDS
 
 from driftloop.adapters.memory import MemoryBroker
 from driftloop.errors import TransientError
@@ -83,14 +84,14 @@ class Scene:
         for i in range(n):
             self.broker.producer().send("t", b"%d" % i, partition=0)
 
-    def run_until(self, condition, seconds: float = 10) -> None:
+    def run_until(self, condition, seconds: float = PATIENCE_SECONDS) -> None:
         thread = threading.Thread(target=self.worker.run, args=(self.consumer,))
         thread.start()
         deadline = time.monotonic() + seconds
         while not condition() and thread.is_alive() and time.monotonic() < deadline:
             time.sleep(0.01)
         self.stop.request()
-        thread.join(10)
+        thread.join(PATIENCE_SECONDS)
         assert condition()
 
 

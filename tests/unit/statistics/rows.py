@@ -7,7 +7,8 @@ import numpy as np
 import pyarrow as pa
 
 from driftloop.contracts.schema import Feature, StreamSchema, Target
-from driftloop.statistics.profile import Profile, build_profile
+from driftloop.statistics.histograms import build_profile
+from driftloop.statistics.profile import Profile
 
 SCHEMA = StreamSchema(
     stream="shop",

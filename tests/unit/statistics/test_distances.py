@@ -6,11 +6,11 @@ import pytest
 import scipy.spatial.distance
 import scipy.stats
 from hypothesis import assume, given, settings
-from tests.unit.statistics.rows import profile
 
-from driftloop.statistics.distances import ORDERED, chi_squared, js, ks, psi, shares, wasserstein
+from driftloop.statistics.distances import RANKED_BY, STATISTICS, chi_squared, js, ks, psi, wasserstein
 
-every_distance = pytest.mark.parametrize("distance", ORDERED.values(), ids=ORDERED.keys())
+every_distance = pytest.mark.parametrize("distance", [row.distance for row in STATISTICS.values()], ids=STATISTICS.keys())
+nominal = [row.distance for row in STATISTICS.values() if "category" in row.kinds]
 histogram = st.lists(st.integers(0, 10_000), min_size=6, max_size=6).map(lambda v: np.array(v, dtype=np.int64))
 
 
@@ -86,11 +86,29 @@ def test_chi_squared_is_scipys(a, b):
     assert chi_squared(a, b) == pytest.approx(expected, abs=1e-6)
 
 
-def test_shares_tell_missing_unseen_and_out_of_range_apart():
-    reference = profile()
-    assert shares(reference.columns["price"], np.array([5, 3] + [0] * 63 + [10, 2])) == (0.25, 0.0, 0.25)
-    country = reference.columns["country"]
-    counts = np.zeros(country.size, dtype=np.int64)
-    counts[0], counts[1], counts[-1] = 2, 5, 3
-    assert shares(country, counts) == (0.2, 0.3, 0.0)
-    assert shares(country, np.zeros(country.size, dtype=np.int64)) == (0, 0, 0)
+@pytest.mark.parametrize("distance", nominal)
+@settings(deadline=None)
+@given(a=histogram, b=histogram, order=st.permutations(range(6)))
+def test_a_distance_of_categories_does_not_see_their_order(distance, a, b, order):
+    assert distance(a[order], b[order]) == pytest.approx(distance(a, b), rel=1e-9, abs=1e-9)
+
+
+def test_a_column_of_one_value_moves_only_when_rows_leave_it():
+    constant = np.array([0, 50, 0])
+    for row in STATISTICS.values():
+        assert row.distance(constant, np.array([0, 7, 0])) == pytest.approx(0), row.name
+        assert row.distance(constant, np.array([0, 5, 2])) > 0, row.name
+
+
+def test_columns_are_ranked_by_a_statistic_that_all_have_and_that_has_a_threshold():
+    ranking = STATISTICS[RANKED_BY]
+    assert ranking.kinds == {"ordered", "category"}
+    assert ranking.threshold is not None
+
+
+def test_every_row_stands_under_its_name_and_explains_itself():
+    for name, row in STATISTICS.items():
+        assert (row.name, row.name.isidentifier()) == (name, True)
+        assert row.unit
+        assert row.meaning
+        assert row.distance.__doc__, name

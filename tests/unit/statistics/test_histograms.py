@@ -1,5 +1,7 @@
 """Counting is exact, the same by either method, and adds up."""
 
+import hashlib
+
 import numpy as np
 import pyarrow as pa
 import pytest
@@ -9,8 +11,8 @@ from tests.unit.statistics.rows import SCHEMA, profile, some_rows, table, traffi
 from driftloop.contracts.schema import Feature, StreamSchema, Target
 from driftloop.errors import IntegrityError
 from driftloop.statistics import histograms as sketch
-from driftloop.statistics.histograms import Counter, count, merge
-from driftloop.statistics.profile import MAX_CATEGORIES, SCORE, Profile, build_profile
+from driftloop.statistics.histograms import MAX_CATEGORIES, Counter, build_profile, count, merge
+from driftloop.statistics.profile import SCORE, Profile
 
 PROFILE = profile()
 COUNTER = Counter(PROFILE)
@@ -106,3 +108,15 @@ def test_a_profile_survives_its_encoding_with_equal_bytes():
 def test_bytes_that_are_no_profile_are_refused(data):
     with pytest.raises(IntegrityError):
         Profile.decode(data)
+
+
+def test_the_bytes_of_a_profile_are_those_of_every_earlier_release():
+    """A version's profile is rebuilt in bytes: this digest changes only together with the profile's format."""
+    training = table(
+        [
+            {"price": None if i % 9 == 0 else i * 7 % 101 / 4, "items": i % 5, "member": i % 3 == 0, "country": f"c{i * i % 7}"}
+            for i in range(400)
+        ]
+    )
+    made = build_profile(training, np.arange(400) * 37 % 400 / 400, SCHEMA, bins=16)
+    assert hashlib.sha256(made.encode()).hexdigest() == "52a5cd78d640c9adc2a9028644d1eb5e14d87b1696eee1b7e7a4f53585501bd9"

@@ -8,6 +8,7 @@ from pathlib import Path
 import msgspec
 import numpy as np
 import pyarrow as pa
+from tests.support.waiting import PATIENCE_SECONDS
 
 from driftloop.contracts.values import TrainingPins, Window
 from driftloop.project.model import Project
@@ -123,6 +124,6 @@ def start(folder: Path, **variables: str) -> "subprocess.Popen[bytes]":
 def run(folder: Path, **variables: str) -> Result:
     """The result of a whole training process."""
     process = start(folder, **variables)
-    process.wait(120)
+    process.wait(PATIENCE_SECONDS)
     process.communicate()
     return msgspec.json.decode((folder / RESULT_FILE).read_bytes(), type=Result)

@@ -30,8 +30,7 @@ def models(project, rows, tmp_path_factory):
 
 def compared(project, rows, recorded, rebuilt):
     mask = rows.between(None, jobs.window(2).end)
-    predictions, scores = rows.scores(rebuilt, mask)
-    return agreement(project, rows, mask, recorded=recorded, rebuilt=skops_file.dump(rebuilt), predictions=predictions, scores=scores)
+    return agreement(project, rows, mask, recorded=recorded, rebuilt=skops_file.dump(rebuilt), output=rows.output(rebuilt, mask))
 
 
 def test_the_same_model_agrees_on_every_row(project, rows, models):
@@ -42,7 +41,7 @@ def test_the_same_model_agrees_on_every_row(project, rows, models):
 
 def test_another_model_is_measured_on_the_held_out_rows(project, rows, models):
     found = compared(project, rows, skops_file.dump(models[1]), models[0])
-    predictions = [rows.scores(model, np.ones(900, bool))[0] for model in models]
+    predictions = [rows.output(model, np.ones(900, bool)).predictions for model in models]
     assert found.differing == (predictions[0] != predictions[1]).sum() > 0
     assert found.largest_score_difference > 0.01
     assert found.recorded_metric != found.rebuilt_metric

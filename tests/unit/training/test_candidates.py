@@ -4,8 +4,10 @@ import pytest
 
 from driftloop.contracts.values import CandidateResult
 from driftloop.contracts.windows import WindowPlan
+from driftloop.statistics.metrics import for_task
 from driftloop.training.candidates import choose, training_start
 
+HIGHER = for_task("r2", "regression")
 CUTS = tuple(datetime(2013, month, 1, tzinfo=UTC) for month in range(1, 8))
 
 
@@ -34,8 +36,21 @@ def test_all_starts_at_the_beginning_and_last_n_at_the_window_n_before():
     ],
 )
 def test_all_is_taken_unless_another_beats_it_by_the_margin(metrics, chosen):
-    assert choose(measured(**metrics), margin=0.01).recipe == chosen
+    assert choose(measured(**metrics), margin=0.01, metric=HIGHER).recipe == chosen
+
+
+@pytest.mark.parametrize(
+    ("metrics", "chosen"),
+    [
+        ({"all": 3.2, "last_5": 3.195, "last_2": 4.0}, "all"),
+        ({"all": 3.2, "last_5": 3.0, "last_2": 2.9}, "last:2"),
+        ({"all": 3.2, "last_5": 3.4, "last_2": 9.0}, "all"),
+        ({"last_5": 0.4, "last_2": 0.5}, "last:5"),
+    ],
+)
+def test_of_an_error_the_lowest_is_taken(metrics, chosen):
+    assert choose(measured(**metrics), margin=0.01, metric=for_task("mae", "regression")).recipe == chosen
 
 
 def test_nothing_is_chosen_when_nothing_was_measured():
-    assert choose(measured(all=None, last_2=None), margin=0.01) is None
+    assert choose(measured(all=None, last_2=None), margin=0.01, metric=HIGHER) is None

@@ -1,12 +1,16 @@
 import subprocess
 import sys
+from datetime import timedelta
 
 import msgspec
 import pyarrow as pa
 import pytest
+from tests.support.waiting import PATIENCE_SECONDS
 from tests.unit.training import jobs
 
 from driftloop.artifact import skops_file
+from driftloop.project.model import Project
+from driftloop.rows.schemas import TIME
 from driftloop.statistics.profile import Profile
 from driftloop.training.environment import child_variables, environment_digest
 from driftloop.training.job import JOB_FILE, RESULT_FILE, write_json
@@ -131,7 +135,7 @@ def test_the_process_ends_with_its_parent(tmp_path):
     jobs.prepare(tmp_path / "job", jobs.project(slow), jobs.rows(), jobs.window(2))
     process = jobs.start(tmp_path / "job")
     process.stdin.close()  # as the kernel does when the parent dies
-    assert process.wait(30) != 0
+    assert process.wait(PATIENCE_SECONDS) != 0
     process.stdout.close()
     assert not (tmp_path / "job" / RESULT_FILE).exists()
 
@@ -159,7 +163,7 @@ def test_a_champion_of_an_earlier_schema_is_compared_on_the_features_that_it_kno
     table = jobs.rows(windows=6, seed=1)
     table = table.append_column("size", pa.array([None] * 900 + [float(n % 7) for n in range(900)], pa.float64()))
     job = jobs.prepare(tmp_path / "job", wider, table, jobs.window(5), champion)
-    write_json(tmp_path / "job" / JOB_FILE, msgspec.structs.replace(job, champion_features=("price", "colour")))
+    write_json(tmp_path / "job" / JOB_FILE, msgspec.structs.replace(job, champion_schema=jobs.project().schema))
     measured = jobs.run(tmp_path / "job").trained.measurements
     assert measured.champion_version == 7
     assert measured.champion > 0.8
@@ -176,3 +180,79 @@ def test_a_feature_that_no_fitted_row_has_yet_hinders_nobody(tmp_path):
     assert result.failure is None
     profile = Profile.decode((tmp_path / "job" / "profile.json").read_bytes())
     assert profile.columns["size"].counts[0] == profile.rows  # missing, as it is
+
+
+TIMED = jobs.CONFIG.replace('colour = "category"', 'colour = "category"\nstart = {{ type = "datetime", parts = {parts} }}\n{more}')
+
+
+def with_times(table: pa.Table, *names: str) -> pa.Table:
+    """Starts at hours that follow from the price, a few of them missing; bought if late in the day."""
+    hours = [None if p is None else int(min(23, max(0, p + 2))) for p in table.column("price").to_pylist()]
+    starts = [None if h is None else jobs.START + timedelta(days=i % 30, hours=h) for i, h in enumerate(hours)]
+    for name in names:
+        table = table.append_column(name, pa.array(starts, TIME))
+    label = pa.array([h is not None and h >= 12 for h in hours])
+    return table.set_column(table.column_names.index("label"), "label", label).drop_columns(["price"])
+
+
+def timed(parts: str, more: str = "", pipeline: str = jobs.PIPELINE, trusted: str = "") -> Project:
+    config = TIMED.format(parts=parts, more=more).replace('price = "number"\n', "")
+    return jobs.project(pipeline, config + trusted)
+
+
+def test_a_model_learns_from_parts_of_a_time_and_the_same_job_gives_the_same_bytes(tmp_path):
+    for name in ("one", "two"):
+        jobs.prepare(tmp_path / name, timed('["hour", "weekday"]'), with_times(jobs.rows(), "start"), jobs.window(2))
+        assert jobs.run(tmp_path / name).failure is None
+    assert all((tmp_path / "one" / name).read_bytes() == (tmp_path / "two" / name).read_bytes() for name in FILES)
+    card = (tmp_path / "one" / "card.md").read_text()
+    assert "- `start`: datetime, as hour, weekday" in card
+    assert "roc_auc 1.0000" in card
+    profile = Profile.decode((tmp_path / "one" / "profile.json").read_bytes())
+    assert set(profile.columns) == {"colour", "start.hour", "start.weekday", "$score"}
+    assert profile.columns["start.hour"].counts[0] > 0  # missing times are missing
+
+
+WHOLE = """
+import numpy as np
+from sklearn.compose import make_column_transformer
+from sklearn.ensemble import HistGradientBoostingClassifier
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import FunctionTransformer, OrdinalEncoder
+
+def build():
+    encoder = OrdinalEncoder(handle_unknown="use_encoded_value", unknown_value=-1)
+    days = make_pipeline(FunctionTransformer(np.asarray, kw_args={"dtype": "datetime64[D]"}), encoder)
+    return make_pipeline(
+        make_column_transformer((encoder, ["colour"]), (days, ["due"]), remainder="passthrough"),
+        HistGradientBoostingClassifier(max_iter=10),
+    )
+"""
+
+
+def test_a_whole_time_is_learned_from_through_the_pipelines_own_transformer(tmp_path):
+    project = timed('["hour"]', 'due = "datetime"', WHOLE, 'trusted_types = ["numpy.asarray"]\n')
+    table = with_times(jobs.rows(), "start", "due")
+    jobs.prepare(tmp_path / "job", project, table, jobs.window(2))
+    assert jobs.run(tmp_path / "job").failure is None
+    first = min(due for due in table.column("due").to_pylist() if due is not None)
+    assert Profile.decode((tmp_path / "job" / "profile.json").read_bytes()).columns["due"].low == first.timestamp()
+
+
+def test_a_pipeline_that_takes_no_times_says_which_feature_is_one(tmp_path):
+    project = timed('["hour"]', 'due = "datetime"')
+    jobs.prepare(tmp_path / "job", project, with_times(jobs.rows(), "start", "due"), jobs.window(2))
+    failure = jobs.run(tmp_path / "job").failure
+    assert "due came as datetime64: declare parts of it, or let the pipeline transform it into numbers" in failure.reason
+
+
+def test_a_champion_is_given_the_parts_that_it_was_fitted_on(tmp_path):
+    hours, days = timed('["hour"]'), timed('["day", "weekday"]')
+    jobs.prepare(tmp_path / "first", hours, with_times(jobs.rows(), "start"), jobs.window(2))
+    assert jobs.run(tmp_path / "first").failure is None
+    champion = (tmp_path / "first" / "model.skops").read_bytes()
+    job = jobs.prepare(tmp_path / "job", days, with_times(jobs.rows(windows=6, seed=1), "start"), jobs.window(5), champion)
+    write_json(tmp_path / "job" / JOB_FILE, msgspec.structs.replace(job, champion_schema=hours.schema))
+    measured = jobs.run(tmp_path / "job").trained.measurements
+    assert measured.champion > 0.99
+    assert measured.candidate < 0.7

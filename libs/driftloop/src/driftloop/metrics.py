@@ -5,6 +5,7 @@ from prometheus_client import Counter, Gauge, Histogram
 MESSAGES = Counter("driftloop_messages", "Messages read from a topic", ["topic"])
 ROWS = Counter("driftloop_rows", "Rows that a service took up from a topic", ["topic"])
 QUARANTINED = Counter("driftloop_quarantined", "Messages sent to quarantine", ["topic"])
+UNREADABLE_RECORDS = Counter("driftloop_unreadable_records", "Records of a control topic that a reader passed over", ["topic"])
 UNKNOWN_FIELDS = Counter("driftloop_unknown_fields", "JSON fields that the schema does not know and that were ignored", ["stream"])
 RETRIES = Counter("driftloop_retries", "Times that a step was repeated because the world was not ready", ["step"])
 UNFORESEEN = Counter("driftloop_unforeseen_failures", "Records set aside after several failures of a kind that nobody foresaw")

@@ -75,57 +75,101 @@ class MessageProducer(Protocol):
         """Return once the broker holds everything that was sent. Raises TransientError if anything was not delivered, or
         MessageTooLarge if that was why: later messages of that partition may have been, so the process must not go on as if in order."""
 
-    def close(self) -> None: ...
+    def close(self) -> None:
+        """Let go of the connection; what was sent and not flushed may or may not arrive. Raises TransientError."""
 
 
 class MessageConsumer(Protocol):
     """Reads messages as a member of a group, or of partitions that it is told.
 
-    Offsets are not committed automatically, and the committed ones are advisory: seek on every assignment.
+    Three offsets, not to be confused: the *position* is where this consumer reads next; the *committed* offset is what its group
+    has on record, advisory only; the *durable* offset, kept with the reader's own state, is the one to seek to. Nothing is
+    committed automatically: seek on every assignment. One thread at a time. What asks the broker (``position``, ``committed``,
+    ``commit``, the offsets of beginning and end) raises TransientError when it does not answer.
     """
 
     def poll(self, timeout_seconds: float, max_records: int = 1000) -> Mapping[TopicPartition, Sequence[Record]]:
         """Rebalance callbacks run inside. Raises TransientError; raises GapError when unread messages have expired."""
 
-    def assignment(self) -> frozenset[TopicPartition]: ...
+    def assignment(self) -> frozenset[TopicPartition]:
+        """The partitions that this member owns; changes inside ``poll`` alone. Asks nobody."""
 
-    def seek(self, tp: TopicPartition, offset: int) -> None: ...
+    def seek(self, tp: TopicPartition, offset: int) -> None:
+        """Read ``tp`` from ``offset`` at the next poll; asks nobody. An offset that the log does not have is found out by that
+        poll, which raises GapError. Raises ValueError for a partition that is not assigned."""
 
     def position(self, tp: TopicPartition) -> int:
-        """The offset that is read next. Not that of the last record and one: control markers and records of aborted
-        transactions are offsets too, and a log may end in them. So who asks whether an end is reached compares this with it."""
+        """The offset that is read next: of the record after the last one that ``poll`` gave out, or further on. Control markers
+        and records of aborted transactions are offsets without a record, and a log may end in them; so who asks whether an end
+        is reached compares this with it. Raises ValueError for a partition that is not assigned."""
 
     def last_position(self, tp: TopicPartition) -> int | None:
         """The same as far as it is known; None before the first seek, or for a partition that is not assigned. Asks nobody."""
 
-    def pause(self, tps: Sequence[TopicPartition]) -> None: ...
+    def pause(self, tps: Sequence[TopicPartition]) -> None:
+        """Give nothing of these partitions out while polling goes on, so that the group sees this member alive. Lasts until
+        ``resume`` or a rebalance; those that are no longer assigned are passed over."""
 
-    def resume(self, tps: Sequence[TopicPartition]) -> None: ...
+    def resume(self, tps: Sequence[TopicPartition]) -> None:
+        """Take ``pause`` back, at the position where it stood; those that are not paused or not assigned are passed over."""
 
     def commit(self, offsets: Mapping[TopicPartition, int]) -> None:
         """Store the offsets to go on from. A lost membership is no error here: the offsets are advisory."""
 
-    def committed(self, tp: TopicPartition) -> int | None: ...
+    def committed(self, tp: TopicPartition) -> int | None:
+        """What the group has on record for ``tp``, by whichever member; None when nothing."""
 
-    def beginning_offsets(self, tps: Sequence[TopicPartition]) -> dict[TopicPartition, int]: ...
+    def beginning_offsets(self, tps: Sequence[TopicPartition]) -> dict[TopicPartition, int]:
+        """The first offset that each log still holds; equal to the end when it holds nothing."""
 
-    def end_offsets(self, tps: Sequence[TopicPartition]) -> dict[TopicPartition, int]: ...
+    def end_offsets(self, tps: Sequence[TopicPartition]) -> dict[TopicPartition, int]:
+        """Where each log ends: the next record that can be read will have at least this offset. An open transaction holds it back.
+        Compare it with ``position``, not with offsets of records: a log can end in control records."""
 
     def last_known_end(self, tp: TopicPartition) -> int | None:
         """The end offset that the last fetch showed; None before the first. Asks nobody."""
 
-    def close(self) -> None: ...
+    def topic_id(self, topic: str) -> str | None:
+        """The id of the incarnation of ``topic`` that ``poll`` reads, as last heard; None when nothing was. Asks nobody.
+
+        A topic that is deleted and made again has another id, which is heard before the first of its records is polled.
+        """
+
+    def close(self) -> None:
+        """Leave the group at once, committing nothing. Raises TransientError."""
+
+
+class TopicInfo(NamedTuple):
+    """``id``: of this incarnation; a topic that is deleted and made again under its name has another."""
+
+    id: str
+    partitions: int
+
+
+class Topics(Protocol):
+    """Topics for those who read them in no group."""
+
+    def describe(self, names: Sequence[str]) -> Mapping[str, TopicInfo]:
+        """Every one of ``names`` as it is now. Raises ConfigurationError naming one that does not exist, TransientError."""
+
+    def reader(self, tps: Sequence[TopicPartition]) -> MessageConsumer:
+        """A consumer of exactly these partitions; seek each before the first poll, and close it. Raises TransientError."""
 
 
 class RebalanceListener(Protocol):
     """Told inside ``poll`` what this member owns; may seek and pause, but ask the broker nothing (it would block itself)."""
 
-    def on_assigned(self, tps: frozenset[TopicPartition]) -> None: ...
+    def on_assigned(self, tps: frozenset[TopicPartition]) -> None:
+        """These are this member's now, in addition to those that it kept: seek each of them before returning."""
 
-    def on_revoked(self, tps: frozenset[TopicPartition]) -> None: ...
+    def on_revoked(self, tps: frozenset[TopicPartition]) -> None:
+        """These are no longer this member's, and a peer may own them already: nothing of them may be made durable any more that
+        is not fenced."""
 
 
 class EventPublisher(Protocol):
+    """Publishes facts on control topics."""
+
     def publish(self, topic: str, event: Event, *, key: str, id: str, time: datetime | None = None) -> None:
         """Return once the broker holds the event. Events with one key keep their order.
 
@@ -134,5 +178,7 @@ class EventPublisher(Protocol):
 
 
 class Clock(Protocol):
+    """The time, so that a decision can be made as of another."""
+
     def now(self) -> datetime:
         """Wall time, aware, UTC."""

@@ -9,6 +9,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from driftloop.contracts.headers import RequestRange
+from driftloop.contracts.windows import shifted
 from driftloop.lake.cursors import Move, app_id, request_app_id
 from driftloop.ports import Record, TopicPartition
 
@@ -68,7 +69,7 @@ class Buffer:
     def promise_from(self, times: pa.ChunkedArray, lateness: timedelta, now: datetime) -> None:
         """The watermark that rows imply: the highest time, but not one that is yet to come, minus the allowed lateness."""
         if len(times):
-            self.promise(min(pc.max(times).as_py(), now) - lateness)
+            self.promise(shifted(min(pc.max(times).as_py(), now), -lateness))
 
     def request_cursor(self, topic_id: str) -> int | None:
         """How far the requests of one topic id got in this flush; None when it has none of them yet."""

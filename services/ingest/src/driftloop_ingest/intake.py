@@ -9,7 +9,7 @@ import pyarrow.compute as pc
 
 from driftloop import metrics
 from driftloop.contracts import topics
-from driftloop.contracts.headers import RequestRange, watermark
+from driftloop.contracts.headers import RequestRange, is_arrow, watermark
 from driftloop.contracts.schema import StreamSchema
 from driftloop.contracts.windows import CLOCK_SKEW
 from driftloop.errors import InvalidMessage
@@ -17,8 +17,9 @@ from driftloop.lake.cursors import request_app_id
 from driftloop.ports import Clock, Record
 from driftloop.rows.feature_columns import UnknownFeatures
 from driftloop.rows.inferences import InferenceDecoder, claimed_range
-from driftloop.rows.labels import LabelDecoder, is_arrow
+from driftloop.rows.labels import LabelDecoder
 from driftloop.rows.request_ranges import accepted
+from driftloop.rows.schemas import inference_schema
 from driftloop_ingest.buffer import Buffer
 
 _JSON_AT_A_TIME = 1000
@@ -53,10 +54,10 @@ class InferenceIntake:
     ) -> None:
         """``ahead``: how far a watermark may lie beyond the clock to be believed; None: however far.
 
-        ``stored``: the table's columns, but for partition and offset. ``newer`` is called for rows with features that it does
-        not have; it raises TransientError if they are of a newer project.
+        ``stored``: the table's columns, but for partition and offset; by default the schema's. ``newer`` is called for rows
+        with features that it does not have; it raises TransientError if they are of a newer project.
         """
-        self._decoder, self._newer = InferenceDecoder(schema, stored), newer
+        self._decoder, self._newer = InferenceDecoder(schema, inference_schema(schema) if stored is None else stored), newer
         self._requests = topics.requests(schema.stream)
         self._lateness, self._clock, self._ahead = lateness, clock, ahead
 
@@ -72,8 +73,7 @@ class InferenceIntake:
 
     def _take(self, record: Record, buffer: Buffer, cursor: Cursor) -> bool:
         try:
-            rows, claimed = self._decoder.decode(record)
-            mark = watermark(record.headers)
+            rows, claimed, mark = self._decoder.decode(record)
         except InvalidMessage as exc:
             if isinstance(exc, UnknownFeatures):
                 self._newer()
@@ -124,7 +124,7 @@ class LabelIntake:
 
     def few(self, records: Sequence[Record]) -> int:
         first = records[:_JSON_AT_A_TIME]
-        singles = next((n for n, record in enumerate(first) if is_arrow(record)), len(first))
+        singles = next((n for n, record in enumerate(first) if is_arrow(record.headers)), len(first))
         return max(1, singles)  # an Arrow message may hold many rows: alone
 
     def take(self, records: Sequence[Record], buffer: Buffer, cursor: Cursor) -> bool:
@@ -142,7 +142,7 @@ class LabelIntake:
                 flush = True
             if record.value or mark is None:
                 with_rows.append(record)
-        decoded = self._decoder.decode(with_rows)
+        decoded = self._decoder.decode_batch(with_rows)
         buffer.add(decoded.rows, decoded.offsets)
         buffer.promise_from(decoded.rows.column("label_time"), self._lateness, self._clock.now())
         for record, reason in sorted([*rejected, *decoded.rejected], key=lambda pair: pair[0].offset):

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 
 from driftloop import metrics
+from driftloop.contracts.events import TABLES
 from driftloop.errors import ConfigurationError, IntegrityError, TransientError
 from driftloop.lake.compaction_plan import CompactionRules
 from driftloop.lake.maintenance import compact
@@ -20,7 +21,6 @@ from driftloop.service.process import Stop
 from driftloop.telemetry import get_logger
 from driftloop_ingest.settings import UpkeepTimes
 
-TABLES = ("inferences", "labels")
 RULES = CompactionRules()
 
 log = get_logger(__name__)

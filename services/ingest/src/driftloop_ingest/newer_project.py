@@ -1,7 +1,5 @@
 """Rows with a feature that this process does not know: from a predictor that has the project's newest archive already?"""
 
-from collections.abc import Callable
-
 from driftloop.errors import TransientError
 from driftloop.project.model import Project
 from driftloop.registry.fold import RegistryReader
@@ -11,16 +9,14 @@ LOG_SECONDS = 10.0
 
 
 class NewerProject:
-    """``log_end`` gives the offset after the last record of the registry's log."""
+    """Asks the registry's log, up to its end at the moment."""
 
-    def __init__(self, project: Project, reader: RegistryReader, log_end: Callable[[], int]) -> None:
-        self._name, self._archive, self._reader, self._log_end = project.name, project.digest(), reader, log_end
+    def __init__(self, project: Project, reader: RegistryReader) -> None:
+        self._name, self._archive, self._reader = project.name, project.digest(), reader
 
     def wait_for_restart(self) -> None:
         """Raises TransientError when there is a newer archive, with which this process is about to start again; returns when
         there is none. The predictor folded the archive's record before it sent such rows, so the log holds it by now."""
-        end = self._log_end()
-        state = self._reader.wait_for(end - 1, LOG_SECONDS) if end else self._reader.state()
-        ref = project_refs(state).get(self._name)
+        ref = project_refs(self._reader.sync(LOG_SECONDS)).get(self._name)
         if ref is not None and ref.archive != self._archive:
             raise TransientError(f"rows of the newer archive {ref.archive} wait until this process has started again with it")

@@ -4,7 +4,9 @@ from datetime import timedelta
 
 import msgspec
 
+from driftloop.contracts.services import INGEST
 from driftloop.errors import ConfigurationError
+from driftloop.service.settings import StoreSettings, store_settings
 from driftloop.settings import Environment
 
 
@@ -43,3 +45,17 @@ def upkeep_times(env: Environment) -> UpkeepTimes:
             f"{env.prefix}COMPACT_SECONDS, CLEAN_SECONDS, CLEAN_GRACE_HOURS: not below 0, and at most a century of grace"
         )
     return msgspec.structs.replace(times, grace=timedelta(hours=grace))
+
+
+class IngestSettings(msgspec.Struct, frozen=True, kw_only=True):
+    """What ingest reads from its environment."""
+
+    common: StoreSettings
+    flush: FlushLimits
+    upkeep: UpkeepTimes
+
+
+def ingest_settings() -> IngestSettings:
+    """Raises ConfigurationError naming the first setting that is missing or wrong."""
+    env = Environment(INGEST.name)
+    return IngestSettings(common=store_settings(INGEST), flush=flush_limits(env), upkeep=upkeep_times(env))

@@ -1,7 +1,6 @@
 """The faust app: three agents and two tables."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
 from typing import Any
 
 import faust
@@ -9,37 +8,38 @@ import faust
 from driftloop.contracts import topics
 from driftloop.contracts.topics import MIB
 from driftloop.monitoring.assembly import WindowAssembler
-from driftloop.monitoring.assembly import stored_offset as stored_board_offset
-from driftloop.monitoring.partition_state import stored_offset as stored_fold_offset
+from driftloop.monitoring.assembly import stored_offset as assembled_offset
+from driftloop.monitoring.partition_state import stored_offset as folded_offset
 from driftloop_monitor.assembly_runner import AssemblyRunner
 from driftloop_monitor.faust_support.changelogs import changelog_name
 from driftloop_monitor.faust_support.durable_table import DurableTable
 from driftloop_monitor.faust_support.failure import Failure
 from driftloop_monitor.faust_support.guarded_consumer import guarded_consumer
-from driftloop_monitor.partition_runner import FLUSH_SECONDS, FoldRunner
+from driftloop_monitor.partition_runner import FLUSH_SECONDS, PartitionRunner
+from driftloop_monitor.runners import Runners
 from driftloop_monitor.settings import MonitorSettings
 
-FOLDS, BOARDS = "folds", "boards"  # the tables
+FOLDS, ASSEMBLIES = "folds", "boards"  # the tables, as their changelogs are called
 
 
 class Monitor:
-    """The app and what runs in it. ``open_fold`` and ``open_board`` make a partition's runner from its table values."""
+    """The app and what runs in it."""
 
-    def __init__(self, settings: MonitorSettings, stream: str, *, partitions: int, sketch_partitions: int, failure: Failure) -> None:
-        self.stream, self._failure = stream, failure
+    def __init__(
+        self, settings: MonitorSettings, stream: str, runners: Runners, *, partitions: int, sketch_partitions: int, failure: Failure
+    ) -> None:
+        self.stream, self._runners, self._failure = stream, runners, failure
         self.app = _new_app(settings, stream)
         self.inferences, self.sketches = topics.inferences(stream), topics.WINDOW_SKETCHES
-        self.folds_table = DurableTable(self._table(FOLDS, partitions), stored_fold_offset)
-        self.board_table = DurableTable(self._table(BOARDS, sketch_partitions), stored_board_offset)
-        self.folds: dict[int, FoldRunner] = {}
-        self.boards: dict[int, AssemblyRunner] = {}
-        self.open_fold: Callable[[int, Callable[[Any], Awaitable[Any]]], FoldRunner]
-        self.open_board: Callable[[int], AssemblyRunner]
+        self.folds_table = DurableTable(self._table(FOLDS, partitions), folded_offset)
+        self.assemblies_table = DurableTable(self._table(ASSEMBLIES, sketch_partitions), assembled_offset)
+        self.folds: dict[int, PartitionRunner] = {}
+        self.assemblies: dict[int, AssemblyRunner] = {}
         self.lake_changed = asyncio.Event()
-        guards = {self.inferences: self.folds_table, self.sketches: self.board_table}
+        guards = {self.inferences: self.folds_table, self.sketches: self.assemblies_table}
         self.app.transport.Consumer = guarded_consumer(guards, failure)
         self._agent(self._fold, self.inferences, "fold", isolated=True)
-        self._agent(self._board, self.sketches, "board", isolated=True)
+        self._agent(self._assemble, self.sketches, "assemble", isolated=True)
         self._agent(self._lake, topics.DATASET_VERSIONS, "lake", isolated=False)
 
     def settled(self) -> bool:
@@ -48,18 +48,21 @@ class Monitor:
         app = self.app
         return bool(app.started and not app.rebalancing and not app.in_recovery and app.tables.recovery.completed.is_set())
 
-    def own_boards(self) -> list[WindowAssembler]:
-        """The boards of the partitions that this worker owns now; only one of them has windows of the stream."""
+    def own_assemblers(self) -> list[WindowAssembler]:
+        """Those of the partitions that this worker owns now; only one of them has windows of the stream."""
         if not self.settled():
             return []
         owned = {tp.partition for tp in self.app.consumer.assignment() if tp.topic == self.sketches}
-        for partition in owned - self.boards.keys():
-            self.boards[partition] = self.open_board(partition)
-        return [self.boards[partition].board for partition in sorted(owned)]
+        return [self._assembly(partition).assembler for partition in sorted(owned)]
 
     async def flush(self) -> None:
         for runner in list(self.folds.values()):
             await runner.flush()
+
+    def _assembly(self, partition: int) -> AssemblyRunner:
+        if partition not in self.assemblies:
+            self.assemblies[partition] = self._runners.of_window_counts(partition, self.assemblies_table)
+        return self.assemblies[partition]
 
     def _table(self, name: str, partitions: int) -> Any:
         changelog = self.app.topic(
@@ -79,34 +82,32 @@ class Monitor:
         self.app.agent(source, name=name, isolated_partitions=isolated)(work)
 
     async def _fold(self, stream: Any) -> None:
-        runner: FoldRunner | None = None
+        runner: PartitionRunner | None = None
         flusher: asyncio.Task[None] | None = None
         try:
             async for event in stream.noack().events():
                 if runner is None:
-                    runner = self.open_fold(event.message.partition, stream.ack)
+                    runner = self._runners.of_inferences(event.message.partition, self.folds_table, stream.ack)
                     self.folds[event.message.partition] = runner
                     flusher = asyncio.create_task(self._guard(runner.flush_for_ever()))
-                await self._guard(runner.take(event))
+                await self._guard(runner.handle(event))
         finally:
             if flusher is not None:
                 flusher.cancel()
             if runner is not None and self.folds.get(runner.fold.partition) is runner:
                 del self.folds[runner.fold.partition]
 
-    async def _board(self, stream: Any) -> None:
+    async def _assemble(self, stream: Any) -> None:
         partition: int | None = None
         try:
             async for event in stream.noack().events():
                 partition = event.message.partition
-                if partition not in self.boards:
-                    self.boards[partition] = self.open_board(partition)
-                await self._guard(self.boards[partition].take(event, stream.ack))
+                await self._guard(self._assembly(partition).handle(event, stream.ack))
         finally:
             for tp in stream.active_partitions or ():
-                self.boards.pop(tp.partition, None)
+                self.assemblies.pop(tp.partition, None)
             if partition is not None:
-                self.boards.pop(partition, None)
+                self.assemblies.pop(partition, None)
 
     async def _lake(self, stream: Any) -> None:
         async for event in stream.events():  # only a hint that something happened: what, the lake itself says

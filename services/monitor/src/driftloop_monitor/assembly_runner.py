@@ -1,4 +1,4 @@
-"""Agent 2's work: put sketches together, report complete windows, store the board, acknowledge."""
+"""Agent 2's work: put partitions' counts together, report complete windows, store what is known of them, acknowledge."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -30,25 +30,25 @@ log = get_logger(__name__)
 
 
 class AssemblyRunner:
-    """The board of one partition of ``window-sketches``, as its table has it."""
+    """The windows that one partition of ``window-sketches`` tells of, as its table has them."""
 
     def __init__(self, project: Project, partition: int, *, table: DurableTable, profiles: Profiles, publisher: EventPublisher) -> None:
         self._project, self.partition, self._table = project, partition, table
         self._profiles, self._publisher = profiles, publisher
-        self.board = WindowAssembler(project.stream, table.values(partition))
-        if not self.board.cursor.next_offset:  # nothing stored: what expired before this board began is not missing
-            self.board.cursor.next_offset = table.placed(partition)
+        self.assembler = WindowAssembler(project.stream, table.values(partition))
+        if not self.assembler.cursor.next_offset:  # nothing stored: what expired before the beginning is not missing
+            self.assembler.cursor.next_offset = table.placed(partition)
         self._early, self._attempts = EarlyMessages(), Attempts()
         self._invalid = 0
         self._invalid_seconds = INVALID_SECONDS
 
-    async def take(self, event: Any, ack: Callable[[Any], Awaitable[Any]]) -> None:
-        """Handle one sketch to its end. A repeat changes nothing; a repeat after a crash makes the same reports again.
+    async def handle(self, event: Any, ack: Callable[[Any], Awaitable[Any]]) -> None:
+        """Handle one message to its end. A repeat changes nothing; a repeat after a crash makes the same reports again.
 
         Raises GapError when sketches were skipped: windows would be reported without them.
         """
         message: FaustMessage = event.message
-        cursor, hole = self.board.cursor, hole_before(message)
+        cursor, hole = self.assembler.cursor, hole_before(message)
         if hole is not None and hole <= cursor.next_offset < message.offset:
             cursor.next_offset = message.offset
         due = cursor.next_offset
@@ -57,15 +57,15 @@ class AssemblyRunner:
         if message.offset > due:
             raise GapError(f"{message.topic}[{self.partition}]: sketch {message.offset} came where {due} was due")
         if message.offset == due:
-            await self._handle(message)
+            await self._take_up(message)
             next_offset = message.offset + 1
-            await self._table.write(self.partition, self.board.changes(next_offset), next_offset)
+            await self._table.write(self.partition, self.assembler.changes(next_offset), next_offset)
         await ack(event)
 
-    async def _handle(self, message: FaustMessage) -> None:
+    async def _take_up(self, message: FaustMessage) -> None:
         while True:
             try:
-                await self._take(message)
+                await self._add(message)
                 self._invalid = 0
                 break
             except InvalidMessage as exc:
@@ -79,21 +79,21 @@ class AssemblyRunner:
                     break
                 await asyncio.sleep(pause)
 
-    async def _take(self, message: FaustMessage) -> None:
-        """Put the sketch in its place and report what is complete by it; after an error it is as if it had never come."""
-        sketch, _ = decode_event(message.value, plain_headers(message))
-        if not isinstance(sketch, WindowSketched):
-            raise InvalidMessage(f"{type(sketch).__name__} is no sketch")
-        if sketch.stream != self._project.stream:
+    async def _add(self, message: FaustMessage) -> None:
+        """Put the counts in their place and report what is complete by them; after an error it is as if they had never come."""
+        counted, _ = decode_event(message.value, plain_headers(message))
+        if not isinstance(counted, WindowSketched):
+            raise InvalidMessage(f"{type(counted).__name__} is no sketch")
+        if counted.stream != self._project.stream:
             return
-        await self._with_profiles(lambda: check_sketch(sketch, self._profiles.profile))
-        standing = self.board.standing(sketch)
+        await self._with_profiles(lambda: check_sketch(counted, self._profiles.profile))
+        standing = self.assembler.standing(counted)
         try:
-            if self.board.take(sketch):
-                for held in list(self.board.to_report(sketch)):
+            if self.assembler.add(counted):
+                for held in list(self.assembler.to_report(counted)):
                     await self._report(held)
         except BaseException:
-            self.board.take_back(sketch, standing)
+            self.assembler.take_back(counted, standing)
             raise
 
     async def _pass_over(self, message: FaustMessage, reason: str) -> None:
@@ -109,11 +109,11 @@ class AssemblyRunner:
         reports = await self._compare(held)
         for report in reports:
             await asyncio.to_thread(self._publish, report)
-        self.board.reported(held, reports)
+        self.assembler.reported(held, reports)
 
     async def _compare(self, held: AssembledWindow) -> list[DriftReported]:
         return await self._with_profiles(
-            lambda: drift_reports(self._project, held.window, held.revision + 1, held.sketches, self._profiles.profile)
+            lambda: drift_reports(self._project, held.window, held.revision + 1, held.by_partition, self._profiles.profile)
         )
 
     async def _with_profiles(self, work: Callable[[], T]) -> T:

@@ -1,4 +1,4 @@
-"""From a closed window to its performance reports and its one decision, by what lake and journal hold."""
+"""From a closed window to its performance reports and its one decision, by what lake and history hold."""
 
 from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime, timedelta
@@ -10,13 +10,14 @@ from driftloop.contracts.events import DecisionMade, PerformanceReported, Retrai
 from driftloop.contracts.topics import DECISIONS, PERFORMANCE_REPORTS, RETRAIN_REQUESTS
 from driftloop.contracts.values import Window
 from driftloop.contracts.windows import parse_duration
+from driftloop.history.model_history import ModelHistory
 from driftloop.monitoring.assembly import AssembledWindow, WindowSummary
+from driftloop.monitoring.evidence import window_evidence
 from driftloop.monitoring.performance import performance_reports, same_content
-from driftloop.monitoring.policy import Evidence, decide, restore
+from driftloop.monitoring.policy import decide, restore
 from driftloop.ports import Clock, EventPublisher
 from driftloop.project.model import Project
 from driftloop.telemetry import get_logger
-from driftloop_monitor.journal import Journal
 from driftloop_monitor.lake_view import LakeView
 
 WINDOWS_PER_STEP = 10  # bounds one step when late labels touch many windows
@@ -25,12 +26,12 @@ log = get_logger(__name__)
 
 
 class Decider:
-    """One step after another, in one thread. ``sync`` returns once the journal holds all that was published before."""
+    """One step after another, in one thread. ``sync`` returns once the history holds all that was published before."""
 
     def __init__(
-        self, project: Project, lake: LakeView, journal: Journal, publisher: EventPublisher, clock: Clock, sync: Callable[[], None]
+        self, project: Project, lake: LakeView, history: ModelHistory, publisher: EventPublisher, clock: Clock, sync: Callable[[], None]
     ) -> None:
-        self._project, self._lake, self._journal = project, lake, journal
+        self._project, self._lake, self._history = project, lake, history
         self._publisher, self._clock, self._sync = publisher, clock, sync
         self._dirty: dict[datetime, Window] = {}
         self._known: set[datetime] = set()
@@ -55,8 +56,9 @@ class Decider:
             self._decide(held.window, held.summary)
 
     def _undecided(self, complete: Iterable[AssembledWindow]) -> list[AssembledWindow]:
-        decided = {d.window.start for d in self._journal.decisions() if d.window is not None}
-        return [held for held in complete if held.window.start not in decided]
+        decided = {d.window.start for d in self._history.retrain_decisions() if d.window is not None}
+        up_to = self._history.carried(self._project.model).decided_up_to
+        return [held for held in complete if held.window.start not in decided and (up_to is None or held.window.end > up_to)]
 
     def _settled(self, window: Window, summary: WindowSummary) -> bool:
         return self._lake.holds(summary.closing_offsets) and self._lake.labels_known(window)
@@ -68,9 +70,9 @@ class Decider:
                     self._dirty[held.window.start] = held.window
 
     def _report_dirty(self, complete: Sequence[AssembledWindow]) -> None:
-        verdicts = {held.window.start: held.summary for held in complete}
+        summaries = {held.window.start: held.summary for held in complete}
         for start in sorted(self._dirty)[:WINDOWS_PER_STEP]:
-            summary = verdicts.get(start)
+            summary = summaries.get(start)
             if summary is None or self._lake.holds(summary.closing_offsets):
                 self._report(self._dirty[start])
                 del self._dirty[start]
@@ -79,7 +81,7 @@ class Decider:
         """Measure a window; publish what differs from the last report on it."""
         reports = []
         for measured in performance_reports(self._project, window, self._lake.rows(window), *self._lake.versions):
-            before = self._journal.report(window.start, measured.version)
+            before = self._history.performance_report(measured.model, window.start, measured.version)
             if before is not None and same_content(before, measured):
                 reports.append(before)
                 continue
@@ -91,26 +93,10 @@ class Decider:
 
     def _decide(self, window: Window, summary: WindowSummary) -> None:
         self._sync()
-        everything, *by_version = self._report(window)
+        reports = self._report(window)
         self._dirty.pop(window.start, None)
-        newest = next((r for r in by_version if r.version == summary.version), None)
-        evidence = Evidence(
-            window=window,
-            version=summary.version,
-            rows=summary.rows,
-            labelled=everything.labelled,
-            drifted=summary.drifted,
-            metric=everything.metric,
-            measured=newest.measured if newest else None,
-            statistic=None if summary.column is None else f"psi:{summary.column}",
-            value=summary.psi,
-            threshold=summary.threshold,
-            closing_offsets=summary.closing_offsets,
-            inferences_version=everything.inferences_version,
-            labels_version=everything.labels_version,
-            runs_in_flight=self._journal.in_flight(self._clock.now() - self._run_limit()),
-        )
-        state = restore(self._project.policy, self._journal.decisions())
+        evidence = window_evidence(window, summary, reports, self._history.in_flight(self._clock.now() - self._run_limit()))
+        state = restore(self._project.policy, self._history.retrain_decisions(), self._history.carried(self._project.model))
         _, decision = decide(self._project.policy, state, evidence)
         event = DecisionMade(
             model=self._project.model,
@@ -128,10 +114,10 @@ class Decider:
         self._request_accepted()
 
     def _request_accepted(self) -> None:
-        """Publish the request of every accepted decision as the journal has it; a twin may have decided first."""
-        for decision in self._journal.decisions():
+        """Publish the request of every accepted decision as the history has it; a twin may have decided first."""
+        for decision in self._history.retrain_decisions():
             request_id = decision.request_id
-            if not decision.accepted or request_id is None or decision.window is None or self._journal.requested(request_id):
+            if not decision.accepted or request_id is None or decision.window is None or self._history.requested(request_id):
                 continue
             request = RetrainRequested(
                 model=decision.model,

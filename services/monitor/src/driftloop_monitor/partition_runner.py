@@ -46,8 +46,8 @@ class FaustMessage(Protocol):
     headers: Any
 
 
-class FoldRunner:
-    """``ack`` marks one event as done in faust. Any exception of ``take`` and ``flush`` must end the process."""
+class PartitionRunner:
+    """``ack`` marks one event as done in faust. Any exception of ``handle`` and ``flush`` must end the process."""
 
     def __init__(
         self,
@@ -69,7 +69,7 @@ class FoldRunner:
         self._flushed_at = time.monotonic()
         self._early = EarlyMessages()
 
-    async def take(self, event: Any) -> None:
+    async def handle(self, event: Any) -> None:
         """Fold one event; flush if it closed a window or time has come. Raises GapError, TransientError."""
         message: FaustMessage = event.message
         hole = hole_before(message)
@@ -90,10 +90,10 @@ class FoldRunner:
             if not self._covered:
                 return
             events, self._covered = self._covered, []
-            sketches, next_offset = self.fold.take_sketches(), self.fold.next_offset
+            closed, next_offset = self.fold.drain(), self.fold.next_offset
             value = self.fold.state().encode()
-            for sketch in sketches:
-                await asyncio.to_thread(self._publish, sketch)
+            for counted in closed:
+                await asyncio.to_thread(self._publish, counted)
             crash_point("monitor.after-sketches")
             await self._table.write(self.fold.partition, {STATE_KEY: value}, next_offset)
             crash_point("monitor.after-changelog")
@@ -133,7 +133,7 @@ class FoldRunner:
     async def _counted(self, message: FaustMessage, headers: Headers) -> int:
         while True:
             try:
-                return self.fold.take(message.offset, message.value, headers, _written(message))
+                return self.fold.add(message.offset, message.value, headers, _written(message))
             except ProfileNeeded as needed:
                 await self._load_profile(needed.version)
 
@@ -172,9 +172,9 @@ class FoldRunner:
         self._quarantine.flush()
         metrics.QUARANTINED.labels(message.topic).inc()
 
-    def _publish(self, sketch: WindowSketched) -> None:
-        cause = caused_id("sketch", sketch.stream, sketch.window.start, sketch.partition, sketch.closing_offset)
-        self._publisher.publish(WINDOW_SKETCHES, sketch, key=sketch.stream, id=cause)
+    def _publish(self, counted: WindowSketched) -> None:
+        cause = caused_id("sketch", counted.stream, counted.window.start, counted.partition, counted.closing_offset)
+        self._publisher.publish(WINDOW_SKETCHES, counted, key=counted.stream, id=cause)
 
 
 def _written(message: FaustMessage) -> datetime | None:

@@ -4,27 +4,24 @@ from collections.abc import Mapping
 
 import msgspec
 
-from driftloop.settings import Environment, ServiceSettings, service_settings
-
-ONLY_ONE = "*"  # no project's name
+from driftloop.contracts.services import MONITOR
+from driftloop.service.settings import StoreSettings, store_settings
+from driftloop.settings import Environment
 
 
 class MonitorSettings(msgspec.Struct, frozen=True, kw_only=True):
-    """``project``: which registered project; null when only one is."""
+    """What it is told beyond what every service is."""
 
-    common: ServiceSettings
-    project: str | None
+    common: StoreSettings
     session_timeout_seconds: int
     max_poll_interval_seconds: int
 
 
 def monitor_settings(variables: Mapping[str, str] | None = None) -> MonitorSettings:
     """Raises ConfigurationError naming the setting."""
-    env = Environment("monitor", variables)
-    project = env.text("PROJECT", ONLY_ONE)
+    env = Environment(MONITOR.name, variables)
     return MonitorSettings(
-        common=service_settings("monitor", variables),
-        project=None if project == ONLY_ONE else project,
+        common=store_settings(MONITOR, variables),
         session_timeout_seconds=env.integer("SESSION_TIMEOUT_SECONDS", 10, minimum=6, maximum=300),
         max_poll_interval_seconds=env.integer("MAX_POLL_INTERVAL_SECONDS", 120, minimum=10, maximum=3600),
     )

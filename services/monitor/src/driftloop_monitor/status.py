@@ -2,8 +2,8 @@
 
 from typing import Any
 
+from driftloop.history.model_history import ModelHistory
 from driftloop_monitor.app import Monitor
-from driftloop_monitor.journal import Journal
 
 
 class MonitorStatus:
@@ -13,7 +13,7 @@ class MonitorStatus:
         self._instance = instance
         self.project: str | None = None
         self.monitor: Monitor | None = None
-        self.journal: Journal | None = None
+        self.history: ModelHistory | None = None
         self.settled = False  # as the event loop last saw it
         self.last_error: str | None = None
 
@@ -26,11 +26,11 @@ class MonitorStatus:
         return True, {}
 
     def status(self) -> dict[str, Any]:
-        monitor, folds, boards = self.monitor, [], []
+        monitor, folds, assemblies = self.monitor, [], []
         if monitor is not None:
-            folds, boards = list(monitor.folds.items()), list(monitor.boards.values())
-        complete = [held for runner in boards for held in runner.board.complete()]
-        decisions = self.journal.decisions() if self.journal is not None else []
+            folds, assemblies = list(monitor.folds.items()), list(monitor.assemblies.values())
+        complete = [held for runner in assemblies for held in runner.assembler.complete()]
+        decisions = self.history.retrain_decisions() if self.history is not None else []
         return {
             "instance": self._instance,
             "project": self.project,
@@ -39,7 +39,7 @@ class MonitorStatus:
             "closed_up_to": {str(p): runner.fold.closed_up_to for p, runner in sorted(folds)},
             "too_late_rows": {str(p): runner.fold.uncounted_rows[0] for p, runner in sorted(folds)},
             "too_early_rows": {str(p): runner.fold.uncounted_rows[1] for p, runner in sorted(folds)},
-            "closed_windows": [held.window.start for runner in boards for held in runner.board.windows.values()],
+            "closed_windows": [held.window.start for runner in assemblies for held in runner.assembler.windows.values()],
             "reported": [held.window.start for held in complete],
             "decided": [d.window.start for d in decisions if d.window is not None],
             "last_error": self.last_error,

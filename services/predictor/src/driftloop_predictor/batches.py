@@ -14,6 +14,7 @@ from driftloop.contracts.headers import (
     WATERMARK,
     Headers,
     RequestRange,
+    is_arrow,
     range_header,
     watermark,
     watermark_header,
@@ -23,9 +24,9 @@ from driftloop.contracts.windows import CLOCK_SKEW
 from driftloop.errors import InvalidMessage
 from driftloop.ports import Record
 from driftloop.rows.arrow_stream import encode_table
-from driftloop.rows.requests import RowDecoder
+from driftloop.rows.requests import RequestDecoder
 from driftloop.rows.schemas import inference_schema
-from driftloop_predictor.buffer import Batch, is_arrow
+from driftloop_predictor.buffer import Batch
 from driftloop_predictor.idle import Seen
 from driftloop_predictor.progress import newest_row
 
@@ -66,7 +67,7 @@ class BatchEncoder:
     def __init__(self, schema: StreamSchema, topic_id: str, ahead: timedelta | None = CLOCK_SKEW) -> None:
         """``ahead``: how far times may lie beyond the clock; None: however far."""
         self.topic_id, self._ahead = topic_id, ahead
-        self._decoder = RowDecoder(schema)
+        self._decoder = RequestDecoder(schema)
         self._schema = inference_schema(schema)
 
     def account(
@@ -114,7 +115,7 @@ class BatchEncoder:
             taken.take_json(records, self._decoder)
             return taken
         with_rows = taken.take_watermark(records, latest)
-        for arrow, run in itertools.groupby(with_rows, is_arrow):
+        for arrow, run in itertools.groupby(with_rows, lambda record: is_arrow(record.headers)):
             if not arrow:
                 taken.take_json(list(run), self._decoder)
                 continue
@@ -136,16 +137,16 @@ class _Taken:
     def rows(self, schema: pa.Schema) -> pa.Table:
         return pa.concat_tables([schema.empty_table(), *self.tables]).combine_chunks()
 
-    def take_json(self, records: Sequence[Record], decoder: RowDecoder) -> None:
-        decoded = decoder.decode([r.value for r in records], [r.key for r in records])
+    def take_json(self, records: Sequence[Record], decoder: RequestDecoder) -> None:
+        decoded = decoder.decode_batch([r.value for r in records], [r.key for r in records])
         self.tables.append(decoded.rows)
         self.offsets += [records[i].offset for i in decoded.accepted]
         self.rejected += [(records[i], reason) for i, reason in decoded.rejected]
         self.unknown_field_rows += decoded.unknown_field_rows
 
-    def take_arrow(self, record: Record, decoder: RowDecoder) -> None:
+    def take_arrow(self, record: Record, decoder: RequestDecoder) -> None:
         try:
-            table, unknown = decoder.decode_arrow(record.value, record.key)
+            table, unknown = decoder.decode(record)
         except InvalidMessage as exc:
             self.rejected.append((record, str(exc)))
             return

@@ -3,7 +3,7 @@
 from collections import deque
 from collections.abc import Iterable
 
-from driftloop.contracts.headers import ARROW, CONTENT_TYPE, WATERMARK, Headers, header
+from driftloop.contracts.headers import WATERMARK, Headers, header, is_arrow
 from driftloop.ports import Record
 
 MAX_ROWS = 2000  # a pipeline costs some 3 ms a call, however few the rows: at 1,000 it is a quarter more CPU per row
@@ -63,7 +63,7 @@ class PartitionBuffer:
             size = len(record.value) if record.value else 0
             if record.headers is not headers:  # records in a row have the very same ones, mostly
                 headers = record.headers
-                arrow, ends = is_arrow(record), header(headers, WATERMARK) is not None
+                arrow, ends = is_arrow(headers), header(headers, WATERMARK) is not None
             rows = max(1, size // ARROW_ROW_BYTES) if arrow else 1
             if open_batch is None or not open_batch.has_room_for(rows, size):
                 open_batch = Batch(now)
@@ -97,8 +97,3 @@ class PartitionBuffer:
         self._batches.appendleft(batch)
         self.rows += batch.rows
         self.bytes += batch.bytes
-
-
-def is_arrow(record: Record) -> bool:
-    content_type = header(record.headers, CONTENT_TYPE) if record.headers else None
-    return content_type is not None and content_type.partition(b";")[0].strip().lower() == ARROW.encode()

@@ -1,4 +1,4 @@
-"""HTTP: ``/invocations`` and ``/ping`` as MLflow and SageMaker clients call them, health, status and metrics; one port."""
+"""HTTP: ``/invocations`` and ``/ping`` as MLflow and SageMaker clients call them."""
 
 import asyncio
 from collections.abc import Callable
@@ -7,16 +7,16 @@ from typing import Any
 
 import msgspec
 import pyarrow as pa
-from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
 from driftloop import metrics
+from driftloop.contracts.headers import JSON, media_type
 from driftloop.contracts.schema import StreamSchema
 from driftloop.errors import InvalidMessage
-from driftloop.rows.requests import RowDecoder
+from driftloop.rows.requests import RequestDecoder
 from driftloop.rows.schemas import inference_schema
 from driftloop_predictor.batches import ScoringModel, scored
 from driftloop_predictor.invocations import TooManyRows, read_rows
@@ -30,10 +30,10 @@ _encode = msgspec.json.Encoder().encode
 class Edge:
     """What HTTP answers from. It is up before the project is known, so that health can be asked from the start."""
 
-    def __init__(self, *, max_body_bytes: int, status: Callable[[], dict[str, Any]], ready: Callable[[], tuple[bool, str]]) -> None:
-        self.max_body_bytes, self.status, self.ready = max_body_bytes, status, ready
+    def __init__(self, *, max_body_bytes: int) -> None:
+        self.max_body_bytes = max_body_bytes
         self._serving: Callable[[], ScoringModel | None] = lambda: None
-        self.decoder: RowDecoder | None = None
+        self.decoder: RequestDecoder | None = None
         self.recorder: Recorder | None = None
         self.schema: pa.Schema | None = None
 
@@ -41,7 +41,7 @@ class Edge:
         self, schema: StreamSchema, *, new_id: Callable[[], str], serving: Callable[[], ScoringModel | None], recorder: Recorder
     ) -> None:
         self.schema, self.recorder, self._serving = inference_schema(schema), recorder, serving
-        self.decoder = RowDecoder(schema, generated=new_id)
+        self.decoder = RequestDecoder(schema, generated=new_id)
 
     def serving(self) -> ScoringModel | None:
         return self._serving()
@@ -66,35 +66,13 @@ def build_app(edge: Edge) -> Starlette:
         can_answer = edge.serving() is not None
         return _json({"can_answer": can_answer}, 200 if can_answer else 503)
 
-    async def healthz(_request: Request) -> Response:
-        return _json({"alive": True})
-
-    async def readyz(_request: Request) -> Response:
-        ready, reason = edge.ready()
-        return _json({"ready": ready, "reason": reason}, 200 if ready else 503)
-
-    async def status(_request: Request) -> Response:
-        return _json(edge.status())
-
-    async def measurements(_request: Request) -> Response:
-        return Response(generate_latest(), media_type=CONTENT_TYPE_LATEST)
-
-    return Starlette(
-        routes=[
-            Route("/invocations", invocations, methods=["POST"]),
-            Route("/ping", ping),
-            Route("/healthz", healthz),
-            Route("/readyz", readyz),
-            Route("/status", status),
-            Route("/metrics", measurements),
-        ]
-    )
+    return Starlette(routes=[Route("/invocations", invocations, methods=["POST"]), Route("/ping", ping)])
 
 
 async def _invoke(edge: Edge, request: Request) -> dict[str, Any]:
-    content_type = request.headers.get("content-type", "application/json").partition(";")[0].strip().lower()
-    if content_type not in ("application/json", ""):
-        raise Refusal(415, f"content-type {content_type!r}: send application/json")
+    content_type = media_type(request.headers.get("content-type", JSON).encode()).decode()
+    if content_type not in (JSON, ""):
+        raise Refusal(415, f"content-type {content_type!r}: send {JSON}")
     body = await _read(request, edge.max_body_bytes)
     serving = edge.serving()
     if serving is None or edge.decoder is None or edge.recorder is None:

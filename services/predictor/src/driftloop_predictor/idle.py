@@ -3,7 +3,7 @@
 from datetime import datetime, timedelta
 from typing import NamedTuple
 
-from driftloop.contracts.windows import CLOCK_SKEW
+from driftloop.contracts.windows import CLOCK_SKEW, shifted
 from driftloop.ports import TopicPartition
 
 
@@ -70,5 +70,5 @@ class IdlePartitions:
         if follows_the_clock and self._grace is not None:
             period = timedelta(seconds=self.after_seconds)  # a new watermark in each, not at each look
             passed = (wall - scored_at) // period * period
-            reached = max(reached, min(event_time, scored_at) + passed - self._grace)
-        return reached - self._lateness
+            reached = max(reached, shifted(min(event_time, scored_at), passed - self._grace))
+        return shifted(reached, -self._lateness)

@@ -7,7 +7,7 @@ import msgspec
 import pyarrow as pa
 
 from driftloop.errors import InvalidMessage
-from driftloop.rows.requests import RowDecoder
+from driftloop.rows.requests import RequestDecoder
 
 MAX_ROWS = 1000
 
@@ -33,7 +33,7 @@ _FORMS = _Body.__struct_fields__
 _decode = msgspec.json.Decoder(_Body).decode
 
 
-def read_rows(body: bytes, decoder: RowDecoder) -> pa.Table:
+def read_rows(body: bytes, decoder: RequestDecoder) -> pa.Table:
     """All rows of the body. Raises InvalidMessage naming the first row and field that is wrong: a call counts as a whole."""
     try:
         parsed = _decode(body)
@@ -50,7 +50,7 @@ def read_rows(body: bytes, decoder: RowDecoder) -> pa.Table:
         raise TooManyRows(f"{len(values)} rows in one call; at most {MAX_ROWS}")
     if not values:
         raise InvalidMessage(f"field {form!r} has no rows")
-    decoded = decoder.decode(values, [None] * len(values))
+    decoded = decoder.decode_batch(values, [None] * len(values))
     if decoded.rejected:
         row, reason = decoded.rejected[0]
         raise InvalidMessage(f"{form}, row {row}: {reason}")

@@ -4,7 +4,8 @@ import contextlib
 import hashlib
 import os
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Generic, TypeVar
 
@@ -13,10 +14,11 @@ import msgspec
 from driftloop.contracts.names import Digest, Name
 from driftloop.contracts.values import Part
 from driftloop.errors import ObjectNotFound
-from driftloop.ports import ObjectStore
+from driftloop.ports import ObjectStat
+from driftloop.stored import ObjectLister
 from driftloop.telemetry import get_logger
 
-POINTER = "last-good.json"
+POINTER, KEYS = "last-good.json", "keys.json"
 
 Pointer = TypeVar("Pointer", bound=msgspec.Struct)
 
@@ -24,15 +26,18 @@ log = get_logger(__name__)
 
 
 class Reads:
-    """The reading half of a store; remembers what was read, so that it can be kept."""
+    """Reads from a store, and remembers what was read, so that it can be kept."""
 
-    def __init__(self, store: ObjectStore) -> None:
+    def __init__(self, store: ObjectLister) -> None:
         self._store = store
         self.objects: dict[str, bytes] = {}
 
     def get(self, key: str) -> bytes:
         self.objects[key] = self._store.get(key)
         return self.objects[key]
+
+    def list(self, prefix: str) -> Iterator[ObjectStat]:
+        return self._store.list(prefix)
 
 
 class KeptProject(Part, frozen=True, kw_only=True):
@@ -62,8 +67,9 @@ class LastGood(Generic[Pointer]):
         self._folder.mkdir(parents=True, exist_ok=True)
         for key, data in objects.items():
             _write(self._path(key), data)
+        _write(self._folder / KEYS, msgspec.json.encode(sorted(objects)))
         _write(self._folder / POINTER, msgspec.json.encode(pointer))
-        current = {self._path(key) for key in objects} | {self._folder / POINTER}
+        current = {self._path(key) for key in objects} | {self._folder / KEYS, self._folder / POINTER}
         for path in set(self._folder.iterdir()) - current:
             with contextlib.suppress(FileNotFoundError):
                 path.unlink()
@@ -85,6 +91,18 @@ class LastGood(Generic[Pointer]):
             return self._path(key).read_bytes()
         except OSError as exc:
             raise ObjectNotFound(f"{key}, kept in {self._folder}: {exc}") from exc
+
+    def list(self, prefix: str) -> Iterator[ObjectStat]:
+        """Those of the kept objects whose keys start with ``prefix``, in key order."""
+        try:
+            keys = msgspec.json.decode((self._folder / KEYS).read_bytes(), type=list[str])
+        except (OSError, msgspec.MsgspecError):  # kept by an earlier program: objects can be asked for by key only
+            return
+        for key in keys:
+            path = self._path(key)
+            if key.startswith(prefix) and path.exists():
+                about = path.stat()
+                yield ObjectStat(key, about.st_size, datetime.fromtimestamp(about.st_mtime, UTC))
 
     def _path(self, key: str) -> Path:
         return self._folder / hashlib.sha256(key.encode()).hexdigest()

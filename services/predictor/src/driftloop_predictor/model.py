@@ -4,7 +4,7 @@ import threading
 import time
 from collections import OrderedDict
 from collections.abc import Mapping
-from typing import NamedTuple, cast
+from typing import NamedTuple
 
 import pyarrow as pa
 
@@ -17,6 +17,7 @@ from driftloop.project.model import Project
 from driftloop.registry.fold import RegistryReader, RegistryState
 from driftloop.rows.schemas import request_schema
 from driftloop.service.process import Stop
+from driftloop.stored import ObjectLister, ObjectReader
 from driftloop.telemetry import get_logger
 from driftloop.training.parity import Parity, further_packages, parity, scoring_environment
 from driftloop_predictor.batches import ScoringModel
@@ -130,23 +131,21 @@ class ModelFollower:
         if kept is None or kept.model != self._project.model:
             return
         try:
-            loaded = self._load(cast(ObjectStore, self._last_good), kept.manifest)
+            loaded = self._load(self._last_good, kept.manifest)
         except (IntegrityError, ObjectNotFound) as exc:
             self._failed("kept-model-refused", exc)
             return
         self._serve(ScoringModel(kept.model, kept.version, kept.epoch, kept.manifest, loaded.scorer), loaded)
 
-    def _load(self, store: ObjectStore, manifest: str) -> "_Loaded":
+    def _load(self, store: ObjectLister, manifest: str) -> "_Loaded":
         started, project, reads = time.monotonic(), self._project, Reads(store)
-        environment = self._compared(cast(ObjectStore, reads), manifest)
-        model = load_model(
-            cast(ObjectStore, reads), project.model, manifest, project.schema, project.training.trusted_types, project=project.name
-        )
+        environment = self._compared(reads, manifest)
+        model = load_model(reads, project.model, manifest, project.schema, project.training.trusted_types, project=project.name)
         model.scorer.score(_one_row(project))  # what is built at the first call is built here
         log.info("model-loaded", model=project.model, manifest=manifest, seconds=round(time.monotonic() - started, 3))
         return _Loaded(model.scorer, reads.objects, environment)
 
-    def _compared(self, store: ObjectStore, manifest: str) -> Parity:
+    def _compared(self, store: ObjectReader, manifest: str) -> Parity:
         """Before a byte of the model is parsed. Raises EnvironmentDiffers when the project says so."""
         name, setting = self._project.model, self._project.serving.environment
         trained = load_manifest(store, name, manifest).environment

@@ -3,9 +3,10 @@
 import time
 from collections.abc import Callable, Sequence
 
-from driftloop.contracts.headers import Headers, request_position, request_range
+from driftloop.contracts.headers import request_position
 from driftloop.errors import InvalidMessage, TransientError
-from driftloop.ports import MessageConsumer, TopicPartition
+from driftloop.ports import MessageConsumer, Record, TopicPartition
+from driftloop.rows.inferences import claimed_range
 from driftloop.telemetry import get_logger
 
 PATIENCE_SECONDS = 30
@@ -85,21 +86,21 @@ def _range_ends(reader: MessageConsumer, tp: TopicPartition, low: int, high: int
         for record in reader.poll(0.5, max_records=high - low).get(tp, ()):
             if record.offset >= high:
                 continue
-            found = _place(record.headers, tp.partition, topic_id)
+            found = _place(record, topic_id)
             if found is not None:
                 ends.append(found)
     reader.pause([tp])
     return ends
 
 
-def _place(headers: Headers, partition: int, topic_id: str) -> int | None:
+def _place(record: Record, topic_id: str) -> int | None:
     """Up to where the requests are accounted for, as one message says it."""
     try:
-        accounted, position = request_range(headers), request_position(headers)
+        accounted, position = claimed_range(record), request_position(record.headers)
     except InvalidMessage:
         return None  # not the predictor's: whoever reads the rows quarantines it
-    if accounted is not None and (accounted.topic_id, accounted.partition) == (topic_id, partition):
+    if accounted is not None and accounted.topic_id == topic_id:
         return accounted.end
-    if position is not None and (position.topic_id, position.partition) == (topic_id, partition):
+    if position is not None and (position.topic_id, position.partition) == (topic_id, record.partition):
         return position.offset
     return None

@@ -1,33 +1,29 @@
 """The project to serve: as registered, or as kept on disk when the registry log cannot be read."""
 
-import hashlib
-
-from driftloop.adapters.follower import RegistryFollower
 from driftloop.errors import ConfigurationError, IntegrityError, ObjectNotFound, TransientError
 from driftloop.ports import ObjectStore
+from driftloop.project.archives import kept_project, load_project
 from driftloop.project.model import Project, archive_key
-from driftloop.project.reading import open_archive
 from driftloop.registry.fold import ProjectRef
 from driftloop.service.process import Stop
-from driftloop.service.project import load_project, project_refs
+from driftloop.service.project import FollowedRegistry, chosen, project_refs
 from driftloop.telemetry import get_logger
 from driftloop_predictor.last_good import KeptProject, LastGood
 
 log = get_logger(__name__)
 
 
-def find_project(
-    follower: RegistryFollower, store: ObjectStore, kept: LastGood[KeptProject], name: str | None, stop: Stop
-) -> Project | None:
-    """Waits for the project ``name``, or the only one registered; None when the stop came first.
+def find_project(registry: FollowedRegistry, store: ObjectStore, name: str | None, stop: Stop, *, kept: LastGood[KeptProject]) -> Project:
+    """Waits for the project ``name``, or the only one registered. Raises Stopped when the stop came first.
 
     While the log has not been read, what is on disk counts; once it has, the registered archive does, from disk or store.
     """
     said = False
-    while not stop.requested():
-        if follower.caught_up:
-            refs = project_refs(follower.state())
-            ref = refs.get(name) if name else next(iter(refs.values())) if len(refs) == 1 else None
+    while True:
+        stop.check()
+        if registry.caught_up:
+            refs = project_refs(registry.state())
+            ref = chosen(refs, name)
             if ref is not None:
                 project = _registered(store, kept, ref)
                 if project is not None:
@@ -41,7 +37,6 @@ def find_project(
                 log.warning("project-from-disk", project=project.name, reason="the registry log cannot be read")
                 return project
         stop.wait(0.5)
-    return None
 
 
 def _registered(store: ObjectStore, kept: LastGood[KeptProject], ref: ProjectRef) -> Project | None:
@@ -65,8 +60,7 @@ def _kept(kept: LastGood[KeptProject], name: str | None, archive: str | None) ->
     if pointer is None or (name is not None and pointer.project != name) or (archive is not None and pointer.archive != archive):
         return None
     try:
-        data = kept.get(archive_key(pointer.project, pointer.archive))
-    except ObjectNotFound as exc:
+        return kept_project(kept, pointer.project, pointer.archive)
+    except (ObjectNotFound, IntegrityError) as exc:
         log.warning("project-not-kept", project=pointer.project, reason=str(exc))
         return None
-    return open_archive(data) if hashlib.sha256(data).hexdigest() == pointer.archive else None

@@ -1,6 +1,5 @@
 """What the registry does when a training run has completed."""
 
-import hashlib
 from typing import Any
 
 import msgspec
@@ -9,7 +8,7 @@ from driftloop.contracts.codec import Envelope, caused_id
 from driftloop.contracts.commands import PromoteVersion, RegisterVersion
 from driftloop.contracts.events import DecisionMade, TrainingCompleted
 from driftloop.contracts.topics import DECISIONS
-from driftloop.contracts.values import PromotionRules
+from driftloop.contracts.values import PromotionRules, rule_digest
 from driftloop.crashpoints import crash_point
 from driftloop.ports import Clock, EventPublisher, ObjectStore
 from driftloop.registry.fold import Outcome, RegistryReader
@@ -93,8 +92,3 @@ class TrainingRuns:
             evidence=msgspec.to_builtins(evidence),
             request_id=event.request_id,
         )
-
-
-def rule_digest(rules: PromotionRules) -> str:
-    """sha256 of the canonical JSON of the rules that the gate applied, hex."""
-    return hashlib.sha256(msgspec.json.encode(rules, order="deterministic")).hexdigest()

@@ -12,7 +12,7 @@ from driftloop.errors import TransientError
 from driftloop.ports import ObjectStore
 from driftloop.registry.fold import ModelState, ModelVersion, Outcome, RegistryReader, RegistryState
 from driftloop_registry.command_log import CommandLog
-from driftloop_registry.log_end import LogEnd
+from driftloop_registry.log_end_waiter import LogEndWaiter
 from driftloop_registry.responses import Refused, found, found_version
 from driftloop_registry.state_waiter import Folded
 from driftloop_registry.stored_models import archived_schema, problem_with_model
@@ -32,7 +32,7 @@ class Desk:
         reader: RegistryReader,
         ready: Callable[[], bool],
         folded: Folded,
-        log_end: LogEnd,
+        log_end: LogEndWaiter,
         commands: CommandLog,
         store: ObjectStore,
         keeper: ViewKeeper,

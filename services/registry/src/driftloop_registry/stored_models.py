@@ -1,18 +1,15 @@
 """Whether the objects that a command names are in the store, byte for byte."""
 
-import hashlib
-import io
 import re
-import zipfile
 
 import msgspec
 
 from driftloop.contracts.names import Digest, is_digest, is_name
 from driftloop.contracts.schema import StreamSchema
-from driftloop.errors import ObjectNotFound, UserError
+from driftloop.errors import IntegrityError, ObjectNotFound
 from driftloop.ports import ObjectStore
-from driftloop.project.model import Project, archive_key
-from driftloop.project.reading import open_archive
+from driftloop.project.archives import uploaded_project
+from driftloop.stored import read_verified
 
 MAX_MANIFEST_BYTES = 16 * 1024 * 1024
 MAX_FILE_BYTES = 1024 * 1024 * 1024
@@ -62,24 +59,15 @@ def archived_schema(
     store: ObjectStore, project: str, stream: str, archive: str, fingerprint: str
 ) -> tuple[StreamSchema | None, str | None]:
     """The schema in a project's archive, or why the archive cannot be registered. Raises TransientError."""
-    data, problem = _verified(store, archive_key(project, archive), archive, None, MAX_MANIFEST_BYTES)
-    if data is None:
-        return None, problem
     try:
-        schema = _stored_project(data).schema
-    except (UserError, zipfile.BadZipFile, KeyError, NotImplementedError, RuntimeError, OSError, ValueError) as exc:
-        return None, f"{archive_key(project, archive)} is no project's archive: {exc}"
+        schema = uploaded_project(store, project, archive).schema
+    except ObjectNotFound as exc:
+        return None, f"the store holds no {exc}"
+    except IntegrityError as exc:
+        return None, str(exc)
     if (schema.stream, schema.fingerprint()) != (stream, fingerprint):
         return None, f"the archive declares the stream {schema.stream} with the schema {schema.fingerprint()}"
     return schema, None
-
-
-def _stored_project(data: bytes) -> Project:
-    """Our archives are stored uncompressed: what was checked is all that there is to read."""
-    with zipfile.ZipFile(io.BytesIO(data)) as found:
-        if any(entry.compress_type != zipfile.ZIP_STORED for entry in found.infolist()):
-            raise zipfile.BadZipFile("its files are compressed")
-    return open_archive(data)
 
 
 def _verified(store: ObjectStore, key: str, sha256: str, size: int | None, most: int) -> tuple[bytes | None, str | None]:
@@ -87,9 +75,8 @@ def _verified(store: ObjectStore, key: str, sha256: str, size: int | None, most:
         stored = store.stat(key).size
         if stored > most or (size is not None and stored != size):
             return None, f"{key} has {stored} bytes, expected {size if size is not None else f'at most {most}'}"
-        data = store.get(key)
+        return read_verified(store, key, sha256), None
     except ObjectNotFound:
         return None, f"the store holds no {key}"
-    if hashlib.sha256(data).hexdigest() != sha256:
-        return None, f"{key} is not the object that was named: its sha256 differs"
-    return data, None
+    except IntegrityError as exc:
+        return None, str(exc)

@@ -4,9 +4,9 @@ import threading
 import time
 
 from driftloop import metrics
-from driftloop.adapters.registry_view import RegistryView, ViewBroken, ViewUnavailable
 from driftloop.errors import TransientError
 from driftloop.registry.fold import RegistryReader, RegistryState
+from driftloop.registry.view import StateView, ViewBroken, ViewUnavailable
 from driftloop.telemetry import get_logger
 
 LOOK_SECONDS = 1.0  # a deleted file is noticed this soon even when nothing is written
@@ -18,7 +18,7 @@ log = get_logger(__name__)
 class ViewKeeper:
     """A thread beside the answers: the view may lag or be broken, and no caller of the registry notices."""
 
-    def __init__(self, view: RegistryView, reader: RegistryReader, *, verify_seconds: float = VERIFY_SECONDS) -> None:
+    def __init__(self, view: StateView, reader: RegistryReader, *, verify_seconds: float = VERIFY_SECONDS) -> None:
         self.rebuilds = 0
         self._view, self._reader, self._verify_seconds = view, reader, verify_seconds
         self._lock = threading.Lock()

@@ -1,9 +1,6 @@
 """What the trainer does when a retraining is asked for: pin, train, store, publish; each step safe to repeat."""
 
 import time
-from typing import NamedTuple
-
-import msgspec
 
 from driftloop import metrics
 from driftloop.contracts.codec import Envelope, caused_id
@@ -12,17 +9,18 @@ from driftloop.contracts.topics import TRAINING_RUNS
 from driftloop.contracts.windows import parse_duration
 from driftloop.crashpoints import crash_point
 from driftloop.errors import ConfigurationError, GapError, IntegrityError, ObjectNotFound, TransientError, UserError
+from driftloop.history.log_reader import LogReader
+from driftloop.history.model_history import ModelHistory
+from driftloop.history.told import Told
 from driftloop.ports import EventPublisher, ObjectStore
+from driftloop.project.archives import archived_project
 from driftloop.project.model import Project
 from driftloop.registry.state import ModelState
 from driftloop.service.process import Stop
-from driftloop.service.project import load_project
 from driftloop.telemetry import get_logger
 from driftloop.training.job import RunFailure, TrainedModel
 from driftloop.training.process import Spare, train
 from driftloop.training.workspace import Workspace
-from driftloop_trainer.ledger import Asked, Ledger
-from driftloop_trainer.log_reader import LogReader
 from driftloop_trainer.pinning import Pinner
 from driftloop_trainer.registry_view import RegistryNow
 from driftloop_trainer.status import TrainerStatus
@@ -30,20 +28,16 @@ from driftloop_trainer.status import TrainerStatus
 log = get_logger(__name__)
 
 
-class Logs(NamedTuple):
-    """The two control topics that the ledger is folded from."""
-
-    requests: LogReader
-    runs: LogReader
-
-
 class RetrainRequests:
-    """Handles ``retrain-requests``. A request that has its answer needs nothing; one that has its pins keeps them."""
+    """Handles ``retrain-requests``. A request that has its answer needs nothing; one that has its pins keeps them.
+
+    ``log_reader`` feeds ``history`` from the topics of requests and runs; it is asked anew before anything is made of it.
+    """
 
     def __init__(
         self,
-        ledger: Ledger,
-        logs: Logs,
+        history: ModelHistory,
+        log_reader: LogReader,
         registry: RegistryNow,
         pinner: Pinner,
         workspace: Workspace,
@@ -53,20 +47,20 @@ class RetrainRequests:
         stop: Stop,
         spare: Spare,
     ) -> None:
-        self._ledger, self._logs, self._registry, self._pinner, self._workspace = ledger, logs, registry, pinner, workspace
+        self._history, self._log_reader, self._registry, self._pinner, self._workspace = history, log_reader, registry, pinner, workspace
         self._store, self._events, self._status, self._stop = store, events, status, stop
         self._spare = spare
 
     def on_retrain_requested(self, event: RetrainRequested, about: Envelope) -> None:
-        self._logs.runs.catch_up()
-        if self._ledger.answered(about.id):
+        self._log_reader.sync()
+        if self._history.answered(about.id):
             return
         run_id = about.id
         answers: tuple[str, ...] = (about.id,)
         with self._status.running(event.model, about.id):
             try:
                 model, project = self._what_to_train(event.model, about.id)
-                started = self._started(Asked(about.id, event), model, project)
+                started = self._started(Told(event, about), model, project)
                 run_id, answers = started.request_id, started.answers
                 self._train(started, model, project)
             except (UserError, IntegrityError, ObjectNotFound) as exc:
@@ -78,27 +72,29 @@ class RetrainRequests:
                 self._fail(event.model, run_id, answers, RunFailure(reason=f"the trainer broke down: {type(exc).__name__}: {exc}"[:500]))
 
     def _what_to_train(self, name: str, request_id: str) -> tuple[ModelState, Project]:
-        started = self._ledger.started(request_id)
-        state = self._registry.after_verdict(None if started else self._ledger.last_completed(name))
+        found = self._history.started(request_id)
+        state = self._registry.after_verdict(None if found else self._history.last_completed(name))
         model = state.model(name)
         if model is None or model.project is None:
             raise UserError(f"no project is registered for the model {name}; register one with: driftloop up --project DIR")
-        archive = started.pins.project if started else model.project.archive
-        return model, load_project(self._store, msgspec.structs.replace(model.project, archive=archive))
+        archive = found.event.pins.project if found else model.project.archive
+        return model, archived_project(self._store, model, archive)
 
-    def _started(self, asked: Asked, model: ModelState, project: Project) -> TrainingStarted:
+    def _started(self, request: Told[RetrainRequested], model: ModelState, project: Project) -> TrainingStarted:
         """The pins of this request: the first that were published, by whichever trainer."""
-        started = self._ledger.started(asked.id)
-        if started is None:
-            self._logs.requests.catch_up()
-            others = [other for other in self._ledger.waiting(model.model) if other.id != asked.id]
-            mine = self._pinner.pin([asked, *others], model, project)
-            self._events.publish(TRAINING_RUNS, mine, key=model.model, id=caused_id("started", asked.id))
+        request_id = request.about.id
+        found = self._history.started(request_id)
+        if found is None:
+            self._log_reader.sync()
+            others = [other for other in self._history.waiting(model.model) if other.about.id != request_id]
+            mine = self._pinner.pin([request, *others], model, project)
+            self._events.publish(TRAINING_RUNS, mine, key=model.model, id=caused_id("started", request_id))
             crash_point("trainer.after-pin")
-            self._logs.runs.catch_up()
-            started = self._ledger.started(asked.id)
-            if started is None:
+            self._log_reader.sync()
+            found = self._history.started(request_id)
+            if found is None:
                 raise TransientError("the pins that were published are not in the log yet")
+        started = found.event
         log.info("training-started", model=model.model, request_id=started.request_id, answers=len(started.answers))
         return started
 

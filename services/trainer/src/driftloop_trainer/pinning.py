@@ -6,10 +6,11 @@ from datetime import UTC, datetime, timedelta
 import pyarrow.compute as pc
 
 from driftloop.code_version import code_version
-from driftloop.contracts.events import TrainingStarted
+from driftloop.contracts.events import RetrainRequested, TrainingStarted
 from driftloop.contracts.values import TrainingPins, Window
 from driftloop.contracts.windows import WindowPlan
 from driftloop.errors import ObjectNotFound, UserError
+from driftloop.history.told import Told
 from driftloop.lake.join import labelled_rows
 from driftloop.lake.pinning import pin
 from driftloop.lake.table import LakeTable
@@ -18,7 +19,6 @@ from driftloop.project.model import Project
 from driftloop.registry.state import ModelState
 from driftloop.settings import S3Settings
 from driftloop_trainer.environments import Environments
-from driftloop_trainer.ledger import Asked
 
 _MOMENT = timedelta(microseconds=1)
 
@@ -27,13 +27,13 @@ class Pinner:
     def __init__(self, store: ObjectStore, s3: S3Settings, environments: Environments) -> None:
         self._store, self._s3, self._environments = store, s3, environments
 
-    def pin(self, asked: Sequence[Asked], model: ModelState, project: Project) -> TrainingStarted:
-        """One run for all the requests. Raises UserError when there is nothing to train from, TransientError.
+    def pin(self, requests: Sequence[Told[RetrainRequested]], model: ModelState, project: Project) -> TrainingStarted:
+        """One run for all the requests, named by the first. Raises UserError when there is nothing to train from, TransientError.
 
         Judged on the newest window that any of them names: the older ones are part of its training data.
         """
         inferences, labels = self._open(project, "inferences"), self._open(project, "labels")
-        named = [a.request.window for a in asked if a.request.window is not None]
+        named = [told.event.window for told in requests if told.event.window is not None]
         if named:
             window: Window | None = max(named, key=lambda w: w.end)
             end = max(w.end for w in named)
@@ -51,7 +51,8 @@ class Pinner:
             champion_version=model.champion.version if model.champion else None,
             champion_epoch=model.champion_epoch,
         )
-        return TrainingStarted(model=model.model, request_id=asked[0].id, answers=tuple(a.id for a in asked), pins=pins)
+        ids = tuple(told.about.id for told in requests)
+        return TrainingStarted(model=model.model, request_id=ids[0], answers=ids, pins=pins)
 
     def _open(self, project: Project, table: str) -> LakeTable:
         try:

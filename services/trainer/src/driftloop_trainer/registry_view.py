@@ -3,30 +3,26 @@
 import time
 
 from driftloop.contracts.codec import caused_id
-from driftloop.contracts.topics import REGISTRY_LOG
 from driftloop.errors import TransientError
-from driftloop.ports import MessageConsumer, TopicPartition
 from driftloop.registry.fold import RegistryReader, RegistryState
 from driftloop.service.process import Stop
 from driftloop.telemetry import get_logger
 
 LOG_SECONDS = 15.0
 VERDICT_SECONDS = 10.0
-_LOG = TopicPartition(REGISTRY_LOG, 0)
 
 log = get_logger(__name__)
 
 
 class RegistryNow:
-    """Reads through the follower; asks the broker how far it must have come."""
+    """Reads through the follower, up to where the log ends at the moment."""
 
-    def __init__(self, reader: RegistryReader, ends: MessageConsumer, stop: Stop) -> None:
-        self._reader, self._ends, self._stop = reader, ends, stop
+    def __init__(self, reader: RegistryReader, stop: Stop) -> None:
+        self._reader, self._stop = reader, stop
 
     def state(self) -> RegistryState:
         """Everything that the log holds at the time of the call is folded. Raises TransientError."""
-        end = self._ends.end_offsets([_LOG])[_LOG]
-        return self._reader.wait_for(end - 1, LOG_SECONDS) if end else self._reader.state()
+        return self._reader.sync(LOG_SECONDS)
 
     def after_verdict(self, request_id: str | None) -> RegistryState:
         """The state once the registry has judged the run of ``request_id``: who the champion is depends on it.

@@ -8,6 +8,7 @@ from typing import Any
 import msgspec
 
 from driftloop.ports import Clock
+from driftloop.service.project import FollowedRegistry
 from driftloop.telemetry import get_logger
 from driftloop.training.job import RunProgress
 
@@ -15,8 +16,10 @@ log = get_logger(__name__)
 
 
 class TrainerStatus:
-    def __init__(self, instance: str, clock: Clock) -> None:
-        self._instance, self._clock = instance, clock
+    """Keeps ``service.health.Health``: ready once the registry log has been folded to its end."""
+
+    def __init__(self, instance: str, clock: Clock, registry: FollowedRegistry) -> None:
+        self._instance, self._clock, self._registry = instance, clock, registry
         self._running: tuple[str, str, datetime] | None = None
         self._progress: RunProgress | None = None
 
@@ -35,7 +38,11 @@ class TrainerStatus:
         if running is not None:
             log.info("training-progress", model=running[0], request_id=running[1], **msgspec.structs.asdict(progress))
 
-    def as_dict(self) -> dict[str, Any]:
+    def ready(self) -> tuple[bool, dict[str, Any]]:
+        folded = self._registry.caught_up
+        return folded, {"registry_log": "folded" if folded else "not folded yet"}
+
+    def status(self) -> dict[str, Any]:
         model, request_id, since = self._running or (None, None, None)
         progress = msgspec.structs.asdict(self._progress) if self._progress and self._running else None
         return {

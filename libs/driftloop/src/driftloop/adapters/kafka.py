@@ -2,17 +2,17 @@
 
 from driftloop.adapters.kafka_admin import check_topics, create_topics, partitions_of, read_topic, stream_topic, topic_id
 from driftloop.adapters.kafka_consumer import AssignedConsumer, GroupConsumer
-from driftloop.adapters.kafka_ends import ends_of_records
 from driftloop.adapters.kafka_producer import Producer, Publisher
+from driftloop.adapters.kafka_topics import KafkaTopics
 
 __all__ = [
     "AssignedConsumer",
     "GroupConsumer",
+    "KafkaTopics",
     "Producer",
     "Publisher",
     "check_topics",
     "create_topics",
-    "ends_of_records",
     "partitions_of",
     "read_topic",
     "stream_topic",

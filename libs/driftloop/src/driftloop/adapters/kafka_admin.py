@@ -1,19 +1,19 @@
 """Topics: made from the table in ``contracts.topics``, compared with it, and read to their end."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
 from kafka import KafkaAdminClient
 from kafka.admin import ConfigResource, ConfigResourceType
-from kafka.errors import InvalidReplicationFactorError, TopicAlreadyExistsError, UnknownTopicOrPartitionError
+from kafka.errors import InvalidReplicationFactorError, TopicAlreadyExistsError
 
 from driftloop.adapters.kafka_consumer import AssignedConsumer
 from driftloop.adapters.kafka_errors import translated
 from driftloop.adapters.kafka_replicas import Replicas, check_replicas
 from driftloop.contracts.topics import Topic
-from driftloop.errors import ConfigurationError, TransientError
-from driftloop.ports import Record, TopicPartition
+from driftloop.errors import ConfigurationError
+from driftloop.ports import Record, TopicInfo, TopicPartition
 from driftloop.telemetry import get_logger
 
 _DEFAULT = -1  # the broker's default.replication.factor
@@ -107,25 +107,22 @@ def _configs(admin: Any, names: list[str]) -> dict[str, dict[str, str]]:
 
 def topic_id(bootstrap: str, topic: str) -> str:
     """The id of this incarnation of the topic. Raises ConfigurationError when it does not exist."""
-    return str(_describe(bootstrap, topic)["topic_id"])
+    return describe_topics(bootstrap, [topic])[topic].id
 
 
 def partitions_of(bootstrap: str, topic: str) -> int:
     """Raises ConfigurationError when it does not exist."""
-    return len(_describe(bootstrap, topic)["partitions"])
+    return describe_topics(bootstrap, [topic])[topic].partitions
 
 
-def _describe(bootstrap: str, topic: str) -> dict[str, Any]:
-    try:
-        with _admin(bootstrap, f"describing {topic}") as admin:
-            found: list[dict[str, Any]] = admin.describe_topics([topic])
-    except TransientError as exc:
-        if isinstance(exc.__cause__, UnknownTopicOrPartitionError):
-            raise ConfigurationError(f"topic {topic} does not exist") from exc
-        raise
-    if not found or not found[0]["partitions"]:
-        raise ConfigurationError(f"topic {topic} does not exist")
-    return found[0]
+def describe_topics(bootstrap: str, topics: Sequence[str]) -> dict[str, TopicInfo]:
+    """Each by its name. Raises ConfigurationError naming one that does not exist, TransientError."""
+    with _admin(bootstrap, f"describing {', '.join(topics)}") as admin:
+        found = {t["name"]: TopicInfo(str(t["topic_id"]), len(t["partitions"])) for t in admin.describe_topics(list(topics))}
+    for topic in topics:
+        if topic not in found or not found[topic].partitions:
+            raise ConfigurationError(f"topic {topic} does not exist")
+    return found
 
 
 def read_topic(bootstrap: str, topic: str, *, start: Mapping[int, int] | None = None) -> list[Record]:

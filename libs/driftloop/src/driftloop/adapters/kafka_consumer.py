@@ -104,6 +104,10 @@ class _Consumer:
         position = self._inner._subscription.assignment[partition].position
         return None if position is None else int(position.offset)
 
+    def topic_id(self, topic: str) -> str | None:
+        found = self._inner._cluster.topic_id(topic)  # of the last metadata; fetches name topics by it
+        return None if found is None else str(found)
+
     def close(self) -> None:
         with translated("closing a consumer"):
             self._inner.close(autocommit=False)

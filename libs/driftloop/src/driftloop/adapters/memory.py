@@ -3,12 +3,13 @@
 import itertools
 import threading
 import time as wall
+import uuid
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 
 from driftloop.contracts.headers import Headers
 from driftloop.errors import ConfigurationError, GapError, ObjectNotFound
-from driftloop.ports import ObjectStat, RebalanceListener, Record, TopicPartition
+from driftloop.ports import ObjectStat, RebalanceListener, Record, TopicInfo, TopicPartition
 
 
 class FixedClock:
@@ -68,13 +69,30 @@ class MemoryBroker:
     def __init__(self) -> None:
         self._logs: dict[str, list[list[Record | None]]] = {}
         self._start: dict[TopicPartition, int] = {}
+        self._ids: dict[str, str] = {}
         self.committed: dict[tuple[str, TopicPartition], int] = {}
         self._members: dict[str, list[MemoryConsumer]] = {}
         self.lock = threading.RLock()
 
     def create_topic(self, topic: str, partitions: int = 1) -> None:
         with self.lock:
-            self._logs.setdefault(topic, [[] for _ in range(partitions)])
+            if topic not in self._logs:
+                self._logs[topic], self._ids[topic] = [[] for _ in range(partitions)], str(uuid.uuid4())
+
+    def delete_topic(self, topic: str) -> None:
+        """With its records; made again under its name it has another id."""
+        with self.lock:
+            for tp in self.partitions(topic):
+                self._start.pop(tp, None)
+            del self._logs[topic], self._ids[topic]
+
+    def describe(self, names: Sequence[str]) -> Mapping[str, TopicInfo]:
+        """With ``reader``, keeps ``ports.Topics``."""
+        partitions = {name: len(self._log_of(name)) for name in names}
+        return {name: TopicInfo(self._ids[name], n) for name, n in partitions.items()}
+
+    def topic_id(self, topic: str) -> str | None:
+        return self._ids.get(topic)
 
     def partitions(self, topic: str) -> list[TopicPartition]:
         return [TopicPartition(topic, p) for p in range(len(self._log_of(topic)))]
@@ -105,7 +123,7 @@ class MemoryBroker:
             self.rebalance(group or "")
         return consumer
 
-    def assigned(self, tps: Sequence[TopicPartition]) -> "MemoryConsumer":
+    def reader(self, tps: Sequence[TopicPartition]) -> "MemoryConsumer":
         consumer = MemoryConsumer(self, None, (), None)
         consumer.owned = frozenset(tps)
         return consumer
@@ -136,11 +154,11 @@ class MemoryBroker:
     def read_on(self, tp: TopicPartition, offset: int, most: int) -> tuple[list[Record], int]:
         """Records from ``offset`` on, and the offset to read next."""
         start, end = self.bounds(tp)
-        if offset < start:
-            raise GapError(f"messages that were not read yet are gone from {tp}: wanted {offset}, first is {start}")
+        if not start <= offset <= end:
+            raise GapError(f"messages that were not read yet are gone from {tp}: wanted {offset}, there are {start} to {end}")
         following = (record for record in self._log_of(tp.topic)[tp.partition][offset:] if record is not None)
         records = list(itertools.islice(following, most))
-        return records, records[-1].offset + 1 if len(records) == most else max(end, offset)
+        return records, records[-1].offset + 1 if len(records) == most else end
 
     def _log_of(self, topic: str) -> list[list[Record | None]]:
         if topic not in self._logs:
@@ -232,6 +250,9 @@ class MemoryConsumer:
     def last_known_end(self, tp: TopicPartition) -> int | None:
         return self._broker.bounds(tp)[1]
 
+    def topic_id(self, topic: str) -> str | None:
+        return self._broker.topic_id(topic)
+
     def close(self) -> None:
         self._broker.leave(self._group or "", self)
         self.owned = frozenset()
@@ -258,6 +279,8 @@ class MemoryConsumer:
             left = max_records - sum(map(len, found.values()))
             if not left:
                 break
+            if self._broker.topic_id(tp.topic) is None:  # deleted: there is nothing to read for now
+                continue
             records, self._positions[tp] = self._broker.read_on(tp, self._positions[tp], left)
             if records:
                 found[tp] = records

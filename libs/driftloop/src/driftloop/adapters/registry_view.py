@@ -10,6 +10,7 @@ from typing import TypeVar
 import msgspec
 
 from driftloop.registry.state import Alias, ApprovalStatus, LogEntry, ModelVersion, ProjectRef, RegistryState, content_digest
+from driftloop.registry.view import ViewBroken, ViewUnavailable
 
 # One truth per row, ``content`` (canonical JSON); the other columns are read out of it, so they cannot contradict it.
 _SCHEMA = """
@@ -37,16 +38,8 @@ _NOT_ITS_FAULT = {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_FUL
 T = TypeVar("T", bound=msgspec.Struct)
 
 
-class ViewUnavailable(Exception):
-    """The file cannot be written now, though nothing is wrong with it; the registry answers without it."""
-
-
-class ViewBroken(Exception):
-    """The file is not what was written: make it anew."""
-
-
 class RegistryView:
-    """One SQLite file (WAL), at one state at a time; its offset is written in the same transaction. For any thread."""
+    """Keeps ``registry.view.StateView``: one SQLite file (WAL); the offset is written in the state's transaction."""
 
     def __init__(self, path: Path) -> None:
         self.path = path

@@ -1,6 +1,5 @@
 """A version's folder in the store: ``models/<model>/<digest of its manifest>/``, written once, verified on every read."""
 
-import hashlib
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -12,8 +11,8 @@ from driftloop.contracts.schema import StreamSchema
 from driftloop.contracts.values import GateMeasurements, ModelName, Part, TrainingPins
 from driftloop.errors import IntegrityError, ObjectNotFound
 from driftloop.ports import ObjectStore
-from driftloop.project.model import archive_key
-from driftloop.project.reading import open_archive
+from driftloop.project.archives import archived_schema
+from driftloop.stored import ObjectLister, ObjectReader, read_verified, sha256_of
 
 if TYPE_CHECKING:
     from driftloop.artifact.scoring import Scorer
@@ -66,7 +65,7 @@ def model_key(model: str, manifest: str, file: str) -> str:
 
 def stored_files(contents: Mapping[str, bytes]) -> dict[str, StoredFile]:
     """Digest and size of each file, for the manifest."""
-    return {name: StoredFile(sha256=hashlib.sha256(data).hexdigest(), size=len(data)) for name, data in contents.items()}
+    return {name: StoredFile(sha256=sha256_of(data), size=len(data)) for name, data in contents.items()}
 
 
 def store_model(store: ObjectStore, manifest: Manifest, contents: Mapping[str, bytes]) -> str:
@@ -74,18 +73,18 @@ def store_model(store: ObjectStore, manifest: Manifest, contents: Mapping[str, b
     if set(contents) != set(FILES) or stored_files(contents) != manifest.files:
         raise ValueError("the manifest does not describe these files")
     data = manifest.encode()
-    digest = hashlib.sha256(data).hexdigest()
+    digest = sha256_of(data)
     for name in FILES:
         store.put(model_key(manifest.model, digest, name), contents[name])
     store.put(model_key(manifest.model, digest, MANIFEST), data)
     return digest
 
 
-def load_manifest(store: ObjectStore, model: str, digest: str) -> Manifest:
+def load_manifest(store: ObjectReader, model: str, digest: str) -> Manifest:
     """Raises ObjectNotFound, IntegrityError, TransientError."""
-    data = store.get(model_key(model, digest, MANIFEST))
-    if len(data) > MAX_MANIFEST_BYTES or hashlib.sha256(data).hexdigest() != digest:
-        raise IntegrityError(f"models/{model}/{digest}: the manifest's bytes are not the ones that were named")
+    data = read_verified(store, model_key(model, digest, MANIFEST), digest)
+    if len(data) > MAX_MANIFEST_BYTES:
+        raise IntegrityError(f"models/{model}/{digest}: the manifest has {len(data)} bytes, more than {MAX_MANIFEST_BYTES}")
     try:
         manifest = msgspec.json.decode(data, type=Manifest)
     except msgspec.MsgspecError as exc:
@@ -95,19 +94,16 @@ def load_manifest(store: ObjectStore, model: str, digest: str) -> Manifest:
     return manifest
 
 
-def load_file(store: ObjectStore, manifest: Manifest, digest: str, name: str) -> bytes:
-    """One file of a version, verified."""
+def load_file(store: ObjectReader, manifest: Manifest, digest: str, name: str) -> bytes:
+    """One file of a version, verified. Raises IntegrityError when it is gone or damaged, TransientError."""
+    key, expected = model_key(manifest.model, digest, name), manifest.files[name]
     try:
-        data = store.get(model_key(manifest.model, digest, name))
+        return read_verified(store, key, expected.sha256, expected.size)
     except ObjectNotFound as exc:
-        raise IntegrityError(f"models/{manifest.model}/{digest}/{name} is missing") from exc
-    expected = manifest.files[name]
-    if len(data) != expected.size or hashlib.sha256(data).hexdigest() != expected.sha256:
-        raise IntegrityError(f"models/{manifest.model}/{digest}/{name}: the bytes are not the ones that were named")
-    return data
+        raise IntegrityError(f"{key} is missing") from exc
 
 
-def trained_schema(store: ObjectStore, manifest: Manifest, project: str | None, rows: StreamSchema) -> StreamSchema:
+def trained_schema(store: ObjectLister, manifest: Manifest, project: str | None, rows: StreamSchema) -> StreamSchema:
     """The schema that a version was trained under, which must be able to score ``rows``.
 
     Raises IntegrityError when it is not, or cannot be had; TransientError.
@@ -115,14 +111,10 @@ def trained_schema(store: ObjectStore, manifest: Manifest, project: str | None, 
     about = f"version {manifest.request_id} of {manifest.model}"
     if project is None:
         raise IntegrityError(f"{about} was trained for another schema of the stream {rows.stream}")
-    key = archive_key(project, manifest.pins.project)
     try:
-        data = store.get(key)
+        schema = archived_schema(store, project, manifest.pins.project)
     except ObjectNotFound as exc:
-        raise IntegrityError(f"{about} was trained under an earlier schema, and its project's archive is gone: {key}") from exc
-    if hashlib.sha256(data).hexdigest() != manifest.pins.project:
-        raise IntegrityError(f"{key}: the bytes are not the ones that were named")
-    schema = open_archive(data).schema
+        raise IntegrityError(f"{about} was trained under an earlier schema, and its project's archive is gone: {exc}") from exc
     if schema.fingerprint() != manifest.schema_fingerprint:
         raise IntegrityError(f"{about} was trained under a schema that its project's archive does not have")
     problem = unscorable(schema, rows)
@@ -132,14 +124,14 @@ def trained_schema(store: ObjectStore, manifest: Manifest, project: str | None, 
 
 
 def load_model(
-    store: ObjectStore, model: str, manifest: str, schema: StreamSchema, trusted: Sequence[str], *, project: str | None = None
+    store: ObjectLister, model: str, manifest: str, schema: StreamSchema, trusted: Sequence[str], *, project: str | None = None
 ) -> LoadedModel:
     """Fetch, verify and load a version that scores rows of ``schema``; nothing is parsed before its digest matches.
 
-    A version that was trained under an earlier schema of the stream takes its features from the archive of ``project`` that
-    it was trained with. Raises ObjectNotFound when there is no such version, IntegrityError when its bytes are not the ones
-    that were named, it holds types that are not trusted, or rows of ``schema`` lack what it needs; TransientError when the
-    store is away.
+    A version that was trained under an earlier schema of the stream takes its features from the archive that it was trained
+    with, of ``project`` or of what that was called then. Raises ObjectNotFound when there is no such version, IntegrityError
+    when its bytes are not the ones that were named, it holds types that are not trusted, or rows of ``schema`` lack what it
+    needs; TransientError when the store is away.
     """
     about = load_manifest(store, model, manifest)
     if about.schema_fingerprint != schema.fingerprint():

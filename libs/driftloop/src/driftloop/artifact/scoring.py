@@ -1,18 +1,20 @@
 """Rows to predictions: one conversion for training and scoring, and a scorer that keeps the stream's types."""
 
-from typing import Any
+from typing import Any, assert_never
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 import pyarrow as pa
-import pyarrow.compute as pc
 import sklearn
 
-from driftloop.contracts.schema import StreamSchema
+from driftloop.contracts.column_types import TargetType
+from driftloop.contracts.schema import Feature, StreamSchema
+from driftloop.rows.numbers import as_numbers, input_column
 from driftloop.rows.schemas import ARROW_TYPES
 
 Floats = npt.NDArray[np.float64]
+_NAT = np.iinfo(np.int64).min  # how numpy and pandas write a missing time
 MAX_FAILED_CALLS = 64  # of one batch, while looking for the rows that a pipeline cannot score
 
 
@@ -20,30 +22,86 @@ def to_frame(table: pa.Table | pa.RecordBatch, schema: StreamSchema) -> pd.DataF
     """The features of ``table`` in the schema's order, as every pipeline sees them, in training and in production.
 
     Numbers, integers and booleans (0 and 1) are float64 and NaN where missing, so that a column's type never depends on
-    which rows are in a batch. Categories are pandas categoricals of strings, NaN where missing; their categories are those
-    of the batch, so encode them with OrdinalEncoder or OneHotEncoder (``handle_unknown``), which see plain strings.
+    which rows are in a batch. Of a time each declared part is a float64 column, ``departure.hour``, in UTC; a time without
+    parts is datetime64[us, UTC], NaT where missing, for a transformer of the pipeline's own. Categories are pandas
+    categoricals of strings, NaN where missing; their categories are those of the batch, so encode them with OrdinalEncoder
+    or OneHotEncoder (``handle_unknown``), which see plain strings.
     """
-    columns = {
-        feature.name: _categorical(table.column(feature.name)) if feature.type == "category" else _floats(table.column(feature.name))
-        for feature in schema.features
-    }
-    return pd.DataFrame(columns, copy=False)
+    inputs = ((name, feature) for feature in schema.features for name in feature.inputs)
+    return pd.DataFrame({name: _values(feature, input_column(table, name)) for name, feature in inputs}, copy=False)
+
+
+def _values(feature: Feature, column: pa.ChunkedArray | pa.Array) -> Any:
+    match feature.type:
+        case "number" | "integer" | "boolean":
+            return _floats(column)
+        case "category":
+            return _categorical(column)
+        case "datetime":
+            return _floats(column) if feature.parts else _times(column)
+        case _:
+            assert_never(feature.type)
+
+
+def whole_times(schema: StreamSchema) -> list[str]:
+    """Features that reach a pipeline as datetime64, which most estimators do not take."""
+    return [feature.name for feature in schema.features if feature.type == "datetime" and not feature.parts]
+
+
+def constant(feature: Feature, n: int) -> Any:
+    """What stands for a feature that no row has, when a model is fitted."""
+    match feature.type:
+        case "number" | "integer" | "boolean":
+            return np.zeros(n)
+        case "category":
+            return pd.Categorical([""] * n)
+        case "datetime":
+            return np.zeros(n) if feature.parts else _utc(np.zeros(n, np.int64))
+        case _:
+            assert_never(feature.type)
 
 
 def target_values(label: pa.ChunkedArray, schema: StreamSchema) -> "npt.NDArray[Any]":
     """Labels as a pipeline is fitted on them: bool, str or float64."""
-    if schema.target.type == "number":
-        return _floats(label)
-    values: npt.NDArray[Any] = label.to_numpy()
-    return values.astype(bool) if schema.target.type == "boolean" else values.astype(str)
+    kind = schema.target.type
+    match kind:
+        case "number":
+            return _floats(label)
+        case "boolean":
+            return label.to_numpy().astype(bool)  # type: ignore[no-any-return]
+        case "category":
+            return label.to_numpy().astype(str)  # type: ignore[no-any-return]
+        case _:
+            assert_never(kind)
+
+
+def _no_predictions(kind: TargetType, n: int) -> "npt.NDArray[Any]":
+    """Stand-ins, to be masked."""
+    match kind:
+        case "number":
+            return np.full(n, np.nan)
+        case "boolean":
+            return np.full(n, False)
+        case "category":
+            return np.full(n, "", dtype=object)
+        case _:
+            assert_never(kind)
 
 
 def _floats(column: pa.ChunkedArray | pa.Array) -> "npt.NDArray[Any]":
-    if column.type != pa.float64():
-        column = pc.cast(column, pa.float64(), safe=False)
-    if isinstance(column, pa.ChunkedArray):
-        return column.to_numpy()  # type: ignore[no-any-return]
-    return column.to_numpy(zero_copy_only=False)  # type: ignore[no-any-return]
+    numbers = as_numbers(column)
+    if isinstance(numbers, pa.ChunkedArray):
+        return numbers.to_numpy()  # type: ignore[no-any-return]
+    return numbers.to_numpy(zero_copy_only=False)  # type: ignore[no-any-return]
+
+
+def _times(column: pa.ChunkedArray | pa.Array) -> "pd.arrays.DatetimeArray":
+    micros = column.cast(pa.int64()).fill_null(_NAT)
+    return _utc(micros.to_numpy() if isinstance(micros, pa.ChunkedArray) else micros.to_numpy(zero_copy_only=False))
+
+
+def _utc(micros: "npt.NDArray[np.int64]") -> "pd.arrays.DatetimeArray":
+    return pd.DatetimeIndex(micros.view("datetime64[us]"), tz="UTC").array
 
 
 def _categorical(column: pa.ChunkedArray | pa.Array) -> "pd.Categorical[Any]":
@@ -104,6 +162,4 @@ class Scorer:
         return np.concatenate([h[0] for h in halves]), np.concatenate([h[1] for h in halves])
 
     def _nothing(self, n: int) -> "tuple[npt.NDArray[Any], Floats]":
-        empty: dict[str, Any] = {"number": np.nan, "boolean": False, "category": ""}
-        dtype = {"number": np.float64, "boolean": np.bool_, "category": object}[self.schema.target.type]
-        return np.full(n, empty[self.schema.target.type], dtype=dtype), np.full(n, np.nan)
+        return _no_predictions(self.schema.target.type, n), np.full(n, np.nan)

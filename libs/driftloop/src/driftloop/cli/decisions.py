@@ -5,16 +5,10 @@ from typing import Any
 import click
 import msgspec
 
-from driftloop.adapters.kafka import read_topic
-from driftloop.cli.context import current_stack
 from driftloop.cli.errors import one_line_errors
+from driftloop.cli.options import tell
 from driftloop.cli.output import emit, table
-from driftloop.contracts.codec import decode_event
-from driftloop.contracts.events import DecisionMade
-from driftloop.contracts.names import is_name
-from driftloop.contracts.topics import DECISIONS
-from driftloop.errors import InvalidMessage, UserError
-from driftloop.ports import Record
+from driftloop.client import Client
 
 
 @click.command()
@@ -23,25 +17,12 @@ from driftloop.ports import Record
 @one_line_errors
 def decisions(model: str | None, as_json: bool) -> None:
     """Every decision, "no" included, oldest first, with the evidence it was made on."""
-    if model is not None and not is_name(model):
-        raise UserError(f"{model!r} is no model name: lower-case letters, digits and hyphens")
-    found = [d for d in decided(read_topic(current_stack().kafka_bootstrap, DECISIONS)) if model in (None, d["model"])]
+    found = [
+        {"id": told.about.id, "time": told.about.time.isoformat(), **msgspec.to_builtins(told.event)}
+        for told in Client().decisions(model, say=tell)
+    ]
     columns = ("decided", "model", "kind", "window", "answer", "reason")
     emit(found, as_json, lambda console: console.print(table("Decisions", columns, map(_row, found))))
-
-
-def decided(records: list[Record]) -> list[dict[str, Any]]:
-    """The decisions in order of time. A repeat under the same id is no second decision: the first stands."""
-    by_id: dict[str, dict[str, Any]] = {}
-    for record in records:
-        try:
-            event, about = decode_event(record.value, record.headers)
-        except InvalidMessage as exc:
-            click.echo(f"passed over offset {record.offset} of {record.topic}[{record.partition}]: {exc}", err=True)
-            continue
-        if isinstance(event, DecisionMade):
-            by_id.setdefault(about.id, {"id": about.id, "time": about.time.isoformat(), **msgspec.to_builtins(event)})
-    return sorted(by_id.values(), key=lambda d: (d["time"], d["id"]))
 
 
 def _row(decision: dict[str, Any]) -> tuple[str, ...]:

@@ -8,13 +8,13 @@ import click
 
 # command → (module, attribute, help shown in the list)
 COMMANDS: dict[str, tuple[str, str, str]] = {
-    "up": ("driftloop.cli.stack", "up", "Start a local stack and leave it running."),
-    "down": ("driftloop.cli.stack", "down", "End the local stack; its data stays."),
-    "status": ("driftloop.cli.status", "status", "Services, lag per topic, champion."),
-    "demo": ("driftloop.cli.demo", "demo", "Run the closed loop on a year of real flights."),
+    "up": ("driftloop.cli.stack.up", "up", "Start a local stack and leave it running."),
+    "down": ("driftloop.cli.stack.up", "down", "End the local stack; its data stays."),
+    "status": ("driftloop.cli.stack.status", "status", "Services, lag per topic, champion."),
+    "demo": ("driftloop.cli.stack.demo", "demo", "Run the closed loop on a year of real flights."),
     "retrain": ("driftloop.cli.retrain", "retrain", "Ask for a new version now."),
     "models": ("driftloop.cli.models", "models", "Model versions, aliases and their history."),
-    "registry": ("driftloop.cli.models", "registry", "Rebuild the registry's state from its log."),
+    "registry": ("driftloop.cli.registry", "registry", "Rebuild the registry's state from its log."),
     "trace": ("driftloop.cli.trace", "trace", "A prediction back to the bytes that it came from."),
     "datasets": ("driftloop.cli.datasets", "datasets", "Versions of the data in the lake."),
     "lake": ("driftloop.cli.lake", "lake", "Merge small files, delete what nobody names any more."),

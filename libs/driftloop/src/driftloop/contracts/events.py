@@ -1,6 +1,6 @@
 """The facts on the control plane, one frozen type each, past tense. Golden examples in ``examples/`` decode for ever."""
 
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar, Literal, get_args
 
 import msgspec
 
@@ -23,6 +23,7 @@ from driftloop.contracts.values import (
 )
 
 Table = Literal["inferences", "labels"]
+TABLES: tuple[Table, ...] = get_args(Table)
 ReproductionLevel = Literal["bytes", "predictions", "metrics", "none"]
 RetrainReason = Literal["bootstrap", "window", "drift", "performance", "schedule", "new-data", "code-change", "manual"]
 

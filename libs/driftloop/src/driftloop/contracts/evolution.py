@@ -5,14 +5,9 @@ producers send already stays valid, old rows have nulls, and old models find all
 version, which the project declares. What is predicted never changes: then labels could not be compared.
 """
 
-from driftloop.contracts.schema import RESERVED, Feature, FeatureType, StreamSchema
+from driftloop.contracts.column_types import COLUMN_TYPES, FeatureType
+from driftloop.contracts.schema import RESERVED, Feature, StreamSchema
 
-WORDS: dict[FeatureType, str] = {
-    "number": "a number",
-    "integer": "a whole number",
-    "boolean": "a boolean",
-    "category": "a category",
-}
 _SEPARATOR = "__"
 
 
@@ -43,7 +38,8 @@ def unscorable(trained: StreamSchema, rows: StreamSchema) -> str | None:
         if feature.name not in types:
             return f"its feature {feature.name!r} is no longer sent"
         if types[feature.name] != feature.type:
-            return f"its feature {feature.name!r} was {WORDS[feature.type]} and is {WORDS[types[feature.name]]} now"
+            was, now = COLUMN_TYPES[feature.type].words, COLUMN_TYPES[types[feature.name]].words
+            return f"its feature {feature.name!r} was {was} and is {now} now"
     return None
 
 
@@ -55,7 +51,7 @@ def retyped_column(name: str, kind: FeatureType) -> str:
 def clashes(name: str) -> bool:
     """Whether a feature's name could be that of a retyped one."""
     head, _, kind = name.rpartition(_SEPARATOR)
-    return bool(head) and kind in WORDS and head not in RESERVED
+    return bool(head) and kind in COLUMN_TYPES and head not in RESERVED
 
 
 def _breaks(before: dict[str, Feature], after: dict[str, Feature]) -> list[str]:
@@ -66,7 +62,7 @@ def _breaks(before: dict[str, Feature], after: dict[str, Feature]) -> list[str]:
             if feature.required:
                 problems.append(f"feature {name!r} is new and required, so rows without it would be refused (give it required = false)")
         elif was.type != feature.type:
-            problems.append(f"feature {name!r} was {WORDS[was.type]} and became {WORDS[feature.type]}")
+            problems.append(f"feature {name!r} was {COLUMN_TYPES[was.type].words} and became {COLUMN_TYPES[feature.type].words}")
         elif feature.required and not was.required:
             problems.append(f"feature {name!r} was optional and became required")
     return problems

@@ -46,6 +46,17 @@ def header(headers: Headers, name: str) -> bytes | None:
     return None
 
 
+def media_type(content_type: bytes) -> bytes:
+    """The type that a content-type names, in lower case and without its parameters (RFC 9110, 8.3.1)."""
+    return content_type.partition(b";")[0].strip().lower()
+
+
+def is_arrow(headers: Headers) -> bool:
+    """Whether a message says that its value is an Arrow stream; without a content type it is JSON."""
+    content_type = header(headers, CONTENT_TYPE) if headers else None
+    return content_type is not None and media_type(content_type) == ARROW.encode()
+
+
 def format_time(time: datetime) -> str:
     """RFC 3339 in UTC with microseconds."""
     return time.astimezone(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
@@ -90,14 +101,16 @@ def range_header(value: RequestRange) -> tuple[str, bytes]:
 
 
 def request_range(headers: Headers) -> RequestRange | None:
-    """The range of an inferences message; None for rows that came by HTTP."""
+    """The range of an inferences message; None for rows that came by HTTP. Raises InvalidMessage when it cannot be read."""
     value = header(headers, REQUEST_RANGE)
     if value is None:
         return None
     try:
         return msgspec.json.decode(value, type=RequestRange)
-    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as exc:
+    except (msgspec.MsgspecError, ValueError) as exc:  # also broken UTF-8, and integers of thousands of digits
         raise InvalidMessage(f"header {REQUEST_RANGE}: {exc}") from exc
+    except RecursionError as exc:
+        raise InvalidMessage(f"header {REQUEST_RANGE}: nested too deep") from exc
 
 
 def position_header(value: RequestPosition) -> tuple[str, bytes]:
@@ -111,5 +124,7 @@ def request_position(headers: Headers) -> RequestPosition | None:
         return None
     try:
         return msgspec.json.decode(value, type=RequestPosition)
-    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as exc:
+    except (msgspec.MsgspecError, ValueError) as exc:
         raise InvalidMessage(f"header {REQUEST_POSITION}: {exc}") from exc
+    except RecursionError as exc:
+        raise InvalidMessage(f"header {REQUEST_POSITION}: nested too deep") from exc

@@ -1,29 +1,43 @@
 """A stream's declared schema. Without Arrow: who only passes schemas on need not carry it."""
 
 import hashlib
-from typing import Annotated, Literal
+from typing import Annotated
 
 import msgspec
 
+from driftloop.contracts.column_types import COLUMN_TYPES, TARGET_TASKS, DatetimePart, FeatureType, TargetType, Task
 from driftloop.contracts.names import Name
 from driftloop.contracts.values import Part
 
-FeatureType = Literal["number", "integer", "boolean", "category"]
-TargetType = Literal["number", "boolean", "category"]
-Task = Literal["regression", "binary", "multiclass"]
-
-# Columns that driftloop writes; a feature cannot be called so.
-RESERVED = frozenset(
-    "event_id event_time entity prediction score model_version scored_at request_offset partition offset label label_time".split()
-)
+# Columns beside the features, by who adds them. A feature cannot be called so. Their types: ``rows.schemas``.
+REQUEST_COLUMNS = ("event_id", "event_time", "entity")
+SCORING_COLUMNS = ("prediction", "score", "model_version", "scored_at", "request_offset")
+LABEL_COLUMNS = ("label", "label_time")
+PLACE_COLUMNS = ("partition", "offset")  # where a row came in; added by ingest
+RESERVED = frozenset((*REQUEST_COLUMNS, *SCORING_COLUMNS, *LABEL_COLUMNS, *PLACE_COLUMNS))
 
 
 class Feature(Part, frozen=True, kw_only=True):
-    """One input of the model. ``required``: the field must be there; its value may still be null, which is missing."""
+    """One input of the model. ``required``: the field must be there; its value may still be null, which is missing.
+
+    ``parts``: what a model is given of a time, instead of the time. Left out of the JSON, and so of the schema's fingerprint,
+    where there are none.
+    """
 
     name: str
     type: FeatureType
     required: bool = True
+    parts: tuple[DatetimePart, ...] | msgspec.UnsetType = msgspec.UNSET
+
+    @property
+    def inputs(self) -> tuple[str, ...]:
+        """The columns that a model is given: the feature's own, or one for each of its parts, ``departure.hour``."""
+        return tuple(f"{self.name}.{part}" for part in self.parts or ()) or (self.name,)
+
+    @property
+    def described(self) -> str:
+        """Its type, and what a model is given of it, in words."""
+        return f"{self.type}, as {', '.join(self.parts)}" if self.parts else self.type
 
 
 class Target(Part, frozen=True, kw_only=True):
@@ -34,7 +48,7 @@ class Target(Part, frozen=True, kw_only=True):
 
     @property
     def task(self) -> Task:
-        return {"boolean": "binary", "category": "multiclass", "number": "regression"}[self.type]  # type: ignore[return-value]
+        return TARGET_TASKS[self.type]
 
 
 class StreamSchema(Part, frozen=True, kw_only=True, omit_defaults=True):
@@ -55,11 +69,11 @@ class StreamSchema(Part, frozen=True, kw_only=True, omit_defaults=True):
     @property
     def numeric(self) -> list[str]:
         """Features with an order (numbers, integers, booleans as 0 and 1)."""
-        return [feature.name for feature in self.features if feature.type != "category"]
+        return [feature.name for feature in self.features if COLUMN_TYPES[feature.type].ordered]
 
     @property
     def categorical(self) -> list[str]:
-        return [feature.name for feature in self.features if feature.type == "category"]
+        return [feature.name for feature in self.features if not COLUMN_TYPES[feature.type].ordered]
 
     def fingerprint(self) -> str:
         """sha256 of the canonical JSON of the schema, hex."""

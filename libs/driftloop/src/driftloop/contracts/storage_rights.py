@@ -1,4 +1,4 @@
-"""Who may do what in the bucket, by the first part of a key: the keys of an installation and the check at start are made from it."""
+"""Who may do what in the bucket, by the first part of a key. The services' rights stand in ``services``, with the table of all."""
 
 from typing import NamedTuple
 
@@ -14,11 +14,4 @@ class Rights(NamedTuple):
     delete: tuple[str, ...] = ()
 
 
-RIGHTS: dict[str, Rights] = {
-    "ingest": Rights(read=("lake", "projects", "snapshots"), write=("lake", QUARANTINE, PROBE), delete=("lake",)),
-    "monitor": Rights(read=("lake", "models", "projects"), write=(QUARANTINE,)),
-    "predictor": Rights(read=("models", "projects"), write=(QUARANTINE,)),
-    "registry": Rights(read=("models", "projects")),
-    "trainer": Rights(read=("lake", "models", "projects", "snapshots"), write=("models", "snapshots")),
-    "cli": Rights(read=("lake", "models", "projects", QUARANTINE, "snapshots"), write=("lake", "projects"), delete=("lake", "models")),
-}
+CLI_RIGHTS = Rights(read=("lake", "models", "projects", QUARANTINE, "snapshots"), write=("lake", "projects"), delete=("lake", "models"))

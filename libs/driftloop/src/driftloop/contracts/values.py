@@ -1,5 +1,7 @@
 """Values that several events carry."""
 
+import hashlib
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Annotated, Literal
 
@@ -9,6 +11,7 @@ from driftloop.contracts.names import Digest, Name
 
 Time = Annotated[datetime, msgspec.Meta(tz=True)]
 EARLIEST, LATEST = datetime(1, 1, 2, tzinfo=UTC), datetime(9999, 12, 30, tzinfo=UTC)  # that every time zone of Python's can show
+_FIRST, _LAST = datetime.min.replace(tzinfo=UTC), datetime.max.replace(tzinfo=UTC)
 # Strangers' JSON may hold whole numbers of any size; ours go through Arrow, MessagePack and Delta.
 Count = Annotated[int, msgspec.Meta(ge=0, le=2**63 - 1)]
 Offset = Count
@@ -16,6 +19,11 @@ Offset = Count
 
 class Part(msgspec.Struct, frozen=True, kw_only=True):
     """Base of the values below: immutable, named fields, unknown fields ignored on reading."""
+
+
+def rule_digest(rules: Part) -> str:
+    """sha256 of the canonical JSON of a rule's parameters, hex: what a decision names as the rule that it was made by."""
+    return hashlib.sha256(msgspec.json.encode(rules, order="deterministic")).hexdigest()
 
 
 class OffsetRange(Part, frozen=True, kw_only=True):
@@ -36,7 +44,7 @@ class Window(Part, frozen=True, kw_only=True):
 
     def __post_init__(self) -> None:
         for time in (self.start, self.end):
-            if not EARLIEST <= time <= LATEST:
+            if not _FIRST <= time <= _LAST:
                 raise ValueError("a window's time is not between the years 1 and 9999")
 
 
@@ -51,7 +59,9 @@ class Interval(Part, frozen=True, kw_only=True):
 class FeatureDrift(Part, frozen=True, kw_only=True):
     """Distances of one column in one window from the profile of the version that scored it.
 
-    ``psi`` in nats, ``ks`` in [0, 1] (null for categories), the shares in [0, 1] of the window's rows.
+    ``statistics``: every statistic of ``driftloop.statistics.distances`` that applies to the column, by name; empty in
+    events of before it was added. ``psi`` in nats and ``ks`` in [0, 1] (null for categories) are two of them, as they were
+    before; the shares are in [0, 1] of the window's rows.
     """
 
     psi: float
@@ -60,6 +70,25 @@ class FeatureDrift(Part, frozen=True, kw_only=True):
     unseen_share: float
     out_of_range_share: float
     drifted: bool
+    statistics: dict[str, float] = {}
+
+    @classmethod
+    def of(
+        cls, statistics: Mapping[str, float], *, missing_share: float, unseen_share: float, out_of_range_share: float, drifted: bool
+    ) -> "FeatureDrift":
+        return cls(
+            psi=statistics["psi"],
+            ks=statistics.get("ks"),
+            missing_share=missing_share,
+            unseen_share=unseen_share,
+            out_of_range_share=out_of_range_share,
+            drifted=drifted,
+            statistics=dict(statistics),
+        )
+
+    def statistic(self, name: str) -> float | None:
+        """One statistic's value, from an event of any age; None where it does not apply or was not computed then."""
+        return self.statistics.get(name, {"psi": self.psi, "ks": self.ks}.get(name))
 
 
 class GateMeasurements(Part, frozen=True, kw_only=True):

@@ -9,6 +9,7 @@ from driftloop.contracts.values import Part, Window
 _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 7 * 86400}
 CLOCK_SKEW = timedelta(hours=1)  # how far a producer's clock may be ahead of the broker's and ours
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_FIRST, _LAST = datetime.min.replace(tzinfo=UTC), datetime.max.replace(tzinfo=UTC)
 
 
 class WindowPlan(Part, frozen=True, kw_only=True):
@@ -21,7 +22,7 @@ class WindowPlan(Part, frozen=True, kw_only=True):
         """The window that ``time`` falls in; None before the first and after the last cut."""
         if self.every is not None:
             n = (time - _EPOCH) // self.every
-            return Window(start=_EPOCH + n * self.every, end=_EPOCH + (n + 1) * self.every)
+            return Window(start=shifted(_EPOCH, n * self.every), end=shifted(_EPOCH, (n + 1) * self.every))
         for start, end in itertools.pairwise(self.cuts):
             if start <= time < end:
                 return Window(start=start.astimezone(UTC), end=end.astimezone(UTC))
@@ -34,11 +35,19 @@ class WindowPlan(Part, frozen=True, kw_only=True):
         """
         if self.every is not None:
             k = (end - _EPOCH) // self.every
-            return _EPOCH + (k - n) * self.every
+            return shifted(_EPOCH, (k - n) * self.every)
         before = [cut for cut in self.cuts if cut <= end]
         if not before:
             return self.cuts[0].astimezone(UTC)
         return before[max(0, len(before) - 1 - n)].astimezone(UTC)
+
+
+def shifted(time: datetime, by: timedelta) -> datetime:
+    """``time + by``, in UTC; the calendar's first or last moment where that lies beyond it, as windows and watermarks may."""
+    try:
+        return time + by
+    except OverflowError:
+        return _LAST if by > timedelta(0) else _FIRST
 
 
 def parse_duration(text: str) -> timedelta:

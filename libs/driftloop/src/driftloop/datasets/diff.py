@@ -10,9 +10,10 @@ import pyarrow.compute as pc
 from driftloop.contracts.schema import StreamSchema
 from driftloop.contracts.values import Part
 from driftloop.datasets.diff_inputs import DiffInput
-from driftloop.statistics.distances import NOMINAL, ORDERED, shares
-from driftloop.statistics.histograms import Counter
-from driftloop.statistics.profile import SCORE, Profile, build_profile
+from driftloop.statistics.comparison import compare
+from driftloop.statistics.distances import STATISTICS
+from driftloop.statistics.histograms import Counter, build_profile
+from driftloop.statistics.profile import Column, Counts, Profile
 
 EXAMPLES = 5
 BINS = 20  # of a profile made here
@@ -55,9 +56,10 @@ class SchemaChanges(Part, frozen=True, kw_only=True):
 
 
 class FeatureDistance(Part, frozen=True, kw_only=True):
-    """Distances of b's rows from a's, on bins that a decides (see ``profile.distances``). ``ks`` and ``wasserstein``: null for categories.
+    """Distances of b's rows from a's, on bins that a decides. Shares of b's rows; ``missing_before`` is a's.
 
-    Shares of b's rows; ``missing_before`` is a's.
+    ``statistics``: every one of ``statistics.distances`` that applies; four of them have fields of their own as well, from
+    before there was the table, null where they do not apply.
     """
 
     psi: float
@@ -68,6 +70,7 @@ class FeatureDistance(Part, frozen=True, kw_only=True):
     missing: float
     unseen: float
     out_of_range: float
+    statistics: dict[str, float]
 
 
 class Reference(Part, frozen=True, kw_only=True):
@@ -128,9 +131,9 @@ def schema_changes(a: StreamSchema, b: StreamSchema) -> SchemaChanges:
     before, after = {f.name: f for f in a.features}, {f.name: f for f in b.features}
     both = [name for name in before if name in after]
     return SchemaChanges(
-        added={name: f.type for name, f in after.items() if name not in before},
-        removed={name: f.type for name, f in before.items() if name not in after},
-        retyped={n: (before[n].type, after[n].type) for n in both if before[n].type != after[n].type},
+        added={name: f.described for name, f in after.items() if name not in before},
+        removed={name: f.described for name, f in before.items() if name not in after},
+        retyped={n: (before[n].described, after[n].described) for n in both if before[n].described != after[n].described},
         required={n: (before[n].required, after[n].required) for n in both if before[n].required != after[n].required},
     )
 
@@ -154,23 +157,25 @@ def _distances(a: DiffInput, b: DiffInput, names: list[str], stored: Profile | N
     if not names or not a.rows.num_rows or not b.rows.num_rows:
         return {}
     profile = stored or build_profile(a.rows, np.zeros(a.rows.num_rows), a.schema, BINS)
-    names = [name for name in names if name in profile.columns]
-    bare = msgspec.structs.replace(profile, columns={name: profile.columns[name] for name in names if name != SCORE})
+    columns = [column for name in names for column in profile.columns if column == name or _is_part(column, name, names)]
+    bare = msgspec.structs.replace(profile, columns={name: profile.columns[name] for name in columns})
     current = Counter(bare).count(b.rows)
-    found = {}
-    for name in names:
-        column, counts = bare.columns[name], current[name]
-        ordered = column.kind == "ordered"
-        reference, now = column.reference[1:], counts[1:]  # the slot of missing values is told apart
-        seen, before = shares(column, counts), shares(column, column.reference)
-        found[name] = FeatureDistance(
-            psi=NOMINAL["psi"](reference, now),
-            js=NOMINAL["js"](reference, now),
-            ks=ORDERED["ks"](reference, now) if ordered else None,
-            wasserstein=ORDERED["wasserstein"](reference, now) if ordered else None,
-            missing_before=before.missing,
-            missing=seen.missing,
-            unseen=seen.unseen,
-            out_of_range=seen.out_of_range,
-        )
-    return found
+    return {name: _distance(bare.columns[name], current[name]) for name in columns}
+
+
+def _is_part(column: str, name: str, names: list[str]) -> bool:
+    """Whether a column of a profile is a part of the time ``name``, as departure.hour is."""
+    return column not in names and column.rpartition(".")[0] == name
+
+
+def _distance(column: Column, counts: Counts) -> FeatureDistance:
+    found = compare(column, counts)
+    own_fields: dict[str, Any] = {name: found.statistics.get(name) for name in FeatureDistance.__struct_fields__ if name in STATISTICS}
+    return FeatureDistance(
+        **own_fields,
+        missing_before=found.before.missing,
+        missing=found.now.missing,
+        unseen=found.now.unseen,
+        out_of_range=found.now.out_of_range,
+        statistics=found.statistics,
+    )

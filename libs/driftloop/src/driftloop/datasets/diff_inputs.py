@@ -1,13 +1,15 @@
 """What a comparison needs of either side: a snapshot, or one version of a table."""
 
 import re
-from typing import Literal, NamedTuple, cast
+from typing import NamedTuple, cast
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from driftloop.contracts.column_types import TARGET_TASKS, TargetType
+from driftloop.contracts.events import Table
 from driftloop.contracts.names import is_name
-from driftloop.contracts.schema import RESERVED, Feature, FeatureType, StreamSchema, Target, TargetType
+from driftloop.contracts.schema import RESERVED, Feature, StreamSchema, Target
 from driftloop.datasets.as_of import AsOf
 from driftloop.datasets.dataset import BATCH_ROWS, table_rows
 from driftloop.datasets.snapshots import find_snapshot, schema_of
@@ -16,20 +18,17 @@ from driftloop.lake.snapshot import load_snapshot, read_snapshot
 from driftloop.lake.split import SplitRule
 from driftloop.lake.table import LakeTable
 from driftloop.ports import ObjectStore
-from driftloop.rows.schemas import ARROW_TYPES
+from driftloop.rows.schemas import ARROW_TYPES, kind_of
 from driftloop.settings import S3Settings
 
-TableName = Literal["inferences", "labels"]
-TABLES: tuple[TableName, ...] = ("inferences", "labels")
 _TABLE_REF = re.compile(r"(?P<stream>[^/@]+)/(?P<table>inferences|labels)(?:@(?P<version>\d{1,12}))?")
-_TYPES: dict[pa.DataType, str] = {arrow: name for name, arrow in ARROW_TYPES.items()}
 
 
 class TableRef(NamedTuple):
     """``STREAM/TABLE`` or ``STREAM/TABLE@VERSION``; without a version the newest."""
 
     stream: str
-    table: TableName
+    table: Table
     version: int | None
 
 
@@ -57,7 +56,7 @@ def table_ref(text: str) -> TableRef | None:
         return None
     if not is_name(match["stream"]):
         raise UserError(f"{match['stream'][:80]!r} is no stream's name: lower-case letters, digits and hyphens")
-    return TableRef(match["stream"], cast(TableName, match["table"]), None if match["version"] is None else int(match["version"]))
+    return TableRef(match["stream"], cast(Table, match["table"]), None if match["version"] is None else int(match["version"]))
 
 
 def open_table(s3: S3Settings, ref: TableRef) -> LakeTable:
@@ -111,6 +110,7 @@ def _schema_of_columns(table: LakeTable) -> StreamSchema:
     """A declared schema as far as columns tell it: which features are optional they do not."""
     columns = table.schema
     target = columns.field("label" if table.table == "labels" else "prediction").type
-    declared = [f for f in columns if f.name not in RESERVED and f.type in _TYPES]
-    features = [Feature(name=f.name, type=cast(FeatureType, _TYPES[f.type])) for f in declared]
-    return StreamSchema(stream=table.stream, features=tuple(features), target=Target(name="label", type=cast(TargetType, _TYPES[target])))
+    declared = ((f.name, kind_of(f.type)) for f in columns if f.name not in RESERVED)
+    features = [Feature(name=name, type=kind) for name, kind in declared if kind is not None]
+    predicted: TargetType = next(kind for kind in TARGET_TASKS if ARROW_TYPES[kind] == target)
+    return StreamSchema(stream=table.stream, features=tuple(features), target=Target(name="label", type=predicted))

@@ -14,7 +14,7 @@ from driftloop.errors import IntegrityError, UserError
 from driftloop.lake.snapshot import Snapshot, load_snapshot
 from driftloop.lake.snapshot_batches import batches_schema, snapshot_batches
 from driftloop.ports import ObjectStore
-from driftloop.project.reading import open_archive
+from driftloop.project.archives import find_schema
 from driftloop.rows.schemas import lake_schema
 
 _BEGINNING = re.compile(r"[0-9a-f]{1,64}")
@@ -50,10 +50,9 @@ def schema_of(store: ObjectStore, snapshot: Snapshot) -> StreamSchema:
     """
     if snapshot.schema is not None:
         return snapshot.schema
-    for found in store.list("projects/"):
-        schema = open_archive(store.get(found.key)).schema
-        if schema.fingerprint() == snapshot.content.schema_fingerprint:
-            return schema
+    schema = find_schema(store, snapshot.content.schema_fingerprint)
+    if schema is not None:
+        return schema
     raise IntegrityError(f"snapshot {snapshot.digest}: no project in the store has its schema {snapshot.content.schema_fingerprint}")
 
 

@@ -1,6 +1,5 @@
 """Hash again what a snapshot names, and say which file is not what was pinned."""
 
-import hashlib
 from collections.abc import Callable
 from typing import Literal
 
@@ -10,6 +9,7 @@ from driftloop.errors import IntegrityError, ObjectNotFound
 from driftloop.lake.parquet import in_parallel
 from driftloop.lake.snapshot import PinnedFile, load_snapshot, snapshot_key
 from driftloop.ports import ObjectStore
+from driftloop.stored import sha256_of
 
 
 class Problem(Part, frozen=True, kw_only=True):
@@ -84,5 +84,5 @@ class Verifier:
             except ObjectNotFound:
                 self._seen[key] = None
             else:
-                self._seen[key] = len(data), hashlib.sha256(data).hexdigest()
+                self._seen[key] = len(data), sha256_of(data)
         return self._seen[key]

@@ -6,7 +6,7 @@ from datetime import datetime
 
 from driftloop.contracts.events import TrainingCompleted
 from driftloop.contracts.values import CandidateResult, GateMeasurements, Part, Window
-from driftloop.demo.journal import Journal
+from driftloop.history.model_history import ModelHistory
 from driftloop.registry.fold import ModelState, ModelVersion
 
 # In this order: each stage lasts from the moment before it that is known. Window times are the sender's.
@@ -42,31 +42,31 @@ class VersionStory(Part, frozen=True, kw_only=True):
 
 
 def version_stories(
-    model: ModelState, journal: Journal, window_closed: Mapping[Window, datetime], first_prediction: Mapping[int, datetime]
+    model: ModelState, history: ModelHistory, window_closed: Mapping[Window, datetime], first_prediction: Mapping[int, datetime]
 ) -> list[VersionStory]:
     """All versions of the model, in order."""
-    return [_story(model, version, journal, window_closed, first_prediction) for version in model.versions]
+    return [_story(model, version, history, window_closed, first_prediction) for version in model.versions]
 
 
 def _story(
     model: ModelState,
     version: ModelVersion,
-    journal: Journal,
+    history: ModelHistory,
     window_closed: Mapping[Window, datetime],
     first_prediction: Mapping[int, datetime],
 ) -> VersionStory:
-    request, started = journal.request(version.request_id), journal.started(version.request_id)
-    ended, judged = journal.ended(version.request_id), journal.promotion_decision(version.request_id)
-    run = ended[0] if ended is not None and isinstance(ended[0], TrainingCompleted) else None
-    window = request[0].window if request else None
-    decided = journal.retrain_decision(window) if window is not None and request and request[0].reason != "bootstrap" else None
+    request, started = history.request(version.request_id), history.started(version.request_id)
+    ended, judged = history.ended(version.request_id), history.promotion_decision(version.request_id)
+    run = ended.event if ended is not None and isinstance(ended.event, TrainingCompleted) else None
+    window = request.event.window if request else None
+    decided = history.retrain_decision(window) if window is not None and request and request.event.reason != "bootstrap" else None
     moved = next((e.moved for e in model.history.values() if e.moved is not None and e.moved.version == version.version), None)
     moments = {
         "window_closed": window_closed.get(window) if window is not None and decided else None,
-        "decided": decided[1].time if decided else None,
-        "requested": request[1].time if request else None,
-        "started": started[1].time if started else None,
-        "completed": ended[1].time if ended else None,
+        "decided": decided.about.time if decided else None,
+        "requested": request.about.time if request else None,
+        "started": started.about.time if started else None,
+        "completed": ended.about.time if ended else None,
         "registered": version.registered_at,
         "promoted": moved.since if moved else None,
         "first_prediction": first_prediction.get(version.version),
@@ -74,12 +74,12 @@ def _story(
     return VersionStory(
         version=version.version,
         request_id=version.request_id,
-        reason=request[0].reason if request else "unknown",
+        reason=request.event.reason if request else "unknown",
         window=window,
         recipe=run.recipe if run else None,
         candidates=run.candidates if run else (),
         measurements=run.measurements if run else None,
         promoted=moved is not None,
-        verdict=judged[0].reason if judged else "not judged yet",
+        verdict=judged.event.reason if judged else "not judged yet",
         moments={name: at for name, at in moments.items() if at is not None},
     )

@@ -10,6 +10,7 @@ from driftloop.datasets.split_check import SplitReport
 from driftloop.demo.conservation import Conservation
 from driftloop.demo.lead_time import VersionStory
 from driftloop.demo.scores import WindowScore, mean
+from driftloop.monitoring.drift import moved
 
 AUC_FLOOR = 0.690  # of the loop's mean over the windows after the history, for the whole year
 
@@ -41,9 +42,9 @@ class WindowReport(Part, frozen=True, kw_only=True):
             return "no reference" if self.score is None else "no report"
         if not self.drift.drifted:
             return "calm"
-        psi = {name: d.psi for name, d in self.drift.features.items() if d.drifted}
-        first = sorted(psi, key=lambda name: -psi[name])[:2]
-        more = f" +{len(psi) - len(first)}" if len(psi) > len(first) else ""
+        drifted = {name: moved(drift) for name, drift in self.drift.features.items() if drift.drifted}
+        first = sorted(drifted, key=lambda name: -drifted[name])[:2]
+        more = f" +{len(drifted) - len(first)}" if len(drifted) > len(first) else ""
         return f"{', '.join(first)}{more}" if first else "score"
 
 
@@ -55,6 +56,7 @@ class DemoReport(Part, frozen=True, kw_only=True):
     fraction: float
     seed: int | None
     realtime: float | None
+    metric: str  # of the project
     windows: tuple[WindowReport, ...]
     versions: tuple[VersionStory, ...]
     conservation: Conservation

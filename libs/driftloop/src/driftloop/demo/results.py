@@ -7,20 +7,19 @@ from driftloop.adapters.s3 import MinioObjectStore
 from driftloop.artifact.model_files import load_model
 from driftloop.contracts import topics
 from driftloop.datasets.caching_store import RememberedReads
-from driftloop.datasets.snapshots import schema_of, stored_snapshots
-from driftloop.datasets.split_check import SplitCheck, SplitReport
-from driftloop.datasets.split_rows import split_rows
+from driftloop.datasets.snapshots import stored_snapshots
+from driftloop.datasets.split_check import SplitReport
+from driftloop.datasets.split_rows import split_report
 from driftloop.demo.conservation import Conservation, conservation
 from driftloop.demo.flights import HISTORY_WINDOWS
-from driftloop.demo.journal import Journal
 from driftloop.demo.lead_time import VersionStory, version_stories
 from driftloop.demo.replay import Replay
 from driftloop.demo.report import WindowReport
 from driftloop.demo.scenario import Settled, Story
 from driftloop.demo.scores import WindowScore, first_predictions, score_windows
 from driftloop.errors import UserError
+from driftloop.history.model_history import ModelHistory
 from driftloop.lake.join import labelled_rows
-from driftloop.lake.snapshot import load_snapshot
 from driftloop.lake.table import LakeTable
 from driftloop.ports import ObjectStore
 from driftloop.project.model import Project
@@ -36,7 +35,7 @@ class Reckoning(NamedTuple):
 
 
 def reckon(
-    project: Project, story: Story, replay: Replay, journal: Journal, registry: RegistryState, bootstrap: str, s3: S3Settings
+    project: Project, story: Story, replay: Replay, history: ModelHistory, registry: RegistryState, bootstrap: str, s3: S3Settings
 ) -> Reckoning:
     """Everything that the report says, from recorded facts: nothing here was counted while the demo ran but what the broker
     acknowledged."""
@@ -46,8 +45,8 @@ def reckon(
     inferences, labels = (LakeTable.open(s3, project.stream, table) for table in ("inferences", "labels"))
     taken = inferences.read(["partition", "request_offset", "event_id", "model_version", "scored_at"])
     return Reckoning(
-        windows=tuple(_windows(project, story, journal, model.versions[0].manifest, inferences, labels, s3)),
-        versions=tuple(version_stories(model, journal, {s.window: s.closed for s in story.settled}, first_predictions(taken))),
+        windows=tuple(_windows(project, story, history, model.versions[0].manifest, inferences, labels, s3)),
+        versions=tuple(version_stories(model, history, {s.window: s.closed for s in story.settled}, first_predictions(taken))),
         conservation=conservation(
             project.stream,
             requests=stream_topic(bootstrap, topics.requests(project.stream)),
@@ -63,35 +62,32 @@ def reckon(
 
 def _split(project: Project, store: ObjectStore) -> SplitReport:
     """The leak test over every snapshot that a model was trained on. Their files are read once: most are in many of them."""
-    check, reads = SplitCheck(), RememberedReads(store)
-    for found in stored_snapshots(store, project.stream):
-        snapshot = load_snapshot(reads, found.stream, found.digest)
-        check.take(snapshot.content.split, split_rows(reads, snapshot, schema_of(reads, snapshot)))
-    return check.report()
+    reads = RememberedReads(store)
+    return split_report(reads, [(found.stream, found.digest) for found in stored_snapshots(store, project.stream)])
 
 
 def _windows(
-    project: Project, story: Story, journal: Journal, first_manifest: str, inferences: LakeTable, labels: LakeTable, s3: S3Settings
+    project: Project, story: Story, history: ModelHistory, first_manifest: str, inferences: LakeTable, labels: LakeTable, s3: S3Settings
 ) -> list[WindowReport]:
     frozen = load_model(
         MinioObjectStore(s3), project.model, first_manifest, project.schema, project.training.trusted_types, project=project.name
     ).scorer
-    columns = ["event_id", "event_time", "score", "model_version", *project.schema.feature_names]
+    columns = ["event_id", "event_time", "prediction", "score", "model_version", *project.schema.feature_names]
     windows = [s.window for s in story.settled]
     rows = labelled_rows(inferences, labels, start=windows[0].start, end=windows[-1].end, columns=columns, keep_unlabelled=True)
-    scores = score_windows(rows, windows, frozen)
-    return [_window(number, settled, score, journal) for number, (settled, score) in enumerate(zip(story.settled, scores, strict=True), 1)]
+    scores = score_windows(rows, windows, frozen, project.task_metric)
+    return [_window(number, settled, score, history) for number, (settled, score) in enumerate(zip(story.settled, scores, strict=True), 1)]
 
 
-def _window(number: int, settled: Settled, score: WindowScore, journal: Journal) -> WindowReport:
-    decision = journal.retrain_decision(settled.window)
+def _window(number: int, settled: Settled, score: WindowScore, history: ModelHistory) -> WindowReport:
+    decision = history.retrain_decision(settled.window)
     return WindowReport(
         number=number,
         window=settled.window,
         rows=score.rows,
         labelled=score.labelled,
         score=score if number > HISTORY_WINDOWS else None,
-        drift=journal.drift(settled.window),
-        decision=decision[0] if decision else None,
+        drift=history.drift_report(settled.window),
+        decision=decision.event if decision else None,
         champion=settled.champion,
     )

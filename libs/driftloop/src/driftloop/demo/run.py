@@ -1,23 +1,19 @@
 """``driftloop demo`` from an empty folder to its report."""
 
 import time
-from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing
 from pathlib import Path
 from typing import NamedTuple
 
 from rich.console import Console
 
-from driftloop.adapters.follower import RegistryFollower
-from driftloop.adapters.kafka import AssignedConsumer, Producer, Publisher, partitions_of
+from driftloop.adapters.kafka import KafkaTopics, Producer, Publisher, partitions_of
+from driftloop.client.registration import register_project
 from driftloop.contracts import topics
-from driftloop.demo import journal as journals
 from driftloop.demo.example import DATA, example_folder, with_seed
 from driftloop.demo.flights import Flights, read_flights, thinned
 from driftloop.demo.home import fresh_home
 from driftloop.demo.interruptible import interruptible
-from driftloop.demo.journal import Journal
-from driftloop.demo.lag import LakeLag
 from driftloop.demo.picture import picture
 from driftloop.demo.replay import Replay
 from driftloop.demo.report import DemoReport
@@ -27,10 +23,15 @@ from driftloop.demo.screen import Screen
 from driftloop.demo.stack import RunningStack, standing
 from driftloop.demo.waiting import Settling
 from driftloop.errors import UserError
+from driftloop.history.events import Events
+from driftloop.history.lake_lag import LakeLag
+from driftloop.history.log_reader import LogReader
+from driftloop.history.model_history import LOOP_TOPICS, ModelHistory
+from driftloop.history.registry_follower import RegistryFollower
+from driftloop.installation import installation_of
 from driftloop.local.addresses import StackAddresses
 from driftloop.local.readiness import wait_for_services
 from driftloop.ports import TopicPartition
-from driftloop.project.model import Project
 from driftloop.project.reading import read_project
 
 CLIENT = "driftloop-demo"
@@ -48,10 +49,7 @@ class Options(NamedTuple):
     external: StackAddresses | None = None  # a stack that runs already, and has seen no flights
 
 
-Register = Callable[[Path, StackAddresses], Project]
-
-
-def run_demo(options: Options, home: Path, register: Register, console: Console) -> DemoReport:
+def run_demo(options: Options, home: Path, console: Console) -> DemoReport:
     """Run it all; write ``demo.json`` and ``demo.svg`` into ``home``. Raises UserError when the loop cannot go on."""
     began = time.monotonic()
     source = example_folder()
@@ -62,32 +60,32 @@ def run_demo(options: Options, home: Path, register: Register, console: Console)
     where = "the stack that is up" if options.external else f"Kafka, S3 and the services that start in {demo_home}"
     console.print(f"{len(flights.requests):,} flights for {where}")
     with standing(demo_home, options.port_base, keep=options.keep, external=options.external) as stack, Screen(console, total) as screen:
-        report = interruptible(lambda: _told(options, stack, register, folder, flights, screen, began))
+        report = interruptible(lambda: _told(options, stack, folder, flights, screen, began))
     home.mkdir(parents=True, exist_ok=True)
     (home / "demo.json").write_bytes(report.as_json())
     (home / "demo.svg").write_text(picture(report), encoding="utf-8")
     return report
 
 
-def _told(
-    options: Options, stack: RunningStack, register: Register, folder: Path, flights: Flights, screen: Screen, began: float
-) -> DemoReport:
+def _told(options: Options, stack: RunningStack, folder: Path, flights: Flights, screen: Screen, began: float) -> DemoReport:
     bootstrap, s3 = stack.addresses.kafka_bootstrap, stack.s3
-    project = register(folder, stack.addresses)
+    project = register_project(folder, installation_of(stack.addresses))
     _check_unused(bootstrap, project.stream)
     wait_for_services(stack.addresses, SERVICES_READY_SECONDS, stack.failures)
     screen.say(f"project {project.name} registered and every service ready after {time.monotonic() - began:.1f} s")
     with ExitStack() as clients:
         producer = Producer(bootstrap, client_id=CLIENT)
         clients.callback(producer.close)
-        journal = clients.enter_context(closing(Journal(_from_the_beginning(bootstrap), project.model)))
-        lag = clients.enter_context(LakeLag(bootstrap, s3, project.stream))
-        registry = RegistryFollower(bootstrap, client_id=CLIENT).start()
+        history = ModelHistory(project.model)
+        reader = clients.enter_context(closing(LogReader(KafkaTopics(bootstrap, client_id=CLIENT), LOOP_TOPICS, Events(history))))
+        lag = clients.enter_context(LakeLag(KafkaTopics(bootstrap, client_id=CLIENT), s3, project.stream))
+        registry = RegistryFollower(KafkaTopics(bootstrap, client_id=CLIENT)).start()
         clients.callback(registry.stop)
         replay = Replay(producer, flights, project.stream, partitions_of(bootstrap, topics.requests(project.stream)))
         settling = Settling(
             model=project.model,
-            journal=journal,
+            history=history,
+            reader=reader,
             lag=lag,
             registry=registry,
             services=stack.addresses.services,
@@ -100,7 +98,8 @@ def _told(
             project=project,
             replay=replay,
             settling=settling,
-            journal=journal,
+            history=history,
+            reader=reader,
             lag=lag,
             publisher=Publisher(producer, source="driftloop/demo"),
             screen=screen,
@@ -108,13 +107,14 @@ def _told(
         )
         story.run()
         screen.say("every label is in the lake; reading it all back")
-        found = reckon(project, story, replay, journal, registry.state(), bootstrap, s3)
+        found = reckon(project, story, replay, history, registry.state(), bootstrap, s3)
     return DemoReport(
         seconds=time.monotonic() - began,
         replay_seconds=story.replay_seconds,
         fraction=options.fraction,
         seed=options.seed,
         realtime=options.realtime,
+        metric=project.metric,
         windows=found.windows,
         versions=found.versions,
         conservation=found.conservation,
@@ -126,20 +126,6 @@ def _check_unused(bootstrap: str, stream: str) -> None:
     """The demo accounts for every row of the stream, so all of them must be its own."""
     topic = topics.requests(stream)
     tps = [TopicPartition(topic, partition) for partition in range(partitions_of(bootstrap, topic))]
-    with closing(AssignedConsumer(bootstrap, tps, client_id=CLIENT)) as consumer:
+    with closing(KafkaTopics(bootstrap, client_id=CLIENT).reader(tps)) as consumer:
         if any(consumer.end_offsets(tps).values()):
             raise UserError(f"{topic} already holds rows: run the demo on a stack that has seen none (docker compose down --volumes)")
-
-
-def _from_the_beginning(bootstrap: str) -> AssignedConsumer:
-    tps = list(_partitions(bootstrap))
-    consumer = AssignedConsumer(bootstrap, tps, client_id=CLIENT)
-    for tp in tps:
-        consumer.seek(tp, 0)  # the stack is as old as the demo: nothing has expired
-    return consumer
-
-
-def _partitions(bootstrap: str) -> Iterator[TopicPartition]:
-    for topic in journals.TOPICS:
-        for partition in range(partitions_of(bootstrap, topic)):
-            yield TopicPartition(topic, partition)

@@ -10,12 +10,13 @@ from driftloop.contracts.codec import caused_id
 from driftloop.contracts.events import DecisionMade, RetrainRequested, TrainingFailed
 from driftloop.contracts.values import Window
 from driftloop.demo.flights import HISTORY_WINDOWS
-from driftloop.demo.journal import Journal
-from driftloop.demo.lag import LakeLag
 from driftloop.demo.replay import Replay, ReplayProgress
 from driftloop.demo.screen import Screen
 from driftloop.demo.waiting import Settling
 from driftloop.errors import TransientError, UserError
+from driftloop.history.lake_lag import LakeLag
+from driftloop.history.log_reader import LogReader
+from driftloop.history.model_history import ModelHistory
 from driftloop.ports import EventPublisher
 from driftloop.project.model import Project
 
@@ -37,21 +38,22 @@ class Story:
         project: Project,
         replay: Replay,
         settling: Settling,
-        journal: Journal,
+        history: ModelHistory,
+        reader: LogReader,
         lag: LakeLag,
         publisher: EventPublisher,
         screen: Screen,
         realtime: float | None,
     ) -> None:
         self._project, self._replay, self._settling = project, replay, settling
-        self._journal, self._lag, self._publisher, self._screen = journal, lag, publisher, screen
+        self._history, self._reader, self._lag, self._publisher, self._screen = history, reader, lag, publisher, screen
         self._realtime = realtime
         self.windows = project_windows(project)
         self.settled: list[Settled] = []
         self.replay_seconds = 0.0
 
     def run(self) -> None:
-        self._history()
+        self._unscored_windows()
         self._first_version()
         began = time.monotonic()
         for number, window in enumerate(self.windows[HISTORY_WINDOWS:], HISTORY_WINDOWS + 1):
@@ -59,7 +61,7 @@ class Story:
         self._last_labels()
         self.replay_seconds = time.monotonic() - began
 
-    def _history(self) -> None:
+    def _unscored_windows(self) -> None:
         """The first tenth, with nobody to score it."""
         end = self.windows[HISTORY_WINDOWS - 1].end
         self._send(None, end)
@@ -80,9 +82,9 @@ class Story:
         )
         self._publisher.publish(topics.RETRAIN_REQUESTS, request, key=model, id=request_id)
         self._settling.until_run_is_judged(request_id)
-        ended = self._journal.ended(request_id)
-        if ended is not None and isinstance(ended[0], TrainingFailed):
-            raise UserError(f"the first training failed: {ended[0].reason} {ended[0].detail}".rstrip())
+        ended = self._history.ended(request_id)
+        if ended is not None and isinstance(ended.event, TrainingFailed):
+            raise UserError(f"the first training failed: {ended.event.reason} {ended.event.detail}".rstrip())
         champion, _ = self._settling.champion()
         if champion is None:
             raise UserError("the registry did not make the first version champion; see `driftloop decisions`")
@@ -113,7 +115,7 @@ class Story:
         self._settling.until_stored()
         for window in self.windows[HISTORY_WINDOWS:] if self._realtime is not None else ():
             self._settling.settle(window)
-        self._journal.read(0.5)
+        self._reader.read(0.5)
 
     def _send(self, start: datetime | None, end: datetime | None, *, paced: bool = True) -> None:
         self._screen.sending()
@@ -125,7 +127,7 @@ class Story:
 
     def _behind(self) -> int:
         try:
-            return self._lag.measure().total
+            return self._lag.measure().unstored
         except TransientError:
             return -1  # shown as such: not known now
 
@@ -134,16 +136,16 @@ class Story:
             return f"sent; champion v{champion}"
         if not decision.accepted or decision.request_id is None:
             return f"no retraining: {decision.reason}"
-        ended = self._journal.ended(decision.request_id)
+        ended = self._history.ended(decision.request_id)
         if ended is None:
             return "retraining not over"
-        if isinstance(ended[0], TrainingFailed):
-            return f"retraining failed: {ended[0].reason}"
+        if isinstance(ended.event, TrainingFailed):
+            return f"retraining failed: {ended.event.reason}"
         moved = f"v{before} → v{champion}" if champion != before else f"v{champion} stays"
-        measured = ended[0].measurements
+        measured = ended.event.measurements
         if measured is None:
-            judged = self._journal.promotion_decision(ended[0].request_id)
-            return f"{moved}: {judged[0].reason if judged else 'not judged'}"
+            judged = self._history.promotion_decision(ended.event.request_id)
+            return f"{moved}: {judged.event.reason if judged else 'not judged'}"
         return f"{moved:<10} {measured.candidate:.3f} against {measured.champion:.3f}, gain at least {measured.gain_lower:+.3f}"
 
 

@@ -7,17 +7,18 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
-from sklearn.metrics import roc_auc_score
 
 from driftloop.artifact.scoring import Scorer
 from driftloop.contracts.values import Part, Window
 from driftloop.rows.schemas import TIME
+from driftloop.statistics.intervals import value
+from driftloop.statistics.metrics import ModelOutput, TaskMetric
 
 Floats = npt.NDArray[np.float64]
 
 
 class WindowScore(Part, frozen=True, kw_only=True):
-    """ROC AUC over the labelled rows of one window; null when it has labels of one class only, or no scores."""
+    """The project's metric, ROC AUC, over the labelled rows of one window; null when it is not defined on them."""
 
     window: Window
     rows: int
@@ -32,10 +33,10 @@ class WindowScore(Part, frozen=True, kw_only=True):
         return self.labelled / self.rows if self.rows else 0.0
 
 
-def score_windows(rows: pa.Table, windows: Sequence[Window], frozen: Scorer) -> list[WindowScore]:
+def score_windows(rows: pa.Table, windows: Sequence[Window], frozen: Scorer, metric: TaskMetric) -> list[WindowScore]:
     """``rows``: inferences with ``label`` or null, ordered by event time, as ``lake.join.labelled_rows`` gives them."""
     times = rows.column("event_time").cast(TIME).to_numpy()
-    return [_score(_between(rows, times, window), window, frozen) for window in windows]
+    return [_score(_between(rows, times, window), window, frozen, metric) for window in windows]
 
 
 def _between(rows: pa.Table, times: "npt.NDArray[np.datetime64]", window: Window) -> pa.Table:
@@ -44,7 +45,7 @@ def _between(rows: pa.Table, times: "npt.NDArray[np.datetime64]", window: Window
     return rows.slice(int(low), int(high - low))
 
 
-def _score(rows: pa.Table, window: Window, frozen: Scorer) -> WindowScore:
+def _score(rows: pa.Table, window: Window, frozen: Scorer, metric: TaskMetric) -> WindowScore:
     labelled = rows.filter(rows.column("label").is_valid())
     versions = pc.unique(rows.column("model_version")).to_pylist()
     return WindowScore(
@@ -53,18 +54,15 @@ def _score(rows: pa.Table, window: Window, frozen: Scorer) -> WindowScore:
         labelled=len(labelled),
         unscored=rows.column("score").null_count,
         scored_by=tuple(sorted(v for v in versions if v is not None)),
-        auc_frozen=roc_auc(labelled.column("label"), pa.chunked_array([frozen.score(labelled)[1]])),
-        auc_loop=roc_auc(labelled.column("label"), labelled.column("score")),
+        auc_frozen=measured(metric, labelled.column("label"), *(pa.chunked_array([column]) for column in frozen.score(labelled))),
+        auc_loop=measured(metric, labelled.column("label"), labelled.column("prediction"), labelled.column("score")),
     )
 
 
-def roc_auc(labels: pa.ChunkedArray, scores: pa.ChunkedArray) -> float | None:
-    """Of the rows that have a score; None when they do not hold both classes."""
-    scored = scores.is_valid()
-    truth = labels.filter(scored).to_numpy().astype(bool)
-    if truth.all() or not truth.any():
-        return None
-    return float(roc_auc_score(truth, scores.filter(scored).to_numpy()))
+def measured(metric: TaskMetric, labels: pa.ChunkedArray, predictions: pa.ChunkedArray, scores: pa.ChunkedArray) -> float | None:
+    """The metric over the rows that have a score; None when it is not defined on them."""
+    truth, said, score = (column.filter(scores.is_valid()).to_numpy() for column in (labels, predictions, scores))
+    return value(metric, truth, ModelOutput(said, score))
 
 
 def mean(values: Sequence[float | None]) -> float | None:

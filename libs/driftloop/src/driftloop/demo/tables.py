@@ -6,6 +6,7 @@ from rich.table import Table
 
 from driftloop.demo.lead_time import VersionStory
 from driftloop.demo.report import DemoReport, WindowReport
+from driftloop.statistics.metrics import find
 
 LEFT = frozenset({"#", "from", "data", "", "drift", "champion"})
 # what a person sees as one stage, and the moments that end its parts
@@ -45,14 +46,13 @@ def _windows_table(report: DemoReport) -> Table:
             f"{100 * w.labelled / w.rows:.1f}%" if w.rows else "–",
             _figure(score.auc_frozen if score else None),
             _figure(score.auc_loop if score else None),
-            _gain(score.auc_loop if score else None, score.auc_frozen if score else None),
+            _gain(report.metric, score.auc_loop if score else None, score.auc_frozen if score else None),
             w.verdict,
             _champion(w),
         )
     made.add_section()
-    made.add_row(
-        "", "mean", "", "", _figure(report.auc_frozen), _figure(report.auc_loop), _gain(report.auc_loop, report.auc_frozen), "", ""
-    )
+    gain = _gain(report.metric, report.auc_loop, report.auc_frozen)
+    made.add_row("", "mean", "", "", _figure(report.auc_frozen), _figure(report.auc_loop), gain, "", "")
     return made
 
 
@@ -91,8 +91,8 @@ def _figure(value: float | None) -> str:
     return "–" if value is None else f"{value:.3f}"
 
 
-def _gain(loop: float | None, frozen: float | None) -> str:
-    return "–" if loop is None or frozen is None else f"{loop - frozen:+.3f}"
+def _gain(metric: str, loop: float | None, frozen: float | None) -> str:
+    return "–" if loop is None or frozen is None else f"{find(metric).gain(loop, frozen):+.3f}"
 
 
 def _seconds(parts: list[float]) -> str:

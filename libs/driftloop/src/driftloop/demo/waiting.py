@@ -11,9 +11,10 @@ import httpx
 
 from driftloop.contracts.events import DecisionMade, TrainingCompleted
 from driftloop.contracts.values import Window
-from driftloop.demo.journal import Journal
-from driftloop.demo.lag import Behind
 from driftloop.errors import TransientError, UserError
+from driftloop.history.lake_lag import Lag
+from driftloop.history.log_reader import LogReader
+from driftloop.history.model_history import ModelHistory
 from driftloop.registry.fold import RegistryReader
 
 POLL_SECONDS = 0.2
@@ -23,13 +24,15 @@ TRAINING_PATIENCE_SECONDS = 1800.0  # a run says nothing between its start and i
 Missing = str | None  # what is still to come, in words; None: nothing
 
 
-class Lag(Protocol):
-    def measure(self) -> Behind: ...
+class MeasuresLag(Protocol):
+    def measure(self) -> Lag:
+        """As ``history.lake_lag.LakeLag``."""
 
 
 class Settling:
     """Waits for one thing after the other; each wait says what for, and gives up when nothing has moved for too long.
 
+    ``reader`` feeds ``history`` meanwhile.
     ``failures`` names services that were given up on, with the reason; ``logs`` the log file by instance.
     """
 
@@ -37,8 +40,9 @@ class Settling:
         self,
         *,
         model: str,
-        journal: Journal,
-        lag: Lag,
+        history: ModelHistory,
+        reader: LogReader,
+        lag: MeasuresLag,
         registry: RegistryReader,
         services: Mapping[str, str],
         logs: Mapping[str, str],
@@ -47,7 +51,7 @@ class Settling:
         alias_epoch: Callable[[str], int] | None = None,
         patience_seconds: float = PATIENCE_SECONDS,
     ) -> None:
-        self._model, self._journal, self._lag, self._registry = model, journal, lag, registry
+        self._model, self._history, self._reader, self._lag, self._registry = model, history, reader, lag, registry
         self._predictors = {name: url for name, url in services.items() if name.startswith("predictor-")}
         self._logs, self._failures, self._on_wait = logs, failures, on_wait
         self._http = httpx.Client(timeout=5)  # one for all: making one costs more than asking
@@ -71,19 +75,19 @@ class Settling:
         """The monitor has said whether to retrain after this window."""
 
         def missing() -> Missing:
-            return None if self._journal.retrain_decision(window) else f"the decision on the window that ended {window.end:%Y-%m-%d %H:%M}"
+            return None if self._history.retrain_decision(window) else f"the decision on the window that ended {window.end:%Y-%m-%d %H:%M}"
 
         self._wait(missing, "monitor")
-        found = self._journal.retrain_decision(window)
+        found = self._history.retrain_decision(window)
         assert found is not None
-        return found[0]
+        return found.event
 
     def until_run_is_judged(self, request_id: str) -> None:
         """The run that answers the request has ended and, if it made a model, the registry has judged it."""
         self._wait(lambda: self._unfinished(request_id), "trainer", patience_seconds=TRAINING_PATIENCE_SECONDS)
-        ended = self._journal.ended(request_id)
+        ended = self._history.ended(request_id)
         assert ended is not None
-        run = ended[0]
+        run = ended.event
         if isinstance(run, TrainingCompleted):
             self._wait(lambda: self._unjudged(run.request_id), "registry")
 
@@ -103,29 +107,29 @@ class Settling:
 
     def _unstored(self) -> Missing:
         try:
-            behind = self._lag.measure()
+            lag = self._lag.measure()
         except TransientError as exc:
             return f"broker and store to answer ({exc})"
-        if behind.total <= 0:
+        if lag.unstored <= 0:
             return None
-        return f"the lake, which is {behind.requests:,} requests and {behind.labels:,} labels behind"
+        return f"the lake, which is {lag.requests.lag:,} requests and {lag.labels.lag:,} labels behind"
 
     def _unfinished(self, request_id: str) -> Missing:
-        if self._journal.ended(request_id):
+        if self._history.ended(request_id):
             return None
-        if self._journal.started(request_id):
+        if self._history.started(request_id):
             return f"training run {request_id} to end"
         return f"the trainer to take up request {request_id}"
 
     def _unjudged(self, request_id: str) -> Missing:
-        decision = self._journal.promotion_decision(request_id)
+        decision = self._history.promotion_decision(request_id)
         if decision is None:
             return f"the registry to judge the version of run {request_id}"
         model = self._registry.state().model(self._model)
         if model is None or model.by_request(request_id) is None:
             return f"the version of run {request_id} to show in the registry's log"
-        epoch = decision[0].evidence.get("outcome", {}).get("epoch") or 0
-        if decision[0].accepted and self.champion()[1] < epoch:  # another command, which may come later
+        epoch = decision.event.evidence.get("outcome", {}).get("epoch") or 0
+        if decision.event.accepted and self.champion()[1] < epoch:  # another command, which may come later
             return f"champion epoch {epoch} to show in the registry's log"
         return None
 
@@ -154,7 +158,7 @@ class Settling:
                 raise UserError(f"while waiting for {what}: {reason}")
             if time.monotonic() - since > patience:
                 raise UserError(f"waited {patience:.0f} s in vain for {what}; see {self._logs_of(services)}")
-            self._journal.read(POLL_SECONDS)
+            self._reader.read(POLL_SECONDS)
 
     def _logs_of(self, services: tuple[str, ...]) -> str:
         return ", ".join(path for name, path in self._logs.items() if name.rpartition("-")[0] in services) or "the logs"

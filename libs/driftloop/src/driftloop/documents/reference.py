@@ -6,16 +6,21 @@ from collections.abc import Iterable
 from prometheus_client import Counter, Gauge, Histogram
 
 from driftloop import metrics
+from driftloop.contracts.services import SERVICES
 from driftloop.contracts.topics import CONTROL_TOPICS, FOREVER, Topic, stream_topics
-from driftloop.settings import SETTINGS
+from driftloop.service.settings import settings_table
+from driftloop.statistics.distances import STATISTICS, Statistic
+from driftloop.statistics.metrics import METRICS, RECORDED, TARGETS
+from driftloop.statistics.task_metric import Metric as ModelMetric
 
 Metric = Counter | Gauge | Histogram
 
 
 def page() -> str:
-    """Topics, settings and metrics as Markdown."""
+    """Topics, settings, metrics of models, drift statistics and metrics of processes as Markdown."""
     topics = [_topic(t) for t in (*stream_topics("<stream>"), *CONTROL_TOPICS)]
-    settings = [[f"`{s.name}`", ", ".join(s.services) or "all", s.default or "required", s.meaning] for s in SETTINGS]
+    settings = [[f"`{s.name}`", _services(names), s.default or "required", s.meaning] for s, names in settings_table()]
+    model_metrics = [_model_metric(m) for m in METRICS.values()]
     rows = [_metric(m) for m in vars(metrics).values() if isinstance(m, Counter | Gauge | Histogram)]
     return "\n".join(
         [
@@ -33,6 +38,20 @@ def page() -> str:
             "A name that ends in `_FILE` is the path of a file that holds the secret.",
             "",
             *_table(["name", "services", "default", "meaning"], settings),
+            "",
+            "## Metrics of models",
+            "",
+            "What `[target] metric` may be. Interval and gain are bootstrapped; a gain is positive where the candidate is better.",
+            "Missing numbers, and numbers that are not finite, make a metric undefined on the rows, as no rows do.",
+            "",
+            *_table(["metric", "targets and what it needs", "better", "not defined on rows", "meaning"], model_metrics),
+            "",
+            "## Drift statistics",
+            "",
+            "Of each column, between a window and the training data of the model that scored it; ordered columns are all but categories.",
+            "A column above a threshold drifts; `[monitoring]` may declare one for each statistic, under its name.",
+            "",
+            *_table(["statistic", "columns", "threshold unless declared", "unit", "meaning"], map(_statistic, STATISTICS.values())),
             "",
             "## Metrics",
             "",
@@ -56,6 +75,23 @@ def _topic(topic: Topic) -> list[str]:
         kept,
         f"{topic.max_message_bytes // 1024 // 1024} MiB",
     ]
+
+
+def _services(names: tuple[str, ...]) -> str:
+    return "all" if names == tuple(SERVICES) else ", ".join(names)
+
+
+def _model_metric(metric: ModelMetric) -> list[str]:
+    needs = {TARGETS[task]: form.needs for task, form in metric.forms.items()}
+    forms = (f"{target}: {need}{'' if need in RECORDED else ' (not recorded yet)'}" for target, need in needs.items())
+    better = "higher" if metric.greater_is_better else "lower"
+    return [f"`{metric.written}`", "; ".join(forms), better, metric.undefined or "–", metric.meaning]
+
+
+def _statistic(statistic: Statistic) -> list[str]:
+    columns = "all" if len(statistic.kinds) > 1 else " ".join(statistic.kinds)
+    threshold = "none" if statistic.threshold is None else f"{statistic.threshold:g}"
+    return [f"`{statistic.name}`", columns, threshold, statistic.unit, statistic.meaning]
 
 
 def _metric(metric: Metric) -> list[str]:

@@ -5,7 +5,6 @@ cursor, so it fences nobody; an append that comes first makes it look again and 
 does the same (see ``lake.commit``). The old files stay in the store: snapshots name them, and ``lake.cleaning`` decides.
 """
 
-import hashlib
 import random
 import time
 import uuid
@@ -24,6 +23,7 @@ from driftloop.lake.delta import store_errors
 from driftloop.lake.parquet import TOPIC_ID, DataFile, conformed, encode_compacted, in_parallel, intact_files, put_files, sha256_in_name
 from driftloop.lake.table import FileEntry, LakeTable
 from driftloop.ports import ObjectStore
+from driftloop.stored import read_verified
 from driftloop.telemetry import get_logger
 
 METADATA_KEY = "driftloop-compaction"  # in the commit's custom metadata; such a commit carries no note
@@ -97,11 +97,9 @@ def _commit(table: LakeTable, merges: Sequence[Merge]) -> bool:
 def _rows(table: LakeTable, store: ObjectStore, entry: FileEntry) -> pa.Table:
     key = f"{table.root}/{entry.path}"
     try:
-        data = store.get(key)
+        data = read_verified(store, key, sha256_in_name(entry.path) or "")
     except ObjectNotFound as exc:
         raise IntegrityError(f"{key} is part of the table and is gone") from exc
-    if hashlib.sha256(data).hexdigest() != sha256_in_name(entry.path):
-        raise IntegrityError(f"{key} is not the file that its name says")
     rows = pq.read_table(pa.BufferReader(data), use_threads=False)
     if rows.num_rows != entry.rows:
         raise IntegrityError(f"{key} holds {rows.num_rows} rows, not {entry.rows}")

@@ -2,10 +2,10 @@
 
 import hashlib
 from datetime import datetime
-from typing import Literal
 
 import msgspec
 
+from driftloop.contracts.events import TABLES, Table
 from driftloop.contracts.names import is_digest
 from driftloop.crashpoints import crash_point
 from driftloop.errors import ObjectNotFound, TransientError
@@ -70,7 +70,7 @@ def pinned_paths(store: ObjectStore, stream: str, table: str) -> frozenset[str]:
 
 
 def _ranges(table: LakeTable) -> list[PinnedRange]:
-    name: Literal["inferences", "labels"] = "inferences" if table.table == "inferences" else "labels"
+    name: Table = "inferences" if table.table == "inferences" else "labels"
     return [
         PinnedRange(table=name, cursor=cursor, topic=c.topic, topic_id=c.topic_id, partition=c.partition, start=c.start, end=c.end)
         for cursor, c in table.positions().items()
@@ -80,7 +80,7 @@ def _ranges(table: LakeTable) -> list[PinnedRange]:
 def _doomed(store: ObjectStore, snapshot: Snapshot) -> list[str]:
     """Pinned files that are marked for deletion, or gone."""
     found = []
-    for name in ("inferences", "labels"):
+    for name in TABLES:
         root = f"lake/{snapshot.content.stream}/{name}"
         found += doomed(store, root, [file.path for file in snapshot.files if file.table == name])
     return found
@@ -88,5 +88,5 @@ def _doomed(store: ObjectStore, snapshot: Snapshot) -> list[str]:
 
 def _pinned(store: ObjectStore, table: LakeTable, entry: FileEntry) -> PinnedFile:
     sha256 = sha256_in_name(entry.path) or hashlib.sha256(store.get(f"{table.root}/{entry.path}")).hexdigest()
-    name: Literal["inferences", "labels"] = "inferences" if table.table == "inferences" else "labels"
+    name: Table = "inferences" if table.table == "inferences" else "labels"
     return PinnedFile(table=name, path=entry.path, sha256=sha256, size=entry.size, rows=entry.rows)

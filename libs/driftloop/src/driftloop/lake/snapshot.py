@@ -6,13 +6,13 @@ rule, but not the file list: a compaction rewrites files and not content.
 
 import hashlib
 from collections.abc import Sequence
-from typing import Literal
 
 import msgspec
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from driftloop.contracts.events import TABLES, Table
 from driftloop.contracts.names import Digest
 from driftloop.contracts.schema import StreamSchema
 from driftloop.contracts.values import OffsetRange, Part, StreamName, Time
@@ -23,12 +23,13 @@ from driftloop.lake.split import SplitRule
 from driftloop.lake.table import in_window
 from driftloop.ports import ObjectStore
 from driftloop.rows.schemas import lake_schema
+from driftloop.stored import read_verified
 
 
 class PinnedRange(OffsetRange, frozen=True, kw_only=True):
     """Everything that a table had taken up of one partition."""
 
-    table: Literal["inferences", "labels"]
+    table: Table
     cursor: str
 
 
@@ -54,7 +55,7 @@ class Content(Part, frozen=True, kw_only=True):
 class PinnedFile(Part, frozen=True, kw_only=True):
     """A data file that held part of the content when it was pinned."""
 
-    table: Literal["inferences", "labels"]
+    table: Table
     path: str  # below the table's root
     sha256: Digest
     size: int
@@ -77,7 +78,7 @@ class Snapshot(Part, frozen=True, kw_only=True):
     @property
     def rows(self) -> dict[str, int]:
         """Rows in the pinned files, by table; those outside of the event-time window included."""
-        return {t: sum(f.rows for f in self.files if f.table == t) for t in ("inferences", "labels")}
+        return {t: sum(f.rows for f in self.files if f.table == t) for t in TABLES}
 
 
 def snapshot_key(stream: str, digest: str) -> str:
@@ -137,12 +138,9 @@ def pinned_bytes(store: ObjectStore, content: Content, file: PinnedFile) -> byte
     """The bytes that were pinned, and no others. Raises IntegrityError, TransientError."""
     key = f"lake/{content.stream}/{file.table}/{file.path}"
     try:
-        data = store.get(key)
+        return read_verified(store, key, file.sha256)
     except ObjectNotFound as exc:
         raise IntegrityError(f"{key} was pinned and is gone") from exc
-    if hashlib.sha256(data).hexdigest() != file.sha256:
-        raise IntegrityError(f"{key} is not the file that was pinned")
-    return data
 
 
 def _rows(store: ObjectStore, content: Content, file: PinnedFile, wanted: pa.Schema) -> pa.Table:

@@ -12,6 +12,7 @@ from pathlib import Path
 import duckdb
 import pyarrow as pa
 
+from driftloop.contracts.events import TABLES
 from driftloop.contracts.schema import StreamSchema
 from driftloop.errors import IntegrityError, UserError
 from driftloop.lake.join import join, joined_schema
@@ -28,7 +29,6 @@ BATCH_ROWS = 65_536
 _AT_ONCE = 16  # times its Parquet's size is what a snapshot takes up when it is read and joined at once
 _COPIES = 8  # of a slice's rows: as read, filtered, in the join, sorted, as its result, each with what the allocator keeps
 _KEYS = ("event_time", "event_id")
-TABLES = ("inferences", "labels")
 
 
 def _silent(what: str, done: int, total: int) -> None:
@@ -90,7 +90,7 @@ class _Join:
         self._result = batches_schema(schema, self._columns)
 
     def batches(self) -> Iterator[pa.RecordBatch]:
-        groups = {table: self._files.groups(table) for table in TABLES}
+        groups: dict[str, list[Group]] = {table: self._files.groups(table) for table in TABLES}
         cuts = cuts_for([*groups["inferences"], *groups["labels"]], self._rows_per_slice(groups))
         sliced = {t: SlicedRows(self._files, t, groups[t], cuts, self._schemas[t], self._work) for t in TABLES}
         for each in sliced.values():
@@ -115,7 +115,7 @@ class _Join:
 
     def _rows_per_slice(self, groups: dict[str, list[Group]]) -> float:
         """By what a row of both tables takes up in memory, as the first row groups show."""
-        size, rows = 0.0, {t: sum(g.rows for g in groups[t]) for t in TABLES}
+        size, rows = 0.0, {t: sum(g.rows for g in some) for t, some in groups.items()}
         for table, some in groups.items():
             if some:
                 first = self._files.rows(table, some[0].file, [some[0].number], self._schemas[table])
@@ -130,7 +130,7 @@ class _Join:
                 yield self._files.rows(table, group.file, [group.number], self._schemas[table])
                 self._progress(f"rows of {wanderers.num_rows} events with several times, {table}", done + 1, len(groups[table]))
 
-        tables = {table: (self._schemas[table], parts(table)) for table in TABLES}
+        tables = {table: (schema, parts(table)) for table, schema in self._schemas.items()}
         return join_apart(connection, wanderers, tables, self._inner, keep_unlabelled=self._keep)
 
 

@@ -1,11 +1,59 @@
-"""Which versions an audit rebuilds, and what it records of each."""
+"""An audit: which versions it rebuilds, and what it records of each."""
 
 import hashlib
+from collections.abc import Callable, Mapping
 
+from driftloop.code_version import code_version
 from driftloop.contracts.codec import caused_id
 from driftloop.contracts.events import VersionReproduced
+from driftloop.contracts.topics import REPRODUCTIONS
+from driftloop.crashpoints import crash_point
+from driftloop.errors import IntegrityError, UserError
 from driftloop.lineage.reproduction import Reproduction
+from driftloop.ports import EventPublisher
 from driftloop.registry.state import ModelState, ModelVersion
+
+MAX_NAME_CHARACTERS = 200
+
+
+def audit_name(name: str) -> str:
+    """Raises UserError."""
+    if not name.isprintable() or not 0 < len(name) <= MAX_NAME_CHARACTERS:
+        raise UserError(f"an audit's name has 1 to {MAX_NAME_CHARACTERS} printable characters")
+    return name
+
+
+def run_audit(
+    model: ModelState,
+    count: int,
+    audit: str,
+    *,
+    recorded_before: Mapping[int, VersionReproduced],
+    rebuild: Callable[[int], Reproduction],
+    publisher: EventPublisher,
+    on_version: Callable[[int, int, int], None],
+) -> list[VersionReproduced]:
+    """What came of each version, those that the same audit has recorded before included: they are not rebuilt again.
+
+    ``on_version`` is told the version, its place and how many there are. A version that cannot be rebuilt is a finding,
+    not an error. Raises UserError when the model has no version, TransientError: what was recorded until then stays.
+    """
+    versions = chosen(model, count, audit)
+    if not versions:
+        raise UserError(f"the model {model.model} has no version to audit")
+    results = []
+    for number, version in enumerate(versions, 1):
+        on_version(version.version, number, len(versions))
+        event = recorded_before.get(version.version)
+        if event is None:
+            try:
+                event = recorded(rebuild(version.version), audit)
+            except (IntegrityError, UserError) as exc:
+                event = not_rebuilt(model.model, version, audit, code_version(), str(exc))
+            crash_point("audit.before-event")
+            publisher.publish(REPRODUCTIONS, event, key=model.model, id=event_id(audit, model.model, version.version))
+        results.append(event)
+    return results
 
 
 def chosen(model: ModelState, count: int, audit: str) -> list[ModelVersion]:

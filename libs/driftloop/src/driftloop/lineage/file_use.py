@@ -1,15 +1,15 @@
 """From a file of the lake forward: which snapshots pinned it, which versions were trained on them, what those have predicted."""
 
-import hashlib
 from collections.abc import Sequence
-from typing import Literal
 
+from driftloop.contracts.events import Table
 from driftloop.contracts.values import Part
 from driftloop.datasets.snapshots import stored_snapshots
-from driftloop.errors import ObjectNotFound, UserError
+from driftloop.errors import UserError
 from driftloop.lake.parquet import in_parallel, sha256_in_name
 from driftloop.lake.snapshot import PinnedFile, Snapshot, load_snapshot
 from driftloop.lineage.lake_files import LiveFile, live_files, open_inferences
+from driftloop.lineage.pinned_files import pinned_problem
 from driftloop.lineage.predictions import predictions_by_version
 from driftloop.ports import ObjectStore
 from driftloop.registry.state import ModelState
@@ -32,7 +32,7 @@ class FileUse(Part, frozen=True, kw_only=True):
     """``problem``: why the stored bytes are not the file that was pinned. ``holds``: predictions in the file, by version."""
 
     stream: str
-    table: Literal["inferences", "labels"]
+    table: Table
     path: str
     sha256: str
     rows: int
@@ -73,7 +73,7 @@ def file_use(store: ObjectStore, s3: S3Settings, models: Sequence[ModelState], r
         for v in m.versions
         if v.pins.snapshot in snapshots
     )
-    problem = _problem(store, f"lake/{stream}/{table}/{path}", pin.file.sha256)
+    problem = pinned_problem(store, pin.snapshot.content, pin.file)
     own = [_unread(path)] if table == "inferences" and problem is None else []
     return FileUse(
         stream=stream,
@@ -108,11 +108,3 @@ def _inferences(s3: S3Settings, stream: str) -> list[LiveFile]:
 def _unread(path: str) -> LiveFile:
     """Without statistics: its own bytes are asked. It need not be live: a compaction may have taken its place."""
     return LiveFile(path, 0, None, None, None, None, None, None, None, None)
-
-
-def _problem(store: ObjectStore, key: str, sha256: str) -> str | None:
-    try:
-        data = store.get(key)
-    except ObjectNotFound:
-        return f"{key} was pinned and is gone"
-    return None if hashlib.sha256(data).hexdigest() == sha256 else f"{key} is not the file that was pinned"

@@ -1,6 +1,5 @@
 """An event's rows in the lake, found by pruning: event ids have no index."""
 
-import hashlib
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
@@ -13,6 +12,7 @@ from driftloop.lake.parquet import TOPIC_ID, in_parallel, sha256_in_name
 from driftloop.lineage.arrow_values import plain_rows, plain_text
 from driftloop.lineage.lake_files import LiveFile
 from driftloop.ports import ObjectStore
+from driftloop.stored import mismatch, sha256_of
 
 _FIRST = ("scored_at", "partition", "offset", "request_offset")  # as the join chooses among copies
 
@@ -54,9 +54,8 @@ def _look(store: ObjectStore, root: str, file: LiveFile, event_id: str) -> list[
         data = store.get(key)
     except ObjectNotFound:
         return f"{key} is not in the store"
-    sha256 = hashlib.sha256(data).hexdigest()
-    promised = sha256_in_name(file.path)
-    problem = None if promised in (None, sha256) else f"the bytes of {key} are not the ones that were named: their sha256 is {sha256}"
+    sha256, promised = sha256_of(data), sha256_in_name(file.path)
+    problem = None if promised is None else mismatch(key, data, promised)
     try:
         return [Sighting(file.path, sha256, topic, row, problem) for topic, row in _rows(data, event_id)]
     except (pa.ArrowException, OSError, IntegrityError) as exc:

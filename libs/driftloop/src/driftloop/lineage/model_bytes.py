@@ -9,8 +9,9 @@ from datetime import datetime
 from typing import NamedTuple
 
 from driftloop.artifact.model_files import MODEL, PROFILE, model_key
-from driftloop.contracts.events import Event, TrainingFailed, TrainingStarted
+from driftloop.contracts.events import TrainingStarted
 from driftloop.errors import ObjectNotFound
+from driftloop.history.requests import Run
 from driftloop.ports import ObjectStore
 from driftloop.registry.state import ModelState
 from driftloop.registry.versions import bytes_held
@@ -27,19 +28,13 @@ class Deleted(NamedTuple):
     bytes: int
 
 
-def unfailed_runs(events: Iterable[Event]) -> list[TrainingStarted]:
-    """Of ``training-runs``: the runs that have started and not failed, whether they have ended or not."""
-    started: dict[str, TrainingStarted] = {}
-    failed: set[str] = set()
-    for event in events:
-        match event:
-            case TrainingStarted():
-                started.setdefault(event.request_id, event)
-            case TrainingFailed():
-                failed.add(event.request_id)
-            case _:
-                pass
-    return [run for request_id, run in started.items() if request_id not in failed]
+def unfailed_runs(runs: Iterable[Run]) -> list[TrainingStarted]:
+    """The runs that have started and not failed, whether they have ended or not. One that only another's failure names counts."""
+    return [run.started.event for run in runs if run.started is not None and not _failed(run)]
+
+
+def _failed(run: Run) -> bool:
+    return run.failed is not None and run.failed.event.request_id == run.request_id
 
 
 def deleted_versions(store: ObjectStore, model: ModelState, runs: Sequence[TrainingStarted], *, before: datetime) -> list[Deleted]:

@@ -1,11 +1,10 @@
 """A snapshot's files, each hashed again; where they are too many for that, each there in its full size."""
 
-import hashlib
 from concurrent.futures import ThreadPoolExecutor
 from typing import NamedTuple
 
-from driftloop.errors import ObjectNotFound
-from driftloop.lake.snapshot import Snapshot
+from driftloop.errors import IntegrityError
+from driftloop.lake.snapshot import Content, PinnedFile, Snapshot, pinned_bytes
 from driftloop.ports import ObjectStore
 
 MANY_BYTES, MANY_FILES = 64 * 1024 * 1024, 1000  # hashed within a second or so
@@ -30,19 +29,20 @@ def check_files(store: ObjectStore, snapshot: Snapshot, *, every_file: bool = Fa
     keys = [f"{prefix}/{file.table}/{file.path}" for file in files]
     if hashed:
         with ThreadPoolExecutor(CONNECTIONS) as pool:
-            found = list(pool.map(lambda key, file: _hash(store, key, file.sha256), keys, files))
+            found = list(pool.map(lambda file: pinned_problem(store, snapshot.content, file), files))
     else:
         sizes = {stat.key: stat.size for stat in store.list(f"{prefix}/")}
         found = [_size(key, sizes.get(key), file.size) for key, file in zip(keys, files, strict=True)]
     return FilesFound(len(files), size, snapshot.rows, hashed, tuple(problem for problem in found if problem is not None))
 
 
-def _hash(store: ObjectStore, key: str, sha256: str) -> str | None:
+def pinned_problem(store: ObjectStore, content: Content, file: PinnedFile) -> str | None:
+    """Why the stored bytes are not the ones that were pinned; None when they are. Raises TransientError."""
     try:
-        data = store.get(key)
-    except ObjectNotFound:
-        return f"{key} was pinned and is gone"
-    return None if hashlib.sha256(data).hexdigest() == sha256 else f"{key} is not the file that was pinned"
+        pinned_bytes(store, content, file)
+    except IntegrityError as exc:
+        return str(exc)
+    return None
 
 
 def _size(key: str, found: int | None, pinned: int) -> str | None:

@@ -1,6 +1,5 @@
 """From a model version back to bytes: every link of its making, fetched and hashed again."""
 
-import hashlib
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any
 
@@ -13,13 +12,14 @@ from driftloop.lake.snapshot import Snapshot, load_snapshot
 from driftloop.lineage.chain import Link, checked, unknown
 from driftloop.lineage.pinned_files import FilesFound, check_files
 from driftloop.ports import ObjectStore
-from driftloop.project.archives import archive_bytes, file_of_archive
+from driftloop.project.archives import archive_of, file_of_archive
+from driftloop.project.model import PIPELINE_FILE
 from driftloop.registry.state import ModelState, ModelVersion
+from driftloop.stored import sha256_of
 from driftloop.training.environment import environment_digest
 
 CONNECTIONS = 8
 SHOWN_DIGITS = 12
-PIPELINE = "pipeline.py"
 
 
 class LineageFile(Part, frozen=True, kw_only=True):
@@ -41,7 +41,7 @@ def version_chain(store: ObjectStore, model: ModelState, version: ModelVersion, 
     """
     with ThreadPoolExecutor(CONNECTIONS) as pool:
         made_of = pool.submit(load_manifest, store, model.model, version.manifest)
-        archive = pool.submit(archive_bytes, store, model, version.pins.project)
+        archive = pool.submit(archive_of, store, model, version.pins.project)
         snapshot = pool.submit(_snapshot, store, model, version.pins.snapshot)
         try:
             manifest = made_of.result()
@@ -163,10 +163,10 @@ def _check_code(version: ModelVersion, archive: "Future[bytes]", contents: "dict
     details = {"driftloop": version.pins.code, "project": version.pins.project}
     if LINEAGE not in contents:
         return details
-    pipeline = hashlib.sha256(file_of_archive(data, PIPELINE)).hexdigest()
+    pipeline = sha256_of(file_of_archive(data, PIPELINE_FILE))
     recorded = msgspec.json.decode(contents[LINEAGE].result(), type=LineageFile).pipeline_sha256
     if pipeline != recorded:
-        raise IntegrityError(f"the archive holds another {PIPELINE} than the one that lineage.json names")
+        raise IntegrityError(f"the archive holds another {PIPELINE_FILE} than the one that lineage.json names")
     return details | {"pipeline_sha256": pipeline}
 
 

@@ -12,7 +12,7 @@ from driftloop.local.addresses import StackAddresses, addresses_path, read_addre
 from driftloop.local.errors import LocalStackError
 from driftloop.local.identity import identity
 from driftloop.local.process import POLL_SECONDS
-from driftloop.local.stack import SERVICES
+from driftloop.local.stack import ONE_OF_EACH
 
 DOWN_SECONDS = 10.0
 
@@ -56,7 +56,7 @@ def start_in_background(home: Path, port_base: int, services: Mapping[str, int])
     log_path.parent.mkdir(parents=True, exist_ok=True)
     reader, writer = os.pipe()
     os.set_inheritable(writer, True)
-    counts = [f"--scale={name}={services.get(name, 0)}" for name in SERVICES] if any(services.values()) else ["--infrastructure-only"]
+    counts = [f"--scale={name}={services.get(name, 0)}" for name in ONE_OF_EACH] if any(services.values()) else ["--infrastructure-only"]
     pid = _spawn_detached(["--home", str(home), "--port-base", str(port_base), "--status-fd", str(writer), *counts], log_path)
     os.close(writer)
     try:

@@ -1,23 +1,24 @@
 """The settings that a stack gives to a service, as environment variables."""
 
+from driftloop.contracts.services import Service
 from driftloop.local.addresses import StackAddresses
 
 
-def service_environment(addresses: StackAddresses, service: str, instance: str, http_port: int) -> dict[str, str]:
-    """`DRIFTLOOP_<SERVICE>_<NAME>`: read back by `driftloop.settings`."""
+def service_environment(addresses: StackAddresses, service: Service, instance: str, http_port: int) -> dict[str, str]:
+    """`DRIFTLOOP_<SERVICE>_<NAME>`: read back by `driftloop.service.settings`."""
     settings = {
         "INSTANCE": instance,
         "KAFKA_BOOTSTRAP": addresses.kafka_bootstrap,
-        "S3_ENDPOINT": addresses.s3_endpoint,
-        "S3_BUCKET": addresses.s3_bucket,
-        "S3_REGION": addresses.s3_region,
-        "S3_ACCESS_KEY_FILE": addresses.s3_access_key_file,
-        "S3_SECRET_KEY_FILE": addresses.s3_secret_key_file,
         "HTTP_HOST": "127.0.0.1",
         "HTTP_PORT": str(http_port),
         "STATE_DIR": f"{addresses.home}/state/{instance}",
-        "REGISTRY_URL": addresses.registry_url,
     }
-    prefixed = {f"DRIFTLOOP_{service.upper()}_{name}": value for name, value in settings.items()}
-    # scikit-learn's second OpenMP thread makes one-row scoring ten times slower on a busy machine
-    return prefixed | ({"OMP_NUM_THREADS": "1"} if service == "predictor" else {})
+    if service.rights is not None:
+        settings |= {
+            "S3_ENDPOINT": addresses.s3_endpoint,
+            "S3_BUCKET": addresses.s3_bucket,
+            "S3_REGION": addresses.s3_region,
+            "S3_ACCESS_KEY_FILE": addresses.s3_access_key_file,
+            "S3_SECRET_KEY_FILE": addresses.s3_secret_key_file,
+        }
+    return {f"DRIFTLOOP_{service.name.upper()}_{name}": value for name, value in settings.items()} | dict(service.variables)

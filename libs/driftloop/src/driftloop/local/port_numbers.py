@@ -4,13 +4,12 @@ import socket
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from driftloop.contracts.services import INSTANCES, SERVICES
 from driftloop.local.errors import LocalStackError
 from driftloop.local.s3 import S3Ports
 
 DEFAULT_PORT_BASE = 29000
-MAX_INSTANCES = 10  # of one service: each service has ten ports
-_SERVICE_OFFSETS = {"registry": 10, "predictor": 20, "ingest": 30, "monitor": 40, "trainer": 50, "console": 60}
-SPAN = 70  # ports from the base on
+SPAN = max(service.port_offset for service in SERVICES.values()) + INSTANCES  # ports from the base on
 
 
 @dataclass(frozen=True)
@@ -37,7 +36,7 @@ class StackPorts:
 
     def service(self, name: str, instance: int = 0) -> int:
         """HTTP port of one instance of a service."""
-        return self.base + _SERVICE_OFFSETS[name] + instance
+        return self.base + SERVICES[name].port_offset + instance
 
     def wanted(self, services: Mapping[str, int]) -> dict[int, str]:
         """Every port that a stack with these instance counts opens, and what for."""

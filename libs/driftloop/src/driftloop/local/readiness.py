@@ -6,6 +6,7 @@ from pathlib import Path
 
 import httpx
 
+from driftloop.contracts.services import READY_PATH
 from driftloop.local.addresses import StackAddresses, addresses_path, read_addresses
 from driftloop.local.errors import LocalStackError
 from driftloop.local.process import log_tail
@@ -17,7 +18,7 @@ _PERIOD_SECONDS = 0.1
 def wait_for_services(
     addresses: StackAddresses, deadline_seconds: float = READY_SECONDS, failures: Callable[[], Mapping[str, str]] | None = None
 ) -> None:
-    """Return once each service answers 200 on `/readyz`; they can only when a project is registered.
+    """Return once each service answers 200 on its ready path; they can only when a project is registered.
 
     Fails at the deadline, or as soon as the supervisor gives up on one; names the service and shows the end of its log.
     `failures`: those of a stack in this process; without it they are read from stack.json.
@@ -43,6 +44,6 @@ def _recorded_failures(addresses: StackAddresses) -> Mapping[str, str]:
 
 def _is_ready(url: str) -> bool:
     try:
-        return httpx.get(f"{url}/readyz", timeout=2).status_code == httpx.codes.OK
+        return httpx.get(f"{url}{READY_PATH}", timeout=2).status_code == httpx.codes.OK
     except httpx.HTTPError:
         return False

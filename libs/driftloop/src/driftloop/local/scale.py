@@ -3,12 +3,12 @@
 from collections.abc import Iterable
 
 from driftloop.local.errors import LocalStackError
-from driftloop.local.stack import SERVICES, check_counts
+from driftloop.local.stack import ONE_OF_EACH, check_counts
 
 
 def services_from(scale: Iterable[str]) -> dict[str, int]:
     """The default counts with the given ones in their place."""
-    services = dict(SERVICES)
+    services = dict(ONE_OF_EACH)
     for entry in scale:
         name, separator, count = entry.partition("=")
         if not separator or not count.isdecimal():

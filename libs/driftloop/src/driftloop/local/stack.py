@@ -9,6 +9,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+from driftloop.contracts.services import INSTANCES, READY_PATH, REGISTRY, SERVICES
 from driftloop.local.addresses import StackAddresses, addresses_path
 from driftloop.local.aot import ensure_aot_cache
 from driftloop.local.claim import claim_home
@@ -17,13 +18,12 @@ from driftloop.local.errors import LocalStackError
 from driftloop.local.identity import identity
 from driftloop.local.kafka import KafkaServer
 from driftloop.local.paths import cache_dir
-from driftloop.local.port_numbers import DEFAULT_PORT_BASE, MAX_INSTANCES, StackPorts, check_free
+from driftloop.local.port_numbers import DEFAULT_PORT_BASE, StackPorts, check_free
 from driftloop.local.process import ProcessSpec
 from driftloop.local.s3 import S3Server
 from driftloop.local.supervisor import Supervisor
 
-# in starting order: the registry first, because the others ask it
-SERVICES: Mapping[str, int] = {"registry": 1, "ingest": 1, "predictor": 1, "monitor": 1, "trainer": 1}
+ONE_OF_EACH: Mapping[str, int] = dict.fromkeys(SERVICES, 1)  # in starting order
 INFRASTRUCTURE_READY_SECONDS = 90.0
 REGISTRY_READY_SECONDS = 60.0
 # together within the promised ten seconds
@@ -51,7 +51,7 @@ class LocalStack:
         self,
         home: Path,
         port_base: int = DEFAULT_PORT_BASE,
-        services: Mapping[str, int] = SERVICES,
+        services: Mapping[str, int] = ONE_OF_EACH,
         prepare: Callable[[StackAddresses], None] | None = None,
     ) -> None:
         self.home = home.absolute()
@@ -101,7 +101,7 @@ class LocalStack:
         """
         self.services = Supervisor([self._service_spec(instance) for instance in self.instances])
         self.services.start()
-        self.services.wait_ready(REGISTRY_READY_SECONDS, {i.name for i in self.instances if i.service == "registry"})
+        self.services.wait_ready(REGISTRY_READY_SECONDS, {i.name for i in self.instances if i.service == REGISTRY.name})
         self.refresh()
 
     def stop(self) -> None:
@@ -138,7 +138,7 @@ class LocalStack:
             s3_secret_key_file=str(self._s3.secret_key_file),
             s3_region=access.region,
             s3_bucket=access.bucket,
-            registry_url=self._url("registry", 0),
+            registry_url=self._url(REGISTRY.name, 0),
             services={i.name: self._url(i.service, i.number) for i in self.instances},
             log_files={name: str(self._log_path(name)) for name in ("kafka", "s3", *(i.name for i in self.instances))},
             failures=self.failures(),
@@ -162,10 +162,10 @@ class LocalStack:
         port = self.ports.service(instance.service, instance.number)
         return ProcessSpec(
             name=instance.name,
-            argv=[sys.executable, "-m", f"driftloop_{instance.service}"],
-            env=service_environment(self.addresses(), instance.service, instance.name, port),
+            argv=[sys.executable, "-m", SERVICES[instance.service].package],
+            env=service_environment(self.addresses(), SERVICES[instance.service], instance.name, port),
             log_path=self._log_path(instance.name),
-            ready_url=f"{self._url(instance.service, instance.number)}/readyz",
+            ready_url=f"{self._url(instance.service, instance.number)}{READY_PATH}",
         )
 
 
@@ -174,7 +174,7 @@ def check_counts(services: Mapping[str, int]) -> None:
     for name, count in services.items():
         if name not in SERVICES:
             raise LocalStackError(f"there is no service {name!r}: choose from {', '.join(SERVICES)}")
-        if not 0 <= count <= MAX_INSTANCES:
-            raise LocalStackError(f"{name}={count}: a stack runs 0 to {MAX_INSTANCES} instances of a service")
-        if name == "registry" and count > 1:
+        if not 0 <= count <= INSTANCES:
+            raise LocalStackError(f"{name}={count}: a stack runs 0 to {INSTANCES} instances of a service")
+        if name == REGISTRY.name and count > 1:
             raise LocalStackError(f"registry={count}: a stack runs one registry")

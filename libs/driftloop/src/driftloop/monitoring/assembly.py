@@ -1,4 +1,4 @@
-"""Putting partitions' sketches together: which windows are complete, and what was said about them. Pure.
+"""Putting partitions' counts together: which windows are complete, and what was said about them. Pure.
 
 Partitions close their windows in order, so a partition that has sent a later window has closed the earlier ones too.
 """
@@ -12,29 +12,34 @@ import msgspec
 from driftloop.contracts.events import DriftReported, WindowSketched
 from driftloop.contracts.values import Time, Window
 from driftloop.monitoring.drift import worst
+from driftloop.monitoring.partition_fold import KEPT_CLOSED_WINDOWS
+from driftloop.statistics.distances import RANKED_BY
 
-SKETCHED_WINDOWS = 8  # reported windows whose sketches are kept for corrections; more than a partition keeps
+# Reported windows whose counts are kept for corrections. A partition corrects its last KEPT_CLOSED_WINDOWS; the others may
+# have closed some more by the time that its correction is read.
+COUNTED_WINDOWS = KEPT_CLOSED_WINDOWS + 5
 REMEMBERED_WINDOWS = 1000  # reported windows that may still wait for their decision
 CURSOR_KEY = b"cursor"
 
 
 class WindowSummary(msgspec.Struct, frozen=True):
-    """What was reported about a window, as the policy needs it. ``version``: the newest one that scored rows."""
+    """What was reported about a window, as the policy needs it. ``version``: the newest one that scored rows; ``column``: its
+    column that moved most."""
 
     version: int | None
     rows: int
     drifted: bool
     column: str | None
-    psi: float | None
-    threshold: float
+    value: float | None = msgspec.field(name="psi")  # how far it moved, by RANKED_BY; stored under the older name
+    threshold: float  # of that statistic
     closing_offsets: dict[str, int]
 
 
 class AssembledWindow(msgspec.Struct):
-    """One window of the stream. ``revision`` of the last report; −1: none yet."""
+    """One window of the stream. ``by_partition``: its counts, stored under an older name; ``revision`` of the last report; −1: none yet."""
 
     window: Window
-    sketches: dict[int, WindowSketched] = {}
+    by_partition: dict[int, WindowSketched] = msgspec.field(default_factory=dict, name="sketches")
     revision: int = -1
     summary: WindowSummary | None = None
 
@@ -56,7 +61,7 @@ class Standing(NamedTuple):
 
 
 class WindowAssembler:
-    """The windows of one stream, rebuilt from table values and changed sketch by sketch."""
+    """The windows of one stream, rebuilt from table values and changed by one partition's counts after another."""
 
     def __init__(self, stream: str, values: Mapping[bytes, bytes]) -> None:
         self._stream = stream
@@ -70,66 +75,66 @@ class WindowAssembler:
                 held = msgspec.msgpack.decode(value, type=AssembledWindow)
                 self.windows[held.window.start] = held
 
-    def take(self, sketch: WindowSketched) -> bool:
-        """Put a sketch in its place; False if it changes nothing. The highest closing offset wins."""
-        if sketch.stream != self._stream:
+    def add(self, counted: WindowSketched) -> bool:
+        """Put one partition's counts in their place; False if they change nothing. The highest closing offset wins."""
+        if counted.stream != self._stream:
             return False
         forgotten = self.cursor.forgotten_up_to
-        if forgotten is not None and sketch.window.end <= forgotten:
+        if forgotten is not None and counted.window.end <= forgotten:
             return False
-        held = self.windows.setdefault(sketch.window.start, AssembledWindow(sketch.window))
-        if held.revision >= 0 and not held.sketches:
+        held = self.windows.setdefault(counted.window.start, AssembledWindow(counted.window))
+        if held.revision >= 0 and not held.by_partition:
             return False
-        before = held.sketches.get(sketch.partition)
-        if before is not None and before.closing_offset >= sketch.closing_offset:
+        before = held.by_partition.get(counted.partition)
+        if before is not None and before.closing_offset >= counted.closing_offset:
             return False
-        held.sketches[sketch.partition] = sketch
-        closed = self.cursor.closed.get(sketch.partition)
-        self.cursor.closed[sketch.partition] = max(sketch.window.end, closed or sketch.window.end)
-        self._changed.add(sketch.window.start)
+        held.by_partition[counted.partition] = counted
+        closed = self.cursor.closed.get(counted.partition)
+        self.cursor.closed[counted.partition] = max(counted.window.end, closed or counted.window.end)
+        self._changed.add(counted.window.start)
         return True
 
-    def standing(self, sketch: WindowSketched) -> Standing:
-        """What ``take`` would replace."""
-        held = self.windows.get(sketch.window.start)
-        before = None if held is None else held.sketches.get(sketch.partition)
-        return Standing(before, self.cursor.closed.get(sketch.partition), held is None)
+    def standing(self, counted: WindowSketched) -> Standing:
+        """What ``add`` would replace."""
+        held = self.windows.get(counted.window.start)
+        before = None if held is None else held.by_partition.get(counted.partition)
+        return Standing(before, self.cursor.closed.get(counted.partition), held is None)
 
-    def take_back(self, sketch: WindowSketched, standing: Standing) -> None:
-        """As if ``sketch`` had never come: ``standing`` is from before it was taken."""
-        start = sketch.window.start
+    def take_back(self, counted: WindowSketched, standing: Standing) -> None:
+        """As if ``counted`` had never come: ``standing`` is from before it was added."""
+        start = counted.window.start
         if standing.sketch is not None:
-            self.windows[start].sketches[sketch.partition] = standing.sketch
+            self.windows[start].by_partition[counted.partition] = standing.sketch
         elif start in self.windows:
-            self.windows[start].sketches.pop(sketch.partition, None)
+            self.windows[start].by_partition.pop(counted.partition, None)
             if standing.window_is_new:
                 del self.windows[start]
         if standing.closed is None:
-            self.cursor.closed.pop(sketch.partition, None)
+            self.cursor.closed.pop(counted.partition, None)
         else:
-            self.cursor.closed[sketch.partition] = standing.closed
+            self.cursor.closed[counted.partition] = standing.closed
 
-    def to_report(self, sketch: WindowSketched) -> Iterator[AssembledWindow]:
-        """After ``take``: the windows that are now complete for the first time, in order, and the corrected one."""
-        if len(self.cursor.closed) < sketch.partitions:
+    def to_report(self, counted: WindowSketched) -> Iterator[AssembledWindow]:
+        """After ``add``: the windows that are now complete for the first time, in order, and the corrected one."""
+        if len(self.cursor.closed) < counted.partitions:
             return
         closed = min(self.cursor.closed.values())
         for start in sorted(self.windows):
             held = self.windows[start]
-            if held.window.end <= closed and (held.revision < 0 or start == sketch.window.start):
+            if held.window.end <= closed and (held.revision < 0 or start == counted.window.start):
                 yield held
 
     def reported(self, held: AssembledWindow, reports: list[DriftReported]) -> None:
         """Note what was said about a window; forget what is too old to matter."""
         newest = max(reports, key=lambda r: (r.version is not None, r.version or 0))
-        moved = worst(newest)
+        most = worst(newest)
         held.summary = WindowSummary(
             version=newest.version,
-            rows=sum(sketch.rows for sketch in held.sketches.values()),
+            rows=sum(counted.rows for counted in held.by_partition.values()),
             drifted=any(report.drifted for report in reports),
-            column=moved[0] if moved else None,
-            psi=moved[1] if moved else None,
-            threshold=newest.thresholds["psi"],
+            column=most[0] if most else None,
+            value=most[1] if most else None,
+            threshold=newest.thresholds[RANKED_BY],
             closing_offsets=newest.closing_offsets,
         )
         held.revision = reports[0].revision
@@ -153,9 +158,9 @@ class WindowAssembler:
 
     def _forget(self) -> None:
         done = [held.window.start for held in self.complete()]
-        for start in done[:-SKETCHED_WINDOWS]:
-            if self.windows[start].sketches:
-                self.windows[start].sketches = {}
+        for start in done[:-COUNTED_WINDOWS]:
+            if self.windows[start].by_partition:
+                self.windows[start].by_partition = {}
                 self._changed.add(start)
         for start in done[:-REMEMBERED_WINDOWS]:
             self.cursor.forgotten_up_to = self.windows.pop(start).window.end

@@ -8,35 +8,36 @@ from driftloop.contracts.events import DriftReported, WindowSketched
 from driftloop.contracts.values import FeatureDrift, Window
 from driftloop.project.model import Project
 from driftloop.project.reading import Monitoring
-from driftloop.statistics.distances import ks, psi, shares
+from driftloop.statistics.comparison import MISSING, UNSEEN, compare
+from driftloop.statistics.distances import RANKED_BY
 from driftloop.statistics.profile import SCORE, Column, Counts, Profile
 
 ProfileOf = Callable[[int], tuple[str, Profile]]
 
 
 def drift_reports(
-    project: Project, window: Window, revision: int, sketches: Mapping[int, WindowSketched], profile_of: ProfileOf
+    project: Project, window: Window, revision: int, by_partition: Mapping[int, WindowSketched], profile_of: ProfileOf
 ) -> list[DriftReported]:
     """One report per version that scored rows of the window; one without a version if none did."""
-    present: Sequence[int | None] = sorted({part.version for sketch in sketches.values() for part in sketch.sketches})
-    return [_report(project, window, revision, sketches, version, profile_of) for version in present or [None]]
+    present: Sequence[int | None] = sorted({part.version for counted in by_partition.values() for part in counted.sketches})
+    return [_report(project, window, revision, by_partition, version, profile_of) for version in present or [None]]
 
 
 def _report(
     project: Project,
     window: Window,
     revision: int,
-    sketches: Mapping[int, WindowSketched],
+    by_partition: Mapping[int, WindowSketched],
     version: int | None,
     profile_of: ProfileOf,
 ) -> DriftReported:
     features: dict[str, FeatureDrift] = {}
-    digest, rows, thresholds = None, sum(s.rows for s in sketches.values()), constant_thresholds(project.monitoring)
+    digest, rows, thresholds = None, sum(c.rows for c in by_partition.values()), constant_thresholds(project.monitoring)
     if version is not None:
         digest, profile = profile_of(version)
         thresholds = thresholds | (profile.thresholds or {})
-        rows, counts = merged(sketches.values(), version)
-        features = {name: compare(column, counts[name], thresholds) for name, column in profile.columns.items()}
+        rows, counts = merged(by_partition.values(), version)
+        features = {name: feature_drift(column, counts[name], thresholds) for name, column in profile.columns.items()}
     return DriftReported(
         model=project.model,
         stream=project.stream,
@@ -45,8 +46,8 @@ def _report(
         window=window,
         revision=revision,
         rows=rows,
-        late_rows=sum(s.late_rows for s in sketches.values()),
-        closing_offsets={str(p): s.closing_offset for p, s in sorted(sketches.items())},
+        late_rows=sum(c.late_rows for c in by_partition.values()),
+        closing_offsets={str(p): c.closing_offset for p, c in sorted(by_partition.items())},
         features={name: drift for name, drift in features.items() if name != SCORE},
         score=features.get(SCORE),
         drifted=any(drift.drifted for drift in features.values()),
@@ -55,13 +56,14 @@ def _report(
 
 
 def constant_thresholds(monitoring: Monitoring) -> dict[str, float]:
-    return {"psi": monitoring.psi, "ks": monitoring.ks, "missing": monitoring.missing, "unseen": monitoring.unseen}
+    """Those that the project declares, by the name of the statistic or of the share that rises."""
+    return {**monitoring.thresholds, MISSING: monitoring.missing, UNSEEN: monitoring.unseen}
 
 
-def merged(sketches: Iterable[WindowSketched], version: int) -> tuple[int, dict[str, Counts]]:
+def merged(partitions: Iterable[WindowSketched], version: int) -> tuple[int, dict[str, Counts]]:
     """Rows of one version and their counts, over all partitions."""
     rows, total = 0, dict[str, Counts]()
-    for part in (part for sketch in sketches for part in sketch.sketches if part.version == version):
+    for part in (part for counted in partitions for part in counted.sketches if part.version == version):
         rows += part.rows
         for name, values in part.counts.items():
             counts = np.array(values, dtype=np.int64)
@@ -69,29 +71,24 @@ def merged(sketches: Iterable[WindowSketched], version: int) -> tuple[int, dict[
     return rows, total
 
 
-def compare(column: Column, counts: Counts, thresholds: Mapping[str, float]) -> FeatureDrift:
-    """Missing and unseen shares are judged by their rise over the training data's; psi and ks leave missing values out."""
-    reference = column.reference
-    before, now = shares(column, reference), shares(column, counts)
-    distance = psi(reference[1:], counts[1:])
-    gap = ks(reference[1:], counts[1:]) if column.kind == "ordered" else None
-    drifted = (
-        distance > thresholds["psi"]
-        or (gap is not None and gap > thresholds["ks"])
-        or now.missing - before.missing > thresholds["missing"]
-        or now.unseen - before.unseen > thresholds["unseen"]
+def feature_drift(column: Column, counts: Counts, thresholds: Mapping[str, float]) -> FeatureDrift:
+    """One column's counts against its profile, as an event carries it."""
+    found = compare(column, counts, thresholds)
+    return FeatureDrift.of(
+        found.statistics,
+        missing_share=found.now.missing,
+        unseen_share=found.now.unseen,
+        out_of_range_share=found.now.out_of_range,
+        drifted=found.drifted,
     )
-    return FeatureDrift(
-        psi=distance,
-        ks=gap,
-        missing_share=now.missing,
-        unseen_share=now.unseen,
-        out_of_range_share=now.out_of_range,
-        drifted=bool(drifted),
-    )
+
+
+def moved(drift: FeatureDrift) -> float:
+    """How far a column has moved, for ranking columns: the value of RANKED_BY."""
+    return drift.statistic(RANKED_BY) or 0.0
 
 
 def worst(report: DriftReported) -> tuple[str, float] | None:
-    """The column with the highest psi, the score included."""
+    """The column that moved most, the score included, and how far."""
     columns = dict(report.features) | ({} if report.score is None else {SCORE: report.score})
-    return max(((name, drift.psi) for name, drift in columns.items()), key=lambda pair: pair[1], default=None)
+    return max(((name, moved(drift)) for name, drift in columns.items()), key=lambda pair: pair[1], default=None)

@@ -35,14 +35,15 @@ class OpenWindow:
             held.rows += rows
             held.counts = merge(held.counts, counts)
 
-    def sketches(self) -> tuple[PartitionSketch, ...]:
+    def by_version(self) -> tuple[PartitionSketch, ...]:
+        """The counts of each version, as they go on the wire."""
         return tuple(
             PartitionSketch(version=number, profile=v.profile, rows=v.rows, counts={name: c.tolist() for name, c in v.counts.items()})
             for number, v in sorted(self._versions.items())
         )
 
     def store(self, window: Window) -> WindowCounts:
-        versions = {s.version: VersionCounts(s.profile, s.rows, s.counts) for s in self.sketches()}
+        versions = {s.version: VersionCounts(s.profile, s.rows, s.counts) for s in self.by_version()}
         return WindowCounts(window=window, rows=self.rows, late_rows=self.late_rows, versions=versions)
 
     @classmethod

@@ -3,29 +3,27 @@
 from collections.abc import Callable
 from datetime import datetime
 
-import pyarrow as pa
 import pyarrow.compute as pc
 
 from driftloop.contracts.events import WindowSketched
-from driftloop.contracts.headers import Headers, RequestRange, request_range, watermark
-from driftloop.contracts.schema import RESERVED
+from driftloop.contracts.headers import Headers, RequestRange
+from driftloop.contracts.topics import inferences
 from driftloop.contracts.values import Window
+from driftloop.contracts.windows import shifted
 from driftloop.errors import GapError, InvalidMessage
 from driftloop.monitoring.counting import CountedPart, split
 from driftloop.monitoring.open_window import OpenWindow
 from driftloop.monitoring.partition_state import PartitionState
 from driftloop.monitoring.window_index import WindowIndex, latest
+from driftloop.ports import Record
 from driftloop.project.model import Project
-from driftloop.rows.arrow_stream import decode_table, schema_in
-from driftloop.rows.limits import check_times
-from driftloop.rows.schemas import ARROW_TYPES, inference_schema
+from driftloop.rows.inferences import InferenceDecoder, claimed_range
+from driftloop.rows.schemas import inference_schema
 from driftloop.statistics.histograms import Counter
 
 KEPT_CLOSED_WINDOWS = 3  # late rows of these give a correction; of older ones they are only counted
 MAX_WINDOWS = 400  # kept at once; bounds the state however far into the future a stranger's rows reach
 MAX_EMPTY_WINDOWS = 100  # sent when a watermark jumps; the reader takes a later window for the closing of earlier ones
-
-_FEATURE_TYPES = frozenset(ARROW_TYPES.values())
 
 
 class ProfileNeeded(Exception):
@@ -49,8 +47,7 @@ class PartitionFold:
     ) -> None:
         self.partition, self._partitions = partition, partitions
         self._project, self._counter_of = project, counter_of
-        self._schema = inference_schema(project.schema)
-        self._fixed = [field for field in self._schema if field.name in RESERVED]
+        self._decoder, self._no_rows = InferenceDecoder(project.schema), inference_schema(project.schema).empty_table()
         self._plan = WindowIndex(project.windows)
         self._state = state
         self._windows: dict[int, OpenWindow] = {}
@@ -75,7 +72,7 @@ class PartitionFold:
     def closed_up_to(self) -> datetime | None:
         return self._state.closed_up_to
 
-    def take(self, offset: int, value: bytes | None, headers: Headers, written: datetime | None = None) -> int:
+    def add(self, offset: int, value: bytes | None, headers: Headers, written: datetime | None = None) -> int:
         """Fold one message; returns its rows. A message below ``next_offset`` changes nothing. ``written``: when it was, by
         the broker's clock; a watermark too far beyond it is not believed.
 
@@ -86,15 +83,9 @@ class PartitionFold:
             return 0
         if offset > self.next_offset:
             raise GapError(f"partition {self.partition}: message {offset} came where {self.next_offset} was due")
-        mark, covered = watermark(headers), request_range(headers)
-        if covered is not None and covered.start > covered.end:
-            raise InvalidMessage(f"request range [{covered.start}, {covered.end}) is none")
-        if covered is not None and covered.partition != self.partition:
-            raise InvalidMessage(f"accounts for requests of partition {covered.partition} in partition {self.partition}")
+        found, covered, mark = self._decoder.decode(self._record(offset, value, headers))
         expected = self._expected(covered)
-        rows = self._read(value, has_meaning=mark is not None or covered is not None)
-        for name in ("event_time", "scored_at"):
-            check_times(rows.column(name), name)
+        rows = self._no_rows if found is None else found
         if rows.num_rows and covered is not None and expected > covered.start:
             rows = rows.filter(pc.greater_equal(rows.column("request_offset"), expected))
         parts = list(split(rows, self._plan, self._counter_of))
@@ -105,7 +96,7 @@ class PartitionFold:
         promised = mark is not None
         if rows.num_rows and mark is None:
             seen = latest(rows.column("event_time"), rows.column("scored_at"), self._project.ahead)
-            mark = None if seen is None else seen - self._project.allowed_lateness
+            mark = None if seen is None else shifted(seen, -self._project.allowed_lateness)
         ahead = self._project.ahead
         if promised and written is not None and ahead is not None and mark is not None and mark > written + ahead:
             mark = None  # of a predictor of before, which passed on what a wrong clock had promised
@@ -123,15 +114,15 @@ class PartitionFold:
             return
         self._state.next_offset = offset + 1
         try:
-            covered = request_range(headers)
+            covered = claimed_range(self._record(offset, None, headers))
         except InvalidMessage:
             return
         if covered is not None and covered.start <= self._expected(covered) < covered.end:
             self._state.requests[covered.topic_id] = covered.end
 
-    def take_sketches(self) -> list[WindowSketched]:
-        """Closings since the last call, then corrections of closed windows as of now."""
-        ready = self._ready + [self._sketch(index) for index in sorted(self._corrected)]
+    def drain(self) -> list[WindowSketched]:
+        """Counts to send: of the windows closed since the last call, then those of closed windows that were corrected, as of now."""
+        ready = self._ready + [self._counted(index) for index in sorted(self._corrected)]
         self._ready, self._corrected = [], set()
         return ready
 
@@ -149,14 +140,8 @@ class PartitionFold:
             )
         return expected
 
-    def _read(self, value: bytes | None, *, has_meaning: bool) -> pa.Table:
-        if not value and has_meaning:
-            return self._schema.empty_table()
-        found = schema_in(value)
-        if found.equals(self._schema):
-            return decode_table(value, self._schema)
-        # of a predictor with an earlier or a newer schema: the model that scored the rows knows only features that are there
-        return decode_table(value, pa.schema([*self._fixed, *(f for f in found if f.name not in RESERVED and f.type in _FEATURE_TYPES)]))
+    def _record(self, offset: int, value: bytes | None, headers: Headers) -> Record:
+        return Record(inferences(self._project.stream), self.partition, offset, 0, None, value, headers)
 
     def _add(self, parts: list[CountedPart]) -> None:
         for index, n_rows, version, counted in parts:
@@ -189,13 +174,13 @@ class PartitionFold:
         if self._closed is not None and before <= self._closed:
             return
         for index in self._closing(before, promised=promised):
-            self._ready.append(self._sketch(index))
+            self._ready.append(self._counted(index))
         self._closed = before
         if before > self._plan.first:
             self._state.closed_up_to = self._plan.window(before - 1).end
         for index in [i for i in self._windows if i < before - KEPT_CLOSED_WINDOWS]:
             if index in self._corrected:
-                self._ready.append(self._sketch(index))
+                self._ready.append(self._counted(index))
                 self._corrected.discard(index)
             del self._windows[index]
 
@@ -206,7 +191,7 @@ class PartitionFold:
         first = self._closed if self._closed is not None else min(filled, default=before - 1 if promised else before)
         return sorted({*filled, *range(max(first, before - MAX_EMPTY_WINDOWS, self._plan.first), before)})
 
-    def _sketch(self, index: int) -> WindowSketched:
+    def _counted(self, index: int) -> WindowSketched:
         window: Window = self._plan.window(index)
         held = self._windows.get(index, OpenWindow())
         return WindowSketched(
@@ -217,5 +202,5 @@ class PartitionFold:
             closing_offset=self.next_offset,
             rows=held.rows,
             late_rows=held.late_rows,
-            sketches=held.sketches(),
+            sketches=held.by_version(),
         )

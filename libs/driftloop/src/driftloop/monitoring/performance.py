@@ -9,7 +9,8 @@ import pyarrow.compute as pc
 from driftloop.contracts.events import PerformanceReported
 from driftloop.contracts.values import Interval, Window
 from driftloop.project.model import Project
-from driftloop.statistics.metrics import measure
+from driftloop.statistics.intervals import measure
+from driftloop.statistics.metrics import ModelOutput
 
 COLUMNS = ("event_time", "prediction", "score", "model_version")  # of the inferences; the join adds label and label_time
 
@@ -40,13 +41,10 @@ def performance_reports(
 
 
 def measured(project: Project, labelled: pa.Table) -> Interval | None:
-    """The project's metric over labelled rows that were scored; None where there are too few for it to be defined."""
+    """The project's metric over labelled rows that were scored; None where it is not defined on them."""
     scored = labelled.filter(labelled.column("score").is_valid())
-    if not scored.num_rows:
-        return None
-    by_score = project.metric == "roc_auc"
-    given = scored.column("score" if by_score else "prediction").to_numpy()
-    return measure(project.metric, scored.column("label").to_numpy(), given, project.training.seed)
+    output = ModelOutput(scored.column("prediction").to_numpy(), scored.column("score").to_numpy())
+    return measure(project.task_metric, scored.column("label").to_numpy(), output, project.training.seed)
 
 
 def same_content(a: PerformanceReported, b: PerformanceReported) -> bool:

@@ -3,37 +3,21 @@
 A state is rebuilt from earlier decisions alone, since each carries its evidence: ``restore`` and ``decide`` advance it alike.
 """
 
-import hashlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import timedelta
 
 import msgspec
 
 from driftloop.contracts.events import DecisionMade, RetrainReason
-from driftloop.contracts.values import Interval, Part, Time, Window
+from driftloop.contracts.values import Part, Time, rule_digest
 from driftloop.contracts.windows import parse_duration
+from driftloop.monitoring.evidence import Evidence
 from driftloop.project.rules import Policy
+from driftloop.statistics.metrics import find
 
-MEASURED_KEPT = 5  # windows of the same version whose mean a drop of the metric is judged against
+MEASURED_KEPT = 5  # windows of the same version whose mean the metric is compared with
 
-
-class Evidence(Part, frozen=True, kw_only=True):
-    """What is known about one closed window. ``version``: of the newest model that scored rows of it; null: none did."""
-
-    window: Window
-    version: int | None
-    rows: int
-    labelled: int
-    drifted: bool
-    metric: str
-    measured: Interval | None = None
-    statistic: str | None = None  # the column that moved most, as psi:<column>
-    value: float | None = None  # of that statistic
-    threshold: float | None = None
-    closing_offsets: dict[str, int] = msgspec.field(default_factory=dict)
-    inferences_version: int | None = None
-    labels_version: int | None = None
-    runs_in_flight: tuple[str, ...] = ()  # request ids
+CARRIED = 1000  # windows, and attempts, of which something is known when their decisions are not kept any more
 
 
 class PolicyState(Part, frozen=True, kw_only=True):
@@ -43,6 +27,7 @@ class PolicyState(Part, frozen=True, kw_only=True):
     drifted: tuple[bool, ...] = ()  # of the last drift_n windows, oldest first
     new_labels: int = 0  # labelled rows in windows since the last attempt
     attempts: tuple[Time, ...] = ()  # within the budget period
+    metric: str | None = None  # that ``measured`` is of
     measured: tuple[tuple[int, float], ...] = ()  # (version, metric), oldest first
 
 
@@ -67,7 +52,7 @@ def advance(policy: Policy, state: PolicyState, evidence: Evidence, *, accepted:
     """The state after a window was decided, however it was."""
     end = evidence.window.end
     attempts = tuple(t for t in state.attempts if end - t < parse_duration(policy.budget_period))
-    measured = state.measured
+    measured = state.measured if state.metric == evidence.metric else ()  # the project measures otherwise now
     if evidence.version is not None and evidence.measured is not None:
         measured = (*measured, (evidence.version, evidence.measured.value))[-MEASURED_KEPT:]
     return PolicyState(
@@ -75,21 +60,43 @@ def advance(policy: Policy, state: PolicyState, evidence: Evidence, *, accepted:
         drifted=(*state.drifted, evidence.drifted)[-policy.drift_n :],
         new_labels=0 if accepted else state.new_labels + evidence.labelled,
         attempts=(*attempts, end) if accepted else attempts,
+        metric=evidence.metric,
         measured=measured,
     )
 
 
-def restore(policy: Policy, decisions: Iterable[DecisionMade]) -> PolicyState:
-    """The state after retrain decisions read back in window order."""
-    state = PolicyState()
+def restore(policy: Policy, decisions: Iterable[DecisionMade], before: PolicyState | None = None) -> PolicyState:
+    """The state after retrain decisions read back in window order. ``before``: what was carried of earlier ones."""
+    state = before or PolicyState()
     for decision in decisions:
         evidence = msgspec.convert(decision.evidence, Evidence)
         state = advance(policy, state, evidence, accepted=decision.accepted)
     return state
 
 
-def rule_digest(policy: Policy) -> str:
-    return hashlib.sha256(msgspec.json.encode(policy, order="deterministic")).hexdigest()
+def carried(before: PolicyState, decisions: Sequence[DecisionMade]) -> PolicyState:
+    """What any policy may need of ``decisions``, in window order, when they are not kept: ``restore`` goes on from it.
+
+    Exact for policies that look back over no more than ``CARRIED`` windows and attempts beyond those that are kept.
+    """
+    evidence = [msgspec.convert(decision.evidence, Evidence) for decision in decisions]
+    new_labels, attempts, metric, measured = before.new_labels, list(before.attempts), before.metric, list(before.measured)
+    for one, decision in zip(evidence, decisions, strict=True):
+        new_labels = 0 if decision.accepted else new_labels + one.labelled
+        if decision.accepted:
+            attempts.append(one.window.end)
+        if one.metric != metric:  # the project measures otherwise from here on
+            metric, measured = one.metric, []
+        if one.version is not None and one.measured is not None:
+            measured.append((one.version, one.measured.value))
+    return PolicyState(
+        decided_up_to=evidence[-1].window.end if evidence else before.decided_up_to,
+        drifted=(*before.drifted, *(one.drifted for one in evidence))[-CARRIED:],
+        new_labels=new_labels,
+        attempts=tuple(attempts[-CARRIED:]),
+        metric=metric,
+        measured=tuple(measured[-MEASURED_KEPT:]),
+    )
 
 
 def _decide(policy: Policy, state: PolicyState, evidence: Evidence) -> tuple[bool, RetrainReason | None, str]:
@@ -123,13 +130,16 @@ def _trigger(policy: Policy, state: PolicyState, evidence: Evidence) -> tuple[Re
 
 
 def _performance_fell(state: PolicyState, evidence: Evidence) -> tuple[bool, str]:
-    before = [value for version, value in state.measured if version == evidence.version]
-    if evidence.measured is None or not before:
-        return False, f"{evidence.metric} has nothing to be compared with yet"
-    mean, upper = sum(before) / len(before), evidence.measured.upper
-    if upper < mean:
-        return True, f"{evidence.metric} is at most {upper:.4f}, its mean over the {len(before)} windows before was {mean:.4f}"
-    return False, f"{evidence.metric} may still be at its earlier mean {mean:.4f} (upper bound {upper:.4f})"
+    """Whether the metric is worse than its earlier mean even at the better end of its interval."""
+    name, interval = evidence.metric, evidence.measured
+    before = [value for version, value in state.measured if version == evidence.version] if state.metric == name else []
+    if interval is None or not before:
+        return False, f"{name} has nothing to be compared with yet"
+    metric, mean = find(name), sum(before) / len(before)
+    best, at_best, bound = (interval.upper, "most", "upper") if metric.greater_is_better else (interval.lower, "least", "lower")
+    if metric.gain(best, mean) < 0:
+        return True, f"{name} is at {at_best} {best:.4f}, its mean over the {len(before)} windows before was {mean:.4f}"
+    return False, f"{name} may still be at its earlier mean {mean:.4f} ({bound} bound {best:.4f})"
 
 
 def _hold(policy: Policy, state: PolicyState, evidence: Evidence) -> str | None:

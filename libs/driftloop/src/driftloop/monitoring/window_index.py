@@ -6,8 +6,8 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from driftloop.contracts.values import EARLIEST, LATEST, Window
-from driftloop.contracts.windows import CLOCK_SKEW, WindowPlan
+from driftloop.contracts.values import Window
+from driftloop.contracts.windows import CLOCK_SKEW, WindowPlan, shifted
 
 Indices = npt.NDArray[np.int64]
 NO_WINDOW = np.iinfo(np.int64).min
@@ -21,18 +21,17 @@ class WindowIndex:
     def __init__(self, plan: WindowPlan) -> None:
         self._every = None if plan.every is None else plan.every // _MICROSECOND
         self._cuts = np.array([_microseconds(cut) for cut in plan.cuts], dtype=np.int64)
-        if self._every is None:
-            self.first, self._end = 0, self._cuts.size - 1
-        else:
-            self.first, self._end = -(-_microseconds(EARLIEST) // self._every), _microseconds(LATEST) // self._every
-        """``first``: no window has a lower index. None has ``_end`` or a higher one."""
+
+    @property
+    def first(self) -> int:
+        """No window has a lower index."""
+        return NO_WINDOW if self._every is not None else 0
 
     def of_rows(self, event_times: pa.ChunkedArray) -> Indices:
-        """Index per row, NO_WINDOW before the first and after the last cut, and where the calendar ends."""
+        """Index per row, NO_WINDOW before the first and after the last cut."""
         times = event_times.cast(pa.int64()).to_numpy()
         if self._every is not None:
-            index = np.asarray(times // self._every)
-            return np.where((index < self.first) | (index >= self._end), NO_WINDOW, index)
+            return np.asarray(times // self._every)
         index = np.searchsorted(self._cuts, times, side="right") - 1
         return np.where((index < 0) | (index >= self._cuts.size - 1), NO_WINDOW, index)
 
@@ -57,7 +56,7 @@ class WindowIndex:
         """All windows below this index have ended at the watermark."""
         at = _microseconds(watermark)
         if self._every is not None:
-            return min(max(at // self._every, self.first), self._end)
+            return at // self._every
         return max(0, int(np.searchsorted(self._cuts, at, side="right")) - 1)
 
 
@@ -74,4 +73,4 @@ def _microseconds(time: datetime) -> int:
 
 
 def _time(microseconds: int) -> datetime:
-    return _EPOCH + timedelta(microseconds=microseconds)
+    return shifted(_EPOCH, timedelta(microseconds=microseconds))

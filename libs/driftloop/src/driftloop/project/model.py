@@ -14,11 +14,11 @@ from driftloop.contracts.topics import FOREVER
 from driftloop.contracts.values import Part, PromotionRules
 from driftloop.contracts.windows import CLOCK_SKEW, WindowPlan
 from driftloop.project.rules import Monitoring, Policy
+from driftloop.statistics.metrics import TaskMetric, for_task
 
 CONFIG_FILE = "driftloop.toml"
 PIPELINE_FILE = "pipeline.py"
-Metric = Literal["roc_auc", "accuracy", "r2"]
-METRICS: dict[str, tuple[Metric, ...]] = {"binary": ("roc_auc", "accuracy"), "multiclass": ("accuracy",), "regression": ("r2",)}
+ALL = "all"  # the recipe that fits on everything
 
 
 # wall: event times are at or before the time at which rows come, but for a skew; they may be as old as they like.
@@ -29,8 +29,8 @@ Clock = Literal["wall", "replay"]
 class Training(Part, frozen=True, kw_only=True):
     """Which recipes compete, and what makes a run repeatable."""
 
-    candidates: tuple[str, ...] = ("all", "last:5", "last:2")
-    margin: float = 0.01  # of the metric, by which another recipe must beat `all`
+    candidates: tuple[str, ...] = (ALL, "last:5", "last:2")
+    margin: float = 0.01  # in units of the metric, by which another recipe must beat `all`
     seed: int = 0
     threads: Annotated[int, msgspec.Meta(ge=1)] = 2
     timeout: str = "1h"
@@ -55,7 +55,7 @@ class Project(Part, frozen=True, kw_only=True):
     name: Name
     model: Name
     schema: StreamSchema
-    metric: Metric
+    metric: str  # a name that `statistics.metrics` has for the target's task
     split_key: str
     split_salt: str
     allowed_lateness: timedelta
@@ -81,6 +81,11 @@ class Project(Part, frozen=True, kw_only=True):
     @property
     def retention_ms(self) -> int:
         return FOREVER if self.retention is None else self.retention // timedelta(milliseconds=1)
+
+    @property
+    def task_metric(self) -> TaskMetric:
+        """The metric on rows of this project."""
+        return for_task(self.metric, self.schema.target.task)
 
     def archive(self) -> bytes:
         """A zip whose bytes depend on the files' names and contents only."""

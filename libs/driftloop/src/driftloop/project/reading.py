@@ -2,34 +2,37 @@
 
 import io
 import itertools
+import math
 import tomllib
 import zipfile
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 import msgspec
 
+from driftloop.contracts.column_types import COLUMN_TYPES, FeatureType, TargetType
 from driftloop.contracts.evolution import clashes
 from driftloop.contracts.names import NAME_PATTERN, Name, is_name
-from driftloop.contracts.schema import RESERVED, Feature, FeatureType, StreamSchema, Target
+from driftloop.contracts.schema import RESERVED, Feature, StreamSchema, Target
 from driftloop.contracts.values import Window
 from driftloop.contracts.windows import WindowPlan, parse_duration
 from driftloop.errors import UserError
 from driftloop.project.model import (
+    ALL,
     CONFIG_FILE,
-    METRICS,
     PIPELINE_FILE,
     Clock,
-    Metric,
     Project,
     Promotion,
     Serving,
     Training,
     archive_key,
 )
-from driftloop.project.rules import Monitoring, Policy
+from driftloop.project.rules import Monitoring, Policy, default_thresholds
 from driftloop.project.toml_lines import line_of
+from driftloop.statistics.distances import STATISTICS
+from driftloop.statistics.metrics import NoSuchMetric, check_declared
 
 SHORTEST_RETENTION = timedelta(hours=1)
 
@@ -53,12 +56,13 @@ class _StreamTable(msgspec.Struct, forbid_unknown_fields=True):
 class _FeatureTable(msgspec.Struct, forbid_unknown_fields=True):
     type: FeatureType
     required: bool = True
+    parts: list[str] | None = None
 
 
 class _TargetTable(msgspec.Struct, forbid_unknown_fields=True):
     name: str
-    type: Literal["number", "boolean", "category"]
-    metric: Metric
+    type: TargetType
+    metric: str
 
 
 class _WindowsTable(msgspec.Struct, forbid_unknown_fields=True):
@@ -127,9 +131,15 @@ class _Problem(Exception):
 def _convert(table: dict[str, Any]) -> _File:
     known_sections = {"monitoring": Monitoring, "policy": Policy, "training": Training, "promotion": Promotion, "serving": Serving}
     for section, known in known_sections.items():
-        for key in table.get(section, {}):
-            if key not in known.__struct_fields__:
-                raise _Problem(f"{section}.{key}", f"unknown setting {key!r}; [{section}] knows {', '.join(known.__struct_fields__)}")
+        written = table.get(section, {})
+        if not isinstance(written, dict):
+            raise _Problem(section, f"{section} is a table: write [{section}] and its settings below it")
+        settings = _monitoring_settings() if known is Monitoring else known.__struct_fields__
+        for key in written:
+            if key not in settings:
+                raise _Problem(f"{section}.{key}", f"unknown setting {key!r}; [{section}] knows {', '.join(settings)}")
+    if "monitoring" in table:
+        table = table | {"monitoring": _with_thresholds(table["monitoring"])}
     try:
         return msgspec.convert(table, type=_File)
     except msgspec.ValidationError as exc:
@@ -138,6 +148,24 @@ def _convert(table: dict[str, Any]) -> _File:
         if "[...]" in key:  # msgspec does not name the entry of a dict: find the first that does not fit
             key = _bad_feature(table) or "features"
         raise _Problem(key, f"{key}: {message}" if key else message) from exc
+
+
+def _monitoring_settings() -> tuple[str, ...]:
+    """Of ``[monitoring]``: in the file a threshold stands beside the others, under its statistic's name."""
+    return *(name for name in Monitoring.__struct_fields__ if name != "thresholds"), *STATISTICS
+
+
+def _with_thresholds(written: dict[str, Any]) -> dict[str, Any]:
+    """The fields of ``Monitoring``."""
+    thresholds = default_thresholds()
+    for name in (name for name in STATISTICS if name in written):
+        try:
+            thresholds[name] = msgspec.convert(written[name], float)
+        except msgspec.ValidationError as exc:
+            raise _Problem(f"monitoring.{name}", f"monitoring.{name}: {exc}") from exc
+        if not math.isfinite(thresholds[name]):
+            raise _Problem(f"monitoring.{name}", f"monitoring.{name}: a threshold is a finite number; a high one is never crossed")
+    return {key: value for key, value in written.items() if key not in STATISTICS} | {"thresholds": thresholds}
 
 
 def _bad_feature(table: dict[str, Any]) -> str | None:
@@ -160,9 +188,7 @@ def _check(file: _File, files: dict[str, bytes]) -> Project:
             )
         if clashes(name):
             raise _Problem(f"features.{name}", f"{name!r} is how the lake calls a feature that changed its type: use another name")
-        features.append(
-            Feature(name=name, type=value) if isinstance(value, str) else Feature(name=name, type=value.type, required=value.required)
-        )
+        features.append(_feature(name, value))
     if file.target.name in file.features:
         raise _Problem(f"features.{file.target.name}", "the target is also a feature: the model would see the answer")
     schema = StreamSchema(
@@ -173,9 +199,10 @@ def _check(file: _File, files: dict[str, bytes]) -> Project:
     )
     if not is_name(f"{file.stream.name}"):
         raise _Problem("stream.name", f"a name matches {NAME_PATTERN}")
-    allowed = METRICS[schema.target.task]
-    if file.target.metric not in allowed:
-        raise _Problem("target.metric", f"{file.target.metric} does not measure a {file.target.type} target; use {' or '.join(allowed)}")
+    try:
+        check_declared(file.target.metric, schema.target.task)
+    except NoSuchMetric as exc:
+        raise _Problem("target.metric", str(exc)) from exc
     if file.stream.split_key not in {"entity", "event_id", *file.features}:
         raise _Problem("stream.split_key", f"{file.stream.split_key!r} is neither entity, event_id nor a feature")
     for key in ("policy.cooldown", "policy.budget_period", "training.timeout", "stream.allowed_lateness"):
@@ -183,7 +210,7 @@ def _check(file: _File, files: dict[str, bytes]) -> Project:
         _duration(key, getattr(getattr(file, section), field))
     for recipe in file.training.candidates:
         head, _, n = recipe.partition(":")
-        if recipe != "all" and not (head == "last" and n.isdigit() and int(n) > 0):
+        if recipe != ALL and not (head == "last" and n.isdigit() and int(n) > 0):
             raise _Problem("training.candidates", f"{recipe!r} is no recipe: use all or last:N")
     if not 0.5 <= file.promotion.confidence < 1:
         raise _Problem("promotion.confidence", "must be at least 0.5 and below 1")
@@ -207,11 +234,27 @@ def _check(file: _File, files: dict[str, bytes]) -> Project:
     )
 
 
+def _feature(name: str, declared: FeatureType | _FeatureTable) -> Feature:
+    if isinstance(declared, str):
+        return Feature(name=name, type=declared)
+    feature = Feature(name=name, type=declared.type, required=declared.required)
+    if declared.parts is None:
+        return feature
+    key, known = f"features.{name}", COLUMN_TYPES[declared.type]
+    if not known.parts:
+        raise _Problem(key, f"{name!r} is {known.words}, which has no parts")
+    if not declared.parts or len(set(declared.parts)) < len(declared.parts) or not set(declared.parts) <= set(known.parts):
+        raise _Problem(key, f"parts of {name!r}: name some of {', '.join(known.parts)}, each once")
+    return msgspec.structs.replace(feature, parts=tuple(declared.parts))
+
+
 def _duration(key: str, text: str) -> timedelta:
     try:
         return parse_duration(text)
     except ValueError as exc:
         raise _Problem(key, f"{key}: {exc}") from exc
+    except OverflowError as exc:
+        raise _Problem(key, f"{key}: {text} is longer than the calendar") from exc
 
 
 def _retention(text: str) -> timedelta | None:

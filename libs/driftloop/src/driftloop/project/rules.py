@@ -5,14 +5,21 @@ from typing import Annotated, Literal
 import msgspec
 
 from driftloop.contracts.values import Part
+from driftloop.statistics.distances import STATISTICS
+
+
+def default_thresholds() -> dict[str, float]:
+    return {row.name: row.threshold for row in STATISTICS.values() if row.threshold is not None}
 
 
 class Monitoring(Part, frozen=True, kw_only=True):
-    """Constant thresholds on effect sizes, until they are calibrated per model; ``bins`` per numeric feature."""
+    """Constant thresholds on effect sizes, until they are calibrated per model; ``bins`` per numeric feature.
+
+    ``thresholds``: by statistic, each a key of the table ``[monitoring]`` like the others.
+    """
 
     bins: Annotated[int, msgspec.Meta(ge=2, le=64)] = 64
-    psi: float = 0.25
-    ks: float = 0.2
+    thresholds: dict[str, float] = msgspec.field(default_factory=default_thresholds)
     missing: float = 0.1  # rise of the missing share over the profile's
     unseen: float = 0.05
 

@@ -47,6 +47,9 @@ class RegistryReader(Protocol):
     def wait_for(self, offset: int, timeout_seconds: float) -> RegistryState:
         """The state once the record at ``offset`` is folded. Raises TransientError when that takes too long."""
 
+    def sync(self, timeout_seconds: float) -> RegistryState:
+        """The state once all that the log holds at the time of the call is folded. Raises TransientError."""
+
 
 def fold(state: RegistryState, command: Command, offset: int) -> tuple[RegistryState, Outcome]:
     """The state after the record at ``offset``, and the outcome of its command.

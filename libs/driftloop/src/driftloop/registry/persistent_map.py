@@ -17,6 +17,11 @@ class PersistentMap(Generic[V]):
     def __init__(self, _layers: tuple[dict[str, V], ...] = ()) -> None:
         self._layers = _layers
 
+    @staticmethod
+    def of(items: dict[str, V]) -> "PersistentMap[V]":
+        """A map of ``items``, in their order. The caller gives them away and changes them no more."""
+        return PersistentMap((items,) if items else ())
+
     def added(self, key: str, value: V) -> "PersistentMap[V]":
         """This map and one more entry. The key must be new."""
         if key in self:

@@ -28,6 +28,7 @@ def schema_in(data: bytes | None) -> pa.Schema:
         raise InvalidMessage("null value where an Arrow stream was expected")
     try:
         with pa.ipc.open_stream(data) as reader:
+            _ = reader.schema.names  # strings; broken UTF-8 shows here
             return reader.schema
     except (pa.ArrowException, OSError, EOFError, ValueError, KeyError) as exc:
         raise InvalidMessage(f"not a readable Arrow stream: {exc}") from exc

@@ -1,5 +1,6 @@
-"""Messages on ``<stream>.inferences``, read with suspicion: others may write there too."""
+"""Messages on ``<stream>.inferences``, read with suspicion: others may write there too. All readers decode them here."""
 
+from datetime import datetime
 from typing import NamedTuple
 
 import pyarrow as pa
@@ -11,8 +12,10 @@ from driftloop.errors import InvalidMessage
 from driftloop.ports import Record
 from driftloop.rows.arrow_stream import MAX_ROWS, decode_table, schema_in
 from driftloop.rows.feature_columns import FeatureColumns
-from driftloop.rows.limits import check_times
+from driftloop.rows.limits import check_ids, check_times
 from driftloop.rows.schemas import inference_schema
+
+MAX_OFFSET = 2**63 - 1  # Kafka's
 
 
 class InferenceMessage(NamedTuple):
@@ -20,31 +23,34 @@ class InferenceMessage(NamedTuple):
 
     rows: pa.Table | None
     claimed: RequestRange | None
+    watermark: datetime | None
 
 
 class InferenceDecoder:
-    """Decodes the messages of one stream into rows of its table, whose columns are ``stored`` (default: the schema's).
+    """Decodes the messages of one stream. Their writers may be of any of its schemas.
 
-    Writers may be of any schema that the table has columns for. Features that one did not know are null.
+    With ``stored``, the columns of a table, rows come under those, null where the writer did not know a feature; what has
+    no column there is refused. Without, a message's features come as they are.
     """
 
     def __init__(self, schema: StreamSchema, stored: pa.Schema | None = None) -> None:
-        own = inference_schema(schema)
-        fixed = pa.schema([field for field in own if field.name in RESERVED])
-        self._columns = FeatureColumns(fixed, own if stored is None else stored)
+        fixed = pa.schema([field for field in inference_schema(schema) if field.name in RESERVED])
+        self._columns = FeatureColumns(fixed, stored)
 
     def decode(self, record: Record) -> InferenceMessage:
         """Raises InvalidMessage; UnknownFeatures when nothing else is known to be wrong."""
-        claimed = claimed_range(record)
-        mark = watermark(record.headers)
+        claimed, mark = claimed_range(record), watermark(record.headers)
         if not record.value and (claimed is not None or mark is not None):
-            return InferenceMessage(None, claimed)
+            return InferenceMessage(None, claimed, mark)
         found = schema_in(record.value)
-        rows = self._columns.arranged(decode_table(record.value, self._columns.expected(found)), found)
-        for name in ("event_time", "scored_at"):
-            check_times(rows.column(name), name)
+        rows = decode_table(record.value, self._columns.expected(found))
+        for name in ("event_id", "entity"):
+            check_ids(rows.column(name), name)
+        for field in rows.schema:
+            if pa.types.is_timestamp(field.type):
+                check_times(rows.column(field.name), field.name)
         _check_offsets(rows.column("request_offset"), claimed)
-        return InferenceMessage(rows, claimed)
+        return InferenceMessage(self._columns.arranged(rows, found), claimed, mark)
 
 
 def claimed_range(record: Record) -> RequestRange | None:
@@ -54,7 +60,7 @@ def claimed_range(record: Record) -> RequestRange | None:
         return None
     if claimed.partition != record.partition:
         raise InvalidMessage(f"accounts for requests of partition {claimed.partition} in partition {record.partition}")
-    if not 0 <= claimed.start <= claimed.end:
+    if not 0 <= claimed.start <= claimed.end <= MAX_OFFSET:
         raise InvalidMessage(f"[{claimed.start}, {claimed.end}) is no range of request offsets")
     if claimed.end - claimed.start > MAX_ROWS:
         raise InvalidMessage(f"claims {claimed.end - claimed.start} requests at once; at most {MAX_ROWS}")

@@ -4,31 +4,27 @@ JSON is decoded once, straight into typed rows. A batch is decoded as a whole; o
 its rows looked at one by one, so that one bad row costs its neighbours nothing but time.
 """
 
-import re
 from collections.abc import Callable, Sequence
-from datetime import MAXYEAR, MINYEAR, UTC, datetime
-from operator import attrgetter
+from datetime import UTC, datetime
 from typing import Annotated, Any, NamedTuple
 
 import msgspec
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from driftloop.contracts.schema import FeatureType, StreamSchema
+from driftloop.contracts.column_types import COLUMN_TYPES
+from driftloop.contracts.headers import is_arrow
+from driftloop.contracts.schema import StreamSchema
 from driftloop.contracts.values import Time
 from driftloop.errors import InvalidMessage
+from driftloop.ports import Record
 from driftloop.rows.arrow_stream import decode_table, schema_in
+from driftloop.rows.json_objects import UNDECODABLE, JsonObjects
+from driftloop.rows.limits import MAX_ID_BYTES, check_finite, check_id, check_ids, check_time, check_times
 from driftloop.rows.schemas import request_schema
 
-MAX_ID_BYTES = 512
-
 _Text = Annotated[str, msgspec.Meta(min_length=1)]
-_Integer = Annotated[int, msgspec.Meta(ge=-(2**63), le=2**63 - 1)]
-_JSON_TYPES: dict[FeatureType, Any] = {"number": float | None, "integer": _Integer | None, "boolean": bool | None, "category": str | None}
-_UNDECODABLE = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError, TypeError)
-# A day inside what datetime can hold, so that no later conversion to any time zone overflows.
-_EARLIEST = datetime(MINYEAR, 1, 2, tzinfo=UTC)
-_LATEST = datetime(MAXYEAR, 12, 30, tzinfo=UTC)
+_IDS = ("event_id", "entity")
 
 
 class DecodedRows(NamedTuple):
@@ -40,14 +36,14 @@ class DecodedRows(NamedTuple):
     unknown_field_rows: int  # accepted rows that carried fields which the schema does not name
 
 
-class ArrowRows(NamedTuple):
-    """The rows of one Arrow message; ``unknown_field_rows`` as above."""
+class RequestRows(NamedTuple):
+    """The rows of one message; ``unknown_field_rows`` as above."""
 
     rows: pa.Table
     unknown_field_rows: int
 
 
-class RowDecoder:
+class RequestDecoder:
     """Decodes the rows of one stream.
 
     A field that may be null is missing when it is; a required field must be there all the same. Unknown fields are
@@ -58,49 +54,50 @@ class RowDecoder:
     def __init__(self, schema: StreamSchema, *, generated: Callable[[], str] | None = None) -> None:
         self.schema = request_schema(schema)
         self._optional = frozenset(f.name for f in schema.features if not f.required) | {"entity"}
-        self._numbers = [f.name for f in schema.features if f.type == "number"]
+        self._numbers = [f.name for f in self.schema if pa.types.is_floating(f.type)]
+        self._times = [f.name for f in self.schema if pa.types.is_timestamp(f.type)]
         self._generated = generated
-        # Fields are called f0, f1, …: a feature may have a name that Python keeps for itself.
-        names = [*self.schema.names]
-        types: dict[str, Any] = {"event_id": _Text, "event_time": Time, "entity": _Text | None}
+        fields: dict[str, Any] = {"event_id": _Text, "event_time": Time, "entity": _Text | None}
         optional = set(self._optional)
         if generated:
-            types |= {"event_id": _Text | None, "event_time": Time | None}
+            fields |= {"event_id": _Text | None, "event_time": Time | None}
             optional |= {"event_id", "event_time"}
-        types |= {f.name: _JSON_TYPES[f.type] for f in schema.features}
-        fields = [(f"f{i}", types[n], None) if n in optional else (f"f{i}", types[n]) for i, n in enumerate(names)]
-        rename = {f"f{i}": n for i, n in enumerate(names)}
+        fields |= {f.name: COLUMN_TYPES[f.type].json | None for f in schema.features}
+        self._objects = JsonObjects(fields, optional)
+        self._limited = [
+            (name, check_id if name in _IDS else check_time, get)
+            for name, get in zip(fields, self._objects.columns, strict=True)
+            if name in _IDS or name in self._times
+        ]
 
-        def decoder(*, strict: bool) -> Callable[[Any], Any]:
-            row = msgspec.defstruct("Row", fields, rename=rename, kw_only=True, gc=False, forbid_unknown_fields=strict)
-            return msgspec.json.Decoder(row).decode
+    def decode(self, record: Record) -> RequestRows:
+        """The rows of one message, JSON or Arrow as its headers say. Raises InvalidMessage for the message as a whole."""
+        if is_arrow(record.headers):
+            return self._arrow(record.value, record.key)
+        row, has_unknown = self._row(record.value)
+        return RequestRows(self._table([row], [record.key]), int(has_unknown))
 
-        self._strict, self._lax = decoder(strict=True), decoder(strict=False)
-        self._columns = [attrgetter(f"f{i}") for i in range(len(names))]
-
-    def decode(self, values: Sequence[Any], keys: Sequence[bytes | None]) -> DecodedRows:
-        """Rows of JSON objects, one per value (bytes, or msgspec.Raw). ``keys`` are the message keys, which stand in for entities."""
+    def decode_batch(self, values: Sequence[Any], keys: Sequence[bytes | None]) -> DecodedRows:
+        """Rows of JSON objects, one per value (bytes, or msgspec.Raw): what ``decode`` gives each by itself. ``keys`` are the
+        message keys, which stand in for entities."""
         try:
-            rows = list(map(self._strict, values))
+            rows = list(map(self._objects.strict, values))
             return DecodedRows(self._table(rows, keys), list(range(len(rows))), [], 0)
-        except (*_UNDECODABLE, InvalidMessage, ValueError, OverflowError):
+        except UNDECODABLE:  # InvalidMessage is among them
             return self._one_by_one(values, keys)
 
-    def decode_arrow(self, data: bytes | None, key: bytes | None) -> ArrowRows:
-        """The rows of one Arrow message. Raises InvalidMessage for the message as a whole."""
+    def _arrow(self, data: bytes | None, key: bytes | None) -> RequestRows:
         table = decode_table(data, self.schema, optional=self._optional, ignore_unknown=True)
         unknown = bool(set(schema_in(data).names) - set(self.schema.names))
         for name in self._numbers:
-            column = table.column(name)
-            if not pc.all(pc.is_finite(column), min_count=0).as_py():
-                raise InvalidMessage(f"column {name!r} holds NaN or infinity; null is how to say missing")
-        _check_identity(table)
+            check_finite(table.column(name), name)
+        self._check(table)
         entity = table.column("entity")
         if entity.null_count:
             stand_in = _text(key)
             filled = pc.fill_null(entity, stand_in) if stand_in else pc.coalesce(entity, table.column("event_id"))
             table = table.set_column(table.schema.get_field_index("entity"), self.schema.field("entity"), filled)
-        return ArrowRows(table, table.num_rows if unknown else 0)
+        return RequestRows(table, table.num_rows if unknown else 0)
 
     def _one_by_one(self, values: Sequence[Any], keys: Sequence[bytes | None]) -> DecodedRows:
         rows: list[Any] = []
@@ -110,9 +107,8 @@ class RowDecoder:
         for i, value in enumerate(values):
             try:
                 row, has_unknown = self._row(value)
-                _check_row(*(get(row) for get in self._columns[:3]))
-            except (*_UNDECODABLE, InvalidMessage, ValueError, OverflowError) as exc:
-                rejected.append((i, _reason(value, exc)))
+            except InvalidMessage as exc:
+                rejected.append((i, str(exc)))
                 continue
             rows.append(row)
             accepted.append(i)
@@ -120,15 +116,15 @@ class RowDecoder:
         return DecodedRows(self._table(rows, [keys[i] for i in accepted]), accepted, rejected, unknown)
 
     def _row(self, value: Any) -> tuple[Any, bool]:
-        try:
-            return self._strict(value), False
-        except msgspec.ValidationError as exc:
-            if "unknown field" not in str(exc):
-                raise
-        return self._lax(value), True
+        """A row within the limits that ``_check`` has for a table."""
+        row, has_unknown = self._objects.decode(value)
+        for name, check, get in self._limited:
+            if (found := get(row)) is not None:
+                check(found, name)
+        return row, has_unknown
 
     def _table(self, rows: list[Any], keys: Sequence[bytes | None]) -> pa.Table:
-        columns = [list(map(get, rows)) for get in self._columns]
+        columns = [list(map(get, rows)) for get in self._objects.columns]
         ids, times, entities = columns[0], columns[1], columns[2]
         if self._generated and (None in ids or None in times):
             now = datetime.now(UTC)
@@ -138,31 +134,14 @@ class RowDecoder:
             columns[2] = [e or _text(k) or i for e, k, i in zip(entities, keys, ids, strict=True)]
         arrays = [pa.array(c, f.type) for c, f in zip(columns, self.schema, strict=True)]
         table = pa.Table.from_arrays(arrays, schema=self.schema)
-        _check_identity(table)
+        self._check(table)
         return table
 
-
-def _check_row(event_id: str | None, event_time: datetime | None, entity: str | None) -> None:
-    """The same limits as ``_check_identity``, for one row."""
-    for name, text in (("event_id", event_id), ("entity", entity)):
-        if text is not None and len(text.encode()) > MAX_ID_BYTES:
-            raise InvalidMessage(f"field {name!r} is {len(text.encode())} bytes long; at most {MAX_ID_BYTES}")
-    if event_time is not None and not _EARLIEST <= event_time <= _LATEST:
-        raise InvalidMessage("field 'event_time' is not between the years 1 and 9999")
-
-
-def _check_identity(table: pa.Table) -> None:
-    if not table.num_rows:
-        return
-    for name in ("event_id", "entity"):
-        sizes = pc.min_max(pc.binary_length(table.column(name))).as_py()
-        if sizes["min"] == 0:
-            raise InvalidMessage(f"field {name!r} is empty")
-        if sizes["max"] is not None and sizes["max"] > MAX_ID_BYTES:
-            raise InvalidMessage(f"field {name!r} is {sizes['max']} bytes long; at most {MAX_ID_BYTES}")
-    micros = pc.min_max(table.column("event_time").cast(pa.int64())).as_py()
-    if micros["min"] < _EARLIEST.timestamp() * 1e6 or micros["max"] > _LATEST.timestamp() * 1e6:
-        raise InvalidMessage("field 'event_time' is not between the years 1 and 9999")
+    def _check(self, table: pa.Table) -> None:
+        for name in _IDS:
+            check_ids(table.column(name), name)
+        for name in self._times:
+            check_times(table.column(name), name)
 
 
 def _text(key: bytes | None) -> str | None:
@@ -173,31 +152,3 @@ def _text(key: bytes | None) -> str | None:
         return key.decode()
     except UnicodeDecodeError:
         return None
-
-
-_MESSAGE = re.compile(r"(?P<what>.*?)(?: - at `\$\.?(?P<field>.*)`)?", re.DOTALL)
-_WORDS = {"float | null": "a number or null", "int | null": "a whole number or null", "bool | null": "true, false or null"}
-_WORDS |= {"str | null": "a string or null", "datetime | null": "a time or null", "datetime": "a time", "object": "a JSON object"}
-_WORDS |= {"str": "a string", "float": "a number", "int": "a whole number", "bool": "true or false"}
-
-
-def _reason(value: Any, exc: Exception) -> str:
-    if value is None:
-        return "null value where a JSON object was expected"
-    if isinstance(exc, UnicodeDecodeError):
-        return f"broken UTF-8: {exc.reason} at byte {exc.start} of a string"
-    if isinstance(exc, RecursionError):
-        return "nested too deep"
-    if isinstance(exc, OverflowError):
-        return f"a value is out of range: {exc}"
-    if isinstance(exc, msgspec.DecodeError) and not isinstance(exc, msgspec.ValidationError):
-        return f"broken JSON: {str(exc).removeprefix('JSON is malformed: ')}"
-    if not isinstance(exc, msgspec.ValidationError):
-        return str(exc)
-    match = _MESSAGE.fullmatch(str(exc))
-    what, field = (match["what"], match["field"]) if match else (str(exc), None)
-    for technical, plain in _WORDS.items():
-        what = what.replace(f"`{technical}`", plain)
-    what = what.replace("Object missing required field `", "required field missing: `").replace("`", "'")
-    what = what[:1].lower() + what[1:]
-    return f"field {field!r}: {what}" if field else what

@@ -7,10 +7,8 @@ values, ``<name>__<type>`` has the later ones. So a table has one schema, and no
 import pyarrow as pa
 
 from driftloop.contracts.evolution import retyped_column
-from driftloop.contracts.schema import RESERVED, FeatureType
-from driftloop.rows.schemas import ARROW_TYPES
-
-_KINDS: dict[pa.DataType, FeatureType] = {arrow: kind for kind, arrow in ARROW_TYPES.items()}  # type: ignore[misc]
+from driftloop.contracts.schema import RESERVED
+from driftloop.rows.schemas import kind_of
 
 
 def stored_as(field: pa.Field, columns: pa.Schema) -> str | None:
@@ -23,7 +21,7 @@ def stored_as(field: pa.Field, columns: pa.Schema) -> str | None:
 
 def later_column(field: pa.Field) -> pa.Field | None:
     """The column for a feature whose name is taken by an earlier type; None for what is no feature."""
-    kind = _KINDS.get(field.type)
+    kind = kind_of(field.type)
     return None if kind is None or field.name in RESERVED else pa.field(retyped_column(field.name, kind), field.type)
 
 

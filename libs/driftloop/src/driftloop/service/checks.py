@@ -7,10 +7,11 @@ from contextlib import contextmanager, suppress
 
 from driftloop.adapters.kafka import check_topics
 from driftloop.adapters.s3 import MinioObjectStore
-from driftloop.contracts.storage_rights import PROBE, RIGHTS
+from driftloop.contracts.storage_rights import PROBE, Rights
 from driftloop.contracts.topics import Topic
 from driftloop.errors import ConfigurationError, ObjectNotFound, TransientError
-from driftloop.settings import S3Settings, ServiceSettings
+from driftloop.service.settings import StoreSettings
+from driftloop.settings import S3Settings
 from driftloop.telemetry import get_logger
 
 log = get_logger(__name__)
@@ -18,20 +19,20 @@ log = get_logger(__name__)
 _PROBE_NAME = ".probe"  # no name of ours starts with a dot
 
 
-def check_surroundings(settings: ServiceSettings, topics: Iterable[Topic]) -> None:
+def check_surroundings(settings: StoreSettings, topics: Iterable[Topic]) -> None:
     """Raises ConfigurationError that says what is wrong and what to do; TransientError when broker or store do not answer."""
     check_topics(settings.kafka_bootstrap, topics, replication=settings.replication)
-    check_store(settings.service, settings.s3)
+    check_store(settings.service.name, _rights(settings), settings.s3)
 
 
-def check_surroundings_but_for_a_silent_store(settings: ServiceSettings, topics: Iterable[Topic], patience_seconds: float = 5.0) -> None:
+def check_surroundings_but_for_a_silent_store(settings: StoreSettings, topics: Iterable[Topic], patience_seconds: float = 5.0) -> None:
     """For a service that can work while the store is away: only what the store says counts, not that it says nothing."""
     check_topics(settings.kafka_bootstrap, topics, replication=settings.replication)
     refusals: list[ConfigurationError] = []
 
     def ask() -> None:
         try:
-            check_store(settings.service, settings.s3)
+            check_store(settings.service.name, _rights(settings), settings.s3)
         except ConfigurationError as exc:
             refusals.append(exc)
         except TransientError as exc:
@@ -44,9 +45,13 @@ def check_surroundings_but_for_a_silent_store(settings: ServiceSettings, topics:
         raise refusals[0]
 
 
-def check_store(service: str, settings: S3Settings) -> None:
+def _rights(settings: StoreSettings) -> Rights:
+    return settings.service.rights or Rights(read=())
+
+
+def check_store(service: str, rights: Rights, settings: S3Settings) -> None:
     """Try every right that the service needs, once. Raises as ``check_surroundings`` does."""
-    store, rights = MinioObjectStore(settings), RIGHTS[service]
+    store = MinioObjectStore(settings)
     for area in rights.read:
         with _remedy(service, settings, "read", area):
             next(iter(store.list(f"{area}/")), None)
@@ -90,5 +95,5 @@ def _remedy(service: str, settings: S3Settings, may: str, area: str) -> Iterator
     except ConfigurationError as exc:
         raise ConfigurationError(
             f"the key of {service} cannot {may} {area}/ in bucket {settings.bucket!r} at {settings.endpoint}: {exc}; "
-            "make bucket, keys and rights with the init job (docker compose run --rm init), rights as in driftloop.contracts.storage_rights"
+            "make bucket, keys and rights with the init job (docker compose run --rm init), rights as in driftloop.contracts.services"
         ) from exc

@@ -2,22 +2,51 @@
 
 import random
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
+from typing import NamedTuple, Protocol, TypeVar
 
 from driftloop import metrics
 from driftloop.contracts.codec import Envelope, decode_event
 from driftloop.contracts.events import Event
+from driftloop.crashpoints import crash_point
 from driftloop.errors import InvalidMessage, TransientError
 from driftloop.ports import MessageConsumer, Record, TopicPartition
 from driftloop.service.attempts import Attempts, unforeseen
 from driftloop.service.process import Stop
 from driftloop.telemetry import get_logger
 
-Handler = Callable[[Event, Envelope], None]
+E = TypeVar("E", bound=Event)
 INVALID_IN_A_ROW = 10  # on a control topic: beyond it each one more is passed over slowly, so that a bad deploy does not drain it
 INVALID_SECONDS = 1.0
 
 log = get_logger(__name__)
+
+
+class EventHandler(NamedTuple):
+    """What becomes of one type of events; made by ``on``."""
+
+    type: type[Event]
+    handle: Callable[[Event, Envelope], None]
+
+
+def on(type: type[E], handle: Callable[[E, Envelope], None]) -> EventHandler:
+    """Events of ``type`` are given to ``handle``, with their envelope."""
+
+    def handle_checked(event: Event, about: Envelope) -> None:
+        assert isinstance(event, type)  # the worker chooses the handler by the event's own type
+        handle(event, about)
+
+    return EventHandler(type, handle_checked)
+
+
+class HandledEvents(Protocol):
+    """Which events have been handled, by id, as far back as it goes."""
+
+    def __contains__(self, event_id: str) -> bool:
+        """Raises TransientError when that cannot be told now."""
+
+    def add(self, event_id: str) -> None:
+        """Return once it is kept. Raises TransientError."""
 
 
 class EventWorker:
@@ -27,22 +56,30 @@ class EventWorker:
     partitions paused. Events whose type has no handler are passed over. The fates of an error: InvalidMessage →
     ``reject`` and go on, slowly when there are many in a row; TransientError → wait and repeat; ConfigurationError, GapError
     and Fenced → stop, offset untouched; anything else → a few tries, then ``reject`` and go on.
+
+    An event may be delivered again: after a crash, after a rebalance, by a sender who repeats it. With ``handled``, one whose
+    handler returned is not handled again, as long as its id is remembered; a crash while the handler runs still repeats it.
     """
 
     def __init__(
         self,
         consumer: MessageConsumer,
-        handlers: Mapping[type[Event], Handler],
+        handlers: Sequence[EventHandler],
         *,
         stop: Stop,
         reject: Callable[[Record, str], None],
+        handled: HandledEvents | None = None,
         max_backoff_seconds: float = 10.0,
         invalid_seconds: float = INVALID_SECONDS,
     ) -> None:
-        self._consumer, self._handlers, self._stop, self._reject = consumer, handlers, stop, reject
+        self._consumer, self._stop, self._reject, self._handled = consumer, stop, reject, handled
+        self._handlers = {handler.type: handler.handle for handler in handlers}
+        if len(self._handlers) < len(handlers):
+            raise ValueError("two handlers for one type of events")
         self._max_backoff, self._invalid_seconds = max_backoff_seconds, invalid_seconds
         self._invalid = 0
         self._attempts = Attempts()
+        self._returned = ""  # id of the event whose handler returned last, so that a failure to remember it repeats no handler
 
     def run(self) -> None:
         """Until a stop is requested. A handler in progress when it is keeps its ten seconds."""
@@ -55,10 +92,10 @@ class EventWorker:
                 self._stop.wait(1.0)
                 continue
             for tp, records in polled.items():
-                self._take(tp, records)
+                self._handle_in_order(tp, records)
         self._consumer.close()
 
-    def _take(self, tp: TopicPartition, records: Sequence[Record]) -> None:
+    def _handle_in_order(self, tp: TopicPartition, records: Sequence[Record]) -> None:
         for record in records:
             if self._stop.requested() or tp not in self._consumer.assignment():
                 return  # its next owner goes on from the committed offset
@@ -145,6 +182,18 @@ class EventWorker:
         event, about = decode_event(record.value, record.headers)
         handler = self._handlers.get(type(event))
         if handler is not None:
-            with metrics.HANDLING_SECONDS.labels(about.type).time():
-                handler(event, about)
+            self._handle_once(handler, event, about)
         self._invalid = 0
+
+    def _handle_once(self, handle: Callable[[Event, Envelope], None], event: Event, about: Envelope) -> None:
+        if self._handled is not None and about.id in self._handled:
+            log.info("event-handled-before", id=about.id, type=about.type)
+            return
+        if self._handled is None or about.id != self._returned:
+            with metrics.HANDLING_SECONDS.labels(about.type).time():
+                handle(event, about)
+            self._returned = about.id
+        if self._handled is not None:
+            crash_point("event-worker.before-remembered")
+            self._handled.add(about.id)
+            crash_point("event-worker.after-remembered")

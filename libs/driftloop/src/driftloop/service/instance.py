@@ -11,31 +11,30 @@ import sys
 from collections.abc import MutableMapping
 from pathlib import Path
 
+from driftloop.contracts.services import INSTANCES
 from driftloop.errors import ConfigurationError
 from driftloop.service.process import EXIT_CONFIGURATION
 from driftloop.settings import Environment
-
-SLOTS = 10
 
 
 def main() -> None:
     service = sys.argv[1]
     try:
-        take_slot(service, os.environ)
+        claim_slot(service, os.environ)
     except ConfigurationError as exc:
         sys.stderr.write(f"driftloop {service}: {exc}\n")
         sys.exit(EXIT_CONFIGURATION)
     os.execv(sys.executable, [sys.executable, "-m", f"driftloop_{service}"])
 
 
-def take_slot(service: str, variables: MutableMapping[str, str]) -> int:
+def claim_slot(service: str, variables: MutableMapping[str, str]) -> int:
     """Name instance and state directory in ``variables``; the slot is held until this process, or what it becomes, ends.
 
     Raises ConfigurationError when all are taken or the state directory cannot be written.
     """
     env = Environment(service, variables)
     state = Path(env.text("STATE_DIR"))
-    for number in range(SLOTS):
+    for number in range(INSTANCES):
         folder = state / f"{service}-{number}"
         try:
             folder.mkdir(parents=True, exist_ok=True)
@@ -50,7 +49,7 @@ def take_slot(service: str, variables: MutableMapping[str, str]) -> int:
         os.set_inheritable(lock, True)  # across the exec; children of the service do not get it
         variables[f"{env.prefix}INSTANCE"], variables[f"{env.prefix}STATE_DIR"] = folder.name, str(folder)
         return number
-    raise ConfigurationError(f"{env.prefix}STATE_DIR: all {SLOTS} slots in {state} are taken by running instances")
+    raise ConfigurationError(f"{env.prefix}STATE_DIR: all {INSTANCES} slots in {state} are taken by running instances")
 
 
 if __name__ == "__main__":

@@ -1,6 +1,7 @@
 """The loop of the services on the data plane: poll, hand over, flush by time and size, commit what is durable."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import Protocol
 
 from driftloop import metrics
@@ -50,7 +51,7 @@ class PartitionHandler(Protocol):
 
 
 class PartitionWorker:
-    """Runs a PartitionHandler over a consumer; ``PartitionWorker.listener`` is the consumer's rebalance listener."""
+    """Runs a PartitionHandler over a consumer, whose rebalance listener it is."""
 
     def __init__(
         self, handler: PartitionHandler, *, stop: Stop, max_records: int = 5000, commit_every_polls: int = 10, poll_seconds: float = 0.1
@@ -89,7 +90,7 @@ class PartitionWorker:
             for tp, records in polled.items():
                 if tp in consumer.assignment() and tp not in self._to_seek:
                     metrics.MESSAGES.labels(tp.topic).inc(len(records))
-                    self._insist(lambda tp=tp, records=records: self._hand_over(tp, records), tp)
+                    self._insist(partial(self._hand_over, tp, records), tp)
             self._show_positions()
             self._insist(self._handler.on_tick)
             polls += 1
@@ -149,7 +150,7 @@ class PartitionWorker:
         while self._to_seek and not self._stop.requested():
             tps = self._to_seek
             offsets: dict[TopicPartition, int] = {}
-            self._insist(lambda tps=tps, offsets=offsets: offsets.update(self._handler.starting_offsets(tps)))
+            self._insist(partial(self._ask_where_to_go_on, tps, offsets))
             for tp in tps & self._to_seek & self._consumer.assignment():
                 if tp not in offsets:
                     continue
@@ -160,9 +161,11 @@ class PartitionWorker:
                     self._consumer.resume([tp])
             self._to_seek -= tps
 
-    def _insist(self, step: object, tp: TopicPartition | None = None) -> None:
+    def _ask_where_to_go_on(self, tps: frozenset[TopicPartition], offsets: dict[TopicPartition, int]) -> None:
+        offsets |= self._handler.starting_offsets(tps)
+
+    def _insist(self, step: Callable[[], None], tp: TopicPartition | None = None) -> None:
         """Repeat a step until it is done, polling without reading in between; give up when its partition is revoked."""
-        assert callable(step)
         assert self._consumer is not None
         attempt = 0
         while True:

@@ -6,6 +6,7 @@ import signal
 import sys
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 
 from driftloop.errors import ConfigurationError, Fenced, GapError, MessageTooLarge, TransientError, UserError
 from driftloop.telemetry import get_logger
@@ -15,6 +16,10 @@ EXIT_RESTART = 75  # EX_TEMPFAIL: start me again at once, with the new project
 EXIT_FAILED = 1
 
 log = get_logger(__name__)
+
+
+class Stopped(Exception):
+    """A stop was requested while something was waited for: there is nothing left to do but to end."""
 
 
 class Stop:
@@ -37,6 +42,11 @@ class Stop:
         """True as soon as a stop is requested, False after ``seconds``."""
         return self._event.wait(seconds)
 
+    def check(self) -> None:
+        """Raises Stopped when a stop was requested."""
+        if self.requested():
+            raise Stopped
+
 
 def run_service(service: str, main: Callable[[Stop], None]) -> None:
     """Run ``main`` until it returns; does not return itself.
@@ -56,7 +66,8 @@ def run_service(service: str, main: Callable[[Stop], None]) -> None:
     signal.signal(signal.SIGTERM, on_signal)
     signal.signal(signal.SIGINT, on_signal)
     try:
-        main(stop)
+        with suppress(Stopped):
+            main(stop)
         code = stop.code
     except ConfigurationError as exc:
         sys.stderr.write(f"driftloop {service}: {exc}\n")

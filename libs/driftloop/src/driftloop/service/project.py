@@ -1,11 +1,12 @@
 """The project that a service works for, as the registry log names it."""
 
-import hashlib
+from collections.abc import Callable, Mapping
+from typing import Protocol
 
-from driftloop.errors import IntegrityError, ObjectNotFound, TransientError
+from driftloop.errors import ObjectNotFound, TransientError
 from driftloop.ports import ObjectStore
-from driftloop.project.model import Project, archive_key
-from driftloop.project.reading import open_archive
+from driftloop.project.archives import load_project
+from driftloop.project.model import Project
 from driftloop.registry.fold import ProjectRef, RegistryReader, RegistryState
 from driftloop.service.process import EXIT_RESTART, Stop
 from driftloop.telemetry import get_logger
@@ -13,25 +14,34 @@ from driftloop.telemetry import get_logger
 log = get_logger(__name__)
 
 
+class FollowedRegistry(RegistryReader, Protocol):
+    """The registry as a thread of this process goes on folding it."""
+
+    @property
+    def caught_up(self) -> bool:
+        """Whether the log has been folded to its end once."""
+
+    def subscribe(self, callback: Callable[[RegistryState], None]) -> None:
+        """Call ``callback`` with every new state, in the thread that folds."""
+
+
 def project_refs(state: RegistryState) -> dict[str, ProjectRef]:
     """Registered projects by name."""
     return {m.project.project: m.project for m in state.models.values() if m.project is not None}
 
 
-def load_project(store: ObjectStore, ref: ProjectRef) -> Project:
-    """Fetch and open a registered archive. Raises TransientError, ObjectNotFound, IntegrityError."""
-    data = store.get(archive_key(ref.project, ref.archive))
-    if hashlib.sha256(data).hexdigest() != ref.archive:
-        raise IntegrityError(f"the archive of project {ref.project} is not the one that was registered ({ref.archive})")
-    return open_archive(data)
+def chosen(refs: Mapping[str, ProjectRef], name: str | None) -> ProjectRef | None:
+    """The registered project ``name``; without a name, the only one registered. None when there is none such."""
+    return refs.get(name) if name else next(iter(refs.values())) if len(refs) == 1 else None
 
 
-def wait_for_project(reader: RegistryReader, store: ObjectStore, name: str | None, stop: Stop) -> Project | None:
-    """The project ``name``, or the only one registered; waits for it. None when the stop came first."""
+def wait_for_project(registry: FollowedRegistry, store: ObjectStore, name: str | None, stop: Stop) -> Project:
+    """The project ``name``, or the only one registered; waits for it. Raises Stopped when the stop came first."""
     said = False
-    while not stop.requested():
-        refs = project_refs(reader.state())
-        ref = refs.get(name) if name else next(iter(refs.values())) if len(refs) == 1 else None
+    while True:
+        stop.check()
+        refs = project_refs(registry.state())
+        ref = chosen(refs, name)
         if ref is not None:
             try:
                 return load_project(store, ref)
@@ -41,7 +51,6 @@ def wait_for_project(reader: RegistryReader, store: ObjectStore, name: str | Non
             said = True
             log.info("waiting-for-project", project=name, registered=sorted(refs))
         stop.wait(0.5)
-    return None
 
 
 def restart_on_new_archive(state: RegistryState, project: Project, stop: Stop) -> None:

@@ -1,22 +1,29 @@
-"""Distances between two histograms with the same slots, all called ``distance(reference, current)``.
+"""Drift statistics: distances between two histograms with the same slots, one row per statistic in ``STATISTICS``.
 
-Each is 0 for equal shares and grows as they part; totals may differ, and an empty histogram has distance 0 from anything,
-since it says nothing. Leave the slot for missing values out (``Column`` puts it first): a rise of missing values is told
-apart from a change of the values. Thresholds: the project's constants, or the profile's once calibrated.
+Each is called ``distance(reference, current)``, is 0 for equal shares and grows as they part; totals may differ, and an empty
+histogram has distance 0 from anything, since it says nothing. A column of one value is a histogram of one slot: it moves
+only when rows leave the slot. Leave the slot for missing values out (``Column`` puts it first): a rise of missing values
+is told apart from a change of the values.
+
+A new statistic is its function and its row. Monitor, ``datasets diff``, ``driftloop.toml`` and the reference page follow.
 """
 
+from __future__ import annotations
+
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
-import numpy as np
-import numpy.typing as npt
+from driftloop.statistics.optional_numpy import np
 
-from driftloop.statistics.profile import Column, Counts
+if TYPE_CHECKING:
+    import numpy.typing as npt
+
+    from driftloop.statistics.profile import Counts, Kind
+
+    Shares = npt.NDArray[np.float64]
 
 # What an empty slot counts as in psi, else the logarithm fails.
 EMPTY_BIN_SHARE = 1e-4
-
-Shares = npt.NDArray[np.float64]
 
 
 def psi(reference: Counts, current: Counts) -> float:
@@ -77,34 +84,39 @@ def chi_squared(reference: Counts, current: Counts) -> float:
     return float(np.sum(difference**2 / total[used]))
 
 
-ORDERED: dict[str, Callable[[Counts, Counts], float]] = {
-    "psi": psi,
-    "ks": ks,
-    "js": js,
-    "wasserstein": wasserstein,
-    "chi_squared": chi_squared,
+class Statistic(NamedTuple):
+    """One row of the table. A column of a kind that is not among ``kinds`` has no such distance.
+
+    ``threshold``: a column whose distance is above it has drifted, unless the project declares another; None: the
+    statistic is reported, and alarmed on only where a project declares a threshold for it.
+    """
+
+    name: str
+    distance: Callable[[Counts, Counts], float]
+    kinds: frozenset[Kind]
+    threshold: float | None
+    unit: str
+    meaning: str  # a line of the reference page
+
+
+_ORDERED: frozenset[Kind] = frozenset({"ordered"})
+_BOTH: frozenset[Kind] = frozenset({"ordered", "category"})  # a category's slots have no order
+
+# Thresholds are those that practice uses for effect sizes, the same at any number of rows, until they are calibrated.
+STATISTICS: dict[str, Statistic] = {
+    row.name: row
+    for row in (
+        Statistic("psi", psi, _BOTH, 0.25, "nats", "Population Stability Index; few rows raise it"),
+        Statistic("ks", ks, _ORDERED, 0.2, "0 to 1", "Kolmogorov–Smirnov: largest gap between the cumulative shares"),
+        Statistic("js", js, _BOTH, None, "0 to 1", "Jensen–Shannon distance, to base 2"),
+        Statistic("wasserstein", wasserstein, _ORDERED, None, "share of the range", "earth mover's distance in ranks of the reference"),
+        Statistic("chi_squared", chi_squared, _BOTH, None, "none", "Pearson's χ² of two samples; grows with the rows"),
+    )
 }
-# For categories, whose slots have no order.
-NOMINAL = {name: ORDERED[name] for name in ("psi", "js", "chi_squared")}
 
-
-class ColumnShares(NamedTuple):
-    """Parts of a histogram's rows, each in [0, 1]; 0 for no rows. ``unseen`` holds categories too rare to be named, too."""
-
-    missing: float
-    unseen: float
-    out_of_range: float
-
-
-def shares(column: Column, counts: Counts) -> ColumnShares:
-    """What of the rows had no value, a category without a slot, or a value outside the training data's range."""
-    rows = int(counts.sum())
-    if not rows:
-        return ColumnShares(0.0, 0.0, 0.0)
-    missing = float(counts[0] / rows)
-    if column.kind == "category":
-        return ColumnShares(missing, float(counts[-1] / rows), 0.0)
-    return ColumnShares(missing, 0.0, float((counts[1] + counts[-1]) / rows))
+# The statistic that columns are ranked by, and whose value, threshold and column a decision carries as evidence. It has to
+# apply to every column and to have a threshold.
+RANKED_BY = "psi"
 
 
 def _shares(counts: Counts) -> Shares:

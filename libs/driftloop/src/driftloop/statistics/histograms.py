@@ -1,13 +1,23 @@
-"""Counting traffic into a profile's bins. Counts of parts add up to the counts of the whole, in any order."""
+"""Counting rows into bins: training data into a new profile, traffic into the profile's.
+
+Counts of parts add up to the counts of the whole, in any order.
+"""
 
 from collections.abc import Mapping
 
+import msgspec
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from driftloop.statistics.profile import SCORE, Column, Counts, Profile, floats
+from driftloop.contracts.column_types import COLUMN_TYPES
+from driftloop.contracts.schema import StreamSchema
+from driftloop.rows.numbers import as_numbers, input_column
+from driftloop.statistics.profile import SCORE, Column, Counts, Profile
+
+MAX_CATEGORIES = 200  # kept by name; rarer ones share the last slot with those never seen in training
+PROBABILITY_BINS = 20
 
 # Up to here one sort and a binary search per bound is faster; above, one pass over the column per bound.
 # Measured with 64 bounds: at 1,000 rows the sort takes 0.3 of the passes' time, at 100,000 rows three times as much.
@@ -28,7 +38,7 @@ class Counter:
         """Histograms of the profile's columns over all rows; ``$score`` is counted from the column ``score``."""
         counts: dict[str, Counts] = {}
         for name in self.profile.columns:
-            column = table.column("score" if name == SCORE else name)
+            column = table.column("score") if name == SCORE else input_column(table, name)
             if name in self._bounds:
                 counts[name] = _count_ordered(floats(column), self._bounds[name])
             else:
@@ -47,6 +57,32 @@ def count(profile: Profile, table: pa.Table) -> dict[str, Counts]:
 def merge(a: Mapping[str, Counts], b: Mapping[str, Counts]) -> dict[str, Counts]:
     """Counts of two disjoint sets of rows by one profile, together."""
     return {name: a[name] + b[name] for name in a}
+
+
+def build_profile(rows: pa.Table, scores: npt.NDArray[np.float64], schema: StreamSchema, bins: int) -> Profile:
+    """The profile of training rows and of the scores that the model gives them."""
+    layout: dict[str, Column] = {}
+    for feature in schema.features:
+        ordered = COLUMN_TYPES[feature.type].ordered
+        for name in feature.inputs:
+            column = input_column(rows, name)
+            layout[name] = _ordered(floats(column), bins) if ordered else Column(kind="category", categories=_categories(column))
+    if schema.target.task == "regression":
+        layout[SCORE] = _ordered(np.asarray(scores, dtype=np.float64), bins)
+    else:
+        layout[SCORE] = Column(kind="ordered", low=0.0, uppers=tuple((i + 1) / PROBABILITY_BINS for i in range(PROBABILITY_BINS)))
+    scored = rows.select(schema.feature_names).append_column("score", pa.array(scores, pa.float64()))
+    bare = Profile(stream=schema.stream, schema_fingerprint=schema.fingerprint(), rows=rows.num_rows, columns=layout)
+    counts = Counter(bare).count(scored)
+    columns = {name: msgspec.structs.replace(column, counts=tuple(counts[name].tolist())) for name, column in layout.items()}
+    return msgspec.structs.replace(bare, columns=columns)
+
+
+def floats(column: pa.ChunkedArray | pa.Array) -> npt.NDArray[np.float64]:
+    """Values as float64 (``rows.numbers``), missing as NaN."""
+    if isinstance(column, pa.ChunkedArray):
+        column = column.chunk(0) if column.num_chunks == 1 else column.combine_chunks()
+    return as_numbers(column).to_numpy(zero_copy_only=False)  # type: ignore[no-any-return]
 
 
 def _bounds(column: Column) -> npt.NDArray[np.float64]:
@@ -77,3 +113,19 @@ def _count_categories(column: pa.ChunkedArray | pa.Array, categories: pa.Array) 
     result[-1] = found.null_count - missing
     result[1:-1] = np.bincount(found.drop_null().to_numpy(), minlength=len(categories))
     return result
+
+
+def _ordered(values: npt.NDArray[np.float64], bins: int) -> Column:
+    finite = np.sort(values[np.isfinite(values)])
+    if not finite.size:
+        return Column(kind="ordered")
+    distinct = np.unique(finite)
+    if distinct.size > bins:
+        ranks = np.ceil(finite.size * np.arange(1, bins + 1) / bins).astype(np.int64) - 1
+        distinct = np.unique(finite[ranks])
+    return Column(kind="ordered", low=float(finite[0]), uppers=tuple(distinct.tolist()))
+
+
+def _categories(column: pa.ChunkedArray) -> tuple[str, ...]:
+    tally = [(-entry["counts"], entry["values"]) for entry in pc.value_counts(column).to_pylist() if entry["values"] is not None]
+    return tuple(name for _, name in sorted(tally)[:MAX_CATEGORIES])

@@ -5,8 +5,8 @@ from datetime import datetime
 
 from driftloop.contracts.values import CandidateResult
 from driftloop.contracts.windows import WindowPlan
-
-ALL = "all"
+from driftloop.project.model import ALL
+from driftloop.statistics.metrics import TaskMetric
 
 
 def training_start(recipe: str, plan: WindowPlan, end: datetime) -> datetime | None:
@@ -19,17 +19,15 @@ def training_start(recipe: str, plan: WindowPlan, end: datetime) -> datetime | N
     return plan.last(int(recipe.removeprefix("last:")), end)
 
 
-def choose(results: Sequence[CandidateResult], margin: float) -> CandidateResult | None:
-    """The candidate to go on with: ``all``, unless another beats it by at least ``margin`` of the metric (higher is better).
+def choose(results: Sequence[CandidateResult], margin: float, metric: TaskMetric) -> CandidateResult | None:
+    """The candidate to go on with: ``all``, unless another beats it by at least ``margin``, a gain of ``metric``.
 
     Among those that do, the best; among equals the one declared first. Without a measured ``all`` the best that there is.
     None when no candidate was measured.
     """
-    measured = [result for result in results if result.metric is not None]
+    measured = [(result, result.metric) for result in results if result.metric is not None]
     if not measured:
         return None
-    best = max(measured, key=lambda result: result.metric or 0.0)
-    preferred = next((result for result in measured if result.recipe == ALL), None)
-    if preferred is None or preferred.metric is None or best.metric is None:
-        return best
-    return best if best.metric - preferred.metric >= margin and best is not preferred else preferred
+    best, highest = max(measured, key=lambda pair: metric.gain(pair[1], 0.0))
+    preferred, known = next((pair for pair in measured if pair[0].recipe == ALL), (best, highest))
+    return best if metric.gain(highest, known) >= margin and best is not preferred else preferred

@@ -5,6 +5,7 @@ from datetime import datetime
 
 from driftloop.contracts.schema import StreamSchema
 from driftloop.contracts.values import CandidateResult, GateMeasurements, Interval, TrainingPins
+from driftloop.statistics.metrics import TaskMetric
 
 
 def render_card(
@@ -17,7 +18,7 @@ def render_card(
     start: datetime | None,
     end: datetime,
     rows: int,
-    metric: str,
+    metric: TaskMetric,
     held_out_rows: int,
     held_out: Interval | None,
     candidates: Sequence[CandidateResult],
@@ -27,8 +28,12 @@ def render_card(
     """Markdown. Holds no wall time: the same training gives the same card."""
     lines = [f"# {model}", "", f"Predicts `{schema.target.name}` ({schema.target.task}) on the stream `{schema.stream}`.", ""]
     lines += ["## Quality", ""]
-    lines.append(f"On {held_out_rows} rows whose split keys were never fitted (buckets 9,000 to 9,999): {metric} {_interval(held_out)}.")
-    lines += ["", *_comparison(measurements), "", "## Candidates", "", "| recipe | rows | " + metric + " |", "|---|---|---|"]
+    lines.append(
+        f"On {held_out_rows} rows whose split keys were never fitted (buckets 9,000 to 9,999): {metric.name} {_interval(held_out)}."
+    )
+    if not metric.metric.greater_is_better:
+        lines.append(f"The lower {metric.name}, the better; a gain is what it fell by.")
+    lines += ["", *_comparison(measurements), "", "## Candidates", "", f"| recipe | rows | {metric.name} |", "|---|---|---|"]
     for candidate in candidates:
         lines.append(f"| {candidate.recipe} | {candidate.rows} | {candidate.error or _number(candidate.metric)} |")
     if not candidates:
@@ -36,7 +41,7 @@ def render_card(
     span = f"from {start.isoformat()}" if start else "from the beginning"
     lines += ["", "## Training data", ""]
     lines.append(f"Recipe `{recipe}`: {rows} labelled rows, event time {span} up to {end.isoformat()} (exclusive).")
-    lines += ["", "## Inputs", "", *(f"- `{feature.name}`: {feature.type}" for feature in schema.features)]
+    lines += ["", "## Inputs", "", *(f"- `{feature.name}`: {feature.described}" for feature in schema.features)]
     lines += ["", "## Provenance", ""]
     lines += [f"- request `{request_id}`", f"- snapshot `{pins.snapshot}`", f"- project `{pins.project}`"]
     lines += [f"- environment `{pins.environment}`, driftloop {pins.code}, seed {pins.seed}, {pins.threads} threads"]

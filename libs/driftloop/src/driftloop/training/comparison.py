@@ -1,7 +1,7 @@
 """Candidates against one another and against the champion, on the newest labelled window, which none was fitted on."""
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -9,11 +9,13 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from driftloop.artifact import skops_file
+from driftloop.contracts.schema import StreamSchema
 from driftloop.contracts.values import CandidateResult, GateMeasurements, Window
 from driftloop.errors import IntegrityError, UserError
-from driftloop.project.model import Project
-from driftloop.training.candidates import ALL, choose, training_start
-from driftloop.training.evaluation import measured_values, metric_of, paired_gain
+from driftloop.project.model import ALL, Project
+from driftloop.statistics.intervals import paired_gain, value
+from driftloop.statistics.metrics import ModelOutput
+from driftloop.training.candidates import choose, training_start
 from driftloop.training.fit import Mask, TrainingRows
 from driftloop.training.job import CHAMPION_FILE, Job, RunProgress
 from driftloop.training.user_code import PipelineError, call
@@ -42,8 +44,8 @@ class Comparer:
 
     def __init__(self, job: Job, project: Project, rows: TrainingRows, folder: Path, fit: Fit, report: Report) -> None:
         self._job, self._project, self._rows, self._folder, self._fit, self._report = job, project, rows, folder, fit, report
-        self._values: dict[str, Any] = {}
-        self._by_rows: dict[bytes, Any] = {}  # early in a stream's life "the last five windows" are all there is: one fit for both
+        self._outputs: dict[str, ModelOutput] = {}
+        self._by_rows: dict[bytes, ModelOutput] = {}  # early in a stream's life "the last five windows" are all there is: one fit for both
         self._detail = ""
 
     def compare(self) -> Comparison:
@@ -55,11 +57,11 @@ class Comparer:
         if not judged.any():
             raise UserError(f"the window {window.start.isoformat()} to {window.end.isoformat()} has no labelled rows to judge on")
         results = tuple(self._candidate(recipe, window.start, judged) for recipe in self._project.training.candidates)
-        chosen = choose(results, self._project.training.margin)
+        chosen = choose(results, self._project.training.margin, self._project.task_metric)
         if chosen is None:
             reasons = "; ".join(f"{result.recipe}: {result.error}" for result in results)
             raise PipelineError(f"no candidate could be measured: {reasons}", self._detail)
-        measurements, notes = self._against_champion(window, judged, self._values[chosen.recipe])
+        measurements, notes = self._against_champion(window, judged, self._outputs[chosen.recipe])
         return Comparison(chosen.recipe, results, measurements, notes)
 
     def _candidate(self, recipe: str, end: datetime, judged: Mask) -> CandidateResult:
@@ -68,9 +70,9 @@ class Comparer:
         started = time.monotonic()
         metric, error = None, None
         try:
-            self._values[recipe] = self._values_on(judged, recipe, mask)
-            metric = metric_of(self._project.metric, self._rows.labels[judged], self._values[recipe])
-            error = None if metric is not None else f"{self._project.metric} is not defined on {int(judged.sum())} rows of the window"
+            output = self._outputs[recipe] = self._output_on(judged, recipe, mask)
+            metric = value(self._project.task_metric, self._rows.labels[judged], output)
+            error = None if metric is not None else self._undefined(judged, output)
         except UserError as exc:
             error = str(exc)
             self._detail = self._detail or getattr(exc, "detail", "")
@@ -79,27 +81,31 @@ class Comparer:
         self._report(RunProgress(step="measured", recipe=recipe, rows=rows, metric=metric, seconds=seconds))
         return CandidateResult(recipe=recipe, rows=rows, metric=metric, seconds=seconds, error=error)
 
-    def _values_on(self, judged: Mask, recipe: str, mask: Mask) -> Any:
+    def _undefined(self, judged: Mask, output: ModelOutput) -> str:
+        why = self._project.task_metric.why_undefined(self._rows.labels[judged], output)
+        return f"{self._project.metric} is not defined on {int(judged.sum())} rows of the window {why}"
+
+    def _output_on(self, judged: Mask, recipe: str, mask: Mask) -> ModelOutput:
         """What a pipeline fitted on the masked rows gives the judged ones; the same rows, seed and threads are not fitted twice."""
         rows = mask.tobytes()
         if rows not in self._by_rows:
             pipeline = self._fit(recipe, mask)
-            self._by_rows[rows] = call("scoring", lambda: self._measured(pipeline, judged))
+            self._by_rows[rows] = call("scoring", lambda: self._finite_output(pipeline, judged))
         return self._by_rows[rows]
 
-    def _against_champion(self, window: Window, judged: Mask, ours: Any) -> tuple[GateMeasurements | None, tuple[str, ...]]:
+    def _against_champion(self, window: Window, judged: Mask, ours: ModelOutput) -> tuple[GateMeasurements | None, tuple[str, ...]]:
         """Without measurements the gate does not promote; the version can still be promoted by a person."""
         version = self._job.pins.champion_version
         if version is None or not self._job.has_champion:
             return None, (f"The champion could not be compared: {self._job.champion_note}.",)
         try:
             champion = skops_file.load((self._folder / CHAMPION_FILE).read_bytes(), self._project.training.trusted_types)
-            theirs = call("scoring with the champion", lambda: self._measured(champion, judged, self._job.champion_features))
+            theirs = call("scoring with the champion", lambda: self._finite_output(champion, judged, self._job.champion_schema))
         except (IntegrityError, UserError) as exc:
             return None, (f"The champion, version {version}, could not be compared: {exc}.",)
         confidence, metric = self._project.promotion.confidence, self._project.metric
         labels = self._rows.labels[judged]
-        gain = paired_gain(metric, labels, ours, theirs, confidence=confidence, seed=self._job.pins.seed)
+        gain = paired_gain(self._project.task_metric, labels, ours, theirs, confidence=confidence, seed=self._job.pins.seed)
         if gain is None:
             return None, (f"{metric} of the champion, version {version}, is not defined on the window.",)
         self._report(RunProgress(step="compared", rows=len(labels), metric=gain.champion))
@@ -116,8 +122,8 @@ class Comparer:
         )
         return measurements, ()
 
-    def _measured(self, pipeline: Any, mask: Mask, features: Sequence[str] | None = None) -> Any:
-        predictions, scores = self._rows.scores(pipeline, mask, features)
-        if not np.isfinite(scores).all():
+    def _finite_output(self, pipeline: Any, mask: Mask, schema: StreamSchema | None = None) -> ModelOutput:
+        output = self._rows.output(pipeline, mask, schema)
+        if not np.isfinite(output.scores).all():
             raise UserError("the model gives scores that are not finite numbers")
-        return measured_values(self._project.metric, self._project.schema, predictions, scores)
+        return output

@@ -1,7 +1,7 @@
 """Fit one recipe: the same rows, seed and threads give the same model."""
 
 import random
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from datetime import datetime
 from typing import Any
 
@@ -11,10 +11,12 @@ import pandas as pd
 import pyarrow as pa
 from threadpoolctl import threadpool_limits
 
-from driftloop.artifact.scoring import Scorer, target_values, to_frame
+from driftloop.artifact.scoring import Scorer, constant, target_values, to_frame, whole_times
+from driftloop.contracts.schema import StreamSchema
 from driftloop.errors import UserError
 from driftloop.lake.split import buckets, held_out, split_keys
 from driftloop.project.model import Project
+from driftloop.statistics.metrics import ModelOutput
 
 MIN_ROWS = 20
 
@@ -41,12 +43,11 @@ class TrainingRows:
         """How many of the masked rows are fitted on."""
         return int((mask & ~self.held_out).sum())
 
-    def scores(
-        self, pipeline: Any, mask: Mask, features: Sequence[str] | None = None
-    ) -> "tuple[npt.NDArray[Any], npt.NDArray[np.float64]]":
-        """Predictions and scores of the masked rows, by their ``features`` or by all; raises what the pipeline raises."""
-        rows = self.frame[mask]
-        return Scorer(pipeline, self.schema).raw(rows if features is None else rows[list(features)])
+    def output(self, pipeline: Any, mask: Mask, schema: StreamSchema | None = None) -> ModelOutput:
+        """What the pipeline says about the masked rows; raises what the pipeline raises. ``schema``: that of a pipeline which was
+        fitted under an earlier one, and is given what it knows."""
+        frame = self.frame if schema is None else to_frame(self.table, schema)
+        return ModelOutput(*Scorer(pipeline, self.schema).raw(frame[mask]))
 
 
 def fit(build: Callable[[], Any], rows: TrainingRows, mask: Mask, *, seed: int, threads: int) -> Any:
@@ -68,22 +69,25 @@ def fit(build: Callable[[], Any], rows: TrainingRows, mask: Mask, *, seed: int, 
             raise UserError(f"build() returned a {type(pipeline).__name__}, not a scikit-learn pipeline")
     unseeded = {name: seed for name, value in pipeline.get_params().items() if name.endswith("random_state") and value is None}
     pipeline.set_params(**unseeded)
+    frame = without_empty(rows.frame[fitted_on], rows.schema)
     with threadpool_limits(threads):
-        return pipeline.fit(without_empty(rows.frame[fitted_on]), labels)
+        try:
+            return pipeline.fit(frame, labels)
+        except (TypeError, ValueError) as exc:
+            if times := whole_times(rows.schema):
+                exc.add_note(f"{', '.join(times)} came as datetime64: declare parts of it, or let the pipeline transform it into numbers")
+            raise
 
 
-def without_empty(frame: pd.DataFrame) -> pd.DataFrame:
-    """The rows with a constant, 0 or the empty category, in each feature that none of them has.
+def without_empty(frame: pd.DataFrame, schema: StreamSchema) -> pd.DataFrame:
+    """The rows with a constant, 0, the empty category or 1970-01-01, in each feature that none of them has.
 
     So it is before a new optional feature has come into the rows: nothing can be learned from it, and many estimators
     cannot be fitted with a column of missing values alone.
     """
-    empty = [name for name in frame.columns if frame[name].isna().all()]
-    constants = {
-        name: pd.Categorical([""] * len(frame)) if isinstance(frame[name].dtype, pd.CategoricalDtype) else np.zeros(len(frame))
-        for name in empty
-    }
-    return frame.assign(**constants) if empty else frame
+    inputs = ((name, feature) for feature in schema.features for name in feature.inputs)
+    constants = {name: constant(feature, len(frame)) for name, feature in inputs if frame[name].isna().all()}
+    return frame.assign(**constants) if constants else frame
 
 
 def check_sanity(scores: npt.NDArray[np.float64]) -> None:

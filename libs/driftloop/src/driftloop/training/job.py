@@ -5,6 +5,7 @@ from typing import Any
 
 import msgspec
 
+from driftloop.contracts.schema import StreamSchema
 from driftloop.contracts.values import CandidateResult, GateMeasurements, ModelName, Part, Time, TrainingPins
 
 JOB_FILE, RESULT_FILE = "job.json", "result.json"
@@ -30,7 +31,7 @@ class Job(Part, frozen=True, kw_only=True):
     end: Time
     has_champion: bool
     champion_note: str | None = None  # why an existing champion cannot be compared with
-    champion_features: tuple[str, ...] | None = None  # null: the project's; an earlier schema of the stream had fewer
+    champion_schema: StreamSchema | None = None  # null: the project's; else the earlier one that it was fitted under
     recorded: Recorded | None = None  # null: compare
 
 

@@ -4,7 +4,8 @@
   champion that card and lineage tell of is taken from the record, unless it was made again.
 - ``predictions``: on every row that the version was made from the prediction is the same, and no score differs by more
   than SCORE_TOLERANCE.
-- ``metrics``: the project's metric on the held-out rows differs by no more than METRIC_TOLERANCE.
+- ``metrics``: the project's metric on the held-out rows differs by no more than METRIC_TOLERANCE, of its value where that is
+  above 1, as of an error in the target's unit.
 - ``none``: neither.
 """
 
@@ -27,7 +28,7 @@ def level_of(files: Mapping[str, bool], agreement: Agreement | None) -> Reproduc
     if agreement.differing == 0 and agreement.largest_score_difference <= SCORE_TOLERANCE:
         return "predictions"
     recorded, rebuilt = agreement.recorded_metric, agreement.rebuilt_metric
-    if recorded is not None and rebuilt is not None and abs(recorded - rebuilt) <= METRIC_TOLERANCE:
+    if recorded is not None and rebuilt is not None and abs(recorded - rebuilt) <= METRIC_TOLERANCE * max(1.0, abs(recorded)):
         return "metrics"
     return "none"
 

@@ -9,18 +9,18 @@ import numpy as np
 import pyarrow as pa
 
 from driftloop.artifact import model_files
-from driftloop.contracts.values import CandidateResult, Interval
+from driftloop.contracts.values import CandidateResult
 from driftloop.errors import UserError
 from driftloop.lake.split import SplitRule
-from driftloop.project.model import Project
-from driftloop.statistics.metrics import measure
-from driftloop.statistics.profile import build_profile
+from driftloop.project.model import PIPELINE_FILE, Project
+from driftloop.statistics.histograms import build_profile
+from driftloop.statistics.intervals import measure
+from driftloop.statistics.metrics import ModelOutput
 from driftloop.training.agreement import agreement
 from driftloop.training.candidates import training_start
 from driftloop.training.card import render_card
 from driftloop.training.comparison import Comparer, Comparison, Report, first_version
 from driftloop.training.environment import describe_environment
-from driftloop.training.evaluation import measured_values
 from driftloop.training.fit import Mask, TrainingRows, check_sanity, fit
 from driftloop.training.job import RECORDED_FILE, Agreement, Job, RunProgress, TrainedModel
 from driftloop.training.user_code import call, dump_checked, load_build
@@ -42,17 +42,17 @@ class TrainingRun:
         pipeline = self._fit(compared.recipe, mask)
         self._report(RunProgress(step="refitted", recipe=compared.recipe, rows=self._rows.fitted(mask)))
         data, loaded = dump_checked(pipeline, self._project.files, self._project.training.trusted_types)
-        predictions, scores = call("scoring", lambda: self._rows.scores(loaded, mask))
-        check_sanity(scores)
-        self._check_same(pipeline, mask, scores)
-        self._write(data, compared, mask, predictions, scores)
+        output = call("scoring", lambda: self._rows.output(loaded, mask))
+        check_sanity(output.scores)
+        self._check_same(pipeline, mask, output.scores)
+        self._write(data, compared, mask, output)
         return TrainedModel(
             recipe=compared.recipe,
             rows=self._rows.fitted(mask),
             candidates=compared.candidates,
             measurements=compared.measurements,
             environment=describe_environment(self._project.training.trusted_types),
-            agreement=self._agreement(data, mask, predictions, scores),
+            agreement=self._agreement(data, mask, output),
         )
 
     def _compare(self) -> Comparison:
@@ -71,36 +71,35 @@ class TrainingRun:
         """What will be deployed is what was fitted."""
         few = np.zeros_like(mask)
         few[np.flatnonzero(mask)[:CHECKED_ROWS]] = True
-        _, scores = call("scoring", lambda: self._rows.scores(pipeline, few))
+        scores = call("scoring", lambda: self._rows.output(pipeline, few)).scores
         if not np.array_equal(scores, stored[: len(scores)]):
             raise UserError("the stored model scores otherwise than the fitted one: its state cannot be stored by skops")
 
-    def _agreement(self, data: bytes, mask: Mask, predictions: Any, scores: Any) -> Agreement | None:
+    def _agreement(self, data: bytes, mask: Mask, output: ModelOutput) -> Agreement | None:
         path = self._folder / RECORDED_FILE
         if not path.exists():
             return None
-        return agreement(self._project, self._rows, mask, recorded=path.read_bytes(), rebuilt=data, predictions=predictions, scores=scores)
+        return agreement(self._project, self._rows, mask, recorded=path.read_bytes(), rebuilt=data, output=output)
 
-    def _write(self, data: bytes, compared: Comparison, mask: Mask, predictions: Any, scores: Any) -> None:
+    def _write(self, data: bytes, compared: Comparison, mask: Mask, output: ModelOutput) -> None:
         fitted = ~self._rows.held_out[mask]
         bins = self._project.monitoring.bins
-        profile = build_profile(self._rows.table.filter(pa.array(mask & ~self._rows.held_out)), scores[fitted], self._project.schema, bins)
+        profile = build_profile(
+            self._rows.table.filter(pa.array(mask & ~self._rows.held_out)), output.scores[fitted], self._project.schema, bins
+        )
         contents = {
             model_files.MODEL: data,
             model_files.PROFILE: profile.encode(),
-            model_files.CARD: self._card(compared, mask, predictions[~fitted], scores[~fitted]).encode(),
+            model_files.CARD: self._card(compared, mask, output.where(~fitted)).encode(),
             model_files.LINEAGE: msgspec.json.encode(self._lineage(compared, mask), order="deterministic"),
         }
         for name, content in contents.items():
             (self._folder / name).write_bytes(content)
         self._report(RunProgress(step="written", recipe=compared.recipe))
 
-    def _card(self, compared: Comparison, mask: Mask, predictions: Any, scores: Any) -> str:
+    def _card(self, compared: Comparison, mask: Mask, held_out: ModelOutput) -> str:
         job, project = self._job, self._project
         labels = self._rows.labels[mask & self._rows.held_out]
-        held_out: Interval | None = None
-        if len(labels):
-            held_out = measure(project.metric, labels, measured_values(project.metric, project.schema, predictions, scores), job.pins.seed)
         return render_card(
             model=job.model,
             schema=project.schema,
@@ -110,9 +109,9 @@ class TrainingRun:
             start=training_start(compared.recipe, project.windows, job.end),
             end=job.end,
             rows=self._rows.fitted(mask),
-            metric=project.metric,
+            metric=project.task_metric,
             held_out_rows=len(labels),
-            held_out=held_out,
+            held_out=measure(project.task_metric, labels, held_out, job.pins.seed),
             candidates=compared.candidates,
             measurements=compared.measurements,
             notes=compared.notes,
@@ -135,7 +134,7 @@ class TrainingRun:
             "held_out_rows": int((mask & self._rows.held_out).sum()),
             "candidates": [_without_seconds(candidate) for candidate in compared.candidates],
             "measurements": compared.measurements,
-            "pipeline_sha256": hashlib.sha256(project.files["pipeline.py"]).hexdigest(),
+            "pipeline_sha256": hashlib.sha256(project.files[PIPELINE_FILE]).hexdigest(),
         }
 
 

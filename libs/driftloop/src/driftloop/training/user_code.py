@@ -9,8 +9,8 @@ from typing import Any
 
 from driftloop.artifact import skops_file
 from driftloop.errors import UserError
+from driftloop.project.model import PIPELINE_FILE
 
-PIPELINE_FILE = "pipeline.py"
 MAX_DETAIL_CHARACTERS = 4000
 
 
@@ -24,7 +24,8 @@ class PipelineError(UserError):
 
 def _raised(exc: BaseException, doing: str) -> PipelineError:
     trace = "".join(traceback.format_exception(exc))
-    return PipelineError(f"{doing} raised {type(exc).__name__}: {exc}"[:500], trace[-MAX_DETAIL_CHARACTERS:])
+    reason = f"{doing} raised {type(exc).__name__}: {exc}"[:500]
+    return PipelineError("; ".join([reason, *getattr(exc, "__notes__", ())]), trace[-MAX_DETAIL_CHARACTERS:])
 
 
 def load_build(files: Mapping[str, bytes], folder: Path) -> Callable[[], Any]:

@@ -12,6 +12,7 @@ import pyarrow as pa
 from driftloop.artifact import model_files
 from driftloop.artifact.model_files import Manifest, load_file, load_manifest, store_model, stored_files, trained_schema
 from driftloop.contracts.events import TrainingStarted
+from driftloop.contracts.schema import StreamSchema
 from driftloop.errors import IntegrityError, ObjectNotFound
 from driftloop.lake.snapshot import load_snapshot
 from driftloop.lake.snapshot_batches import batches_schema, snapshot_batches
@@ -22,10 +23,10 @@ from driftloop.training.job import CHAMPION_FILE, JOB_FILE, PROJECT_FILE, ROWS_F
 
 
 class _Champion(NamedTuple):
-    """Its model file; ``features`` when an earlier schema of the stream had fewer of them, null: the project's."""
+    """Its model file; ``schema`` when it was fitted under an earlier one of the stream, null: the project's."""
 
     model: bytes
-    features: tuple[str, ...] | None
+    schema: StreamSchema | None
 
 
 class Workspace:
@@ -61,7 +62,7 @@ class Workspace:
             end=snapshot.content.end,
             has_champion=champion is not None,
             champion_note=note,
-            champion_features=champion.features if champion is not None else None,
+            champion_schema=champion.schema if champion is not None else None,
         )
         write_json(folder / JOB_FILE, job)
         return folder
@@ -108,9 +109,9 @@ class Workspace:
             return None, None if number is None else f"version {number} is not in the registry"
         try:
             manifest = load_manifest(self._store, model.model, champion.manifest)
-            features = None
+            schema = None
             if manifest.schema_fingerprint != project.schema.fingerprint():
-                features = tuple(trained_schema(self._store, manifest, project.name, project.schema).feature_names)
-            return _Champion(load_file(self._store, manifest, champion.manifest, model_files.MODEL), features), None
+                schema = trained_schema(self._store, manifest, project.name, project.schema)
+            return _Champion(load_file(self._store, manifest, champion.manifest, model_files.MODEL), schema), None
         except (IntegrityError, ObjectNotFound) as exc:
             return None, f"version {number} cannot be compared with: {exc}"

@@ -1,6 +1,5 @@
-"""The topics that the tables live in. Created here: two workers that let faust create them at once may hang."""
+"""The topics that the tables live in. The wiring creates them: two workers that let faust create them at once may hang."""
 
-from driftloop.adapters.kafka import create_topics
 from driftloop.contracts.topics import MIB, Topic
 
 
@@ -25,9 +24,9 @@ def changelog_name(stream: str, table: str) -> str:
     return f"monitor-{stream}-{table}-changelog"
 
 
-def create_changelogs(bootstrap: str, stream: str, tables: dict[str, int], replication: int | None) -> None:
-    """Create the changelog of each table with its number of partitions, unless it exists."""
-    changelogs = [
+def changelogs(stream: str, tables: dict[str, int]) -> list[Changelog]:
+    """The changelog of each table with its number of partitions."""
+    return [
         Changelog(
             name=changelog_name(stream, table),
             partitions=partitions,
@@ -40,4 +39,3 @@ def create_changelogs(bootstrap: str, stream: str, tables: dict[str, int], repli
         )
         for table, partitions in tables.items()
     ]
-    create_topics(bootstrap, changelogs, replication=replication)

@@ -2,6 +2,7 @@
 
 import asyncio
 
+from driftloop.errors import ConfigurationError, GapError, TransientError
 from driftloop.service.process import Stop
 from driftloop.telemetry import get_logger
 
@@ -9,7 +10,7 @@ log = get_logger(__name__)
 
 
 class Failure:
-    """The first exception that no retry can mend. ``run`` of the bootstrap raises it after the app has stopped."""
+    """The first exception that no retry can mend; it is raised after the app has stopped."""
 
     def __init__(self, stop: Stop) -> None:
         self._stop = stop
@@ -21,3 +22,10 @@ class Failure:
         self.reason = self.reason or exc
         self._stop.request(1)
         await asyncio.Event().wait()
+
+    def raise_reason(self) -> None:
+        """As an error that the process ends with; returns when there was none."""
+        if isinstance(self.reason, ConfigurationError | GapError | TransientError):
+            raise self.reason
+        if self.reason is not None:
+            raise TransientError(f"unexpected: {self.reason!r}") from self.reason  # it was logged where it happened

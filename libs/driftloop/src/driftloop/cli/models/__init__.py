@@ -1,0 +1,18 @@
+"""`driftloop models`: versions, aliases, history, and what people change."""
+
+import click
+
+from driftloop.cli.models.changes import CHANGES
+from driftloop.cli.models.clean import clean_models
+from driftloop.cli.models.listing import at, history, list_models
+from driftloop.cli.models.reproduce import reproduce
+from driftloop.cli.models.show import show
+
+
+@click.group()
+def models() -> None:
+    """Model versions, aliases and their history."""
+
+
+for command in (*CHANGES, reproduce, clean_models, list_models, show, history, at):
+    models.add_command(command)

@@ -1,0 +1,96 @@
+"""The commands of `driftloop models` that change something: each is a record in the registry's log, with who and why."""
+
+from typing import TYPE_CHECKING
+
+import click
+import msgspec
+
+from driftloop.cli.errors import one_line_errors
+from driftloop.cli.options import as_json_option
+from driftloop.cli.output import emit
+from driftloop.client.changes import Changes
+
+if TYPE_CHECKING:
+    from driftloop.client.model_changes import Changed
+
+_alias = click.option("--alias", default="champion", show_default=True, help="Which alias to move.")
+_epoch = click.option("--expected-epoch", type=click.IntRange(0), help="Refuse if the alias has moved since; default: the epoch of now.")
+_reason = click.option("--reason", required=True, help="Why; it stays on the record.")
+_version = click.argument("version", type=click.IntRange(1))
+
+
+@click.command()
+@click.argument("name")
+@_version
+@_alias
+@_epoch
+@_reason
+@as_json_option
+@one_line_errors
+def promote(name: str, version: int, alias: str, expected_epoch: int | None, reason: str, as_json: bool) -> None:
+    """Make VERSION of NAME champion by your own decision, whatever the gate said."""
+    done = Changes().promote(name, version, reason=reason, alias=alias, expected_epoch=expected_epoch)
+    _emit(done, as_json, f"version {{version}} is {alias} of {name} at epoch {{epoch}}")
+
+
+@click.command()
+@click.argument("name")
+@click.option("--to", type=click.IntRange(1), help="The version to go back to; default: one step back.")
+@_alias
+@_epoch
+@_reason
+@as_json_option
+@one_line_errors
+def rollback(name: str, to: int | None, alias: str, expected_epoch: int | None, reason: str, as_json: bool) -> None:
+    """Go back to the champion before the present one of NAME, or to a version. Repeated, it leads further back.
+
+    The way back is a new epoch: nothing that was recorded goes away.
+    """
+    done = Changes().rollback(name, reason=reason, to=to, alias=alias, expected_epoch=expected_epoch)
+    _emit(done, as_json, f"version {{version}} is {alias} of {name} again, at epoch {{epoch}}")
+
+
+@click.command()
+@click.argument("name")
+@_version
+@_reason
+@as_json_option
+@one_line_errors
+def approve(name: str, version: int, reason: str, as_json: bool) -> None:
+    """Make VERSION of NAME, which waits for approval, champion.
+
+    Refused if the champion is no longer the one that it was measured against.
+    """
+    _emit(Changes().approve(name, version, reason=reason), as_json, f"version {{version}} is champion of {name} at epoch {{epoch}}")
+
+
+@click.command()
+@click.argument("name")
+@_version
+@_reason
+@as_json_option
+@one_line_errors
+def reject(name: str, version: int, reason: str, as_json: bool) -> None:
+    """Say no to VERSION of NAME, which waits for approval."""
+    _emit(Changes().reject(name, version, reason=reason), as_json, f"version {{version}} of {name} is rejected")
+
+
+@click.command()
+@click.argument("name")
+@_version
+@_reason
+@as_json_option
+@one_line_errors
+def delete(name: str, version: int, reason: str, as_json: bool) -> None:
+    """Give VERSION of NAME up for good. Its record and its number stay.
+
+    Refused while an alias points at it, while it waits for approval, and while a kept version was measured against it.
+    """
+    _emit(Changes().delete(name, version, reason=reason), as_json, f"version {{version}} of {name} is deleted; its record stays")
+
+
+CHANGES: tuple[click.Command, ...] = (promote, rollback, approve, reject, delete)
+
+
+def _emit(done: "Changed", as_json: bool, text: str) -> None:
+    emit(done, as_json, lambda console: console.print(text.format(**msgspec.structs.asdict(done)), highlight=False))

@@ -1,0 +1,10 @@
+"""Options that several commands have."""
+
+import click
+
+as_json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+
+
+def tell(text: str) -> None:
+    """What is told meanwhile goes to stderr: stdout is the answer's."""
+    click.echo(text, err=True)

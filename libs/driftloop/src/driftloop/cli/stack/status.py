@@ -1,0 +1,46 @@
+"""`driftloop status`: services, lag per topic, champion."""
+
+from typing import Any
+
+import click
+import msgspec
+from rich.console import Console
+
+from driftloop.cli.errors import one_line_errors
+from driftloop.cli.output import emit, table
+from driftloop.client import Client
+
+
+@click.command()
+@click.option("--json", "as_json", is_flag=True)
+@one_line_errors
+def status(as_json: bool) -> None:
+    """Show what runs, how far each topic is behind, and who is champion."""
+    found = msgspec.to_builtins(Client().status())
+    emit(found, as_json, lambda console: show_status(console, found))
+
+
+def show_status(console: Console, found: dict[str, Any]) -> None:
+    """``found``: a status as JSON has it."""
+    columns = ["instance", "state", "environment", "url"]
+    rows = [[s["instance"], s["state"], _shown(s.get("environment")), s["url"]] for s in found["services"]]
+    console.print(table("services", columns, rows))
+    console.print(
+        table(
+            "models",
+            ["model", "versions", "champion", "epoch", "since"],
+            [[m["model"], m["versions"], m["champion"], m["epoch"], m["since"]] for m in found["models"]],
+        )
+    )
+    console.print(
+        table("lag", ["topic", "end", "in the lake", "lag"], [[r["topic"], r["end"], r["in_lake"], r["lag"]] for r in found["lag"]])
+    )
+
+
+def _shown(environment: dict[str, Any] | None) -> str | None:
+    if environment is None:
+        return None
+    if environment["same"]:
+        return "as trained"
+    differing = ", ".join(f"{d['what']} {d['recorded'] or '–'} → {d['now'] or '–'}" for d in environment["differences"])
+    return f"{'refused' if environment['setting'] == 'refuse' else 'differs'}: {differing}"

@@ -1,0 +1,82 @@
+"""`driftloop up` and `driftloop down`: a local stack in the background."""
+
+import json
+from pathlib import Path
+
+import click
+
+from driftloop.cli.errors import one_line_errors
+from driftloop.client.changes import Changes
+from driftloop.errors import UserError
+from driftloop.installation import installation_of, named_by_environment
+from driftloop.local.addresses import StackAddresses
+from driftloop.local.background import end_in_background, running_stack, start_in_background
+from driftloop.local.paths import default_home
+from driftloop.local.port_numbers import DEFAULT_PORT_BASE
+from driftloop.local.readiness import wait_for_services
+from driftloop.local.scale import services_from
+
+
+@click.command()
+@click.option("--project", type=click.Path(path_type=Path), help="Folder with a driftloop.toml to register once the stack is up.")
+@click.option("--port-base", type=int, help=f"First of the stack's ports (default {DEFAULT_PORT_BASE}).")
+@click.option("--scale", multiple=True, metavar="SERVICE=N", help="How many instances of a service to run; may be repeated.")
+@click.option("--json", "as_json", is_flag=True, help="Print the addresses as JSON.")
+@one_line_errors
+def up(project: Path | None, port_base: int | None, scale: tuple[str, ...], as_json: bool) -> None:
+    """Start Kafka, S3 and the services, and leave them running.
+
+    Without a project, now or earlier, the services wait for one: `driftloop up --project DIR` on a running stack brings it.
+    """
+    services = services_from(scale)
+    if project is not None and not (project / "driftloop.toml").is_file():
+        raise UserError(f"{project} is not a project: it has no driftloop.toml")
+    if named_by_environment():
+        return _register_elsewhere(project, as_json, own_stack=bool(scale) or port_base is not None)
+    home = default_home()
+    addresses = running_stack(home)
+    if addresses is None:
+        addresses = start_in_background(home, DEFAULT_PORT_BASE if port_base is None else port_base, services)
+    elif scale or port_base not in (None, addresses.port_base):
+        raise UserError("a stack already runs here with other settings: end it with `driftloop down`, then start again")
+    if project is not None:
+        Changes(stack=installation_of(addresses)).register_project(project)
+        wait_for_services(addresses)
+    click.echo(json.dumps(_summary(addresses)) if as_json else _text(addresses))
+    return None
+
+
+def _register_elsewhere(project: Path | None, as_json: bool, *, own_stack: bool) -> None:
+    """In the stack that the environment names, which someone else has started."""
+    if project is None or own_stack:
+        raise UserError("DRIFTLOOP_CLI_KAFKA_BOOTSTRAP names a stack that runs elsewhere: all that `up` can do there is --project DIR")
+    registered = Changes().register_project(project)
+    data = {"project": registered.name, "model": registered.model, "archive": registered.digest()}
+    click.echo(json.dumps(data) if as_json else f"project {registered.name} is registered ({registered.digest()[:12]})")
+
+
+@click.command()
+@click.option("--json", "as_json", is_flag=True, help="Print what was done as JSON.")
+@one_line_errors
+def down(as_json: bool) -> None:
+    """End the stack that `up` started here; its data stays."""
+    stopped = end_in_background(default_home())
+    text = "stack stopped" if stopped else "no stack runs here"
+    click.echo(json.dumps({"stopped": stopped}) if as_json else text)
+
+
+def _summary(addresses: StackAddresses) -> dict[str, object]:
+    return {
+        "home": addresses.home,
+        "port_base": addresses.port_base,
+        "kafka_bootstrap": addresses.kafka_bootstrap,
+        "s3_endpoint": addresses.s3_endpoint,
+        "registry_url": addresses.registry_url,
+        "services": addresses.services,
+    }
+
+
+def _text(addresses: StackAddresses) -> str:
+    rows = {"kafka": addresses.kafka_bootstrap, "s3": addresses.s3_endpoint, **addresses.services}
+    lines = [f"  {name:<14}{address}" for name, address in rows.items()]
+    return "\n".join(["stack is up; end it with `driftloop down`", *lines, f"  {'logs':<14}{addresses.home}/logs"])

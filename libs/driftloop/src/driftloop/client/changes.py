@@ -1,0 +1,112 @@
+"""What a command or a program can change in an installation; ``driftloop.Client`` asks, this does."""
+
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from driftloop.client.arguments import Say
+from driftloop.client.connections import Connections
+from driftloop.installation import Installation, current_installation
+
+if TYPE_CHECKING:
+    from driftloop.client.maintenance import TableProgress
+    from driftloop.client.model_changes import Changed
+    from driftloop.client.reproductions import AuditResult
+    from driftloop.contracts.events import RetrainReason
+    from driftloop.lake.maintenance import Compacted
+    from driftloop.lake.vacuum import Cleaned
+    from driftloop.lineage.model_bytes import Deleted
+    from driftloop.lineage.rebuilding import VersionProgress
+    from driftloop.project.model import Project
+
+
+def _silent(*_: object) -> None:
+    """Nobody wants to hear of it."""
+
+
+class Changes:
+    """Every method raises UserError with the reason of a refusal, TransientError when broker, store or registry do not answer.
+
+    Without ``stack``: as ``driftloop.Client()``. A change of a model is a record in the registry's log, with who and why.
+    """
+
+    def __init__(self, *, stack: Installation | None = None) -> None:
+        installation = stack or current_installation()
+        self._to = Connections(installation.s3, installation)
+
+    def promote(self, name: str, version: int, *, reason: str, alias: str = "champion", expected_epoch: int | None = None) -> "Changed":
+        """Point the alias at a version by your own decision. Refused if it is not at the expected epoch (default: now's)."""
+        from driftloop.client.model_changes import promote
+
+        return promote(self._to.registry, name, version, reason, alias=alias, expected_epoch=expected_epoch)
+
+    def rollback(
+        self, name: str, *, reason: str, to: int | None = None, alias: str = "champion", expected_epoch: int | None = None
+    ) -> "Changed":
+        """Point the alias at the version before its present one, or at ``to``."""
+        from driftloop.client.model_changes import roll_back
+
+        return roll_back(self._to.registry, name, to, reason, alias=alias, expected_epoch=expected_epoch)
+
+    def approve(self, name: str, version: int, *, reason: str) -> "Changed":
+        """Make a version that waits for approval champion."""
+        from driftloop.client.model_changes import approve
+
+        return approve(self._to.registry, name, version, reason)
+
+    def reject(self, name: str, version: int, *, reason: str) -> "Changed":
+        """Say no to a version that waits for approval."""
+        from driftloop.client.model_changes import reject
+
+        return reject(self._to.registry, name, version, reason)
+
+    def delete(self, name: str, version: int, *, reason: str) -> "Changed":
+        """Give a version up for good. Its record and its number stay."""
+        from driftloop.client.model_changes import delete
+
+        return delete(self._to.registry, name, version, reason)
+
+    def remove_deleted(self, name: str, *, before: datetime, dry_run: bool = False, say: Say = _silent) -> "list[Deleted]":
+        """Remove the bytes of versions that were deleted ``before``, but for those that something holds."""
+        from driftloop.client.maintenance import deleted_version_bytes
+
+        return deleted_version_bytes(self._to, name, before, dry_run=dry_run, say=say)
+
+    def retrain(self, model: str, *, reason: str, cause: "RetrainReason" = "manual") -> str:
+        """Ask for a new version now; the request's id."""
+        from driftloop.client.retraining import request_retraining
+
+        return request_retraining(self._to, model, reason, cause)
+
+    def register_project(self, folder: Path) -> "Project":
+        """Make the project in ``folder`` the current one of its model; its archive is stored, its topics are made."""
+        from driftloop.client.registration import register_project
+
+        return register_project(folder, self._to.installation)
+
+    def audit(
+        self,
+        name: str,
+        count: int,
+        audit: str,
+        *,
+        compare_again: bool = False,
+        on_progress: "VersionProgress" = _silent,
+        say: Say = _silent,
+    ) -> "AuditResult":
+        """Rebuild ``count`` random versions and record what came of each; repeated under its name, it goes on where it was."""
+        from driftloop.client.reproductions import audited
+
+        return audited(self._to, name, count, audit, compare_again=compare_again, on_progress=on_progress, say=say)
+
+    def compact(self, stream: str, *, dry_run: bool = False, on_progress: "TableProgress" = _silent) -> "list[Compacted]":
+        """Merge the small files of a stream's tables. The old files stay until they are cleaned away."""
+        from driftloop.client.maintenance import compacted
+
+        return compacted(self._to, stream, dry_run=dry_run, on_progress=on_progress)
+
+    def vacuum(self, stream: str, *, grace: timedelta, on_progress: "TableProgress" = _silent) -> "dict[str, Cleaned]":
+        """Mark files that neither the tables nor any snapshot names; delete those that have been marked for ``grace``."""
+        from driftloop.client.maintenance import vacuumed
+
+        return vacuumed(self._to, stream, grace, on_progress)

@@ -1,0 +1,78 @@
+"""What changes a model in the registry: each call is a record in its log, with who and why, and is done once."""
+
+import getpass
+import time
+import uuid
+from typing import Any
+
+import msgspec
+
+from driftloop.client.arguments import checked_name
+from driftloop.client.models import model
+from driftloop.client.registry_client import RegistryClient
+from driftloop.contracts.values import Part
+from driftloop.errors import TransientError, UserError
+
+REPEAT_SECONDS = 2.0
+
+
+class Changed(Part, frozen=True, kw_only=True):
+    """What the registry answered: version and epoch of the alias after it."""
+
+    command_id: str
+    accepted: bool
+    reason: str
+    version: int | None
+    epoch: int | None
+    waiting: bool
+
+
+def promote(registry: RegistryClient, name: str, version: int, reason: str, *, alias: str, expected_epoch: int | None) -> Changed:
+    """Point the alias at ``version``, whatever the gate said; refused if its epoch is not the expected one, by default that of now."""
+    path = f"/models/{checked_name(name)}/aliases/{checked_name(alias)}"
+    epoch = expected_epoch
+    if epoch is None:
+        known = model(registry, name).aliases.get(alias)
+        epoch = known.epoch if known is not None else 0
+    return _change(registry, path, {"version": version, "expected_epoch": epoch}, reason)
+
+
+def roll_back(registry: RegistryClient, name: str, to: int | None, reason: str, *, alias: str, expected_epoch: int | None) -> Changed:
+    """Point the alias at the version before the present one, or at ``to``: a new epoch."""
+    path = f"/models/{checked_name(name)}/aliases/{checked_name(alias)}/rollback"
+    return _change(registry, path, {"to": to, "expected_epoch": expected_epoch}, reason)
+
+
+def approve(registry: RegistryClient, name: str, version: int, reason: str) -> Changed:
+    """Make a version that waits for approval champion; refused if the champion has moved since it was measured."""
+    return _change(registry, _version_path(name, version, "approve"), {}, reason)
+
+
+def reject(registry: RegistryClient, name: str, version: int, reason: str) -> Changed:
+    """Say no to a version that waits for approval."""
+    return _change(registry, _version_path(name, version, "reject"), {}, reason)
+
+
+def delete(registry: RegistryClient, name: str, version: int, reason: str) -> Changed:
+    """Give a version up for good; its record and its number stay. Refused while anything needs it."""
+    return _change(registry, _version_path(name, version, "delete"), {}, reason)
+
+
+def _version_path(name: str, version: int, verb: str) -> str:
+    return f"/models/{checked_name(name)}/versions/{version}/{verb}"
+
+
+def _change(registry: RegistryClient, path: str, body: dict[str, Any], reason: str) -> Changed:
+    """Raises UserError with the registry's words when it refuses, TransientError when it does not answer twice."""
+    try:
+        reason.encode()
+    except UnicodeEncodeError as exc:
+        raise UserError("the reason is not readable text in this terminal's encoding") from exc
+    said = {**body, "reason": reason, "actor": getpass.getuser()}
+    key = str(uuid.uuid4())
+    try:
+        answer = registry.post(path, said, key=key)
+    except TransientError:
+        time.sleep(REPEAT_SECONDS)
+        answer = registry.post(path, said, key=key)  # done once, even if the first call came through
+    return msgspec.convert(answer, type=Changed)

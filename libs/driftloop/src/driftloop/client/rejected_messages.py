@@ -1,0 +1,74 @@
+"""Rejected messages: where they came from, why, and their original bytes."""
+
+from typing import Any
+
+from driftloop.adapters.kafka import read_topic
+from driftloop.client.arguments import checked_name
+from driftloop.client.connections import Connections
+from driftloop.client.models import only_stream
+from driftloop.contracts.topics import quarantine
+from driftloop.contracts.values import Part
+from driftloop.errors import UserError
+from driftloop.ports import Record
+from driftloop.service.quarantine import fetched, read_quarantined
+
+
+class RejectedMessage(Part, frozen=True, kw_only=True):
+    """``id``: its partition and offset in the quarantine topic, such as 2:41; the rest says where it came from and why it was rejected."""
+
+    id: str
+    topic: str
+    partition: int
+    offset: int
+    bytes: int
+    reason: str
+
+
+class Header(Part, frozen=True, kw_only=True):
+    name: str
+    value: bytes
+
+
+class RejectedBytes(RejectedMessage, frozen=True, kw_only=True):
+    """With the original value, key and headers; null where there was none."""
+
+    value: bytes | None
+    key: bytes | None
+    headers: tuple[Header, ...]
+
+
+def rejected_messages(to: Connections, stream: str | None) -> list[RejectedMessage]:
+    """Of ``stream``, or of the only one registered, in the order of their origins. Raises UserError, TransientError."""
+    found = [RejectedMessage(**_about(record)) for record in read_topic(to.bootstrap, _topic(to, stream))]
+    return sorted(found, key=lambda message: (message.topic, message.partition, message.offset, message.id))
+
+
+def rejected_message(to: Connections, message_id: str, stream: str | None) -> RejectedBytes:
+    """Raises UserError when there is none of this id; IntegrityError when its bytes are not those that were rejected; TransientError."""
+    partition, colon, offset = message_id.partition(":")
+    if not (colon and partition.isdigit() and offset.isdigit()):
+        raise UserError(f"{message_id!r} is no id of a rejected message: partition:offset, as `driftloop quarantine list` shows it")
+    topic, place = _topic(to, stream), (int(partition), int(offset))
+    records = read_topic(to.bootstrap, topic, start={place[0]: place[1]})
+    record = next((r for r in records if (r.partition, r.offset) == place), None)
+    if record is None:
+        raise UserError(f"{topic} holds no message {message_id}; see `driftloop quarantine list`")
+    original = fetched(read_quarantined(record), to.store).record
+    headers = tuple(Header(name=str(name), value=value) for name, value in original.headers)
+    return RejectedBytes(**_about(record), value=original.value, key=original.key, headers=headers)
+
+
+def _about(record: Record) -> dict[str, Any]:
+    found = read_quarantined(record)
+    return {
+        "id": f"{record.partition}:{record.offset}",
+        "topic": found.topic,
+        "partition": found.partition,
+        "offset": found.offset,
+        "bytes": len(record.value or b"") if found.stored is None else found.stored.size,
+        "reason": found.reason,
+    }
+
+
+def _topic(to: Connections, stream: str | None) -> str:
+    return quarantine(checked_name(stream, "stream name") if stream is not None else only_stream(to.registry))

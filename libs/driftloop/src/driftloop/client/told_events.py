@@ -1,0 +1,45 @@
+"""What the loop has told about its models, read from the control topics to their ends. ``say`` is told of what was passed over."""
+
+from driftloop.client.arguments import Say
+from driftloop.contracts.events import DecisionMade, DriftReported, PerformanceReported, VersionReproduced
+from driftloop.contracts.topics import DECISIONS, DRIFT_REPORTS, PERFORMANCE_REPORTS, REPRODUCTIONS, TRAINING_RUNS
+from driftloop.history.events import Events
+from driftloop.history.log_reader import read_to_end
+from driftloop.history.model_history import ModelHistory
+from driftloop.history.requests import Run
+from driftloop.history.told import Told
+from driftloop.ports import Record, Topics
+
+
+def decisions(topics: Topics, model: str | None, say: Say) -> list[Told[DecisionMade]]:
+    """In order of time, each once. Raises TransientError."""
+    return _history(topics, model, say, DECISIONS).decisions()
+
+
+def drift(topics: Topics, model: str | None, say: Say) -> list[Told[DriftReported]]:
+    """The newest revision of each window and version, by model, window and version. Raises TransientError."""
+    return _history(topics, model, say, DRIFT_REPORTS).drift_reports()
+
+
+def performance(topics: Topics, model: str | None, say: Say) -> list[Told[PerformanceReported]]:
+    """The newest revision of each window and version, by model, window and version. Raises TransientError."""
+    return _history(topics, model, say, PERFORMANCE_REPORTS).performance_reports()
+
+
+def runs(topics: Topics, say: Say) -> list[Run]:
+    """Of all models, in the order in which they started. Raises TransientError."""
+    return _history(topics, None, say, TRAINING_RUNS).runs()
+
+
+def reproductions(topics: Topics, model: str | None, say: Say) -> list[Told[VersionReproduced]]:
+    """What audits have recorded, in order of time. Raises TransientError."""
+    return _history(topics, model, say, REPRODUCTIONS).reproductions()
+
+
+def _history(topics: Topics, model: str | None, say: Say, *names: str) -> ModelHistory:
+    def passed_over(record: Record, reason: str) -> None:
+        say(f"passed over offset {record.offset} of {record.topic}[{record.partition}]: {reason}")
+
+    history = ModelHistory(model)
+    read_to_end(topics, names, Events(history, passed_over))
+    return history

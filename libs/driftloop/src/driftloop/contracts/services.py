@@ -1,0 +1,100 @@
+"""The table of services. Ports, storage rights, settings, the checks at start and the local stack come from it; what is written
+elsewhere in another language (the containers, the import contracts) is compared with it by ``tests/architecture``.
+
+A new service has its line here, is named by the topics that it reads or writes, and has a folder ``services/<name>``.
+"""
+
+from collections.abc import Mapping
+from typing import NamedTuple
+
+from driftloop.contracts.storage_rights import CLI_RIGHTS, PROBE, QUARANTINE, Rights
+from driftloop.contracts.topics import CONTROL_TOPICS, DAY_MS, Topic, stream_topics
+from driftloop.contracts.values import Part
+
+INSTANCES = 10  # of one service at most: each has ten ports on a machine, and ten folders on a volume that replicas share
+READY_PATH = "/readyz"  # 200 when a service can do its work, 503 with the reason otherwise
+
+
+class Setting(NamedTuple):
+    """A documented variable, ``DRIFTLOOP_<SERVICE>_<NAME>``. ``default`` None: it must be given."""
+
+    name: str
+    default: str | None
+    meaning: str
+
+
+class Service(Part, frozen=True, kw_only=True):
+    """One service: what it is given, and what it may do."""
+
+    name: str
+    port_offset: int  # of its first instance's HTTP port, counted from the base of a local stack
+    for_project: bool = False  # works for one registered project: has the setting PROJECT
+    rights: Rights | None = None  # in the bucket; None: it needs no store, and no settings of one
+    settings: tuple[Setting, ...] = ()  # beside those that every service has
+    variables: tuple[tuple[str, str], ...] = ()  # of its process, beside its settings
+
+    @property
+    def package(self) -> str:
+        """What ``python -m`` starts."""
+        return f"driftloop_{self.name}"
+
+    def topics(self, stream: str | None = None, retention_ms: int = 30 * DAY_MS) -> tuple[Topic, ...]:
+        """What it reads or writes, as ``contracts.topics`` has it: control topics, and with ``stream`` those of the stream too,
+        which are kept for ``retention_ms``."""
+        known = (*(stream_topics(stream, retention_ms=retention_ms) if stream else ()), *CONTROL_TOPICS)
+        return tuple(topic for topic in known if self.name in (*topic.read_by, *topic.written_by))
+
+
+REGISTRY = Service(name="registry", port_offset=10, rights=Rights(read=("models", "projects")))
+
+INGEST = Service(
+    name="ingest",
+    port_offset=30,
+    for_project=True,
+    rights=Rights(read=("lake", "projects", "snapshots"), write=("lake", QUARANTINE, PROBE), delete=("lake",)),
+    settings=(
+        Setting("FLUSH_ROWS", "10000", "rows in one commit at most"),
+        Setting("FLUSH_MIB", "64", "buffered MiB that force a commit"),
+        Setting("FLUSH_SECONDS", "10", "age of the oldest buffered row that forces a commit"),
+        Setting("COMPACT_SECONDS", "60", "time between two looks for small files to merge; 0: never"),
+        Setting("CLEAN_SECONDS", "3600", "time between two looks for files that nobody names any more; 0: never"),
+        Setting("CLEAN_GRACE_HOURS", "168", "how long such a file stays marked before it is deleted"),
+    ),
+)
+
+PREDICTOR = Service(
+    name="predictor",
+    port_offset=20,
+    for_project=True,
+    rights=Rights(read=("models", "projects"), write=(QUARANTINE,)),
+    settings=(
+        Setting("IDLE_SECONDS", "60", "wall time without requests after which a partition gets a watermark; 0: never"),
+        Setting("HTTP_MAX_BODY_BYTES", "4194304", "largest body of POST /invocations"),
+        Setting("HTTP_BUFFER_ROWS", "10000", "rows scored by HTTP that may wait for recording; more are dropped and counted"),
+    ),
+    variables=(("OMP_NUM_THREADS", "1"),),  # a second one makes one-row scoring ten times slower on a busy machine
+)
+
+MONITOR = Service(
+    name="monitor",
+    port_offset=40,
+    for_project=True,
+    rights=Rights(read=("lake", "models", "projects"), write=(QUARANTINE,)),
+    settings=(
+        Setting("SESSION_TIMEOUT_SECONDS", "10", "silence after which the group gives this member's partitions away"),
+        Setting("MAX_POLL_INTERVAL_SECONDS", "120", "time without a poll after which the group gives them away"),
+    ),
+)
+
+TRAINER = Service(
+    name="trainer",
+    port_offset=50,
+    rights=Rights(read=("lake", "models", "projects", "snapshots"), write=("models", "snapshots")),
+    settings=(Setting("MAX_POLL_INTERVAL_SECONDS", "300", "time without a poll after which the group gives its partitions away"),),
+)
+
+# in the order in which a local stack starts them: the registry first, because the others wait for what it registers
+SERVICES: Mapping[str, Service] = {service.name: service for service in (REGISTRY, INGEST, PREDICTOR, MONITOR, TRAINER)}
+
+# everybody who holds a key of the store: the keys of an installation are made from it
+RIGHTS: Mapping[str, Rights] = {name: service.rights for name, service in SERVICES.items() if service.rights} | {"cli": CLI_RIGHTS}

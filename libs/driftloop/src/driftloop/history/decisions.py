@@ -1,0 +1,109 @@
+"""What was decided: to retrain or not after each window, to promote or not after each run. Pure."""
+
+import msgspec
+
+from driftloop.contracts.codec import Envelope
+from driftloop.contracts.events import DecisionMade, RetrainReason
+from driftloop.contracts.values import Window
+from driftloop.errors import InvalidMessage
+from driftloop.history.told import Pair, Told, first
+from driftloop.monitoring.evidence import Evidence
+from driftloop.monitoring.policy import PolicyState, carried
+
+
+class _Recorded(Evidence, frozen=True, kw_only=True):
+    """Evidence as the decider writes it."""
+
+    trigger: RetrainReason | None = None
+
+
+class StoredDecisions(msgspec.Struct, frozen=True, kw_only=True):
+    by_window: list[Pair[DecisionMade]]
+    others: list[Pair[DecisionMade]]
+    carried: dict[str, PolicyState]
+
+
+class Decisions:
+    """The first one of an id stands, whoever wrote a second.
+
+    ``kept``: how many of each model's retrain decisions to keep, the newest windows'; and as many of the others. At least
+    so many are there, and at most half as many again. What a policy may need of older ones is carried in ``carried``; a
+    decision on a window that is carried changes nothing any more. None: all are kept.
+    """
+
+    def __init__(self, kept: int | None = None) -> None:
+        self._kept = kept
+        self._by_window: dict[str, dict[str, Told[DecisionMade]]] = {}  # model → event id → decision
+        self._others: dict[str, dict[str, Told[DecisionMade]]] = {}
+        self._carried: dict[str, PolicyState] = {}
+
+    def add(self, event: DecisionMade, about: Envelope) -> None:
+        """Raises InvalidMessage for a retrain decision on a window without its evidence: no decider wrote it, and no policy can go
+        on from it."""
+        if event.kind != "retrain" or event.window is None:
+            others = self._others.setdefault(event.model, {})
+            others.setdefault(about.id, Told(event, about))
+            if self._kept is not None and len(others) > self._kept:
+                del others[next(iter(others))]
+            return
+        _check_evidence(event)
+        up_to = self.carried(event.model).decided_up_to
+        if up_to is None or event.window.end > up_to:
+            self._by_window.setdefault(event.model, {}).setdefault(about.id, Told(event, about))
+            self._carry(event.model)
+
+    def retrain(self) -> list[DecisionMade]:
+        """Retrain decisions that are kept, in window order."""
+        told = (t.event for decisions in self._by_window.values() for t in decisions.values())
+        return sorted(told, key=_start)
+
+    def carried(self, model: str) -> PolicyState:
+        """The policy's state after the retrain decisions that are not kept; of ``restore`` the one to go on from."""
+        return self._carried.get(model, PolicyState())
+
+    def on_window(self, window: Window) -> Told[DecisionMade] | None:
+        """To retrain or not after this window."""
+        return first((t for decisions in self._by_window.values() for t in decisions.values()), lambda e: e.window == window)
+
+    def on_run(self, request_id: str) -> Told[DecisionMade] | None:
+        """To promote or not what came of this request's run."""
+        told = (t for decisions in self._others.values() for t in decisions.values())
+        return first(told, lambda e: e.kind == "promote" and e.request_id == request_id)
+
+    def all(self) -> list[Told[DecisionMade]]:
+        """Those that are kept, in order of time."""
+        told = (t for models in (self._by_window, self._others) for decisions in models.values() for t in decisions.values())
+        return sorted(told, key=lambda t: (t.about.time, t.about.id))
+
+    def stored(self) -> StoredDecisions:
+        by_window, others = ([t.pair() for d in models.values() for t in d.values()] for models in (self._by_window, self._others))
+        return StoredDecisions(by_window=by_window, others=others, carried=dict(self._carried))
+
+    def restore(self, stored: StoredDecisions) -> None:
+        self._carried = dict(stored.carried)
+        for models, pairs in ((self._by_window, stored.by_window), (self._others, stored.others)):
+            for event, about in pairs:
+                models.setdefault(event.model, {})[about.id] = Told(event, about)
+
+    def _carry(self, model: str) -> None:
+        decisions = self._by_window[model]
+        if self._kept is None or len(decisions) <= self._kept + self._kept // 2:
+            return
+        oldest = sorted(decisions.items(), key=lambda item: _start(item[1].event))[: len(decisions) - self._kept]
+        self._carried[model] = carried(self.carried(model), [told.event for _, told in oldest])
+        for event_id, _ in oldest:
+            del decisions[event_id]
+
+
+def _check_evidence(decision: DecisionMade) -> None:
+    try:
+        recorded = msgspec.convert(decision.evidence, _Recorded)
+    except msgspec.ValidationError as exc:
+        raise InvalidMessage(f"a retrain decision without its evidence: {exc}") from exc
+    if recorded.window != decision.window:
+        raise InvalidMessage("a retrain decision whose evidence is of another window")
+
+
+def _start(decision: DecisionMade) -> float:
+    assert decision.window is not None  # others are not kept by window
+    return decision.window.start.timestamp()

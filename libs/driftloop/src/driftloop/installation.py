@@ -1,0 +1,105 @@
+"""Where an installation is: the local stack of this folder, or the one that the environment names."""
+
+import os
+import socket
+from pathlib import Path
+from typing import NamedTuple
+from urllib.parse import urlsplit
+
+from driftloop.errors import ConfigurationError, UserError
+from driftloop.local.addresses import StackAddresses, read_addresses
+from driftloop.local.paths import default_home
+from driftloop.settings import Environment, S3Settings
+
+
+class Installation(NamedTuple):
+    """Addresses of a running one. ``services`` maps an instance, such as predictor-0, to its URL."""
+
+    home: Path
+    kafka_bootstrap: str
+    s3: S3Settings
+    registry_url: str
+    services: dict[str, str]
+
+
+def named_by_environment() -> bool:
+    """Whether it runs elsewhere, such as in containers, and is not the stack of this folder."""
+    return "DRIFTLOOP_CLI_KAFKA_BOOTSTRAP" in os.environ
+
+
+def current_installation() -> Installation:
+    """Raises UserError when none is known."""
+    if named_by_environment():
+        return _from_environment()
+    return installation_of(read_addresses(default_home()))
+
+
+def installation_of(addresses: StackAddresses) -> Installation:
+    """That of a local stack's own description."""
+    access = addresses.s3
+    return Installation(
+        home=Path(addresses.home),
+        kafka_bootstrap=addresses.kafka_bootstrap,
+        s3=S3Settings(
+            endpoint=access.endpoint,
+            bucket=access.bucket,
+            region=access.region,
+            access_key=access.access_key,
+            secret_key=access.secret_key,
+        ),
+        registry_url=addresses.registry_url,
+        services=dict(addresses.services),
+    )
+
+
+def _from_environment() -> Installation:
+    env = Environment("cli")
+    try:
+        return Installation(
+            home=default_home(),
+            kafka_bootstrap=env.text("KAFKA_BOOTSTRAP"),
+            s3=S3Settings(
+                endpoint=env.text("S3_ENDPOINT"),
+                bucket=env.text("S3_BUCKET", "driftloop"),
+                region=env.text("S3_REGION", "us-east-1"),
+                access_key=env.secret("S3_ACCESS_KEY"),
+                secret_key=env.secret("S3_SECRET_KEY"),
+            ),
+            registry_url=env.text("REGISTRY_URL"),
+            services=instances(env.text("SERVICES", " ")),
+        )
+    except ConfigurationError as exc:
+        raise UserError(str(exc)) from exc
+
+
+def environment_addresses() -> StackAddresses:
+    """The environment's stack as a local one describes itself; what is kept of its logs is not known here."""
+    info, env = _from_environment(), Environment("cli")
+    return StackAddresses(
+        home=str(info.home),
+        port_base=0,
+        kafka_bootstrap=info.kafka_bootstrap,
+        s3_endpoint=info.s3.endpoint,
+        s3_access_key_file=env.text("S3_ACCESS_KEY_FILE"),
+        s3_secret_key_file=env.text("S3_SECRET_KEY_FILE"),
+        s3_region=info.s3.region,
+        s3_bucket=info.s3.bucket,
+        registry_url=info.registry_url,
+        services=info.services,
+        log_files={name: f"the logs of {name}" for name in info.services},
+    )
+
+
+def instances(services: str) -> dict[str, str]:
+    """URL by instance, of ``predictor=http://predictor:8080,…``. A name that stands for several addresses is several instances."""
+    found: dict[str, str] = {}
+    for service, _, url in (pair.partition("=") for pair in services.split(",") if "=" in pair):
+        parts = urlsplit(url.strip())
+        host, port = parts.hostname or "", parts.port or (443 if parts.scheme == "https" else 80)
+        try:
+            addresses = sorted({str(answer[4][0]) for answer in socket.getaddrinfo(host, port, socket.AF_INET)})
+        except OSError:
+            addresses = [host]
+        for number, address in enumerate(addresses if len(addresses) > 1 else [host]):
+            found[f"{service.strip()}-{number}"] = f"{parts.scheme}://{address}:{port}"
+    return found

@@ -1,0 +1,85 @@
+"""JSON objects from strangers, decoded once, straight into typed rows; and when one is wrong, why, in words."""
+
+import re
+from collections.abc import Callable, Collection, Mapping
+from operator import attrgetter
+from typing import Any
+
+import msgspec
+
+from driftloop.contracts.column_types import COLUMN_TYPES
+from driftloop.errors import InvalidMessage
+
+# All that a value has been seen to raise: also ValueError (broken UTF-8, integers of thousands of digits) and TypeError (null).
+UNDECODABLE = (msgspec.MsgspecError, ValueError, OverflowError, RecursionError, TypeError)
+
+
+class JsonObjects:
+    """Objects with certain fields, by name and type; those in ``optional`` may be absent, which is null.
+
+    Others are passed over. ``columns`` take the fields' values out of a row, in order.
+    """
+
+    def __init__(self, fields: Mapping[str, Any], optional: Collection[str]) -> None:
+        # Fields are called f0, f1, …: a feature may have a name that Python keeps for itself.
+        given = [(f"f{i}", kind, None) if n in optional else (f"f{i}", kind) for i, (n, kind) in enumerate(fields.items())]
+        rename = {f"f{i}": name for i, name in enumerate(fields)}
+
+        def decoder(*, strict: bool) -> Callable[[Any], Any]:
+            row = msgspec.defstruct("Row", given, rename=rename, kw_only=True, gc=False, forbid_unknown_fields=strict)
+            return msgspec.json.Decoder(row).decode
+
+        self.strict, self._lax = decoder(strict=True), decoder(strict=False)
+        self.columns = [attrgetter(f"f{i}") for i in range(len(fields))]
+
+    def decode(self, value: Any) -> tuple[Any, bool]:
+        """A row, and whether it had fields beside those. ``strict`` is the quick way, for rows that have none.
+
+        Raises InvalidMessage.
+        """
+        if value is None:
+            raise InvalidMessage("null value where a JSON object was expected")
+        try:
+            return self._decoded(value)
+        except UNDECODABLE as exc:
+            raise InvalidMessage(_reason(exc)) from exc
+
+    def _decoded(self, value: Any) -> tuple[Any, bool]:
+        try:
+            return self.strict(value), False
+        except msgspec.ValidationError as exc:
+            if "unknown field" not in str(exc):
+                raise
+        bytes(value).decode()  # msgspec passes over the bytes of what it does not know
+        return self._lax(value), True
+
+
+_MESSAGE = re.compile(r"(?P<what>.*?)(?: - at `\$\.?(?P<field>.*)`)?", re.DOTALL)
+_TIME = "send RFC 3339 with an offset, such as 2026-05-01T08:00:00Z or 2026-05-01T10:00:00+02:00"
+_WORDS = {
+    "Expected `datetime` with a timezone component": f"a time without its offset from UTC: {_TIME}",
+    "Invalid RFC3339 encoded datetime": f"not a time: {_TIME}",
+    "`object`": "a JSON object",
+}
+for _type in COLUMN_TYPES.values():
+    _WORDS |= {f"`{_type.json_name} | null`": _type.json_words[1], f"`{_type.json_name}`": _type.json_words[0]}
+
+
+def _reason(exc: Exception) -> str:
+    if isinstance(exc, UnicodeDecodeError):
+        return f"broken UTF-8: {exc.reason} at byte {exc.start} of a string"
+    if isinstance(exc, RecursionError):
+        return "nested too deep"
+    if isinstance(exc, OverflowError):
+        return f"a value is out of range: {exc}"
+    if isinstance(exc, msgspec.DecodeError) and not isinstance(exc, msgspec.ValidationError):
+        return f"broken JSON: {str(exc).removeprefix('JSON is malformed: ')}"
+    if not isinstance(exc, msgspec.ValidationError):
+        return str(exc)
+    match = _MESSAGE.fullmatch(str(exc))
+    what, field = (match["what"], match["field"]) if match else (str(exc), None)
+    for technical, plain in _WORDS.items():
+        what = what.replace(technical, plain)
+    what = what.replace("Object missing required field `", "required field missing: `").replace("`", "'")
+    what = what[:1].lower() + what[1:]
+    return f"field {field!r}: {what}" if field else what

@@ -1,0 +1,67 @@
+"""One stream on its way into the lake: the writers of its two tables, and the worker that feeds them."""
+
+from collections.abc import Callable, Mapping, Sequence
+
+import pyarrow as pa
+
+from driftloop.contracts import topics
+from driftloop.lake.table import LakeTable
+from driftloop.ports import Clock, TopicPartition
+from driftloop.project.model import Project
+from driftloop.service.broker import Broker
+from driftloop.service.partition_worker import PartitionWorker
+from driftloop.service.process import Stop
+from driftloop_ingest.handlers import IngestHandler
+from driftloop_ingest.intake import InferenceIntake, Intake, LabelIntake
+from driftloop_ingest.settings import FlushLimits
+from driftloop_ingest.table_writer import Outputs, TableWriter
+
+MAX_POLL_INTERVAL_SECONDS = 300  # a flush against a store that answers slowly
+
+
+class Filling:
+    """Joins the stream's group. ``tables``: inferences and labels. ``newer``: as for ``InferenceIntake``. Raises TransientError."""
+
+    def __init__(
+        self,
+        project: Project,
+        tables: tuple[LakeTable, LakeTable],
+        outputs: Outputs,
+        limits: FlushLimits,
+        *,
+        broker: Broker,
+        clock: Clock,
+        newer: Callable[[], None],
+        stop: Stop,
+    ) -> None:
+        (inferences, labels), stream = tables, project.stream
+
+        def writer(table: LakeTable, topic: str, intake: Intake) -> TableWriter:
+            return TableWriter(table, topic, intake, outputs, limits, self._give_up)
+
+        stored = pa.schema([field for field in inferences.schema if field.name not in ("partition", "offset")])
+        lateness, ahead = project.allowed_lateness, project.ahead
+        intake = InferenceIntake(project.schema, lateness, clock, ahead=ahead, stored=stored, newer=newer)
+        label_intake = LabelIntake(project.schema, lateness, clock, ahead=ahead)
+        self.handler = IngestHandler(
+            [writer(inferences, topics.inferences(stream), intake), writer(labels, topics.labels(stream), label_intake)],
+            beginning_offsets=self._beginning_offsets,
+            topic_id=broker.topic_id,
+        )
+        self._worker = PartitionWorker(self.handler, stop=stop)
+        self._consumer = broker.member(
+            f"ingest-{stream}",
+            [topics.inferences(stream), topics.labels(stream)],
+            listener=self._worker,
+            max_poll_interval_seconds=MAX_POLL_INTERVAL_SECONDS,
+        )
+
+    def run(self) -> None:
+        """Until a stop is requested; then drains."""
+        self._worker.run(self._consumer)
+
+    def _give_up(self, tps: frozenset[TopicPartition]) -> None:
+        self._worker.reseek(tps)
+
+    def _beginning_offsets(self, tps: Sequence[TopicPartition]) -> Mapping[TopicPartition, int]:
+        return self._consumer.beginning_offsets(tps)

@@ -1,0 +1,54 @@
+"""The stream of requests as this member of its group works through it."""
+
+from collections.abc import Callable
+from functools import partial
+
+from driftloop.contracts.topics import inferences, requests
+from driftloop.ports import Clock, ObjectStore
+from driftloop.project.model import Project
+from driftloop.service.broker import Broker
+from driftloop.service.partition_worker import PartitionWorker
+from driftloop.service.process import Stop
+from driftloop_predictor.batches import ScoringModel
+from driftloop_predictor.handlers import RequestHandler
+from driftloop_predictor.idle import IdlePartitions
+from driftloop_predictor.positions import Positions
+from driftloop_predictor.progress import StreamProgress
+
+POLL_SECONDS = 0.02  # a batch waits no longer for company
+
+
+class RequestStream:
+    """Connects and joins; ``idle_seconds`` 0: an idle partition gets no watermark. Raises TransientError, ConfigurationError."""
+
+    def __init__(
+        self,
+        project: Project,
+        *,
+        broker: Broker,
+        store: ObjectStore,
+        serving: Callable[[], ScoringModel | None],
+        idle_seconds: int,
+        clock: Clock,
+        stop: Stop,
+    ) -> None:
+        stream = project.stream
+        progress = StreamProgress(broker.reader, inferences(stream), partial(broker.partitions_of, inferences(stream)), project.ahead)
+        self.handler = RequestHandler(
+            project,
+            topic=Positions(broker.reader, broker.topic_id, requests=requests(stream), inferences=inferences(stream)),
+            producer=broker.producer(),
+            store=store,
+            serving=serving,
+            idle=IdlePartitions(
+                idle_seconds or float("inf"), project.allowed_lateness, grace=project.windows.every, replay=project.clock == "replay"
+            ),
+            progress=progress.newest,
+            clock=clock,
+        )
+        self._worker = PartitionWorker(self.handler, stop=stop, poll_seconds=POLL_SECONDS)
+        self._consumer = broker.member(f"predictor-{stream}", [requests(stream)], listener=self._worker)
+
+    def run(self) -> None:
+        """Until a stop is requested; then drains."""
+        self._worker.run(self._consumer)

@@ -1,0 +1,104 @@
+"""A new event service out of the kit, against a real broker: it starts, says how it is, does a thing once, and ends in time."""
+
+import signal
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from tests.support.small_service import Notifier
+from tests.support.waiting import wait_until
+
+from driftloop.adapters.kafka import Producer, Publisher, create_topics
+from driftloop.contracts.events import DecisionMade
+from driftloop.contracts.topics import CONTROL_TOPICS, DECISIONS
+
+Decide = Callable[..., None]
+
+
+@pytest.fixture
+def decide(kafka_bootstrap: str, unique: str) -> Iterator[Decide]:
+    """Publishes a decision under an id, which ends in what makes this test's ids its own."""
+    create_topics(kafka_bootstrap, CONTROL_TOPICS)
+    producer = Producer(kafka_bootstrap, client_id=f"test-{unique}")
+    publisher = Publisher(producer, source="driftloop/test")
+
+    def published(event_id: str) -> None:
+        event = DecisionMade(model=unique, kind="retrain", accepted=True, reason="test", window=None, rule="0" * 64, evidence={})
+        publisher.publish(DECISIONS, event, key=unique, id=f"{event_id}-{unique}")
+
+    yield published
+    producer.close()
+
+
+@pytest.fixture
+def notifier(kafka_bootstrap: str, unique: str, tmp_path: Path) -> Iterator[Notifier]:
+    made = Notifier(tmp_path, f"notifier{unique}", kafka_bootstrap)
+    yield made
+    made.close()
+
+
+def mine(notifier: Notifier, unique: str) -> list[str]:
+    """What was noted down of this test's decisions: the topic has those of others too."""
+    return [note.removesuffix(f"-{unique}") for note in notifier.notes() if note.endswith(unique)]
+
+
+def test_an_event_that_is_delivered_twice_is_handled_once(notifier: Notifier, decide: Decide, unique: str) -> None:
+    decide("first")
+    decide("first")
+    notifier.start()
+    wait_until(notifier.ready, f"the notifier to be ready, see {notifier.log}", 60)
+    assert notifier.answers("/healthz") == (200, {"alive": True})
+    assert notifier.answers("/status")[1] == {"instance": f"notifier{unique}-0"}
+    decide("second")
+    decide("first")
+    decide("last")
+    wait_until(lambda: "last" in mine(notifier, unique), "the last decision to be noted down", 60)
+    assert mine(notifier, unique) == ["first", "second", "last"]
+    shown = notifier.http.get("/metrics").text
+    assert 'driftloop_handling_seconds_count{type="driftloop.decision-made.v1"}' in shown
+    assert 'driftloop_messages_total{topic="decisions"}' in shown
+
+
+def test_it_ends_in_time_when_it_is_asked_to_and_goes_on_where_it_was(notifier: Notifier, decide: Decide, unique: str) -> None:
+    decide("before")
+    notifier.start()
+    wait_until(lambda: "before" in mine(notifier, unique), f"the decision to be noted down, see {notifier.log}", 60)
+    began = time.monotonic()
+    assert notifier.terminate() == 0
+    assert time.monotonic() - began < 10
+    decide("meanwhile")
+    notifier.start()
+    wait_until(lambda: "meanwhile" in mine(notifier, unique), f"the other decision to be noted down, see {notifier.log}", 60)
+    assert mine(notifier, unique) == ["before", "meanwhile"]
+
+
+def test_a_kill_before_the_offset_is_committed_repeats_nothing(notifier: Notifier, decide: Decide, unique: str) -> None:
+    decide("only")
+    notifier.start(DRIFTLOOP_CRASH_POINT="event-worker.after-remembered")
+    killed_over(notifier, unique)
+    notifier.start()
+    decide("next")
+    wait_until(lambda: "next" in mine(notifier, unique), f"the next decision to be noted down, see {notifier.log}", 60)
+    assert mine(notifier, unique) == ["only", "next"]
+
+
+def killed_over(notifier: Notifier, unique: str) -> None:
+    """The topic holds others' decisions too: the process is started until it dies over this test's."""
+    for _ in range(200):
+        assert notifier.wait() == -signal.SIGKILL
+        if "only" in mine(notifier, unique):
+            return
+        notifier.start(DRIFTLOOP_CRASH_POINT="event-worker.after-remembered")
+    pytest.fail("the decision of this test never came")
+
+
+def test_without_a_broker_it_says_that_it_waits_and_can_be_ended(unique: str, tmp_path: Path) -> None:
+    notifier = Notifier(tmp_path, f"notifier{unique}", "127.0.0.1:9")
+    try:
+        notifier.start()
+        wait_until(lambda: notifier.answers("/healthz")[0] == 200, f"it to answer, see {notifier.log}", 60)
+        assert notifier.answers("/readyz") == (503, {"ready": False, "reason": "waiting for the broker"})
+        assert notifier.terminate() == 0
+    finally:
+        notifier.close()

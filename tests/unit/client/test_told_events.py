@@ -1,0 +1,74 @@
+"""What the loop has told, read once to its end: each once, of the model that was asked for, and a word on what cannot be read."""
+
+import pytest
+from tests.unit.history.facts import (
+    MODEL,
+    about,
+    completed,
+    decided,
+    drift,
+    judged,
+    performance,
+    reproduced,
+    started,
+    window,
+)
+
+from driftloop.adapters.memory import MemoryBroker
+from driftloop.client import told_events
+from driftloop.contracts.codec import encode_event
+from driftloop.contracts.events import Event
+from driftloop.contracts.topics import CONTROL_TOPICS, DECISIONS, DRIFT_REPORTS, PERFORMANCE_REPORTS, REPRODUCTIONS, TRAINING_RUNS
+
+
+class World(MemoryBroker):
+    """With the control topics, and somebody who is told what was passed over."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.said: list[str] = []
+        for topic in CONTROL_TOPICS:
+            self.create_topic(topic.name, topic.partitions)
+
+    def tell(self, topic: str, event: Event, event_id: str, seconds: float = 0) -> None:
+        value, headers = encode_event(event, about(event, event_id, seconds))
+        self.producer().send(topic, value, key=b"m", headers=headers)
+
+
+@pytest.fixture
+def world() -> World:
+    return World()
+
+
+def test_decisions_come_in_order_of_time_each_once_and_an_unreadable_one_is_named(world: World) -> None:
+    world.tell(DECISIONS, judged("r1"), "j", seconds=2)
+    world.tell(DECISIONS, decided(0), "d", seconds=1)
+    world.producer().send(DECISIONS, b"{", key=b"m")
+    world.tell(DECISIONS, judged("r1", accepted=False), "j", seconds=3)
+    found = told_events.decisions(world, None, world.said.append)
+    assert [(told.about.id, told.event.kind, told.event.accepted) for told in found] == [("d", "retrain", False), ("j", "promote", True)]
+    assert world.said == ["passed over offset 2 of decisions[1]: header ce_id is missing"]
+    assert told_events.decisions(world, MODEL, world.said.append) == found
+    assert told_events.decisions(world, "other", world.said.append) == []
+
+
+def test_the_newest_revision_of_each_report_is_told_by_window_and_version(world: World) -> None:
+    for topic, kind in ((DRIFT_REPORTS, drift), (PERFORMANCE_REPORTS, performance)):
+        world.tell(topic, kind(1, version=2), "a")
+        world.tell(topic, kind(0, version=1, revision=1), "b")
+        world.tell(topic, kind(0, version=1), "c")
+        world.tell(topic, kind(1, version=None), "d")
+    for ask in (told_events.drift, told_events.performance):
+        found = [told.event for told in ask(world, MODEL, world.said.append)]
+        assert [(e.window, e.version, e.revision) for e in found] == [(window(0), 1, 1), (window(1), None, 0), (window(1), 2, 0)]
+        assert ask(world, "other", world.said.append) == []
+
+
+def test_runs_and_reproductions_are_told(world: World) -> None:
+    world.tell(TRAINING_RUNS, started("r1"), "s")
+    world.tell(TRAINING_RUNS, completed("r1"), "c")
+    world.tell(REPRODUCTIONS, reproduced(3), "a")
+    [run] = told_events.runs(world, world.said.append)
+    assert (run.request_id, run.completed.event) == ("r1", completed("r1"))
+    assert [told.event.version for told in told_events.reproductions(world, None, world.said.append)] == [3]
+    assert world.said == []

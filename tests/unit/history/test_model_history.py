@@ -1,0 +1,260 @@
+"""The one fold of a model's history: what stands, what is kept, and what comes back from a checkpoint."""
+
+import itertools
+from datetime import timedelta
+
+import msgspec
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from tests.unit.history.facts import (
+    MODEL,
+    START,
+    about,
+    completed,
+    decided,
+    drift,
+    failed,
+    judged,
+    performance,
+    reproduced,
+    requested,
+    started,
+    tell,
+    window,
+)
+
+from driftloop.contracts.events import Event
+from driftloop.history.model_history import Keep, ModelHistory
+from driftloop.monitoring.policy import CARRIED, Evidence, decide, restore
+from driftloop.project.rules import Policy
+
+BOUNDED = Keep(decisions=4, answered=1, reports=3)
+
+
+def history(*told: tuple[str, Event], model: str | None = None, keep: Keep = Keep()) -> ModelHistory:  # noqa: B008
+    return tell(ModelHistory(model, keep), *told)
+
+
+# requests and their runs: what the trainer asks
+
+
+@pytest.mark.parametrize("keep", [Keep(), Keep(answered=0)])
+def test_the_first_pins_of_a_request_stand(keep):
+    known = history(("r1", requested()), ("s1", started("r1", snapshot="a")), ("s2", started("r1", snapshot="d")), keep=keep)
+    assert known.started("r1").event.pins.snapshot == "a" * 64
+
+
+@pytest.mark.parametrize("keep", [Keep(), Keep(answered=0)])
+def test_a_run_answers_every_request_that_it_names(keep):
+    told = (("r1", requested()), ("r2", requested()), ("s1", started("r1", "r2")))
+    known = history(*told, keep=keep)
+    assert known.started("r2").event.request_id == "r1"
+    assert not known.answered("r2")
+    known = history(*told, ("f1", failed("r1", "r2")), keep=keep)
+    assert known.answered("r1")
+    assert known.answered("r2")
+
+
+@pytest.mark.parametrize("keep", [Keep(), Keep(answered=0)])
+def test_only_requests_of_the_model_without_a_run_are_waiting_in_their_order(keep):
+    told = (("r1", requested()), ("x", requested("other")), ("r3", requested()), ("r2", requested()), ("s1", started("r1")))
+    known = history(*told, ("f9", failed("r9")), keep=keep)
+    assert [request.about.id for request in known.waiting("m")] == ["r3", "r2"]
+    assert [request.about.id for request in known.waiting("nobody")] == []
+
+
+@pytest.mark.parametrize("keep", [Keep(), Keep(answered=0)])
+def test_an_answer_that_comes_before_its_request_counts(keep):
+    """They are on two topics, which come in no order between them."""
+    known = history(("c1", completed("r1", "r2")), ("r1", requested()), ("r2", requested()), ("r3", requested()), keep=keep)
+    assert (known.answered("r1"), known.answered("r2"), known.answered("r3")) == (True, True, False)
+    assert [request.about.id for request in known.waiting(MODEL)] == ["r3"]
+    assert known.in_flight(START) == ("r3",)
+
+
+def test_a_request_under_an_id_that_was_answered_long_ago_is_not_waiting_again():
+    known = history(("r1", requested()), ("c1", completed("r1")), ("r1", requested()), keep=Keep(answered=0))
+    assert known.requested("r1")
+    assert known.answered("r1")
+    assert known.waiting(MODEL) == []
+
+
+def test_the_latest_completed_run_of_each_model_is_known():
+    known = history(("c1", completed("r1")), ("c2", completed("r2")), ("x", completed("r3", model="other")), ("f", failed("r4")))
+    assert (known.last_completed(MODEL), known.last_completed("other"), known.last_completed("none")) == ("r2", "r3", None)
+
+
+def test_a_completed_run_is_the_outcome_also_where_a_twin_of_it_failed():
+    known = history(("f1", failed("r1")), ("c1", completed("r1", "r2")))
+    assert known.ended("r1").event == completed("r1", "r2") == known.ended("r2").event
+    assert known.ended("r3") is None
+
+
+def test_runs_are_told_in_the_order_of_their_starts_with_what_came_of_them():
+    known = history(("s2", started("r2", "r9")), ("s1", started("r1")), ("c2", completed("r2")), ("f1", failed("r1")))
+    assert [(r.request_id, r.completed is not None, r.failed is not None) for r in known.runs()] == [
+        ("r2", True, False),
+        ("r1", False, True),
+    ]
+
+
+def test_requests_older_than_a_moment_are_not_in_flight_any_more():
+    known = history(("r1", requested()), ("r2", requested()))  # a second apart
+    assert known.in_flight(START) == ("r1", "r2")
+    assert known.in_flight(START + timedelta(seconds=1)) == ("r2",)
+
+
+# decisions: what the monitor and the demo ask
+
+
+def test_the_first_decision_of_an_id_stands_and_another_models_is_not_ours():
+    other = msgspec.structs.replace(decided(1), model="other")
+    known = history(("d0", decided(0)), ("d0", decided(0, accepted=True)), ("d1", other), ("j", judged("r0")), model=MODEL)
+    assert known.retrain_decisions() == [decided(0)]
+    assert known.retrain_decision(window(0)).event == decided(0)
+    assert known.retrain_decision(window(1)) is None
+    assert known.promotion_decision("r0").event == judged("r0")
+    assert [told.about.id for told in known.decisions()] == ["d0", "j"]
+
+
+def test_decisions_are_in_the_order_of_their_windows():
+    known = history(("d2", decided(2)), ("d0", decided(0)), ("d1", decided(1)))
+    assert [d.window for d in known.retrain_decisions()] == [window(0), window(1), window(2)]
+
+
+measures = st.one_of(st.none(), st.floats(0, 1))
+facts = st.tuples(st.booleans(), st.booleans(), st.integers(0, 300), measures, st.integers(1, 2))
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.lists(facts, min_size=1, max_size=40), st.integers(1, 5), st.integers(1, 4), st.integers(1, 3), st.integers(0, 30))
+def test_the_policy_decides_the_same_whether_old_decisions_are_kept_or_carried(windows, drift_n, drift_k, budget, cooldown):
+    policy = Policy(
+        triggers=("performance", "drift"), min_new_labels=100, drift_k=drift_k, drift_n=drift_n,
+        cooldown=f"{cooldown}h", budget=budget, budget_period="12h",
+    )  # fmt: skip
+    told = [
+        (f"d{n}", decided(n, accepted=accepted, drifted=drifted, labelled=labelled, measured=measured, version=version))
+        for n, (accepted, drifted, labelled, measured, version) in enumerate(windows)
+    ]
+    whole, bounded = history(*told), history(*told, keep=BOUNDED)
+    assert len(bounded.retrain_decisions()) <= 6
+    next_window = Evidence(window=window(len(windows)), version=1, rows=20, labelled=50, drifted=True, metric="roc_auc")
+    answers = [decide(policy, restore(policy, known.retrain_decisions(), known.carried(MODEL)), next_window) for known in (whole, bounded)]
+    assert answers[0] == answers[1]
+
+
+def test_a_decision_on_a_window_that_is_only_carried_changes_nothing():
+    told = [(f"d{n}", decided(n, accepted=n == 1)) for n in range(7)]
+    known = history(*told, keep=BOUNDED)
+    before = known.carried(MODEL)
+    assert (before.decided_up_to, before.attempts) == (window(2).end, (window(1).end,))
+    tell(known, ("late", decided(2, accepted=True)))
+    assert known.carried(MODEL) == before
+    assert [d.window for d in known.retrain_decisions()] == [window(n) for n in range(3, 7)]
+
+
+def test_no_more_is_carried_than_a_bound():
+    known = history(*((f"d{n}", decided(n, accepted=True)) for n in range(CARRIED + 100)), keep=Keep(decisions=2))
+    carried = known.carried(MODEL)
+    assert (len(carried.attempts), len(carried.drifted)) == (CARRIED, CARRIED)
+
+
+# reports
+
+
+def test_the_highest_revision_of_a_report_stands_whatever_came_last():
+    known = history(("p1", performance(0, revision=1)), ("p0", performance(0, revision=0)), ("v", performance(0, version=3)))
+    assert known.performance_report(MODEL, window(0).start, None).revision == 1
+    assert known.performance_report(MODEL, window(0).start, 3).revision == 0
+    assert known.performance_report(MODEL, window(1).start, None) is None
+    assert [told.event.version for told in known.performance_reports()] == [None, 3]
+
+
+def test_the_reports_that_were_touched_last_are_kept():
+    known = history(
+        *((f"p{n}", performance(n)) for n in range(3)), ("again", performance(0, revision=1)), ("p3", performance(3)), keep=BOUNDED
+    )
+    assert [told.event.window for told in known.performance_reports()] == [window(0), window(2), window(3)]
+
+
+def test_of_a_windows_drift_reports_the_version_with_most_rows_is_meant():
+    known = history(("a", drift(0, version=1, rows=5)), ("b", drift(0, version=2, rows=9)), ("c", drift(0, version=None, rows=50)))
+    assert known.drift_report(window(0)).version == 2
+    assert known.drift_report(window(1)) is None
+    assert len(known.drift_reports()) == 3
+
+
+def test_what_audits_have_found_is_told_in_order_of_time_each_once():
+    known = history(("b", reproduced(2)), ("a", reproduced(1)), ("b", reproduced(2)))
+    assert [told.event.version for told in known.reproductions()] == [2, 1]
+
+
+# what is stored
+
+
+def everything() -> list[tuple[str, Event]]:
+    told: list[tuple[str, Event]] = []
+    for n in range(12):
+        told += [(f"d{n}", decided(n, accepted=n % 3 == 0)), (f"p{n}", performance(n)), (f"v{n}", drift(n)), (f"r{n}", requested())]
+    told += [("s0", started("r0", "r1")), ("c0", completed("r0", "r1")), ("s3", started("r3")), ("f3", failed("r3", "r4"))]
+    return [*told, ("s5", started("r5", "r6")), ("j", judged("r0")), ("a", reproduced(1)), ("c20", completed("r20"))]
+
+
+def answers(known: ModelHistory) -> list[object]:
+    ids = [f"r{n}" for n in range(25)]
+    return [
+        *(
+            [known.requested(i), known.answered(i), known.request(i), known.started(i), known.ended(i), known.promotion_decision(i)]
+            for i in ids
+        ),
+        known.waiting(MODEL),
+        known.in_flight(START),
+        known.last_completed(MODEL),
+        known.runs(),
+        known.retrain_decisions(),
+        known.decisions(),
+        known.carried(MODEL),
+        known.performance_reports(),
+        known.drift_reports(),
+        known.reproductions(),
+    ]
+
+
+@pytest.mark.parametrize("keep", [Keep(), BOUNDED, Keep(answered=0, decisions=2, reports=0)])
+def test_a_history_from_a_checkpoint_answers_and_goes_on_as_the_one_that_was_stored(keep):
+    told = everything()
+    for cut in (0, 1, 20, len(told) - 3, len(told)):
+        before = history(*told[:cut], model=MODEL, keep=keep)
+        after = ModelHistory(MODEL, keep)
+        tell(after, ("gone", requested()))  # what was there before is replaced
+        after.restore(before.stored())
+        assert answers(after) == answers(before)
+        for known, (seconds, (event_id, event)) in itertools.product((before, after), enumerate(told[cut:])):
+            known.add(event, about(event, event_id, seconds))
+        assert answers(after) == answers(before)
+
+
+@pytest.mark.parametrize(("model", "keep"), [("other", Keep()), (None, Keep()), (MODEL, Keep(answered=0))])
+def test_another_models_checkpoint_is_refused(model, keep):
+    stored = history(("r", requested()), model=MODEL).stored()
+    with pytest.raises(ValueError, match="it is the history of m with"):
+        ModelHistory(model, keep).restore(stored)
+
+
+def test_rubbish_is_no_history():
+    with pytest.raises(ValueError, match=r"."):
+        ModelHistory().restore(b"rubbish")
+
+
+def test_a_bounded_history_does_not_grow_with_its_log():
+    def size(windows: int) -> int:
+        known = ModelHistory(keep=BOUNDED)
+        for n in range(windows):
+            told = ("d", decided(n, accepted=True)), ("r", requested()), ("s", started(f"r{n}")), ("c", completed(f"r{n}"))
+            tell(known, *((f"{kind}{n}", event) for kind, event in (*told, ("p", performance(n)))))
+        return len(known.stored())
+
+    ids = 2 * 16  # for each request: that it was made, and answered
+    assert size(2 * CARRIED) - size(CARRIED + 100) <= (CARRIED - 100) * ids + 2000

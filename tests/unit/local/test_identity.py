@@ -1,0 +1,32 @@
+"""A pid alone names nobody: the next process that gets it is another one."""
+
+import subprocess
+import time
+
+from tests.support.waiting import wait_until
+
+from driftloop.local.identity import identity
+
+SLEEP = ["sleep", "1000"]
+
+
+def test_two_processes_of_one_command_are_told_apart_by_when_they_began() -> None:
+    with subprocess.Popen(SLEEP) as first:
+        time.sleep(0.05)  # five ticks of the kernel's clock
+        with subprocess.Popen(SLEEP) as second:
+            try:
+                wait_until(lambda: identity(second.pid) not in (None, identity(first.pid)), "the second to run its command")
+                now = identity(first.pid), identity(second.pid)
+                assert identity(first.pid) == now[0] is not None
+                assert identity(second.pid) == now[1] is not None
+                assert now[0] != now[1]
+            finally:
+                first.kill()
+                second.kill()
+
+
+def test_a_process_that_has_ended_is_nobody_even_before_its_parent_has_looked() -> None:
+    ended = subprocess.Popen(["true"])
+    wait_until(lambda: identity(ended.pid) is None, "the process to end")
+    ended.wait()
+    assert identity(ended.pid) is None

@@ -1,0 +1,38 @@
+"""The model on disk is replaced whole or not at all: a start after a crash or on a full disk finds one that works."""
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+import pytest
+
+from driftloop_predictor.last_good import KeptModel, LastGood
+
+
+class DiskFull(Mapping[str, bytes]):
+    """Objects that there is no room for, after the first."""
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(("models/m/2/a", "models/m/2/b"))
+
+    def __len__(self) -> int:
+        return 2
+
+    def __getitem__(self, key: str) -> bytes:
+        if key.endswith("b"):
+            raise OSError(28, "No space left on device")
+        return b"new"
+
+
+def kept(version: int) -> KeptModel:
+    return KeptModel(model="m", version=version, epoch=version, manifest=f"{version}" * 64)
+
+
+def test_a_model_that_does_not_fit_on_the_disk_leaves_the_one_before(tmp_path: Path) -> None:
+    folder = LastGood(tmp_path, KeptModel)
+    folder.keep(kept(1), {"models/m/1/a": b"old", "models/m/1/b": b"old"})
+
+    with pytest.raises(OSError, match="No space left"):
+        folder.keep(kept(2), DiskFull())
+
+    assert folder.pointer() == kept(1)
+    assert folder.get("models/m/1/a") == folder.get("models/m/1/b") == b"old"

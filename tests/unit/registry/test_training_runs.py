@@ -1,0 +1,119 @@
+"""A completed run becomes a version only when the store holds its objects, byte for byte; either way it gets one decision."""
+
+import hashlib
+from datetime import UTC, datetime
+from typing import Any
+
+import msgspec
+import pytest
+from tests.unit.registry.commands import MODEL, pins, register_project
+
+from driftloop.adapters.memory import FixedClock, MemoryStore
+from driftloop.contracts.codec import envelope
+from driftloop.contracts.events import DecisionMade, TrainingCompleted
+from driftloop.contracts.topics import DECISIONS, REGISTRY_LOG
+from driftloop.registry.fold import RegistryState, fold
+from driftloop_registry.command_log import CommandLog
+from driftloop_registry.handlers import TrainingRuns
+
+NOW = datetime(2026, 5, 1, tzinfo=UTC)
+
+
+class Registry:
+    """Reader and publisher in one: what is written to the log is folded at once."""
+
+    def __init__(self) -> None:
+        self.now, _ = fold(RegistryState(), register_project(), 0)
+        self.decisions: list[DecisionMade] = []
+        self.store = MemoryStore()
+        self.runs = TrainingRuns(CommandLog(self, self, timeout_seconds=1), self, self, self.store, FixedClock(NOW))
+
+    def state(self) -> RegistryState:
+        return self.now
+
+    def publish(self, topic: str, event: Any, *, key: str, id: str, time: datetime | None = None) -> None:
+        if topic == REGISTRY_LOG:
+            self.now, _ = fold(self.now, event, self.now.next_offset)
+        if topic == DECISIONS:
+            self.decisions.append(event)
+
+    def stored(self, request_id: str, model: bytes = b"the model") -> str:
+        """Digest of a manifest that is in the store with its file."""
+        files = {"model.skops": {"sha256": hashlib.sha256(model).hexdigest(), "size": len(model)}}
+        manifest = msgspec.json.encode({"model": MODEL, "request_id": request_id, "files": files})
+        digest = hashlib.sha256(manifest).hexdigest()
+        self.store.put(f"models/{MODEL}/{digest}/manifest.json", manifest)
+        self.store.put(f"models/{MODEL}/{digest}/model.skops", model)
+        return digest
+
+    def complete(self, request_id: str, manifest: str) -> DecisionMade:
+        event = TrainingCompleted(
+            model=MODEL,
+            request_id=request_id,
+            answers=(request_id,),
+            manifest=manifest,
+            pins=pins(0),
+            recipe="all",
+            candidates=(),
+            measurements=None,
+            rows=100,
+            seconds=1.0,
+        )
+        self.runs.on_training_completed(event, envelope(event, id=request_id, source="driftloop/trainer", subject=MODEL))
+        return self.decisions[-1]
+
+    def versions(self) -> list[str]:
+        model = self.now.model(MODEL)
+        assert model is not None
+        return [version.manifest for version in model.versions]
+
+
+@pytest.fixture
+def registry() -> Registry:
+    return Registry()
+
+
+def test_a_run_whose_objects_verify_becomes_a_version_and_the_first_champion(registry: Registry) -> None:
+    digest = registry.stored("r1")
+    assert registry.complete("r1", digest).accepted
+    assert registry.versions() == [digest]
+
+
+@pytest.mark.parametrize(
+    ("key", "content", "reason"),
+    [
+        ("manifest.json", None, "the store holds no"),
+        ("manifest.json", b"{}", "their sha256 is"),
+        ("model.skops", None, "the store holds no"),
+        ("model.skops", b"THE MODEL", "their sha256 is"),
+        ("model.skops", b"longer than it says", "bytes, expected"),
+    ],
+)
+def test_a_run_whose_objects_do_not_verify_becomes_no_version(registry: Registry, key: str, content: bytes | None, reason: str) -> None:
+    digest = registry.stored("r1")
+    if content is None:
+        registry.store.delete(f"models/{MODEL}/{digest}/{key}")
+    else:
+        registry.store.put(f"models/{MODEL}/{digest}/{key}", content)
+
+    decision = registry.complete("r1", digest)
+
+    assert not decision.accepted
+    assert reason in decision.reason
+    assert registry.versions() == []
+
+
+def test_a_manifest_of_another_request_becomes_no_version(registry: Registry) -> None:
+    decision = registry.complete("r2", registry.stored("r1"))
+    assert not decision.accepted
+    assert "belongs to request 'r1'" in decision.reason
+    assert registry.versions() == []
+
+
+def test_a_repeat_is_answered_as_the_first_time_also_when_the_objects_are_gone(registry: Registry) -> None:
+    digest = registry.stored("r1")
+    first = registry.complete("r1", digest)
+    for found in list(registry.store.list("models/")):
+        registry.store.delete(found.key)
+    assert registry.complete("r1", digest) == first
+    assert registry.versions() == [digest]

@@ -1,0 +1,38 @@
+"""What goes to quarantine comes back as it was: bytes, key and headers, beside why and from where."""
+
+import pytest
+
+from driftloop.adapters.memory import MemoryBroker, MemoryStore
+from driftloop.contracts.headers import Headers
+from driftloop.ports import Record
+from driftloop.service.quarantine import MAX_REASON_CHARACTERS, read_quarantined, send_to_quarantine
+
+HEADERS: Headers = (("content-type", b"application/json"), ("content-type", b"\xff"), ("", b""))
+
+
+def through_quarantine(record: Record, reason: str = "broken"):
+    broker = MemoryBroker()
+    broker.create_topic("q")
+    send_to_quarantine(broker.producer(), "q", record, reason, MemoryStore())
+    (stored,) = broker.records("q")
+    return stored, read_quarantined(stored)
+
+
+@pytest.mark.parametrize("value", [b"{", b"", b"\x00\xff", None])
+@pytest.mark.parametrize("key", [b"k", b"\xff", None])
+def test_bytes_key_and_headers_come_back_as_they_were(value: bytes | None, key: bytes | None) -> None:
+    record = Record("s.labels", 3, 77, 0, key, value, HEADERS)
+    _, found = through_quarantine(record)
+    assert (found.record.value, found.record.key, found.record.headers) == (value, key, HEADERS)
+    assert (found.reason, found.topic, found.partition, found.offset) == ("broken", "s.labels", 3, 77)
+
+
+def test_a_message_with_neither_key_nor_value_is_sent_as_one_that_kafka_takes() -> None:
+    stored, _ = through_quarantine(Record("s.labels", 0, 0, 0, None, None, ()))
+    assert stored.value == b""
+
+
+def test_a_reason_of_any_length_and_letters_leaves_room_for_the_message() -> None:
+    stored, found = through_quarantine(Record("s.labels", 0, 0, 0, None, b"x", ()), "\ud800" + "y" * 10_000)
+    assert found.reason == "?" + "y" * (MAX_REASON_CHARACTERS - 1)
+    assert sum(len(value) for _, value in stored.headers) < 2 * MAX_REASON_CHARACTERS

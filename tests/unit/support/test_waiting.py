@@ -1,0 +1,24 @@
+"""No test waits less than a busy machine needs, whatever it asks for."""
+
+import pytest
+from hypothesis import HealthCheck, settings
+from tests.support import waiting
+from tests.support.waiting import wait_until
+
+
+def test_a_wait_ends_as_soon_as_what_it_waits_for_is_there() -> None:
+    looks = iter([False, False, True])
+    wait_until(lambda: next(looks), "the third look")
+
+
+def test_no_wait_is_shorter_than_the_patience_of_all(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(waiting, "PATIENCE_SECONDS", 0.3)
+    with pytest.raises(AssertionError, match="after 0 s still waiting for what never comes"):
+        wait_until(lambda: False, "what never comes", 0.0)
+    looks = iter(range(1000))
+    wait_until(lambda: next(looks) >= 3, "the fourth look, after 0.15 s", 0.01)
+
+
+def test_an_example_may_take_as_long_as_it_takes() -> None:
+    assert settings.default.deadline is None
+    assert HealthCheck.too_slow in settings.default.suppress_health_check
