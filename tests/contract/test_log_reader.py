@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 from prometheus_client import REGISTRY
+from tests.support.clients import abort_transaction
 from tests.support.told_ids import ToldIds
 from tests.support.waiting import wait_until
 
@@ -35,9 +36,16 @@ class World:
     """Two topics of two partitions, and somebody who writes to them."""
 
     def __init__(
-        self, topics: Topics, producer: MessageProducer, create: Callable[[str], None], delete: Callable[[str], None], unique: str
+        self,
+        topics: Topics,
+        producer: MessageProducer,
+        create: Callable[[str], None],
+        delete: Callable[[str], None],
+        abort: Callable[[str, int], None],
+        unique: str,
     ):
-        self.topics, self.producer, self.create, self.delete = topics, producer, create, delete
+        """``abort``: leaves so many records of an aborted transaction in the first partition of a topic."""
+        self.topics, self.producer, self.create, self.delete, self.abort = topics, producer, create, delete, abort
         self.names = (f"asked-{unique}", f"run-{unique}")
         for name in self.names:
             create(name)
@@ -72,6 +80,25 @@ def often(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 class LogReaderContract:
+    def test_a_log_that_ends_in_an_aborted_transaction_is_read_to_its_end(self, world: World, fold: ToldIds) -> None:
+        reader = world.reader(fold)
+        world.say("a")
+        for name in world.names:
+            world.abort(name, 300)
+        reader.sync()
+        world.say("b")
+        reader.sync()
+        assert fold.ids == ["a", "b"]
+
+    def test_a_checkpoint_behind_an_aborted_transaction_is_believed(self, world: World, fold: ToldIds, often: None, tmp_path: Path) -> None:
+        world.say("a")
+        world.abort(world.names[0], 300)
+        world.reader(fold, tmp_path / "checkpoint").sync()
+        again = ToldIds()
+        world.say("b")
+        world.reader(again, tmp_path / "checkpoint").sync()
+        assert (again.ids, again.added, again.resets) == (["a", "b"], 1, 0)
+
     def test_every_record_is_folded_once_and_in_the_order_of_its_partition(self, world: World, fold: ToldIds) -> None:
         reader = world.reader(fold)
         world.say("a", "b", "c")
@@ -292,7 +319,10 @@ class TestInMemory(LogReaderContract):
 
     @pytest.fixture
     def world(self, broker: MemoryBroker, unique: str) -> World:
-        return World(broker, broker.producer(), lambda name: broker.create_topic(name, 2), broker.delete_topic, unique)
+        def abort(name: str, records: int) -> None:
+            broker.abort(TopicPartition(name, 0), records)
+
+        return World(broker, broker.producer(), lambda name: broker.create_topic(name, 2), broker.delete_topic, abort, unique)
 
     def test_records_that_expire_unread_start_all_over(self, broker: MemoryBroker, world: World, fold: ToldIds) -> None:
         reader = world.reader(fold)
@@ -336,7 +366,7 @@ class TestInMemory(LogReaderContract):
 
     def test_a_log_that_says_nothing_is_given_up_in_time(self, broker: MemoryBroker, world: World, fold: ToldIds) -> None:
         world.say("a")
-        broker.read = lambda tp, offset, most: []
+        broker.read_on = lambda tp, offset, most: ([], offset)
         with pytest.raises(TransientError, match=r"nothing came for 0\.5 s"):
             world.reader(fold).sync(0.5)
 
@@ -359,8 +389,11 @@ class TestKafka(LogReaderContract):
             with _admin(kafka_bootstrap, "deleting a topic") as admin:
                 admin.delete_topics([name])
 
+        def abort(name: str, records: int) -> None:
+            abort_transaction(kafka_bootstrap, name, records)
+
         producer = kafka.Producer(kafka_bootstrap, client_id="test")
-        yield World(kafka.KafkaTopics(kafka_bootstrap, client_id="test"), producer, create, delete, unique)
+        yield World(kafka.KafkaTopics(kafka_bootstrap, client_id="test"), producer, create, delete, abort, unique)
         producer.close()
 
     def test_a_reader_that_is_killed_while_it_stores_goes_on_from_the_checkpoint_before(
