@@ -19,7 +19,7 @@ from driftloop.service.attempts import Attempts, unforeseen
 from driftloop.service.quarantine import quarantine_message
 from driftloop.telemetry import get_logger
 from driftloop_predictor.batches import Accounted, BatchEncoder, ScoringModel, TooLarge
-from driftloop_predictor.buffer import Batch, PartitionBuffer
+from driftloop_predictor.buffer import MAX_SPAN, Batch, PartitionBuffer
 from driftloop_predictor.idle import IdlePartitions, Seen
 
 MAX_AGE_SECONDS = 0.02
@@ -174,6 +174,7 @@ class RequestHandler:
         is to be tried again, with the batch back in its place."""
         assert self._accountant is not None
         buffer, serving = self._buffers[tp], self._serving()
+        self._pass_over_hole(tp, buffer.first_offset() or 0)
         batch = buffer.cut()
         with metrics.SCORING_SECONDS.labels("stream").time():
             while True:
@@ -257,13 +258,24 @@ class RequestHandler:
     def _send_promise(self, tp: TopicPartition, watermark: datetime) -> None:
         """A message without rows. Its range says where the requests have got to, so that the next owner finds it near the
         end, and accounts for offsets behind the last request that belong to none."""
+        end = max(self._buffers[tp].next_offset, self._buffers[tp].read_to)
+        self._pass_over_hole(tp, end)
+        self._send_range(tp, end, watermark_header(watermark))
+
+    def _pass_over_hole(self, tp: TopicPartition, end: int) -> None:
+        """Account for offsets before ``end`` that belong to no request, where they are more than one message may account for
+        beside a batch: a transaction of any length may have been aborted there."""
+        while end - self._buffers[tp].next_offset > MAX_SPAN:
+            self._settle()
+            self._send_range(tp, self._buffers[tp].next_offset + MAX_SPAN)
+
+    def _send_range(self, tp: TopicPartition, end: int, *more: tuple[str, bytes]) -> None:
         assert self._accountant is not None
-        buffer = self._buffers[tp]
-        end = max(buffer.next_offset, buffer.read_to)
-        accounts_for = RequestRange(topic_id=self._accountant.topic_id, partition=tp.partition, start=buffer.next_offset, end=end)
+        start = self._buffers[tp].next_offset
+        accounts_for = RequestRange(topic_id=self._accountant.topic_id, partition=tp.partition, start=start, end=end)
         rows = encode_table(inference_schema(self._schema).empty_table())
-        self._send(tp, rows, ((CONTENT_TYPE, ARROW.encode()), range_header(accounts_for), watermark_header(watermark)))
-        buffer.next_offset = self._in_flight[tp] = end
+        self._send(tp, rows, ((CONTENT_TYPE, ARROW.encode()), range_header(accounts_for), *more))
+        self._buffers[tp].next_offset = self._in_flight[tp] = end
 
     def _read_to_end(self, tp: TopicPartition) -> bool:
         """Idle means that nothing waits in Kafka either; when that cannot be asked, nothing is promised."""

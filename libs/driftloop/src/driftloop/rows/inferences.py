@@ -16,6 +16,7 @@ from driftloop.rows.limits import check_ids, check_times
 from driftloop.rows.schemas import inference_schema
 
 MAX_OFFSET = 2**63 - 1  # Kafka's
+MAX_OFFSETS = MAX_ROWS  # that one message may account for: a forged one takes no more of a partition with it
 
 
 class InferenceMessage(NamedTuple):
@@ -62,8 +63,8 @@ def claimed_range(record: Record) -> RequestRange | None:
         raise InvalidMessage(f"accounts for requests of partition {claimed.partition} in partition {record.partition}")
     if not 0 <= claimed.start <= claimed.end <= MAX_OFFSET:
         raise InvalidMessage(f"[{claimed.start}, {claimed.end}) is no range of request offsets")
-    if claimed.end - claimed.start > MAX_ROWS:
-        raise InvalidMessage(f"claims {claimed.end - claimed.start} requests at once; at most {MAX_ROWS}")
+    if claimed.end - claimed.start > MAX_OFFSETS:
+        raise InvalidMessage(f"claims {claimed.end - claimed.start} requests at once; at most {MAX_OFFSETS}")
     if any(not claimed.start <= offset < claimed.end for offset in claimed.quarantined):
         raise InvalidMessage("names quarantined requests outside of its range")
     return claimed
