@@ -1,6 +1,7 @@
 """Sketches in their turn: none is passed over, whatever order faust hands them out in."""
 
 import asyncio
+from functools import partial
 from types import SimpleNamespace
 from typing import Any
 
@@ -38,9 +39,9 @@ class Runner:
 
     def __init__(self, placed: int = 0) -> None:
         self.reports, self.acknowledged = Reports(), list[int]()
-        table = DurableTable(Changelog(), stored_offset)
+        table = DurableTable(Changelog(), partial(stored_offset, topic_id="t"))
         table.place(0, placed)
-        self.runner = AssemblyRunner(PROJECT, 0, table=table, profiles=SimpleNamespace(profile=None), publisher=self.reports)
+        self.runner = AssemblyRunner(PROJECT, 0, topic_id="t", table=table, profiles=SimpleNamespace(profile=None), publisher=self.reports)
 
     def handle(self, offset: int, which: int) -> None:
         value, headers = encode_event(SKETCHES[which], envelope(SKETCHES[which], id=f"s{offset}", source="test", subject=PROJECT.stream))

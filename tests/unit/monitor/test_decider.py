@@ -40,7 +40,7 @@ class FakeLake:
         ranges, self.ranges = self.ranges, []
         return ranges
 
-    def holds(self, closing_offsets: dict[str, int]) -> bool:
+    def holds(self, closing_offsets: dict[str, int], topic_ids: dict[str, str]) -> bool:
         return self.held
 
     def labels_known(self, window: Window) -> bool:

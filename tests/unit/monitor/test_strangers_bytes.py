@@ -2,6 +2,7 @@
 
 import asyncio
 from datetime import UTC, datetime
+from functools import partial
 from types import SimpleNamespace
 from typing import Any
 
@@ -47,7 +48,7 @@ class Folding:
         self.runner = PartitionRunner(
             new_fold(),
             stream=PROJECT.stream,
-            table=DurableTable(Changelog(), stored_offset),
+            table=DurableTable(Changelog(), partial(stored_offset, topic_id="t")),
             profiles=self.profiles,  # type: ignore[arg-type]
             publisher=SimpleNamespace(publish=lambda *args, **named: None),
             quarantine=self.broker.producer(),

@@ -24,7 +24,7 @@ from tests.unit.monitoring.traffic import (
 from driftloop.contracts.headers import RequestRange, range_header, watermark_header
 from driftloop.errors import GapError, InvalidMessage
 from driftloop.monitoring.partition_fold import KEPT_CLOSED_WINDOWS, MAX_WINDOWS, PartitionFold, ProfileNeeded
-from driftloop.monitoring.partition_state import PartitionState, decode_state
+from driftloop.monitoring.partition_state import STATE_KEY, PartitionState, decode_state, stored_offset
 from driftloop.statistics.histograms import Counter
 
 PROJECT = make_project()
@@ -278,3 +278,17 @@ def test_with_a_replay_clock_such_a_watermark_is_believed():
     fold.add(0, *message(make_rows(PROJECT, [at(0.1)]), 0), at(0))
     fold.add(1, *message(make_rows(PROJECT, []), 1, 1, watermark=at(5)), at(0))
     assert len(fold.drain()) == 5
+
+
+def test_on_a_topic_made_anew_the_fold_goes_on_at_its_beginning_and_counts_no_request_twice():
+    fold = new_fold()
+    fold.add(0, *message(make_rows(PROJECT, [at(0.1)] * 30), 0))
+    state = decode_state(fold.state().encode())
+    assert stored_offset({STATE_KEY: state.encode()}, "t") == 1
+    assert stored_offset({STATE_KEY: state.encode()}, "new") is None
+    assert state.on_topic("t", 0) is state
+    anew = new_fold(state.on_topic("new", 0))
+    anew.add(0, *message(make_rows(PROJECT, [at(0.1)] * 50), 0))  # the predictor accounts for all requests again
+    anew.add(1, *message(make_rows(PROJECT, []), 50, 50, watermark=at(1)))
+    [counted] = anew.drain()
+    assert (counted.rows, counted.closing_offset, counted.topic_id) == (50, 2, "new")

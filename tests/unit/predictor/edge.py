@@ -48,7 +48,13 @@ class MemoryEdge:
         self, *, producer: MessageProducer | None = None, idle_seconds: float = float("inf"), grace: timedelta | None = None
     ) -> RequestHandler:
         name = self.project.stream
-        positions = Positions(self.broker.reader, lambda _: self.topic_id, requests=requests(name), inferences=inferences(name))
+        positions = Positions(
+            self.broker.reader,
+            lambda _: self.topic_id,
+            lambda topic: len(self.broker.partitions(topic)),
+            requests=requests(name),
+            inferences=inferences(name),
+        )
         return RequestHandler(
             self.project,
             topic=positions,

@@ -8,7 +8,8 @@ from tests.unit.predictor.samples import request_json
 
 from driftloop.adapters.memory import MemoryConsumer
 from driftloop.contracts.headers import ARROW, CONTENT_TYPE, RequestPosition, position_header
-from driftloop.contracts.topics import inferences
+from driftloop.contracts.topics import inferences, requests
+from driftloop.errors import TransientError
 from driftloop.ports import Record, TopicPartition
 from driftloop_predictor.positions import FIRST_LOOK, MOST
 
@@ -91,3 +92,14 @@ def test_a_handler_tells_the_position_of_its_own_partitions_as_far_as_the_broker
     handler.on_tick()
     assert handler.position(0) == RequestPosition(topic_id="first", partition=0, offset=1)
     assert handler.position(1) is None
+
+
+def test_requests_in_more_partitions_than_inferences_has_wait_and_say_what_to_do(edge: MemoryEdge) -> None:
+    edge.broker.add_partitions(requests("edge"), 3)
+    handler, tps = edge.handler(), frozenset(edge.broker.partitions(requests("edge")))
+    with pytest.raises(
+        TransientError, match=r"edge\.requests has more partitions than the 2 of edge\.inferences.*driftloop partitions add edge 3"
+    ):
+        handler.starting_offsets(tps)
+    edge.broker.add_partitions(inferences("edge"), 3)
+    assert handler.starting_offsets(tps) == dict.fromkeys(tps, 0)

@@ -4,6 +4,7 @@ import threading
 import time
 from collections.abc import Mapping, Sequence
 
+import pytest
 from prometheus_client import REGISTRY
 from tests.support.waiting import PATIENCE_SECONDS
 
@@ -74,8 +75,8 @@ class Sums:
 
 
 class Scene:
-    def __init__(self) -> None:
-        self.broker, self.handler, self.stop = MemoryBroker(), Sums(), Stop()
+    def __init__(self, handler: Sums | None = None) -> None:
+        self.broker, self.handler, self.stop = MemoryBroker(), handler or Sums(), Stop()
         self.broker.create_topic("t")
         self.worker = PartitionWorker(self.handler, stop=self.stop)
         self.consumer = self.broker.consumer(group="g", topics=["t"], listener=self.worker)
@@ -177,3 +178,31 @@ def test_records_alone_are_no_news_about_the_position() -> None:
     scene.send(5)
     scene.run_until(lambda: scene.handler.next == 5)
     assert scene.handler.positions == []
+
+
+class Forgetful(Sums):
+    """Its state is of one topic: what it is revoked it begins again."""
+
+    def on_revoked(self, tps: frozenset[TopicPartition]) -> None:
+        super().on_revoked(tps)
+        self.next = 0
+
+
+@pytest.mark.parametrize("records", [1, 4, 30], ids=["shorter than it was", "as long", "longer"])
+def test_a_topic_that_is_made_anew_under_the_worker_is_read_from_where_the_handler_says(records: int) -> None:
+    scene = Scene(Forgetful())
+    scene.send(4)
+    made_anew = threading.Event()
+
+    def reached() -> bool:
+        if scene.handler.next == 4 and not made_anew.is_set():
+            made_anew.set()
+            with scene.broker.lock:
+                scene.broker.delete_topic(TP.topic)
+                scene.broker.create_topic(TP.topic)
+                scene.send(records)
+        return len(scene.handler.values) >= 4 + records
+
+    scene.run_until(reached, seconds=30)
+    assert [offset for offset, _ in scene.handler.values] == [*range(4), *range(records)]
+    assert scene.handler.revoked == {TP}

@@ -32,10 +32,12 @@ log = get_logger(__name__)
 class AssemblyRunner:
     """The windows that one partition of ``window-sketches`` tells of, as its table has them."""
 
-    def __init__(self, project: Project, partition: int, *, table: DurableTable, profiles: Profiles, publisher: EventPublisher) -> None:
+    def __init__(
+        self, project: Project, partition: int, *, topic_id: str, table: DurableTable, profiles: Profiles, publisher: EventPublisher
+    ) -> None:
         self._project, self.partition, self._table = project, partition, table
         self._profiles, self._publisher = profiles, publisher
-        self.assembler = WindowAssembler(project.stream, table.values(partition))
+        self.assembler = WindowAssembler(project.stream, table.values(partition), topic_id)
         if not self.assembler.cursor.next_offset:  # nothing stored: what expired before the beginning is not missing
             self.assembler.cursor.next_offset = table.placed(partition)
         self._early, self._attempts = EarlyMessages(), Attempts()

@@ -61,7 +61,7 @@ class Decider:
         return [held for held in complete if held.window.start not in decided and (up_to is None or held.window.end > up_to)]
 
     def _settled(self, window: Window, summary: WindowSummary) -> bool:
-        return self._lake.holds(summary.closing_offsets) and self._lake.labels_known(window)
+        return self._lake.holds(summary.closing_offsets, summary.topic_ids or {}) and self._lake.labels_known(window)
 
     def _mark_changed(self, complete: Sequence[AssembledWindow]) -> None:
         for low, high in self._lake.changed():
@@ -73,7 +73,7 @@ class Decider:
         summaries = {held.window.start: held.summary for held in complete}
         for start in sorted(self._dirty)[:WINDOWS_PER_STEP]:
             summary = summaries.get(start)
-            if summary is None or self._lake.holds(summary.closing_offsets):
+            if summary is None or self._lake.holds(summary.closing_offsets, summary.topic_ids or {}):
                 self._report(self._dirty[start])
                 del self._dirty[start]
 

@@ -5,39 +5,44 @@ from typing import Any
 
 from driftloop.monitoring.partition_fold import PartitionFold
 from driftloop.monitoring.partition_state import STATE_KEY, PartitionState, decode_state
-from driftloop.ports import EventPublisher, MessageProducer, ObjectStore
+from driftloop.ports import EventPublisher, MessageProducer, ObjectStore, TopicInfo
 from driftloop.project.model import Project
+from driftloop.telemetry import get_logger
 from driftloop_monitor.assembly_runner import AssemblyRunner
 from driftloop_monitor.faust_support.durable_table import DurableTable
 from driftloop_monitor.partition_runner import PartitionRunner
 from driftloop_monitor.profiles import Profiles
 
+log = get_logger(__name__)
+
 
 class Runners:
-    """``topic_id`` and ``partitions`` are of the stream's inferences, as the topic is now."""
+    """``inferences`` and ``sketches`` are the topics as they are now."""
 
     def __init__(
         self,
         project: Project,
         *,
-        topic_id: str,
-        partitions: int,
+        inferences: TopicInfo,
+        sketches: TopicInfo,
         profiles: Profiles,
         publisher: EventPublisher,
         quarantine: MessageProducer,
         store: ObjectStore,
     ) -> None:
-        self._project, self._topic_id, self._partitions = project, topic_id, partitions
+        self._project, self._inferences, self._sketches = project, inferences, sketches
         self._profiles, self._publisher = profiles, publisher
         self._quarantine, self._store = quarantine, store
 
     def of_inferences(self, partition: int, table: DurableTable, ack: Callable[[Any], Awaitable[Any]]) -> PartitionRunner:
         """Goes on from the table's value; where there is none, from where the consumer was put."""
         value = table.values(partition).get(STATE_KEY)
-        fresh = PartitionState(topic_id=self._topic_id, next_offset=table.placed(partition))
-        state = fresh if value is None else decode_state(value)
+        topic, placed = self._inferences, table.placed(partition)
+        state = PartitionState(topic_id=topic.id, next_offset=placed) if value is None else decode_state(value)
+        if state.topic_id != topic.id:
+            log.warning("topic-made-anew", partition=partition, was=state.topic_id, now=topic.id, begins_at=placed)
         return PartitionRunner(
-            PartitionFold(self._project, partition, self._partitions, self._profiles.counter, state),
+            PartitionFold(self._project, partition, topic.partitions, self._profiles.counter, state.on_topic(topic.id, placed)),
             stream=self._project.stream,
             table=table,
             profiles=self._profiles,
@@ -48,4 +53,6 @@ class Runners:
         )
 
     def of_window_counts(self, partition: int, table: DurableTable) -> AssemblyRunner:
-        return AssemblyRunner(self._project, partition, table=table, profiles=self._profiles, publisher=self._publisher)
+        return AssemblyRunner(
+            self._project, partition, topic_id=self._sketches.id, table=table, profiles=self._profiles, publisher=self._publisher
+        )

@@ -23,8 +23,11 @@ OpenReader = Callable[[Sequence[TopicPartition]], MessageConsumer]
 class Positions:
     """Reads ranges back from ``inferences``. Kafka's committed offsets are not asked: they may be ahead of what is there."""
 
-    def __init__(self, open_reader: OpenReader, topic_id: Callable[[str], str], *, requests: str, inferences: str) -> None:
-        self._open_reader, self._topic_id, self._requests, self._inferences = open_reader, topic_id, requests, inferences
+    def __init__(
+        self, open_reader: OpenReader, topic_id: Callable[[str], str], partitions: Callable[[str], int], *, requests: str, inferences: str
+    ) -> None:
+        self._open_reader, self._topic_id, self._partitions = open_reader, topic_id, partitions
+        self._requests, self._inferences = requests, inferences
         self._asking: MessageConsumer | None = None
 
     def topic_id(self) -> str:
@@ -39,7 +42,14 @@ class Positions:
     def next_offsets(self, partitions: Sequence[int], topic_id: str) -> dict[int, int]:
         """Per partition, the end of the last range of this incarnation of the topic; without one, the topic's beginning.
 
-        Looks at the last MOST messages at most, however many there are."""
+        Looks at the last MOST messages at most, however many there are. Raises TransientError while ``inferences`` has fewer
+        partitions than there are requests of."""
+        known = self._partitions(self._inferences)
+        if any(p >= known for p in partitions):
+            raise TransientError(
+                f"{self._requests} has more partitions than the {known} of {self._inferences}; make them as many with: "
+                f"driftloop partitions add {self._requests.rpartition('.')[0]} {max(partitions) + 1}"
+            )
         written = {p: TopicPartition(self._inferences, p) for p in partitions}
         asked = {p: TopicPartition(self._requests, p) for p in partitions}
         reader = self._open_reader(list(written.values()))

@@ -36,7 +36,7 @@ class RequestStream:
         progress = StreamProgress(broker.reader, inferences(stream), partial(broker.partitions_of, inferences(stream)), project.ahead)
         self.handler = RequestHandler(
             project,
-            topic=Positions(broker.reader, broker.topic_id, requests=requests(stream), inferences=inferences(stream)),
+            topic=Positions(broker.reader, broker.topic_id, broker.partitions_of, requests=requests(stream), inferences=inferences(stream)),
             producer=broker.producer(),
             store=store,
             serving=serving,

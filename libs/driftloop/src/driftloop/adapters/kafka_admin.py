@@ -59,6 +59,20 @@ def create_topics(bootstrap: str, topics: Iterable[Topic], *, replication: int |
             admin.alter_configs([ConfigResource(ConfigResourceType.TOPIC, name, configs=settings)])
 
 
+def add_partitions(bootstrap: str, wanted: Mapping[str, int]) -> dict[str, int]:
+    """Give each topic so many partitions, in the order told; one that has as many or more stays. Returns how many each had.
+
+    Raises ConfigurationError naming one that does not exist, TransientError.
+    """
+    before = {name: info.partitions for name, info in describe_topics(bootstrap, list(wanted)).items()}
+    with _admin(bootstrap, "adding partitions") as admin:
+        for name, partitions in wanted.items():
+            if before[name] < partitions:
+                admin.create_partitions({name: partitions})
+                log.info("topic-grown", topic=name, before=before[name], after=partitions)
+    return before
+
+
 def check_topics(bootstrap: str, topics: Iterable[Topic], *, replication: int | None = None) -> None:
     """Raises ConfigurationError naming the first topic that is missing, whose settings contradict the table, or that has fewer
     replicas than ``replication`` asks for. Says in the log which are less safe than they could be."""
@@ -68,7 +82,7 @@ def check_topics(bootstrap: str, topics: Iterable[Topic], *, replication: int | 
         for topic in wanted:
             found = described.get(topic.name)
             if found is None:
-                raise ConfigurationError(f"topic {topic.name} does not exist; create it with: driftloop up, or driftloop topics create")
+                raise ConfigurationError(f"topic {topic.name} does not exist; create it with: driftloop up --project DIR")
             if len(found["partitions"]) < topic.partitions and topic.plane == "control" and topic.partitions == 1:
                 raise ConfigurationError(f"topic {topic.name} has {len(found['partitions'])} partitions, needs {topic.partitions}")
             if topic.partitions == 1 and len(found["partitions"]) != 1:

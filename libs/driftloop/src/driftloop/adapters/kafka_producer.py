@@ -1,6 +1,7 @@
 """Writing to Kafka."""
 
 import threading
+import time
 from datetime import datetime
 from typing import Literal
 
@@ -19,6 +20,7 @@ from driftloop.ports import MessageProducer
 write_zstd_so()
 
 MIB = 1024 * 1024
+NEW_PARTITION_SECONDS = 10.0
 _NULL = object()  # kafka-python refuses null under a null key, which a rejected message may well have
 
 
@@ -74,6 +76,8 @@ class Producer:
         timestamp_ms: int | None = None,
     ) -> None:
         self._raise_failure()
+        if partition is not None:
+            self._know(topic, partition)
         with translated(f"sending to {topic}"):
             future = self._inner.send(
                 topic,
@@ -84,6 +88,16 @@ class Producer:
                 timestamp_ms=timestamp_ms,
             )
         future.add_errback(self._remember)
+
+    def _know(self, topic: str, partition: int) -> None:
+        """The topic may have got the partition since its metadata was fetched, which is done every few minutes."""
+        metadata, deadline = self._inner._metadata, time.monotonic() + NEW_PARTITION_SECONDS
+        while partition not in (known := metadata.partitions_for_topic(topic) or {partition}):
+            if time.monotonic() > deadline:
+                raise TransientError(f"{topic} has {len(known)} partitions, none of them is {partition}")
+            metadata.request_update()
+            self._inner._sender.wakeup()
+            time.sleep(0.1)
 
     def flush(self) -> None:
         with translated("flushing to Kafka"):

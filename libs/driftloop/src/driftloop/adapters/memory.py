@@ -79,6 +79,12 @@ class MemoryBroker:
             if topic not in self._logs:
                 self._logs[topic], self._ids[topic] = [[] for _ in range(partitions)], str(uuid.uuid4())
 
+    def add_partitions(self, topic: str, partitions: int) -> None:
+        """Give a topic so many; the members of groups hear of it with the next rebalance."""
+        with self.lock:
+            logs = self._log_of(topic)
+            logs.extend([] for _ in range(partitions - len(logs)))
+
     def delete_topic(self, topic: str) -> None:
         """With its records; made again under its name it has another id."""
         with self.lock:

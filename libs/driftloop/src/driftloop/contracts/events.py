@@ -60,6 +60,7 @@ class WindowSketched(Event, frozen=True, kw_only=True):
     rows: Count  # all rows of the window, scored or not
     late_rows: Count
     sketches: tuple[PartitionSketch, ...]
+    topic_id: str | None = None  # of `inferences`: made anew, its offsets begin again; null in events of before
 
 
 class DriftReported(Event, frozen=True, kw_only=True):

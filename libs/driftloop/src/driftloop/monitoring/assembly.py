@@ -33,6 +33,7 @@ class WindowSummary(msgspec.Struct, frozen=True):
     value: float | None = msgspec.field(name="psi")  # how far it moved, by RANKED_BY; stored under the older name
     threshold: float  # of that statistic
     closing_offsets: dict[str, int]
+    topic_ids: dict[str, str] | msgspec.UnsetType = msgspec.UNSET  # by partition, of the ``inferences`` that these offsets are of
 
 
 class AssembledWindow(msgspec.Struct):
@@ -50,6 +51,7 @@ class AssemblyCursor(msgspec.Struct):
     next_offset: int = 0
     closed: dict[int, Time] = {}
     forgotten_up_to: Time | None = None
+    topic_id: str | None = None  # of the topic that ``next_offset`` is of; not in older values
 
 
 class Standing(NamedTuple):
@@ -63,7 +65,8 @@ class Standing(NamedTuple):
 class WindowAssembler:
     """The windows of one stream, rebuilt from table values and changed by one partition's counts after another."""
 
-    def __init__(self, stream: str, values: Mapping[bytes, bytes]) -> None:
+    def __init__(self, stream: str, values: Mapping[bytes, bytes], topic_id: str) -> None:
+        """``topic_id``: of the topic that the counts come from, as it is now; what an older one told stays, but its offsets."""
         self._stream = stream
         self.cursor = AssemblyCursor()
         self.windows: dict[datetime, AssembledWindow] = {}
@@ -74,9 +77,13 @@ class WindowAssembler:
             else:
                 held = msgspec.msgpack.decode(value, type=AssembledWindow)
                 self.windows[held.window.start] = held
+        if self.cursor.topic_id not in (None, topic_id):
+            self.cursor.next_offset = 0
+        self.cursor.topic_id = topic_id
 
     def add(self, counted: WindowSketched) -> bool:
-        """Put one partition's counts in their place; False if they change nothing. The highest closing offset wins."""
+        """Put one partition's counts in their place; False if they change nothing. The highest closing offset wins, and of two
+        incarnations of ``inferences``, whose offsets begin anew, the one that comes later."""
         if counted.stream != self._stream:
             return False
         forgotten = self.cursor.forgotten_up_to
@@ -86,7 +93,7 @@ class WindowAssembler:
         if held.revision >= 0 and not held.by_partition:
             return False
         before = held.by_partition.get(counted.partition)
-        if before is not None and before.closing_offset >= counted.closing_offset:
+        if before is not None and _same_topic(before, counted) and before.closing_offset >= counted.closing_offset:
             return False
         held.by_partition[counted.partition] = counted
         closed = self.cursor.closed.get(counted.partition)
@@ -136,6 +143,9 @@ class WindowAssembler:
             value=most[1] if most else None,
             threshold=newest.thresholds[RANKED_BY],
             closing_offsets=newest.closing_offsets,
+            topic_ids={
+                str(partition): counted.topic_id for partition, counted in held.by_partition.items() if counted.topic_id is not None
+            },
         )
         held.revision = reports[0].revision
         self._changed.add(held.window.start)
@@ -167,7 +177,12 @@ class WindowAssembler:
             self._changed.add(start)
 
 
-def stored_offset(values: Mapping[bytes, bytes]) -> int | None:
-    """The next offset of ``window-sketches`` in a partition's table values; None when nothing was stored."""
+def stored_offset(values: Mapping[bytes, bytes], topic_id: str) -> int | None:
+    """The next offset of ``window-sketches`` in a partition's table values; None when none of this incarnation of it was stored."""
     value = values.get(CURSOR_KEY)
-    return None if value is None else msgspec.msgpack.decode(value, type=AssemblyCursor).next_offset
+    cursor = None if value is None else msgspec.msgpack.decode(value, type=AssemblyCursor)
+    return None if cursor is None or cursor.topic_id not in (None, topic_id) else cursor.next_offset
+
+
+def _same_topic(one: WindowSketched, other: WindowSketched) -> bool:
+    return None in (one.topic_id, other.topic_id) or one.topic_id == other.topic_id

@@ -200,6 +200,7 @@ class PartitionFold:
             partition=self.partition,
             partitions=self._partitions,
             closing_offset=self.next_offset,
+            topic_id=self._state.topic_id,
             rows=held.rows,
             late_rows=held.late_rows,
             sketches=held.by_version(),

@@ -5,7 +5,7 @@ from functools import partial
 from typing import Protocol
 
 from driftloop import metrics
-from driftloop.errors import TransientError
+from driftloop.errors import GapError, TransientError
 from driftloop.ports import MessageConsumer, Record, TopicPartition
 from driftloop.service.attempts import KNOWN, Attempts, unforeseen
 from driftloop.service.process import Stop
@@ -62,6 +62,7 @@ class PartitionWorker:
         self._to_seek: frozenset[TopicPartition] = frozenset()
         self._committed: dict[TopicPartition, int] = {}
         self._handed_over: dict[TopicPartition, int] = {}
+        self._topic_ids: dict[str, str] = {}
         self._attempts = Attempts()
         self._paused = False
 
@@ -86,6 +87,9 @@ class PartitionWorker:
         polls = 0
         while not self._stop.requested():
             polled = self._poll(0.0 if self._handler.full() else self._poll_seconds)
+            anew = self._topics_made_anew()
+            if anew:  # what was polled is of the new topic, from an offset that the old one had
+                polled = {tp: records for tp, records in polled.items() if tp.topic not in anew}
             self._seek_assigned()
             for tp, records in polled.items():
                 if tp in consumer.assignment() and tp not in self._to_seek:
@@ -144,6 +148,30 @@ class PartitionWorker:
             metrics.RETRIES.labels("poll").inc()
             self._stop.wait(0.5)
             return {}
+        except GapError:
+            if not self._topics_made_anew():
+                raise
+            return {}  # offsets begin again: where to go on is asked for
+
+    def _topics_made_anew(self) -> frozenset[str]:
+        """Topics that have another id than before. Their partitions wait until the handler has said where to go on in them."""
+        assert self._consumer is not None
+        anew = set()
+        for topic in {tp.topic for tp in self._consumer.assignment()}:
+            now = self._consumer.topic_id(topic)
+            if now is None:  # deleted, or the broker has not said yet
+                continue
+            before = self._topic_ids.setdefault(topic, now)
+            if now != before:
+                log.warning("topic-made-anew", topic=topic, was=before, now=now)
+                self._topic_ids[topic] = now
+                anew.add(topic)
+        tps = frozenset(tp for tp in self._consumer.assignment() if tp.topic in anew)
+        if tps:
+            self.on_revoked(tps)
+            self._to_seek |= tps
+            self._consumer.pause(list(tps))
+        return frozenset(anew)
 
     def _seek_assigned(self) -> None:
         assert self._consumer is not None
