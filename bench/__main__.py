@@ -25,6 +25,7 @@ MEASUREMENTS = {
     "monitor": "bench.monitor",
     "predictor": "bench.predictor",
     "http": "bench.http_row",
+    "unscorable": "bench.unscorable",
     "ingest": "bench.ingest",
     "snapshot": "bench.snapshot_read",
     "promotion": "bench.promotion",
@@ -41,7 +42,11 @@ EXPECTED = (BenchError, LocalStackError, TransientError, ConfigurationError, Use
 
 def main(arguments: Sequence[str] | None = None, load: Callable[[str], Measure] | None = None) -> int:
     """0 when every measurement gave its figures, whatever they are; 1 when one could not be made, 130 after SIGTERM or Ctrl-C."""
-    parser = argparse.ArgumentParser(prog="python -m bench", description="Measure driftloop. Reports, asserts nothing.")
+    parser = argparse.ArgumentParser(
+        prog="python -m bench",
+        description="Measure driftloop. Reports, asserts nothing.",
+        epilog="`python -m bench chaos` is a run of faults that does assert: see its --help.",
+    )
     parser.add_argument(
         "names", nargs="*", metavar="NAME", help=f"of {', '.join(MEASUREMENTS)} (default: all of these), {', '.join(ON_REQUEST)}"
     )
@@ -91,4 +96,6 @@ def _interrupt(_number: int, _frame: FrameType | None) -> None:
 if __name__ == "__main__":
     os.environ.setdefault("DRIFTLOOP_CACHE", str(cache_dir(default_home())))  # the stacks' homes are temporary, jars are not
     signal.signal(signal.SIGTERM, _interrupt)
+    if sys.argv[1:2] == ["chaos"]:  # asserts, so it is no measurement
+        sys.exit(importlib.import_module("bench.chaos.command").main(sys.argv[2:]))
     sys.exit(main())

@@ -70,7 +70,7 @@ def scored_flights(model: FlightsModel, project: Project, n: int, version: int =
     """``n`` rows as the predictor would have written them, the year again and again if need be; request offsets are left null."""
     repeats = -(-n // model.rows.num_rows)
     rows = pa.concat_tables([model.rows] * repeats).slice(0, n).combine_chunks()
-    prediction, score = model.scorer.score(rows)
+    prediction, score, _ = model.scorer.score(rows)
     scored_at = pa.compute.add(rows.column("event_time"), pa.scalar(timedelta(seconds=1)))
     extra: Sequence[Any] = [prediction, score, pa.repeat(pa.scalar(version, pa.int64()), n), scored_at, pa.nulls(n, pa.int64())]
     schema = inference_schema(project.schema)

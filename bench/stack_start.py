@@ -11,10 +11,11 @@ from bench.surroundings import Surroundings
 from driftloop.client.registration import register_project
 from driftloop.demo.example import example_folder
 from driftloop.installation import installation_of
+from driftloop.local.instances import ONE_OF_EACH
 from driftloop.local.port_numbers import free_port_base
 from driftloop.local.prepare import prepare_stack
 from driftloop.local.readiness import wait_for_services
-from driftloop.local.stack import ONE_OF_EACH, LocalStack
+from driftloop.local.stack import LocalStack
 
 READY_SECONDS = 120.0
 

@@ -20,6 +20,7 @@ from driftloop.contracts.services import SERVICES
 from driftloop.demo.stack import RunningStack
 from driftloop.local.addresses import StackAddresses
 from driftloop.local.environment import service_environment
+from driftloop.local.instances import Instance
 from driftloop.local.port_numbers import free_port_base
 from driftloop.local.prepare import prepare_stack
 from driftloop.local.process import ProcessSpec, log_tail, spawn, stop, wait_ready
@@ -91,9 +92,9 @@ class Surroundings:
     def service(self, name: str, project: str) -> Iterator[Service]:
         """A real process of a service, ready, for one project."""
         port = _free_port()
-        instance = f"{name}-{uuid.uuid4().hex[:8]}"
-        env = service_environment(self.addresses, SERVICES[name], instance, port) | {f"DRIFTLOOP_{name.upper()}_PROJECT": project}
-        with self.process(f"driftloop_{name}", [], env, port, instance) as running:
+        instance = Instance(name, uuid.uuid4().int % 10**8, project)
+        env = service_environment(self.addresses, SERVICES[name], instance, Path(self.addresses.home) / "state" / instance.name, port)
+        with self.process(f"driftloop_{name}", [], env, port, instance.name) as running:
             yield running
 
     @contextmanager

@@ -82,7 +82,7 @@ def test_a_policy_allows_what_the_table_says_and_nothing_else(service: str) -> N
     for statement in policy("bucket", rights)["Statement"]:
         for action in statement["Action"]:
             allowed.setdefault(action.removeprefix("s3:"), set()).update(statement["Resource"])
-    objects = {area: f"arn:aws:s3:::bucket/{area}/*" for area in ("lake", "models", "projects", QUARANTINE, "snapshots", PROBE)}
+    objects = {area: f"arn:aws:s3:::bucket/{area}/*" for area in ("gaps", "lake", "models", "projects", QUARANTINE, "snapshots", PROBE)}
     assert allowed["GetObject"] == {objects[area] for area in {*rights.read, *rights.write} if area in rights.read or area == PROBE}
     assert allowed.get("PutObject", set()) == {objects[area] for area in rights.write}
     probes = {PROBE} & {*rights.write}
@@ -99,6 +99,7 @@ def test_the_dashboard_shows_metrics_that_the_services_export() -> None:
 
 
 def test_every_variable_of_the_compose_file_is_documented() -> None:
-    used = set(re.findall(r"\$\{(\w+)", (REPOSITORY / "docker-compose.yml").read_text(encoding="utf-8")))
+    files = ("docker-compose.yml", "infra/project/docker-compose.yml")
+    used = {name for path in files for name in re.findall(r"\$\{(\w+)", (REPOSITORY / path).read_text(encoding="utf-8"))}
     documented = set(re.findall(r"`(DRIFTLOOP_\w+)`", (REPOSITORY / "docs" / "compose.md").read_text(encoding="utf-8")))
     assert used == documented

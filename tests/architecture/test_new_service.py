@@ -37,6 +37,7 @@ CONTAINER = """\
     environment:
       DRIFTLOOP_NOTIFIER_KAFKA_BOOTSTRAP: kafka:9092
       DRIFTLOOP_NOTIFIER_HTTP_HOST: 0.0.0.0
+      DRIFTLOOP_NOTIFIER_HTTP_NAMES: notifier
       DRIFTLOOP_NOTIFIER_HTTP_PORT: "8080"
       DRIFTLOOP_NOTIFIER_STATE_DIR: /state
     volumes: ["notifier-state:/state"]

@@ -12,13 +12,14 @@ from driftloop.contracts.topics import CONTROL_TOPICS
 from driftloop.local import prepare
 from driftloop.local.addresses import StackAddresses
 from driftloop.local.environment import service_environment
+from driftloop.local.instances import Instance
 from driftloop.local.kafka import KafkaServer
 from driftloop.local.s3 import BUCKET, REGION
 from driftloop.local.stack import LocalStack
 from driftloop.service.settings import service_settings, store_settings
 from driftloop.settings import Environment
 
-ADDRESSES = {"KAFKA_BOOTSTRAP", "S3_ENDPOINT", "HTTP_HOST", "HTTP_PORT", "STATE_DIR"}
+ADDRESSES = {"KAFKA_BOOTSTRAP", "S3_ENDPOINT", "HTTP_HOST", "HTTP_PORT", "HTTP_NAMES", "STATE_DIR"}
 SECRETS = {"S3_ACCESS_KEY_FILE", "S3_SECRET_KEY_FILE"}
 BROKER_ADDRESSES = {"listeners", "advertised.listeners", "controller.quorum.voters", "listener.security.protocol.map", "log.dirs"}
 
@@ -48,7 +49,7 @@ def environment(service: str) -> dict[str, str]:
 @pytest.mark.parametrize("service", SERVICES)
 def test_a_service_gets_the_same_settings_but_for_addresses_and_secrets(service: str, local: StackAddresses) -> None:
     prefix = f"DRIFTLOOP_{service.upper()}_"
-    here, there = service_environment(local, SERVICES[service], f"{service}-0", 8080), environment(service)
+    here, there = service_environment(local, SERVICES[service], Instance(service, 0), Path(local.home), 8080), environment(service)
     assert set(there) == set(here) - {f"{prefix}INSTANCE"}, "a replica names itself, see driftloop.service.instance; all else is given"
     differ = {name.removeprefix(prefix) for name in there if there[name] != here[name]}
     assert differ <= ADDRESSES | SECRETS

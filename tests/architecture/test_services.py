@@ -7,7 +7,8 @@ import pytest
 from tests.architecture.compose_file import REPOSITORY, compose_file
 
 from driftloop.contracts.names import is_name
-from driftloop.contracts.services import INSTANCES, REGISTRY, RIGHTS, SERVICES, Service
+from driftloop.contracts.services import INSTANCES, MONITOR, REGISTRY, RIGHTS, SERVICES, TRAINER, Service
+from driftloop.documents.prometheus import FURTHER_PROJECT
 
 each_service = pytest.mark.parametrize("service", SERVICES.values(), ids=list(SERVICES))
 LINTER = tomllib.loads((REPOSITORY / "pyproject.toml").read_text(encoding="utf-8"))["tool"]["importlinter"]
@@ -35,6 +36,14 @@ def test_a_service_is_named_as_its_settings_folders_and_package_need_it(service:
 @each_service
 def test_a_service_is_named_by_the_topics_that_it_reads_or_writes(service: Service) -> None:
     assert service.topics("stream"), f"driftloop.contracts.topics: name {service.name} in read_by or written_by of a topic"
+
+
+def test_a_service_is_named_by_the_topics_of_its_history() -> None:
+    from driftloop_monitor.history import TOPICS as of_the_monitor
+    from driftloop_trainer.history import TOPICS as of_the_trainer
+
+    assert set(of_the_monitor) <= {topic.name for topic in MONITOR.topics()}, "driftloop.contracts.topics: read_by"
+    assert set(of_the_trainer) <= {topic.name for topic in TRAINER.topics()}, "driftloop.contracts.topics: read_by"
 
 
 def test_make_installs_and_locks_every_service() -> None:
@@ -86,6 +95,29 @@ def test_the_command_line_in_the_containers_asks_every_service() -> None:
     told = compose_file()["services"]["cli"]["environment"]["DRIFTLOOP_CLI_SERVICES"]
     expected = {f"{name}=http://{name}:8080" for name in SERVICES}
     assert set(told.split(",")) == expected, "docker-compose.yml: DRIFTLOOP_CLI_SERVICES"
+
+
+FURTHER = "infra/project/docker-compose.yml"
+
+
+def test_one_more_project_in_the_containers_has_its_own_of_every_service_that_works_for_one() -> None:
+    own = {service.name: service for service in SERVICES.values() if service.for_project}
+    extra = compose_file(FURTHER)
+    extended = {name: container["extends"]["service"] for name, container in extra["services"].items() if name not in ("project", "cli")}
+    assert extended == {f"{FURTHER_PROJECT}{name}": name for name in own}, f"{FURTHER}: services"
+    for name in own:
+        container = extra["services"][f"{FURTHER_PROJECT}{name}"]
+        called = container["environment"][f"DRIFTLOOP_{name.upper()}_HTTP_NAMES"]
+        assert called == f"{FURTHER_PROJECT}{name},${{DRIFTLOOP_PROJECT_NAME}}-{name}"
+        assert f"DRIFTLOOP_{name.upper()}_PROJECT" in container["environment"]
+        assert container["networks"] == {"broker": {"aliases": [f"${{DRIFTLOOP_PROJECT_NAME}}-{name}"]}}
+    assert set(extra["volumes"]) == {f"{name}-state" for name in (*own, "cli")}, f"{FURTHER}: volumes"
+    assert set(extra["secrets"]) == {f"{name}-{which}-key" for name in (*own, "cli") for which in ("access", "secret")}, (
+        f"{FURTHER}: secrets"
+    )
+    told = set(extra["services"]["cli"]["environment"]["DRIFTLOOP_CLI_SERVICES"].split(","))
+    its_own = {f"{name}=http://${{DRIFTLOOP_PROJECT_NAME}}-{name}:8080" for name in own}
+    assert its_own <= told <= its_own | {f"{name}=http://{name}:8080" for name in SERVICES}, f"{FURTHER}: cli"
 
 
 def test_the_package_root_of_the_library_stays_small() -> None:

@@ -24,6 +24,7 @@ from driftloop.contracts.commands import RegisterProject
 from driftloop.contracts.events import LakeCommitted
 from driftloop.contracts.topics import CONTROL_TOPICS, DATASET_VERSIONS, REGISTRY_LOG, stream_topics
 from driftloop.contracts.values import PromotionRules
+from driftloop.lake.cursors import offsets_in
 from driftloop.lake.table import LakeTable, app_id
 from driftloop.local.s3 import S3Access
 from driftloop.ports import TopicPartition
@@ -133,7 +134,7 @@ class IngestWorld:
             (r.partition, r.offset): r.value for r in read_topic(self.bootstrap, f"{self.stream}.labels") if r.value.startswith(b"broken")
         }
         assert rejected == broken
-        named = [(m.partition, offset) for note in self._notes("labels") for m in note.moves for offset in m.quarantined]
+        named = [(m.partition, offset) for note in self._notes("labels") for m in note.moves for offset in offsets_in(m.quarantined)]
         assert sorted(named) == sorted(broken)
 
     def _check_ranges(self, name: str) -> None:

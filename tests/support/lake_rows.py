@@ -7,7 +7,8 @@ from tests.support.traffic import event_id, event_time, inference_rows
 
 from driftloop.contracts.schema import StreamSchema
 from driftloop.lake.commit import Flush, commit, store_files
-from driftloop.lake.cursors import CommitNote, Move, app_id
+from driftloop.lake.cursors import Move, app_id
+from driftloop.lake.notes import CommitNote
 from driftloop.lake.parquet import encode_file
 from driftloop.lake.table import LakeTable
 from driftloop.ports import ObjectStore
@@ -23,7 +24,9 @@ def lake_inferences(schema: StreamSchema, partition: int, start: int, end: int) 
     return rows.append_column("offset", pa.array(range(start, end), pa.int64())).cast(lake_schema(schema, "inferences"))
 
 
-def lake_labels(schema: StreamSchema, partition: int, start: int, end: int, *, value: bool = True, delay_seconds: int = 300) -> pa.Table:
+def lake_labels(
+    schema: StreamSchema, partition: int, start: int, end: int, *, value: bool | str = True, delay_seconds: int = 300
+) -> pa.Table:
     numbers = range(start, end)
     times = [event_time(n) for n in numbers]
     columns = [

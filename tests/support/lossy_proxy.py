@@ -2,7 +2,7 @@
 
 import socket
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from urllib.parse import urlsplit
 
@@ -19,6 +19,8 @@ class LossyProxy:
         self._listener = socket.create_server(("127.0.0.1", 0))
         self.endpoint = f"http://127.0.0.1:{self._listener.getsockname()[1]}"
         self._wanted: list[bytes] = []
+        self._awaited: list[bytes] = []
+        self._then: Callable[[], None] | None = None
         self._left = 0
         self._refusing = self._refusing_next = False
         self._lock = threading.Lock()
@@ -38,6 +40,11 @@ class LossyProxy:
         """Close every connection until ``recover``, an old one at its next request: a server that is not there."""
         self._refusing = True
 
+    def before(self, *parts: str, then: Callable[[], None]) -> None:
+        """The next request whose first line contains all ``parts`` is carried out after ``then`` has returned."""
+        with self._lock:
+            self._awaited, self._then = [part.encode() for part in parts], then
+
     def recover(self) -> None:
         self._refusing = self._refusing_next = False
 
@@ -48,6 +55,14 @@ class LossyProxy:
                 self._left -= 1
                 return True
         return False
+
+    def _happens_before(self, line: bytes) -> None:
+        with self._lock:
+            then = self._then if line.endswith(b" HTTP/1.1") and all(part in line for part in self._awaited) else None
+            if then is not None:
+                self._then = None
+        if then is not None:
+            then()
 
     def _serve(self) -> None:
         while True:
@@ -78,6 +93,7 @@ class LossyProxy:
                 line = data.split(b"\r\n", 1)[0]
                 if line.endswith(b" HTTP/1.1"):
                     self.seen.append(line.decode())
+                self._happens_before(line)
                 self.sent += len(data)
                 if self._matches(data):
                     losing.set()

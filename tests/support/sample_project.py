@@ -24,10 +24,22 @@ metric = "roc_auc"
 
 [windows]
 every = "1h"
+
+[promotion]
+min_rows = {min_rows}
+approval = "{approval}"
 """
 
 
-def sample_project(schema: StreamSchema, split_salt: str = "driftloop") -> Project:
+def sample_project(schema: StreamSchema, split_salt: str = "driftloop", *, min_rows: int = 200, approval: str = "automatic") -> Project:
     features = "\n".join(f'{f.name} = {{ type = "{f.type}", required = {str(f.required).lower()} }}' for f in schema.features)
-    config = _CONFIG.format(stream=schema.stream, split_salt=split_salt, features=features, target=schema.target, version=schema.version)
+    config = _CONFIG.format(
+        stream=schema.stream,
+        split_salt=split_salt,
+        features=features,
+        target=schema.target,
+        version=schema.version,
+        min_rows=min_rows,
+        approval=approval,
+    )
     return parse_project({CONFIG_FILE: config.encode(), PIPELINE_FILE: b"def build():\n    raise NotImplementedError\n"}, where="sample")

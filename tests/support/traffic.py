@@ -3,6 +3,7 @@
 import json
 from datetime import UTC, datetime, timedelta
 
+import msgspec
 import pyarrow as pa
 
 from driftloop.contracts.headers import ARROW, CONTENT_TYPE, JSON, RequestRange, format_time, range_header, watermark_header
@@ -17,6 +18,11 @@ START = datetime(2024, 3, 1, tzinfo=UTC)
 def small_schema(stream: str) -> StreamSchema:
     features = (Feature(name="amount", type="number"), Feature(name="kind", type="category"), Feature(name="night", type="boolean"))
     return StreamSchema(stream=stream, features=features, target=Target(name="late", type="boolean"))
+
+
+def several_schema(stream: str) -> StreamSchema:
+    """The same with a target of several classes."""
+    return msgspec.structs.replace(small_schema(stream), target=Target(name="fruit", type="category"))
 
 
 def event_time(n: int) -> datetime:
@@ -46,8 +52,10 @@ def inference_rows(
         "model_version": [None] * len(kept),
         "scored_at": times,
         "request_offset": [None if http else n for n in kept],
+        "probabilities": [None] * len(kept),
     }
-    return pa.table({k: pa.array(v, inference_schema(schema).field(k).type) for k, v in columns.items()}, schema=inference_schema(schema))
+    wanted = inference_schema(schema)
+    return pa.table({field.name: pa.array(columns[field.name], field.type) for field in wanted}, schema=wanted)
 
 
 class Traffic:

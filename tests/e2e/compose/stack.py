@@ -5,16 +5,16 @@ import os
 import subprocess
 import time
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from testcontainers.compose import DockerCompose
 from tests.support.ports import free_port_base
 from tests.support.waiting import wait_until
 
-from driftloop.contracts.services import INSTANCES, PREDICTOR, REGISTRY
+from driftloop.contracts.services import INSTANCES, PREDICTOR, REGISTRY, SERVICES
 
 REPOSITORY = Path(__file__).parents[3]
 HEALTHY_SECONDS = 240
@@ -22,11 +22,12 @@ HEALTHY_SECONDS = 240
 
 @dataclass(frozen=True)
 class Stack:
-    """``up_seconds``: from nothing to everything healthy, images built."""
+    """``up_seconds``: from nothing to everything healthy, images built. ``given``: variables of its own."""
 
     name: str
     port_base: int
     up_seconds: float
+    given: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def bootstrap(self) -> str:
@@ -44,9 +45,28 @@ class Stack:
 
     def compose(self, *arguments: str, check: bool = True, seconds: float = 300) -> subprocess.CompletedProcess[str]:
         command = ["docker", "compose", "--profile", "tools", "--profile", "demo", *arguments]
-        done = subprocess.run(command, cwd=REPOSITORY, capture_output=True, text=True, check=False, timeout=seconds)
+        env = {**os.environ, **self.given}
+        done = subprocess.run(command, cwd=REPOSITORY, env=env, capture_output=True, text=True, check=False, timeout=seconds)
         assert done.returncode == 0 or not check, f"{' '.join(command)}:\n{done.stdout}\n{done.stderr}"
         return done
+
+    @contextmanager
+    def further_project(self, folder: Path, name: str) -> Iterator["Stack"]:
+        """One more project beside this stack's, as ``infra/project/docker-compose.yml`` has it; its volumes end with the block."""
+        given = {
+            "COMPOSE_PROJECT_NAME": f"{self.name}-{name}",
+            "COMPOSE_FILE": str(REPOSITORY / "infra" / "project" / "docker-compose.yml"),
+            "DRIFTLOOP_STACK": self.name,
+            "DRIFTLOOP_PROJECT": str(folder),
+            "DRIFTLOOP_PROJECT_NAME": name,
+            "DRIFTLOOP_PREDICTOR_PORTS": f"{free_port_base()}",
+        }
+        beside = Stack(given["COMPOSE_PROJECT_NAME"], self.port_base, 0, given)
+        try:
+            beside.compose("up", "-d", "--no-build", "project", *(f"project-{s.name}" for s in SERVICES.values() if s.for_project))
+            yield beside
+        finally:
+            beside.compose("down", "--volumes", check=False)
 
     def cli(self, *arguments: str) -> str:
         """What a command of driftloop prints, run inside the stack."""

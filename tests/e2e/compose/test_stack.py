@@ -2,15 +2,17 @@
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 from collections.abc import Callable
+from pathlib import Path
 
 import httpx
 import pytest
 from kafka import KafkaAdminClient
 from kafka.admin import ConfigResource, ConfigResourceType
-from tests.e2e.compose.stack import Stack
+from tests.e2e.compose.stack import REPOSITORY, Stack
 from tests.support.waiting import wait_until
 
 from driftloop.contracts.services import RIGHTS, SERVICES
@@ -89,6 +91,25 @@ def test_predictor_and_monitor_can_be_two_each_and_name_themselves(stack: Stack)
         assert told == {"predictor-0", "predictor-1"}
     finally:
         stack.compose("up", "-d", "--no-build", "--no-recreate", "--scale", "predictor=1", "--scale", "monitor=1")
+
+
+def test_one_more_project_joins_and_leaves_and_the_first_one_does_not_notice(stack: Stack, tmp_path: Path) -> None:
+    flights = (REPOSITORY / "examples" / "flights" / "driftloop.toml").read_text(encoding="utf-8")
+    tmp_path.chmod(0o755)  # another user reads it in the container
+    (tmp_path / "driftloop.toml").write_text(flights.replace('name = "flights"', 'name = "beta"').replace("flights-late", "beta-late"))
+    shutil.copy(REPOSITORY / "examples" / "flights" / "pipeline.py", tmp_path)
+    before = {c["Service"]: c["ID"] for c in stack.containers()}
+    with stack.further_project(tmp_path, "beta") as beta:
+        own = [name for name, service in SERVICES.items() if service.for_project]
+        beta.wait_healthy(*(f"project-{name}" for name in own))
+        told = {s["instance"]: (s["state"], s["project"]) for s in json.loads(beta.cli("status", "--json"))["services"] if "project" in s}
+        assert told == {f"{name}-0": ("ready", "beta") for name in own}
+        stack.compose("restart", *own)  # each used to wait for ever: two projects are registered
+        stack.wait_healthy(*own)
+        told = {s["instance"]: (s["state"], s["project"]) for s in json.loads(stack.cli("status", "--json"))["services"] if "project" in s}
+        assert told == {f"{name}-0": ("ready", "flights") for name in own}
+    stack.wait_healthy(*SERVICES)
+    assert {c["Service"]: c["ID"] for c in stack.containers()} == before
 
 
 def test_a_service_that_dies_is_started_again(stack: Stack) -> None:

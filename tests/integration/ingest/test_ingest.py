@@ -8,6 +8,7 @@ from tests.support.traffic import event_id, event_time
 
 from driftloop.contracts.codec import decode_event
 from driftloop.errors import GapError
+from driftloop.lake.cursors import offsets_in
 from driftloop.lake.table import LakeTable, app_id, request_app_id
 from driftloop.service.quarantine import read_quarantined
 
@@ -45,7 +46,7 @@ def test_every_row_is_in_the_lake_once_with_where_it_came_from(broker, s3_settin
     quarantined = [
         m.quarantined for v in range(1, inferences.version + 1) for m in inferences.note(v).moves if m.topic.endswith(".requests")
     ]
-    assert sorted(o for offsets in quarantined for o in offsets) == [80, 80, 81, 81]
+    assert sorted(o for spans in quarantined for o in offsets_in(spans)) == [80, 80, 81, 81]
 
 
 def test_each_commit_is_announced_after_it_is_there_and_a_restart_repeats_the_last(broker, s3_settings, traffic, stream):
@@ -137,7 +138,7 @@ def test_bad_labels_are_quarantined_with_their_bytes_and_named_in_the_commit(bro
         assert quarantined.record.value == value
         assert quarantined.record.key == b"the-key"
         assert word in quarantined.reason, quarantined.reason
-    named = [o for v in range(1, labels.version + 1) for m in labels.note(v).moves for o in m.quarantined]
+    named = [o for v in range(1, labels.version + 1) for m in labels.note(v).moves for o in offsets_in(m.quarantined)]
     assert named == [q.offset for q in found]
 
 
@@ -160,7 +161,7 @@ def test_inferences_of_a_stranger_are_quarantined_and_leave_no_gap(broker, s3_se
     (quarantined,) = [read_quarantined(r) for r in broker.records(f"{stream}.quarantine")]
     assert (quarantined.record.value, quarantined.offset) == (b"not an arrow stream", 1)
     requests = [m for v in range(1, inferences.version + 1) for m in inferences.note(v).moves if m.topic.endswith(".requests")]
-    assert [o for m in requests for o in m.quarantined] == list(range(10, 20))
+    assert [o for m in requests for o in offsets_in(m.quarantined)] == list(range(10, 20))
 
 
 def test_a_recreated_topic_is_read_from_its_beginning(broker, s3_settings, traffic, stream):

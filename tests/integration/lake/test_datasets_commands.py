@@ -1,6 +1,7 @@
 """`driftloop datasets`: what people see, and one clear line where something is not there."""
 
 import json
+import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from threading import Thread
 
@@ -8,6 +9,7 @@ import msgspec
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from click import Group
 from click.testing import CliRunner, Result
 from tests.support.lake_rows import append, lake_inferences, lake_labels
 from tests.support.sample_project import sample_project
@@ -15,6 +17,7 @@ from tests.support.traffic import event_id, event_time
 
 from driftloop.adapters.kafka import Producer, Publisher, create_topics
 from driftloop.cli.datasets import datasets
+from driftloop.cli.lake import lake
 from driftloop.contracts.events import TrainingStarted
 from driftloop.contracts.topics import CONTROL_TOPICS, TRAINING_RUNS
 from driftloop.contracts.values import PromotionRules, TrainingPins
@@ -143,8 +146,8 @@ def run(settings, registry, kafka_bootstrap, tmp_path, monkeypatch):
     for name, value in variables.items():
         monkeypatch.setenv(f"DRIFTLOOP_CLI_{name}", value)
 
-    def command(*arguments: str) -> Result:
-        return CliRunner().invoke(datasets, [str(a) for a in arguments])
+    def command(*arguments: str, of: Group = datasets) -> Result:
+        return CliRunner().invoke(of, [str(a) for a in arguments])
 
     return command
 
@@ -259,3 +262,33 @@ def test_a_mistake_is_one_line_and_a_code_that_is_not_0(run, schema, tables, kaf
     assert said in result.stderr
     assert len(result.stderr.strip().splitlines()) == 1
     assert result.stdout == ""
+
+
+def test_a_snapshot_ends_with_the_versions_that_were_trained_on_it(run, registry, schema, snapshots, store):
+    held = json.loads(run("expire", schema.stream, "--json", of=lake).stdout)["snapshots"]
+    assert all(each["held"].startswith("it was pinned at") for each in held)
+    time.sleep(1.1)  # the store's times are of whole seconds
+    held = json.loads(run("expire", schema.stream, "--grace", "0s", "--json", of=lake).stdout)["snapshots"]
+    assert {each["digest"]: each["held"] for each in held} == {
+        snapshots[0]: f"version 1 of {schema.stream} was trained on it",
+        snapshots[1]: f"the run running-{schema.stream} of {schema.stream} may still become a version",
+    }
+    registry.versions[0]["standing"] = {
+        "model": schema.stream,
+        "version": 1,
+        "state": "deleted",
+        "since": "2026-05-04T12:00:00Z",
+        "by": "Kim",
+        "reason": "old",
+    }
+    would = run("expire", schema.stream, "--grace", "0s", "--dry-run", of=lake)
+    assert "would be given up" in would.stdout
+    assert load_snapshot(store, schema.stream, snapshots[0]).digest == snapshots[0]
+    done = json.loads(run("expire", schema.stream, "--grace", "0s", "--json", of=lake).stdout)["snapshots"]
+    assert [each["digest"] for each in done if each["held"] is None] == [snapshots[0]]
+    assert [s["digest"] for s in json.loads(run("list", schema.stream, "--json").stdout)["snapshots"]] == [snapshots[1]]
+    assert "0 snapshots have a digest" in run("show", snapshots[0]).output
+
+
+def test_streams_that_are_no_names_are_refused(run):
+    assert "is no stream's name" in run("expire", "../x", of=lake).output

@@ -14,8 +14,9 @@ from driftloop.datasets.split_rows import split_rows
 from driftloop.datasets.verify import Verifier
 from driftloop.datasets.versions import newest_versions, summary
 from driftloop.errors import IntegrityError, ObjectNotFound, UserError
+from driftloop.lake.manifests import snapshot_key
 from driftloop.lake.pinning import pin
-from driftloop.lake.snapshot import load_snapshot, snapshot_key
+from driftloop.lake.snapshot import load_snapshot
 from driftloop.project.model import archive_key
 from driftloop.statistics.histograms import build_profile
 

@@ -1,4 +1,4 @@
-"""`driftloop lake compact|clean`: as people call it, on the real store."""
+"""`driftloop lake compact|clean|archive`: as people call it, on the real store."""
 
 import json
 
@@ -7,6 +7,7 @@ from click.testing import CliRunner
 from tests.support.lake_rows import flush_of, lake_inferences
 
 from driftloop.cli.lake import lake
+from driftloop.lake import archived_log
 from driftloop.lake.commit import commit, store_files
 
 
@@ -60,12 +61,25 @@ def test_people_get_tables(command, schema):
     assert "mark inferences/0/30-" in shown
 
 
+def test_an_old_log_is_archived(command, schema, open_table, monkeypatch):
+    monkeypatch.setattr(archived_log, "BLOCK", 2)
+    open_table().delta.create_checkpoint()
+    assert inferences(command("archive", schema.stream, "--json"))["entries"] == 0, "all is younger than a week"
+    promised = inferences(command("archive", schema.stream, "--keep", "0s", "--dry-run", "--json"))
+    done = inferences(command("archive", schema.stream, "--keep", "0s", "--json"))
+    assert (promised["entries"], promised["bytes"]) == (done["entries"], done["bytes"]) == (4, done["bytes"])
+    assert [open_table().note(version).moves[0].end for version in range(1, 5)] == [10, 20, 30, 40]
+    assert "archived bytes" in command("archive", schema.stream).stdout
+
+
 @pytest.mark.parametrize(
     ("arguments", "says"),
     [
         (("compact", "no-such-stream"), "the lake holds no stream no-such-stream"),
         (("compact", "../../etc"), "is no name of a stream"),
         (("clean", "a/b"), "is no name of a stream"),
+        (("archive", "no-such-stream"), "the lake holds no stream no-such-stream"),
+        (("archive", "x", "--keep", "soon"), "'soon' is no duration; one looks like"),
         (("clean", "x", "--grace", "soon"), "'soon' is no duration; one looks like"),
         (("clean", "x", "--grace", "-1d"), "'-1d' is no duration"),
     ],

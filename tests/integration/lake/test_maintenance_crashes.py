@@ -11,8 +11,10 @@ from tests.support.traffic import event_id
 
 from driftloop.lake.commit import commit, store_files
 from driftloop.lake.cursors import app_id
-from driftloop.lake.pinning import pin, pinned_paths
-from driftloop.lake.snapshot import load_snapshot, read_snapshot, snapshot_key
+from driftloop.lake.manifests import snapshot_key
+from driftloop.lake.pin_index import PinIndex
+from driftloop.lake.pinning import pin
+from driftloop.lake.snapshot import load_snapshot, read_snapshot
 from driftloop.lake.tombstones import marks
 
 POINTS = {
@@ -71,7 +73,7 @@ def test_a_kill_between_two_steps_leaves_everything_whole_and_the_next_run_finis
         run(again, schema.stream, settings)
         check(open_table, store, schema, world, seen)
     table = open_table()
-    names = {f.path for f in table.files()} | pinned_paths(store, schema.stream, "inferences")
+    names = {f.path for f in table.files()} | PinIndex(store, schema.stream, "inferences").paths()
     prefix = f"{table.root}/"
     assert {f.key.removeprefix(prefix) for f in store.list(prefix) if "/_" not in f.key} == names
     assert not marks(store, table.root)

@@ -9,6 +9,7 @@ from driftloop.lake import delta
 from driftloop.lake.commit import commit, store_files
 from driftloop.lake.compaction_plan import CompactionRules
 from driftloop.lake.maintenance import compact
+from driftloop.lake.notes import WHOLE_EVERY
 from driftloop.lake.table import LakeTable
 
 COMMITS, PART = 120, 40
@@ -48,9 +49,21 @@ def test_an_append_costs_the_same_after_many_commits_and_so_does_opening(counted
     opened = LakeTable.open(msgspec.structs.replace(settings, endpoint=proxy.endpoint), schema.stream, "inferences")
     assert list(opened.cursors().values()) == [10 * COMMITS]
     logs = [line for line in proxy.seen if ".json" in line and line.startswith("GET")]
-    assert len(logs) <= CHECKPOINT + 10, "no more than since the last checkpoint"
+    assert len(logs) <= CHECKPOINT + 10 + WHOLE_EVERY + 16, "no more than since the last checkpoint, and since the last whole state"
     assert proxy.received - before < 500_000
     assert len(opened.files()) <= 20
+
+
+def test_the_whole_state_is_written_down_now_and_then_and_known_everywhere_in_between(counted, open_table):
+    table, _ = counted
+    notes = {version: note for version in range(1, table.version + 1) if (note := table.note(version)) is not None}
+    whole = [version for version, note in notes.items() if note.state is not None]
+    assert [b - a >= WHOLE_EVERY for a, b in zip([0, *whole], whole, strict=False)] == [True] * (COMMITS // WHOLE_EVERY)
+    for version in (1, whole[0] - 1, whole[0], whole[0] + 1, table.version):
+        (cursor,) = table.state_at(version).cursors.values()
+        last = max(number for number in notes if number <= version)
+        assert (cursor.start, cursor.end, cursor.version) == (0, notes[last].moves[0].end, last)
+        assert open_table(version=version).cursors() == {notes[1].moves[0].cursor: cursor.end}
 
 
 def test_the_offset_ranges_of_all_time_are_readable_after_checkpoints_and_merges(counted):

@@ -8,8 +8,9 @@ from tests.support.traffic import event_id, event_time
 from driftloop.errors import IntegrityError, ObjectNotFound
 from driftloop.lake.commit import commit, store_files
 from driftloop.lake.join import labelled_rows
+from driftloop.lake.manifests import snapshot_key
 from driftloop.lake.pinning import pin
-from driftloop.lake.snapshot import load_snapshot, read_snapshot, snapshot_key
+from driftloop.lake.snapshot import load_snapshot, read_snapshot
 
 END = event_time(1000)
 

@@ -11,7 +11,7 @@ from tests.support.traffic import event_id, event_time
 from driftloop.contracts.schema import Feature
 from driftloop.errors import ConfigurationError, ObjectNotFound
 from driftloop.lake.commit import commit, store_files
-from driftloop.lake.delta import CONFIGURATION
+from driftloop.lake.delta import configuration
 from driftloop.lake.pinning import pin
 from driftloop.lake.snapshot import read_snapshot
 from driftloop.lake.table import LakeTable
@@ -84,7 +84,7 @@ def test_a_table_of_an_earlier_program_gets_todays_configuration_once(settings, 
     old = {"delta.enableExpiredLogCleanup": "false", "delta.checkpointInterval": "50"}
     DeltaTable.create(settings.table_uri(schema.stream, "inferences"), wanted, configuration=old, storage_options=settings.delta_options)
     table = LakeTable.open(settings, schema.stream, "inferences", wanted)
-    assert table.delta.metadata().configuration == old | CONFIGURATION
+    assert table.delta.metadata().configuration == old | configuration(wanted)
     assert table.version == LakeTable.open(settings, schema.stream, "inferences", wanted).version == 1
 
 

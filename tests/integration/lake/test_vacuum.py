@@ -12,9 +12,10 @@ from driftloop.lake.commit import CursorsMoved, commit, store_files
 from driftloop.lake.compaction import merge
 from driftloop.lake.compaction_plan import CompactionRules, plan
 from driftloop.lake.maintenance import compact
+from driftloop.lake.manifests import snapshot_key
 from driftloop.lake.parquet import encode_file, put_files
 from driftloop.lake.pinning import pin
-from driftloop.lake.snapshot import load_snapshot, read_snapshot, snapshot_key
+from driftloop.lake.snapshot import load_snapshot, read_snapshot
 from driftloop.lake.tombstones import doomed, marks
 from driftloop.lake.vacuum import clean, look
 
@@ -183,12 +184,13 @@ def test_a_manifest_of_files_that_are_being_deleted_is_not_taken_for_a_snapshot(
         cleaned(open_table(name), store)
     store.put(snapshot_key(project.stream, digest), manifest)
     _, repaired = pin(store, project, *tables, start=None, end=END)
+    assert store.get(snapshot_key(project.stream, digest)) == manifest, "a committed key never has a second content"
     assert not doomed(store, tables[0].root, [f.path for f in repaired.files if f.table == "inferences"])
     assert read_snapshot(store, load_snapshot(store, project.stream, digest), schema).equals(before)
 
 
 class Interrupted:
-    """A store at which something happens once, just after the ``nth`` listing of a prefix was answered or a key was put."""
+    """A store at which something happens once, just after the ``nth`` listing of a prefix was answered or a key was taken."""
 
     def __init__(self, store, prefix, then, nth=1):
         self._store, self._prefix, self._then, self._left = store, prefix, then, nth
@@ -196,14 +198,15 @@ class Interrupted:
     def __getattr__(self, name):
         return getattr(self._store, name)
 
-    def list(self, prefix):
-        found = list(self._store.list(prefix))
+    def list(self, prefix, **options):
+        found = list(self._store.list(prefix, **options))
         self._met(prefix)
         return iter(found)
 
-    def put(self, key, data):
-        self._store.put(key, data)
+    def put_if_absent(self, key, data):
+        stored = self._store.put_if_absent(key, data)
         self._met(key)
+        return stored
 
     def _met(self, key):
         if key.startswith(self._prefix):
@@ -244,7 +247,7 @@ def test_a_clean_up_that_comes_between_a_manifest_and_the_look_for_marks_keeps_i
             compacted(open_table(name), store)
             assert cleaned(open_table(name), store).deleted == 0
 
-    slow = Interrupted(store, f"snapshots/{project.stream}/", clean_up, nth=1)
+    slow = Interrupted(store, f"snapshots/{project.stream}/", clean_up, nth=2)  # the first looks for a manifest of before
     _, snapshot = pin(slow, project, *tables, start=None, end=END)
     assert read_snapshot(store, snapshot, schema).num_rows == 20
 
@@ -255,3 +258,108 @@ def test_two_clean_ups_at_once_end_where_one_does(tables, store, open_table):
     clean(open_table(), slow, grace=AT_ONCE, now=now)
     assert data_files(tables[0], store) == live(tables[0])
     assert not marks(store, tables[0].root)
+
+
+def counted(store):
+    """The store, with the keys that it has listed and the keys that were read."""
+
+    class Counted:
+        listed, read = [], []
+
+        def __getattr__(self, name):
+            return getattr(store, name)
+
+        def list(self, prefix, **options):
+            for found in store.list(prefix, **options):
+                self.listed.append(found.key)
+                yield found
+
+        def get(self, key):
+            self.read.append(key)
+            return store.get(key)
+
+    return Counted()
+
+
+def test_the_log_is_not_listed_and_no_manifest_is_opened_twice(tables, store, project):
+    table = tables[0]
+    for at in range(20, 60, 10):
+        pin(store, project, *tables, start=None, end=event_time(at))
+        append(store, table, lake_inferences(project.schema, 0, at, at + 10), at)
+    compacted(table, store)
+    first, second, third = counted(store), counted(store), counted(store)
+    for each in (first, second):
+        cleaned(table, each, LATER)
+        assert sum("_delta_log" in key for key in each.listed) <= 1, "the first of them says that the log begins"
+    assert sum(key.startswith("snapshots/") for key in first.read) == 4
+    assert not [key for key in second.read if key.startswith("snapshots/")]
+    pin(store, project, *tables, start=None, end=event_time(77))
+    cleaned(table, third, LATER)
+    assert sum(key.startswith("snapshots/") for key in third.read) == 1
+
+
+@pytest.mark.parametrize("index", [None, b"{", b'{"manifests": {}, "paths": []}'])
+def test_an_index_of_pins_that_is_missing_damaged_or_knows_too_little_is_made_good(tables, store, project, schema, index):
+    table = tables[0]
+    digest, snapshot = pin(store, project, *tables, start=None, end=END)
+    before = read_snapshot(store, snapshot, schema)
+    compacted(table, store)
+    cleaned(table, store, LATER)
+    key = f"{table.root}/_upkeep/pins.json"
+    good = store.get(key)
+    store.delete(key) if index is None else store.put(key, index)
+    append(store, table, lake_inferences(schema, 0, 20, 30), 20)
+    compacted(table, store)
+    assert cleaned(table, store).deleted == 2, "the first merged file, and that of the new rows"
+    assert store.get(key) == good
+    assert read_snapshot(store, load_snapshot(store, project.stream, digest), schema).equals(before)
+
+
+def test_an_index_that_covers_a_manifest_of_other_bytes_is_made_anew(tables, store, project, schema):
+    """As an earlier release left it that wrote a second manifest over the first."""
+    table = tables[0]
+    digest, _ = pin(store, project, *tables, start=None, end=END)
+    cleaned(table, store)
+    key = snapshot_key(project.stream, digest)
+    compacted(table, store)
+    store.delete(key)
+    _, now_pinned = pin(store, project, table.newest(), tables[1], start=None, end=END)
+    assert key == snapshot_key(project.stream, digest)
+    append(store, table, lake_inferences(schema, 0, 20, 30), 20)
+    compacted(table, store)
+    cleaned(table, store)
+    assert read_snapshot(store, now_pinned, schema).num_rows == 20
+
+
+def test_a_snapshot_that_was_returned_keeps_its_files_when_the_same_content_is_pinned_again(tables, store, project, schema, open_table):
+    """Its files were marked before its manifest was there, by a clean-up that then saw it: nobody deletes them, but a later
+    pin cannot know that, and takes others. Whoever reads by the first list goes on reading."""
+    stale = tables
+    for name in ("inferences", "labels"):
+        compacted(open_table(name), store)
+    pinned = []
+    slow = Interrupted(store, f"snapshots/{project.stream}/", lambda: pinned.append(pin(store, project, *stale, start=None, end=END)))
+    table = open_table("inferences")
+    assert clean(table, slow, grace=LATER, now=now).marked == 2
+    digest, first = pinned[0]
+    assert {f.path for f in first.files if f.table == "inferences"} == marks(store, table.root).keys()
+    before = read_snapshot(store, first, schema)
+    again, second = pin(store, project, table.newest(), stale[1].newest(), start=None, end=END)
+    for name in ("inferences", "labels"):
+        cleaned(open_table(name), store)
+        cleaned(open_table(name), store)
+    assert again == digest
+    assert first != second
+    assert read_snapshot(store, first, schema).equals(before)
+    assert read_snapshot(store, second, schema).equals(before)
+
+
+def test_two_who_pin_the_same_content_from_other_files_share_one_manifest(tables, store, project, schema, open_table):
+    compacted(open_table("inferences"), store)
+    pinned = []
+    newer = open_table("inferences"), open_table("labels")
+    slow = Interrupted(store, f"snapshots/{project.stream}/", lambda: pinned.append(pin(store, project, *newer, start=None, end=END)))
+    digest, mine = pin(slow, project, *tables, start=None, end=END)
+    assert pinned == [(digest, mine)], "theirs came first, and stands"
+    assert load_snapshot(store, project.stream, digest) == mine
+    assert len(list(store.list(f"snapshots/{project.stream}/"))) == 1

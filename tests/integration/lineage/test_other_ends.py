@@ -80,7 +80,7 @@ def test_the_bytes_of_a_deleted_version_go_and_a_trace_still_leads_on(commands: 
     model = world.train(champion=False)
     number = len(model.versions)
     world.command(DeleteVersion, model=world.name, version=number)
-    keys = [model_key(world.name, model.versions[-1].manifest, name) for name in (MODEL, PROFILE)]
+    keys = [model_key(world.name, model.versions[-1].manifest, name) for name in (MODEL,)]
     held = json.loads(commands.run("models", "clean", world.name, "--json").stdout)["versions"]
     assert [(v["version"], v["keys"]) for v in held] == [(number, keys)]
     assert "deleted only at" in held[0]["held"]

@@ -13,7 +13,8 @@ from driftloop.adapters.kafka import read_topic
 from driftloop.artifact.model_files import MODEL, model_key
 from driftloop.contracts.codec import decode_event
 from driftloop.contracts.topics import REPRODUCTIONS
-from driftloop.lake.snapshot import load_snapshot, snapshot_key
+from driftloop.lake.manifests import snapshot_key
+from driftloop.lake.snapshot import load_snapshot
 
 
 def stored(world: LineageWorld) -> dict[str, int]:

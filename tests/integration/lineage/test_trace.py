@@ -12,7 +12,8 @@ from tests.integration.lineage.lineage_world import Commands, LineageWorld
 
 from driftloop.artifact.model_files import CARD, MANIFEST, model_key
 from driftloop.contracts.values import TrainingPins
-from driftloop.lake.snapshot import load_snapshot, snapshot_key
+from driftloop.lake.manifests import snapshot_key
+from driftloop.lake.snapshot import load_snapshot
 from driftloop.lineage.chain import Link
 from driftloop.lineage.trace import trace
 from driftloop.local.s3 import S3Access

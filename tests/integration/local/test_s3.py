@@ -4,11 +4,13 @@ import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 
+import httpx
 import pyarrow as pa
 import pytest
 from deltalake import CommitProperties, DeltaTable, write_deltalake
 from deltalake.exceptions import CommitFailedError
 from deltalake.transaction import AddAction, Transaction
+from tests.support.clients import get, put
 
 from driftloop.local.s3 import S3Access, answers
 
@@ -53,6 +55,33 @@ def test_of_two_commits_of_one_application_at_one_version_one_is_refused(s3: S3A
 
 def test_a_wrong_secret_is_refused(s3: S3Access) -> None:
     assert not answers(S3Access(s3.endpoint, s3.access_key, "wrong", s3.region, s3.bucket))
+
+
+FORM = b'--x\r\nContent-Disposition: form-data; name="file"; filename="poc.txt"\r\n\r\nwritten without a key\r\n--x--\r\n'
+FROM_A_PAGE = {"Content-Type": "multipart/form-data; boundary=x", "Origin": "http://evil.example"}  # which no browser asks about first
+
+
+def test_ports_behind_the_s3_port_neither_show_nor_take_anything(s3: S3Access, unique: str) -> None:
+    key = f"tests/{unique}"
+    put(s3, key, b"object")
+    port = int(s3.endpoint.rpartition(":")[2])
+    filer, master, volume = (f"http://127.0.0.1:{number}" for number in (port + 6, port + 2, port + 4))
+    bucket = f"{filer}/buckets/{s3.bucket}"
+    calls = [
+        httpx.get(f"{bucket}/", headers={"Accept": "application/json"}),
+        httpx.get(f"{bucket}/{key}"),
+        httpx.post(f"{bucket}/tests/poc.txt", content=FORM, headers=FROM_A_PAGE),
+        httpx.delete(f"{bucket}/{key}"),
+        httpx.get(f"{master}/dir/status"),
+        httpx.get(f"{master}/dir/assign"),
+        httpx.post(f"{master}/submit", content=FORM, headers=FROM_A_PAGE),
+        httpx.get(f"{volume}/ui/index.html"),
+        *(httpx.get(f"{volume}/{number},01abcdef") for number in range(1, 4)),
+        httpx.post(f"{volume}/1,01abcdef", content=FORM, headers=FROM_A_PAGE),
+    ]
+
+    assert {answer.status_code for answer in calls} <= {401, 404}
+    assert get(s3, key) == b"object"
 
 
 def _appended(uri: str, s3: S3Access, path: str) -> bool:

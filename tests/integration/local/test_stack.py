@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
+import httpx
 import pytest
 from click import Command
 from click.testing import CliRunner, Result
@@ -25,10 +26,11 @@ from driftloop.local.addresses import read_addresses
 from driftloop.local.background import end_in_background
 from driftloop.local.errors import LocalStackError
 from driftloop.local.identity import identity
+from driftloop.local.instances import ONE_OF_EACH
 from driftloop.local.kafka import answers
 from driftloop.local.prepare import prepare_bucket
 from driftloop.local.s3 import answers as store_answers
-from driftloop.local.stack import ONE_OF_EACH, LocalStack
+from driftloop.local.stack import LocalStack
 from driftloop.service.settings import store_settings
 
 NO_SERVICES = [f"--scale={name}=0" for name in ONE_OF_EACH]
@@ -63,6 +65,14 @@ def test_secrets_are_readable_by_their_owner_only(home: Path) -> None:
         modes = {path.name: path.stat().st_mode & 0o777 for path in (home / "secrets").iterdir()}
 
     assert modes == {"s3-access-key": 0o600, "s3-secret-key": 0o600, "s3.json": 0o600}
+
+
+def test_home_of_a_stack_is_closed_to_other_users(home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    fresh = tmp_path / "fresh"
+    monkeypatch.setenv("DRIFTLOOP_HOME", str(fresh))
+    fresh.mkdir(mode=0o755)
+    with bare_stack(fresh):
+        assert fresh.stat().st_mode & 0o777 == 0o700
 
 
 def test_what_was_acknowledged_before_a_hard_end_is_there_after_it(home: Path) -> None:
@@ -106,6 +116,21 @@ def test_up_leaves_a_stack_running_and_down_ends_it_within_ten_seconds(home: Pat
     assert json.loads(stopped.stdout) == {"stopped": True}
     assert taken.seconds < 10
     assert {name: identity(pid) for name, pid in pids.items()} == dict.fromkeys(pids)
+
+
+def test_up_again_is_a_success_and_with_another_port_range_a_mistake(home: Path) -> None:
+    base = free_port_base()
+    assert run(up, f"--port-base={base}", *NO_SERVICES).exit_code == 0
+    pids = read_addresses(home).pids
+
+    again = [run(up), run(up, f"--port-base={base}"), run(up, f"--port-base={base}", *NO_SERVICES, "--json")]
+    elsewhere = run(up, f"--port-base={base + 100}")
+
+    assert [result.exit_code for result in again] == [0, 0, 0], [result.output for result in again]
+    assert json.loads(again[2].stdout)["port_base"] == base
+    assert elsewhere.exit_code == 2
+    assert f"with the ports from {base}" in elsewhere.stderr
+    assert read_addresses(home).pids == pids
 
 
 def test_nothing_survives_a_background_supervisor_that_is_killed(home: Path) -> None:
@@ -169,6 +194,55 @@ mine = {name: value for name, value in os.environ.items() if name.startswith("DR
 Path(mine["DRIFTLOOP_REGISTRY_STATE_DIR"], "settings.json").write_text(json.dumps(mine))
 HTTPServer((mine["DRIFTLOOP_REGISTRY_HTTP_HOST"], int(mine["DRIFTLOOP_REGISTRY_HTTP_PORT"])), ReadyHandler).serve_forever()
 """
+
+
+@pytest.fixture
+def stand_ins(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Services that are ready at once and do nothing."""
+    for service in ("registry", "predictor"):
+        folder = tmp_path / "modules" / f"driftloop_{service}"
+        folder.mkdir(parents=True)
+        (folder / "__init__.py").touch()
+        (folder / "__main__.py").write_text(STUB_SERVICE.replace("REGISTRY", service.upper()))
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(tmp_path / "modules"), str(REPOSITORY), os.environ.get("PYTHONPATH", "")]))
+
+
+def test_other_counts_scale_a_stack_that_runs(home: Path, stand_ins: None) -> None:
+    base = free_port_base()
+    others = ["--scale=ingest=0", "--scale=monitor=0", "--scale=trainer=0"]
+    assert run(up, f"--port-base={base}", "--scale=predictor=1", *others).exit_code == 0
+    before = read_addresses(home)
+
+    more = run(up, "--scale=predictor=3", "--json")
+    assert more.exit_code == 0, more.output
+    assert [name for name in json.loads(more.stdout)["services"] if name.startswith("predictor")] == [
+        "predictor-0",
+        "predictor-1",
+        "predictor-2",
+    ]
+    grown = read_addresses(home)
+    for url in grown.services.values():
+        wait_until(lambda url=url: answers_ready(url), f"{url} to be ready")  # type: ignore[misc]
+    assert {name: grown.pids[name] for name in before.pids} == before.pids  # nothing else was touched
+
+    with socket.create_server(("127.0.0.1", base + 23)):
+        taken = run(up, "--scale=predictor=4")
+    assert (taken.exit_code, "predictor-3" in taken.stderr) == (2, True)
+
+    fewer = run(up, "--scale=predictor=1")
+    assert fewer.exit_code == 0, fewer.output
+    shrunk = read_addresses(home)
+    assert shrunk.services == before.services
+    assert identity(grown.pids["predictor-2"]) is None
+    assert identity(before.pids["predictor-0"]) is not None
+    assert run(up, "--scale=registry=0").exit_code == 2
+
+
+def answers_ready(url: str) -> bool:
+    try:
+        return httpx.get(f"{url}/readyz").status_code == 200
+    except httpx.HTTPError:
+        return False
 
 
 def test_a_service_reads_its_settings_comes_back_when_killed_and_ends_with_the_stack(

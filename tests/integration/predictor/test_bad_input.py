@@ -6,7 +6,7 @@ from datetime import timedelta
 import pyarrow as pa
 from kafka import KafkaProducer
 from tests.integration.predictor.harness import World, eventually
-from tests.unit.predictor.samples import START, request, request_json
+from tests.unit.predictor.samples import START, request, request_json, store_sample_model
 
 from driftloop.contracts.headers import ARROW, CONTENT_TYPE, WATERMARK
 from driftloop.contracts.topics import requests
@@ -87,6 +87,23 @@ def test_each_kind_of_bad_message_is_quarantined_with_bytes_key_headers_origin_a
             assert (q.topic, q.partition) == (requests(stream.name), 0)
             assert reason in q.reason, (reason, q.reason)
         assert predictor.status()["last_error"] is None
+
+
+def test_a_row_that_the_champion_cannot_score_costs_only_itself_and_is_counted(stream: World) -> None:
+    stream.add_version(store_sample_model(stream.store, stream.project, unknown="error"))
+    stream.promote(1)
+    with stream.predictor() as predictor:
+        eventually("the champion", lambda: predictor.status()["champion_version"] == 1)
+        at = {5, 50, 51, 300, 777}
+        stream.send([request_json(n, carrier="C" if n in at else "A") for n in range(1000)], partition=0)
+        eventually("1000 requests", lambda: stream.account().next_offsets.get(0) == 1000)
+
+        rows = stream.account().rows.select(["event_id", "score", "model_version"]).to_pylist()
+        assert {row["event_id"] for row in rows if row["score"] is None} == {f"e{n}" for n in at}
+        assert {row["model_version"] for row in rows} == {1}
+        assert predictor.status()["unscored"]["rows"] == {"refused": 5}
+        assert "Found unknown categories ['C']" in predictor.status()["unscored"]["last"]
+        assert 'driftloop_unscored_rows_total{reason="refused"} 5.0' in predictor.http.get("/metrics").text
 
 
 def test_unknown_fields_are_ignored_and_counted(stream: World) -> None:

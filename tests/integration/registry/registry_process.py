@@ -24,6 +24,7 @@ from driftloop.contracts.events import DecisionMade, TrainingCompleted
 from driftloop.contracts.topics import CONTROL_TOPICS, DECISIONS, TRAINING_RUNS
 from driftloop.contracts.values import GateMeasurements
 from driftloop.local.s3 import S3Access
+from driftloop.project.model import Project
 from driftloop.settings import S3Settings
 
 
@@ -47,13 +48,22 @@ class World(NamedTuple):
     store: MinioObjectStore
     model: str
 
-    def project_body(self, **changes: Any) -> dict[str, Any]:
-        project = sample_project(small_schema(self.model))
+    def project(self, **rules: Any) -> Project:
+        return sample_project(small_schema(self.model), **({"min_rows": 100} | rules))
+
+    def project_body(self, project: Project | None = None, **changes: Any) -> dict[str, Any]:
+        """A call that registers the project, whose archive is in the store."""
+        project = project or self.project()
         archive = project.digest()
         self.store.put(f"projects/{self.model}/{archive}.zip", project.archive())
-        body = {"project": self.model, "stream": self.model, "model": self.model, "archive": archive}
-        body |= {"schema_fingerprint": project.schema.fingerprint(), "promotion": {"min_rows": 100}, "actor": "a person", "reason": "up"}
-        return body | changes
+        return {
+            "project": self.model,
+            "stream": self.model,
+            "model": self.model,
+            "archive": archive,
+            "actor": "a person",
+            "reason": "up",
+        } | changes
 
     def store_model(self, request_id: str) -> str:
         """A stored version as the trainer leaves it; the digest of its manifest."""

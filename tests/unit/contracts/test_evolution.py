@@ -94,7 +94,10 @@ def test_a_model_scores_rows_that_have_all_its_features() -> None:
 
 @pytest.mark.parametrize(
     ("name", "clash"),
-    [("a__number", True), ("a__category", True), ("a__datetime", True), ("a__b", False), ("__number", False), ("a_number", False)],
+    [
+        *(("a__number", True), ("a__category", True), ("a__datetime", True), ("probabilities__map", True)),
+        *(("a__b", False), ("a__map", False), ("__number", False), ("a_number", False)),
+    ],
 )
 def test_names_that_the_lake_gives_to_retyped_features_are_taken(name: str, clash: bool) -> None:
     assert clashes(name) == clash

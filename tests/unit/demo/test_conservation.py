@@ -7,6 +7,7 @@ import msgspec
 import pyarrow as pa
 import pytest
 
+from driftloop.contracts.gaps import AcceptedGap
 from driftloop.contracts.headers import ARROW, CONTENT_TYPE, JSON, Headers, watermark_header
 from driftloop.demo.conservation import Conservation, conservation
 from driftloop.ports import Record
@@ -43,6 +44,7 @@ def check(
     labels_in_lake: Sequence[Row] = LABELS,
     quarantine: Sequence[Record] = (),
     acknowledged: tuple[int, int] | None = None,
+    gaps: Sequence[AcceptedGap] = (),
 ) -> Conservation:
     sent = json_rows("s.requests", REQUESTS) if requests is None else requests
     return conservation(
@@ -53,6 +55,7 @@ def check(
         inferences_table=table(in_lake, "request_offset"),
         labels_table=table(labels_in_lake, "offset"),
         acknowledged=acknowledged or (len(sent), len(LABELS)),
+        gaps=gaps,
     )
 
 
@@ -141,3 +144,27 @@ def test_rows_that_the_broker_acknowledged_and_lost_are_a_violation() -> None:
     found = check(acknowledged=(6, 3))
 
     assert str(found.violations[0]) == "s.requests: 2 not in topic"
+
+
+def gap(topic: str, partition: int, start: int, end: int) -> AcceptedGap:
+    at = datetime(2026, 5, 1, tzinfo=UTC)
+    return AcceptedGap(topic=topic, topic_id="t", partition=partition, start=start, end=end, reason="the disk", by="Kim", at=at)
+
+
+def test_rows_that_were_given_up_are_missing_on_record_and_no_violation() -> None:
+    found = check(in_lake=[row for row in REQUESTS if row != (1, 2, "d")], gaps=[gap("s.requests", 1, 2, 3)])
+    assert found.ok
+    assert (found.sent, found.lake, found.missing) == (len(REQUESTS) + len(LABELS), len(REQUESTS) + len(LABELS) - 1, 1)
+
+
+def test_rows_beside_what_was_given_up_are_missed() -> None:
+    found = check(in_lake=REQUESTS[:2], gaps=[gap("s.requests", 1, 2, 3), gap("s.requests", 0, 0, 9), gap("s.labels", 1, 0, 1)])
+    assert [(v.kind, v.rows, v.examples) for v in found.violations] == [("missing", 1, ("1/0 c",))]
+
+
+def test_messages_that_expired_are_counted_by_the_record_of_their_gap() -> None:
+    """They are in no topic any more: of four requests that were acknowledged two more have gone."""
+    gone = gap("s.requests", 2, 0, 2)
+    assert check(acknowledged=(len(REQUESTS) + 2, len(LABELS)), gaps=[gone]).ok
+    found = check(acknowledged=(len(REQUESTS) + 3, len(LABELS)), gaps=[gone])
+    assert [(v.kind, v.rows) for v in found.violations] == [("not in topic", 1)]

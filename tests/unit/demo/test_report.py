@@ -7,20 +7,26 @@ from datetime import timedelta
 from pathlib import Path
 
 import msgspec
+import numpy as np
 import pyarrow as pa
 import pytest
 from rich.console import Console
+from sklearn.metrics import log_loss
+from sklearn.tree import DecisionTreeClassifier
 from tests.unit.demo.world import WINDOW
 
+from driftloop.artifact.scoring import Scorer, to_frame
 from driftloop.contracts import codec
 from driftloop.contracts.events import DecisionMade, DriftReported
+from driftloop.contracts.schema import Feature, StreamSchema, Target
 from driftloop.contracts.values import Window
 from driftloop.datasets.split_check import SplitReport
 from driftloop.demo.conservation import Conservation
 from driftloop.demo.picture import picture
 from driftloop.demo.report import DemoReport, WindowReport
-from driftloop.demo.scores import WindowScore, mean, measured
+from driftloop.demo.scores import WindowScore, mean, measured, score_windows
 from driftloop.demo.tables import show
+from driftloop.rows.schemas import TIME
 from driftloop.statistics.metrics import for_task
 
 AUC = for_task("roc_auc", "binary")
@@ -108,10 +114,30 @@ def test_the_picture_is_svg_with_two_lines_and_a_dot_per_promotion() -> None:
 
 
 def test_auc_leaves_out_rows_without_a_score_and_needs_both_classes() -> None:
-    labels, scores = pa.chunked_array([[True, False, True, False]]), pa.chunked_array([[0.9, 0.1, None, 0.95]])
+    labels = [True, False, True, False]
 
-    assert measured(AUC, labels, labels, scores) == 0.5
-    assert measured(AUC, pa.chunked_array([[True, True]]), labels.slice(0, 2), pa.chunked_array([[0.1, 0.2]])) is None
+    assert measured(AUC, pa.table({"label": labels, "prediction": labels, "score": [0.9, 0.1, None, 0.95]})) == 0.5
+    assert measured(AUC, pa.table({"label": [True, True], "prediction": labels[:2], "score": [0.1, 0.2]})) is None
+
+
+def test_a_target_of_several_classes_is_scored_by_its_probabilities_of_the_loop_and_of_the_frozen_model() -> None:
+    target = Target(name="kind", type="category")
+    schema = StreamSchema(stream="s", features=(Feature(name="amount", type="number"),), target=target)
+    amounts, truth = [float(n) for n in range(60)], [("a", "b", "c")[n * n % 3 + n % 2] for n in range(60)]
+    frame = to_frame(pa.table({"amount": amounts}), schema)
+    models = [DecisionTreeClassifier(max_depth=depth, random_state=0).fit(frame, np.array(truth)) for depth in (1, 2)]
+    frozen, loop = (Scorer(model, schema) for model in models)
+    times = pa.array([WINDOW.start + timedelta(minutes=n) for n in range(60)], TIME)
+    rows = pa.table({"event_time": times, "amount": amounts, "label": truth, "model_version": pa.array([2] * 60)})
+    for name, column in loop.score(rows)._asdict().items():
+        rows = rows.append_column(name, column)
+
+    [found] = score_windows(
+        rows, [Window(start=WINDOW.start, end=WINDOW.start + timedelta(hours=1))], frozen, for_task("log_loss", "multiclass")
+    )
+
+    assert (found.auc_frozen, found.auc_loop) == tuple(pytest.approx(log_loss(truth, model.predict_proba(frame))) for model in models)
+    assert found.auc_loop < found.auc_frozen
 
 
 def test_the_features_that_drifted_are_named_by_how_far_they_moved() -> None:

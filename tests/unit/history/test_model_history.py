@@ -80,6 +80,12 @@ def test_a_request_under_an_id_that_was_answered_long_ago_is_not_waiting_again()
     assert known.waiting(MODEL) == []
 
 
+def test_of_a_request_that_was_answered_long_ago_nothing_is_kept_whatever_comes_late():
+    known = history(("c1", completed("r1")), ("r1", requested()), ("s1", started("r1")), ("f1", failed("r1")), keep=Keep(answered=0))
+    assert (known.request("r1"), known.started("r1"), known.ended("r1"), known.runs()) == (None, None, None, [])
+    assert known.answered("r1")
+
+
 def test_the_latest_completed_run_of_each_model_is_known():
     known = history(("c1", completed("r1")), ("c2", completed("r2")), ("x", completed("r3", model="other")), ("f", failed("r4")))
     assert (known.last_completed(MODEL), known.last_completed("other"), known.last_completed("none")) == ("r2", "r3", None)
@@ -166,9 +172,9 @@ def test_no_more_is_carried_than_a_bound():
 
 def test_the_highest_revision_of_a_report_stands_whatever_came_last():
     known = history(("p1", performance(0, revision=1)), ("p0", performance(0, revision=0)), ("v", performance(0, version=3)))
-    assert known.performance_report(MODEL, window(0).start, None).revision == 1
-    assert known.performance_report(MODEL, window(0).start, 3).revision == 0
-    assert known.performance_report(MODEL, window(1).start, None) is None
+    assert known.performance_report(MODEL, window(0), None).revision == 1
+    assert known.performance_report(MODEL, window(0), 3).revision == 0
+    assert known.performance_report(MODEL, window(1), None) is None
     assert [told.event.version for told in known.performance_reports()] == [None, 3]
 
 

@@ -74,8 +74,9 @@ def test_all_readers_count_records_that_no_one_can_read(broker: MemoryBroker, st
     append(broker, LOG[0], RetrainRequested(model="m", reason="manual", detail="", requested_by="test"))
     broker.producer().send(REGISTRY_LOG, b"rubbish")
     append(broker, LOG[1], LOG[1], *LOG[2:])
+    broker.producer().send(REGISTRY_LOG, b"rubbish")
     state = start().sync(5)
-    assert state.next_offset == 8
+    assert state.next_offset == 9
     assert state == read_registry(broker)
     assert state.models["flights"].champion_epoch == 2
 
@@ -89,7 +90,7 @@ def test_the_state_at_an_earlier_offset_can_be_read(broker: MemoryBroker) -> Non
 def test_a_log_made_anew_changes_nothing_that_is_in_force(
     broker: MemoryBroker, start: Start, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, new: tuple[Command, ...]
 ) -> None:
-    monkeypatch.setattr(registry_follower, "LOST_SECONDS", 0.1)
+    monkeypatch.setattr(registry_follower, "RETRY_SECONDS", 0.1)
     append(broker, *LOG)
     follower = start()
     before = follower.sync(5)

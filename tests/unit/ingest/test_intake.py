@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from tests.support.traffic import START, Traffic, event_time, inference_rows, small_schema
 
 from driftloop.adapters.memory import FixedClock, MemoryBroker
+from driftloop.contracts.gaps import AcceptedGap
 from driftloop.contracts.headers import ARROW, RequestRange, range_header
 from driftloop.errors import GapError, TransientError
 from driftloop.ports import Record, TopicPartition
@@ -24,12 +25,12 @@ LATER = datetime(2030, 1, 1, tzinfo=UTC)
 class Partition:
     """Traffic of one partition, taken into a buffer over a lake that keeps what was cut."""
 
-    def __init__(self, intake_type, topic, lateness=timedelta(0), now=LATER):
+    def __init__(self, intake_type, topic, lateness=timedelta(0), now=LATER, **options):
         self.broker = MemoryBroker()
         for each in (topic, "s.inferences", "s.labels"):
             self.broker.create_topic(each)
         self.traffic = Traffic(self.broker.producer(), "s")
-        self.intake = intake_type(SCHEMA, lateness, FixedClock(now))
+        self.intake = intake_type(SCHEMA, lateness, FixedClock(now), **options)
         self.buffer = Buffer(TopicPartition(topic, 0), "topic-id", 0, first=True)
         self.topic, self.lake, self.cuts = topic, {}, []
 
@@ -51,6 +52,23 @@ class Partition:
                 assert self.lake.get(move.cursor) == move.expected
                 self.lake[move.cursor] = move.end
         return cut
+
+
+class Requests:
+    """A topic of requests, and what was given up of it."""
+
+    def __init__(self, first, end, *gaps):
+        self._bounds, self._gaps = (first, end), gaps
+
+    def bounds(self, topic_id, partition):
+        return self._bounds
+
+    def gaps(self):
+        return self._gaps
+
+
+def gap(start, end):
+    return AcceptedGap(topic="s.requests", topic_id="requests-id", partition=0, start=start, end=end, reason="r", by="Kim", at=LATER)
 
 
 def inferences(**options):
@@ -100,7 +118,7 @@ def test_a_message_that_only_accounts_for_quarantined_requests_moves_the_cursor(
     partition.take()
     cut = partition.cut()
     assert cut.rows is None
-    assert cut.moves[1].quarantined == (0, 1, 2)
+    assert cut.moves[1].quarantined == ((0, 3),)
 
 
 @pytest.mark.parametrize(
@@ -108,18 +126,93 @@ def test_a_message_that_only_accounts_for_quarantined_requests_moves_the_cursor(
     [
         (RequestRange(topic_id="r", partition=1, start=0, end=3), "requests of partition 1 in partition 0"),
         (RequestRange(topic_id="r", partition=0, start=3, end=0), "no range"),
-        (RequestRange(topic_id="r", partition=0, start=0, end=2**60), "claims"),
+        (RequestRange(topic_id="r", partition=0, start=0, end=2**60), "there are none from 200000 on"),
+        (RequestRange(topic_id="r", partition=0, start=0, end=2**63), "<= 9223372036854775807"),
+        (RequestRange(topic_id="r", partition=0, start=0, end=2**20, quarantined=tuple(range(100_001))), "names 100001 quarantined"),
         (RequestRange(topic_id="r", partition=0, start=0, end=3, quarantined=(7,)), "outside of its range"),
-        (RequestRange(topic_id="r", partition=0, start=1, end=3), "outside of"),
+        (RequestRange(topic_id="r", partition=0, start=0, end=2), "outside of"),
     ],
 )
 def test_a_range_that_cannot_be_true_is_rejected(claimed, reason):
-    partition = inferences()
+    partition = inferences(requests=Requests(0, 200_000))
     partition.traffic.scored(0, 0, 3)
     (good,) = partition.broker.records("s.inferences")
     partition.intake.take([good._replace(headers=(range_header(claimed),))], partition.buffer, partition.lake.get)
     ((_, said),) = partition.cut().rejected
     assert reason in said
+
+
+def reranged(record, **claimed):
+    return record._replace(headers=(range_header(RequestRange(topic_id="requests-id", partition=0, **claimed)),))
+
+
+def test_an_aborted_transaction_of_any_length_is_offsets_without_rows():
+    """100,001 records that nobody may read, then three: offsets are not rows."""
+    partition = inferences(requests=Requests(0, 200_000))
+    partition.traffic.scored(0, 100_001, 100_004)
+    partition.traffic.scored(0, 100_005, 100_007)
+    first, second = partition.broker.records("s.inferences")
+    partition.intake.take([reranged(first, start=0, end=100_005), second], partition.buffer, partition.lake.get)
+    cut = partition.cut()
+    assert not cut.rejected
+    assert cut.rows["request_offset"].to_pylist() == [100_001, 100_002, 100_003, 100_005, 100_006]
+    assert (cut.moves[1].start, cut.moves[1].end) == (0, 100_007)
+
+
+def test_a_rejected_message_accounts_for_its_requests_whatever_is_wrong_with_it():
+    partition = inferences(requests=Requests(0, 200_000))
+    partition.traffic.scored(0, 0, 3)
+    (good,) = partition.broker.records("s.inferences")
+    wide = reranged(good._replace(value=b"not an Arrow stream"), start=0, end=150_000)
+    outside = reranged(good._replace(offset=1), start=150_000, end=150_010, quarantined=(7,))
+    partition.intake.take([wide, outside], partition.buffer, partition.lake.get)
+    cut = partition.cut()
+    assert len(cut.rejected) == 2
+    assert (cut.moves[1].end, cut.moves[1].quarantined) == (150_010, ((0, 150_000), (150_000, 150_010)))
+
+
+def test_a_forged_range_beyond_the_requests_does_not_make_those_to_come_seem_known():
+    partition = inferences(requests=Requests(0, 3))
+    partition.traffic.scored(0, 0, 3)
+    (good,) = partition.broker.records("s.inferences")
+    forged = reranged(good._replace(value=b"not an Arrow stream"), start=0, end=2**40)
+    partition.intake.take([forged, good._replace(offset=1)], partition.buffer, partition.lake.get)
+    cut = partition.cut()
+    assert (len(cut.rejected), cut.rows.num_rows, cut.moves[1].end) == (1, 3, 3)
+
+
+@pytest.mark.parametrize(("first", "loud"), [(0, True), (3, True), (4, False), (9, False)])
+def test_the_first_range_begins_where_the_requests_begin(first, loud):
+    partition = inferences(requests=Requests(first, 100))
+    partition.traffic.scored(0, 4, 9)
+    if loud:
+        with pytest.raises(GapError, match=rf"requests {first} to 3 .* the first range is \[4, 9\).*accept-gap"):
+            partition.take()
+        return
+    partition.take()
+    cut = partition.cut()
+    assert (cut.moves[1].first, cut.moves[1].start, cut.moves[1].end) == (True, 4, 9)
+
+
+@pytest.mark.parametrize("known", [True, False])
+def test_requests_that_were_given_up_are_passed_over_and_the_cursor_goes_over_them(known):
+    partition = inferences(requests=Requests(0, 100, gap(5, 7), gap(7, 8)) if known else Requests(0, 100, gap(0, 4)))
+    if known:
+        partition.traffic.scored(0, 0, 5)
+        partition.take()
+    partition.traffic.scored(0, 8 if known else 4, 12)
+    partition.take()
+    cut = partition.cut()
+    assert (cut.moves[1].start, cut.moves[1].end) == (0, 12)
+    assert cut.rows["request_offset"].to_pylist() == [*(range(5) if known else range(4, 8)), *range(8, 12)]
+
+
+def test_a_gap_that_reaches_further_than_what_was_given_up_stays_loud():
+    partition = inferences(requests=Requests(0, 100, gap(5, 7)))
+    partition.traffic.scored(0, 0, 5)
+    partition.traffic.scored(0, 8, 12)
+    with pytest.raises(GapError, match="requests 5 to 7"):
+        partition.take()
 
 
 def test_rows_that_name_requests_without_a_range_are_rejected():
@@ -186,7 +279,7 @@ def test_an_arrow_batch_with_one_bad_row_is_rejected_whole(value, reason):
     cut = partition.cut()
     assert cut.rows is None
     assert reason in cut.rejected[0][1]
-    assert cut.moves[0].quarantined == (0,)
+    assert cut.moves[0].quarantined == ((0, 1),)
 
 
 def test_an_unreadable_watermark_is_rejected():
@@ -272,3 +365,27 @@ def test_rows_of_no_project_are_rejected():
     partition.take()
     [(_, reason)] = partition.cut().rejected
     assert "newer (double)" in reason
+
+
+def test_a_label_is_not_dated_later_than_it_can_have_been_sent():
+    """Or it would beat every later correction. What is a few minutes ahead is a clock; what is a year ahead is as of its sending."""
+    partition = labels()
+    sent = datetime(2024, 3, 5, tzinfo=UTC)
+    ahead = (timedelta(days=-3), timedelta(minutes=4), timedelta(days=365), timedelta(days=365 * 7000))
+    for n, each in enumerate(ahead):
+        partition.traffic.label(0, n, known=sent + each)
+    records = [r._replace(timestamp_ms=int(sent.timestamp() * 1000)) for r in partition.broker.records("s.labels")]
+    partition.intake.take(records, partition.buffer, partition.lake.get)
+    taken = partition.cut().rows["label_time"].to_pylist()
+    assert taken == [sent - timedelta(days=3), sent + timedelta(minutes=4), sent + timedelta(minutes=5), sent + timedelta(minutes=5)]
+
+
+def test_an_arrow_batch_of_labels_is_capped_by_its_own_record():
+    partition = labels()
+    sent = datetime(2024, 3, 5, tzinfo=UTC)
+    rows = pa.table({"event_id": ["a", "b"], "event_time": [START] * 2, "label": [True] * 2, "label_time": [None, LATER]})
+    body = encode_table(rows.cast(pa.schema([f.with_nullable(f.name == "label_time") for f in label_schema(SCHEMA)])))
+    partition.traffic.raw_label(0, body, content_type=ARROW)
+    (record,) = partition.broker.records("s.labels")
+    partition.intake.take([record._replace(timestamp_ms=int(sent.timestamp() * 1000))], partition.buffer, partition.lake.get)
+    assert partition.cut().rows["label_time"].to_pylist() == [sent, sent + timedelta(minutes=5)]

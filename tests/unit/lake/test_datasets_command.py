@@ -5,7 +5,7 @@ import pytest
 from driftloop.adapters.memory import MemoryStore
 from driftloop.datasets.snapshots import find_snapshot
 from driftloop.errors import UserError
-from driftloop.lake.snapshot import snapshot_key
+from driftloop.lake.manifests import snapshot_key
 
 
 @pytest.fixture

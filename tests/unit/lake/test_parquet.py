@@ -2,11 +2,9 @@
 
 import hashlib
 import json
-import math
 
 import pyarrow as pa
-import pytest
-from tests.support.lake_rows import lake_inferences
+from tests.support.lake_rows import lake_inferences, lake_labels
 from tests.support.traffic import small_schema
 
 from driftloop.lake.parquet import encode_file, sha256_in_name
@@ -35,24 +33,27 @@ def test_the_same_rows_give_the_same_name_and_another_topic_another():
     assert sha256_in_name("part-00001-c000.snappy.parquet") is None
 
 
-def test_statistics_cover_every_column_that_has_values():
+def test_statistics_cover_the_columns_that_files_are_looked_up_by_and_no_feature():
     stats = json.loads(encoded().stats)
     assert stats["numRecords"] == 5
-    assert set(stats["nullCount"]) == set(ROWS.column_names)
-    assert set(stats["minValues"]) == set(stats["maxValues"]) == {n for n in ROWS.column_names if ROWS[n].null_count < 5}
+    looked_up = {"event_id", "event_time", "model_version", "partition", "offset", "request_offset"}
+    assert set(stats["nullCount"]) == looked_up
+    assert set(stats["minValues"]) == set(stats["maxValues"]) == {n for n in looked_up if ROWS[n].null_count < 5}
     assert (stats["minValues"]["event_time"], stats["maxValues"]["offset"]) == ("2024-03-01T00:00:00.000000Z", 4)
+    labels = json.loads(encoded(lake_labels(small_schema("s"), 2, 0, 5)).stats)
+    assert labels["maxValues"]["label_time"] == "2024-03-01T00:05:04.000000Z"
 
 
-@pytest.mark.parametrize("values", [[math.nan] * 5, [math.inf, 1.0, 2.0, 3.0, -math.inf], [math.nan, 1.0, 2.0, 3.0, math.inf]])
-def test_numbers_that_json_lacks_get_bounds_that_it_has(values):
-    stats = json.loads(encoded(changed(amount=values)).stats)
-    finite = [v for v in values if math.isfinite(v)] or [0.0]
-    assert stats["minValues"]["amount"] <= min(finite) <= max(finite) <= stats["maxValues"]["amount"] < math.inf
+def test_a_thousand_features_add_nothing_to_the_log():
+    wide = ROWS
+    for n in range(1000):
+        wide = wide.append_column(f"feature_{n}", pa.array([n / 7] * 5))
+    assert encoded(wide).stats == encoded().stats
 
 
 def test_long_texts_get_short_bounds_that_still_hold():
     long = "z" * 100_000
-    stats = json.loads(encoded(changed(kind=[long, "a" + long, "b", "c", "d"])).stats)
-    assert len(encoded(changed(kind=[long] * 5)).stats) < 2500
-    assert stats["minValues"]["kind"] <= "a" + long
-    assert stats["maxValues"]["kind"] > long
+    stats = json.loads(encoded(changed(event_id=[long, "a" + long, "b", "c", "d"])).stats)
+    assert len(encoded(changed(event_id=[long] * 5)).stats) < 1500
+    assert stats["minValues"]["event_id"] <= "a" + long
+    assert stats["maxValues"]["event_id"] > long

@@ -22,3 +22,8 @@ def test_rows_keep_their_columns():
 @pytest.mark.parametrize("text", ["", "e1", "é\0\n", "x" * 10_000])
 def test_a_text_becomes_the_scalar_that_arrow_would_make(text):
     assert plain_text(text).equals(pa.scalar(text))
+
+
+def test_class_probabilities_become_a_dict():
+    column = pa.chunked_array([pa.array([[("a", 0.25), ("b", 0.75)], None], pa.map_(pa.string(), pa.float64()))])
+    assert plain_values(column) == [{"a": 0.25, "b": 0.75}, None]

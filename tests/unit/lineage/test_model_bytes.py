@@ -76,14 +76,14 @@ def test_a_run_under_way_holds_its_champion_until_it_has_failed_or_is_a_version(
     assert bytes_held(ended, 1, [run("late", 1)]) is None
 
 
-def test_model_and_profile_go_and_the_record_stays(store):
+def test_the_model_file_goes_and_the_record_stays_and_the_profile_that_open_windows_may_need(store):
     model = state()
     before = model.standings[1].since + LATER
     found = deleted_versions(store, model, [], before=before)
-    assert [(d.version, d.held, d.bytes) for d in found] == [(1, None, 10)]
+    assert [(d.version, d.held, d.bytes) for d in found] == [(1, None, 5)]
     remove(store, found)
     left = {key.rpartition("/")[2] for key in (f.key for f in store.list(f"models/{MODEL}/{model.versions[0].manifest}/"))}
-    assert left == {"manifest.json", "card.md", "lineage.json"}
+    assert left == {"manifest.json", "card.md", "lineage.json", "profile.json"}
     assert len(list(store.list(f"models/{MODEL}/{model.versions[1].manifest}/"))) == len(FILES) + 1
     assert deleted_versions(store, model, [], before=before) == []
 

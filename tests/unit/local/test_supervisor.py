@@ -133,3 +133,21 @@ def test_children_die_with_a_supervisor_that_is_killed(tmp_path: Path) -> None:
     parent.wait(PATIENCE_SECONDS)
 
     wait_until(lambda: identity(child) is None, "the child to die")
+
+
+def test_process_that_is_added_later_is_kept_alive_and_one_that_is_removed_is_not(tmp_path: Path) -> None:
+    with supervised(service(tmp_path)) as supervisor:
+        supervisor.add(service(tmp_path, "late"))
+        supervisor.wait_ready(PATIENCE_SECONDS)
+        supervisor.kill("late", signal.SIGKILL)
+        wait_until(lambda: supervisor.restarts("late") == 1, "the restart")
+        pid, other = supervisor.pid("late"), supervisor.pid("stub")
+
+        supervisor.remove("late")
+
+        assert identity(pid) is None
+        assert identity(other) is not None
+        time.sleep(0.6)  # three times the first back-off
+        assert supervisor.failures == {}
+        with pytest.raises(KeyError):
+            supervisor.pid("late")

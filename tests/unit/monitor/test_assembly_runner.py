@@ -5,13 +5,16 @@ from functools import partial
 from types import SimpleNamespace
 from typing import Any
 
+import msgspec
+import pyarrow as pa
 import pytest
 from tests.unit.monitoring.test_assembly import PROJECT, sketch
 
 from driftloop.contracts.codec import encode_event, envelope
-from driftloop.contracts.events import DriftReported
+from driftloop.contracts.events import DriftReported, PerformanceReported
 from driftloop.errors import GapError
-from driftloop.monitoring.assembly import stored_offset
+from driftloop.monitoring.assembly import WindowAssembler, stored_offset
+from driftloop.monitoring.performance import performance_reports
 from driftloop_monitor.assembly_runner import AssemblyRunner
 from driftloop_monitor.faust_support.durable_table import DurableTable
 from driftloop_monitor.faust_support.early_messages import EarlyMessages
@@ -39,9 +42,11 @@ class Runner:
 
     def __init__(self, placed: int = 0) -> None:
         self.reports, self.acknowledged = Reports(), list[int]()
-        table = DurableTable(Changelog(), partial(stored_offset, topic_id="t"))
-        table.place(0, placed)
-        self.runner = AssemblyRunner(PROJECT, 0, topic_id="t", table=table, profiles=SimpleNamespace(profile=None), publisher=self.reports)
+        self.table = DurableTable(Changelog(), partial(stored_offset, topic_id="t"))
+        self.table.place(0, placed)
+        self.runner = AssemblyRunner(
+            PROJECT, 0, topic_id="t", table=self.table, profiles=SimpleNamespace(profile=None), publisher=self.reports
+        )
 
     def handle(self, offset: int, which: int) -> None:
         value, headers = encode_event(SKETCHES[which], envelope(SKETCHES[which], id=f"s{offset}", source="test", subject=PROJECT.stream))
@@ -90,3 +95,36 @@ def test_patience_begins_anew_with_every_message_in_its_turn() -> None:
     assert early.is_one(5, due=4)
     now = 59
     assert not early.is_one(5, due=4)
+
+
+def performance_report(revision: int) -> PerformanceReported:
+    rows = pa.table(
+        {"model_version": pa.array([], pa.int64()), "label": pa.array([], pa.bool_())} | {name: [] for name in ("prediction", "score")}
+    )
+    [report] = performance_reports(PROJECT, SKETCHES[0].window, rows, 1, 1)
+    return msgspec.structs.replace(report, revision=revision)
+
+
+def test_what_was_reported_of_performance_is_stored_without_waiting_for_another_sketch() -> None:
+    runner = Runner()
+    runner.handle(0, 0)
+    runner.handle(1, 1)
+    asyncio.run(runner.runner.remember([performance_report(3)]))
+    stored = WindowAssembler(PROJECT.stream, runner.table.values(0), "t")
+    assert [held.last_report(None).revision for held in stored.complete()] == [3]
+    assert stored.cursor.next_offset == 2
+
+
+def test_a_sketch_that_is_half_in_is_not_stored_under_the_offset_before_it() -> None:
+    """Else it would be passed over as known when it comes again after a crash, and its report never be made."""
+    runner = Runner()
+    runner.handle(0, 0)
+    before = runner.table.values(0)
+
+    async def meanwhile() -> None:
+        async with runner.runner._handling:
+            runner.runner.assembler.add(SKETCHES[1])
+            await runner.runner.remember([performance_report(0)])
+
+    asyncio.run(meanwhile())
+    assert runner.table.values(0) == before

@@ -18,7 +18,7 @@ from driftloop.errors import TransientError
 from driftloop.history.events import Events
 from driftloop.history.log_reader import LogReader
 from driftloop.history.model_history import ModelHistory
-from driftloop.monitoring.assembly import AssembledWindow, WindowSummary
+from driftloop.monitoring.assembly import AssembledWindow, WindowAssembler, WindowSummary
 from driftloop_monitor.decider import Decider
 from driftloop_monitor.history import KEEP, TOPICS
 
@@ -77,18 +77,31 @@ class Bench:
 
     def __init__(self) -> None:
         self.broker, self.lake = MemoryBroker(), FakeLake()
+        self.table: dict[bytes, bytes] = {}
         for topic in CONTROL_TOPICS:
             self.broker.create_topic(topic.name, topic.partitions)
         self.restart()
 
     def restart(self) -> None:
+        self.assembler = WindowAssembler(PROJECT.stream, self.table, "of window-sketches")
         history = ModelHistory(PROJECT.model, KEEP)
         self.publisher = FailingPublisher(self.broker.producer(), source="driftloop/test")
         reader = LogReader(self.broker, TOPICS, Events(history))
         self.decider = Decider(PROJECT, self.lake, history, self.publisher, FixedClock(START), reader.sync)
 
     def step(self, *windows: int) -> None:
-        self.decider.step([complete(i) for i in windows])
+        """As the wiring does: what was told is remembered by the windows, whatever becomes of the topics."""
+        for i in windows:
+            self.assembler.windows.setdefault(window(i), complete(i))
+        self.decider.step([self.assembler.windows[window(i)] for i in windows])
+        for report in self.decider.take_told():
+            self.assembler.measured(report)
+        self.table.update(self.assembler.changes(0))
+
+    def forget(self, topic: str) -> None:
+        """As its retention does; the records are still there for ``events``."""
+        for tp in self.broker.partitions(topic):
+            self.broker.expire(tp, before=sum(record.partition == tp.partition for record in self.broker.records(topic)))
 
     def events(self, topic: str):
         return [decode_event(r.value, r.headers)[0] for r in self.broker.records(topic)]
@@ -113,7 +126,7 @@ def test_a_settled_window_is_measured_decided_and_requested_once(bench):
     [decision], [request] = bench.events(DECISIONS), bench.events(RETRAIN_REQUESTS)
     assert decision.accepted
     assert decision.window == request.window == window(0)
-    assert bench.ids(DECISIONS) == [caused_id("decision", "retrain", PROJECT.model, window(0).start)]
+    assert bench.ids(DECISIONS) == [caused_id("decision", "retrain", PROJECT.model, window(0).start, window(0).end)]
     assert bench.ids(RETRAIN_REQUESTS) == [decision.request_id] == [caused_id("retrain", PROJECT.model, window(0).start, window(0).end)]
     together, by_version = bench.events(PERFORMANCE_REPORTS)
     assert (together.version, by_version.version, by_version.labelled, by_version.median_label_delay_seconds) == (None, 1, 100, 300.0)
@@ -170,7 +183,9 @@ def test_the_first_decision_in_the_log_stands_whatever_a_twin_would_have_said(be
     no = DecisionMade(
         model=PROJECT.model, kind="retrain", accepted=False, reason="t", window=window(0), rule="0" * 64, evidence=evidence_of(bench)
     )
-    bench.publisher.publish(DECISIONS, no, key=PROJECT.model, id=caused_id("decision", "retrain", PROJECT.model, window(0).start))
+    bench.publisher.publish(
+        DECISIONS, no, key=PROJECT.model, id=caused_id("decision", "retrain", PROJECT.model, window(0).start, window(0).end)
+    )
     bench.step(0)
     assert bench.events(DECISIONS) == [no]
     assert bench.events(RETRAIN_REQUESTS) == []
@@ -184,6 +199,139 @@ def test_labels_that_land_later_correct_the_report_of_their_window_only(bench):
     bench.step(0, 1)
     corrected = bench.events(PERFORMANCE_REPORTS)[before:]
     assert [(r.window, r.version, r.revision, r.labelled) for r in corrected] == [(window(1), None, 1, 110), (window(1), 1, 1, 110)]
+
+
+def test_a_correction_after_the_reports_were_forgotten_goes_on_counting_revisions(bench):
+    """Performance reports are kept for a month, and so many of them in memory; a label may land later."""
+    bench.step(0)
+    bench.lake.labelled, bench.lake.ranges = 110, [(window(0).start, window(0).start)]
+    bench.step(0)
+    bench.forget(PERFORMANCE_REPORTS)
+    bench.restart()
+    bench.lake.labelled = 118
+    bench.step(0)
+    assert [(r.revision, r.labelled) for r in bench.events(PERFORMANCE_REPORTS) if r.version is None] == [(0, 100), (1, 110), (2, 118)]
+    assert len(set(bench.ids(PERFORMANCE_REPORTS))) == len(bench.events(PERFORMANCE_REPORTS)) == 6
+
+
+def test_windows_whose_reports_were_forgotten_are_not_reported_again_after_a_restart(bench):
+    bench.step(0, 1)
+    before = bench.events(PERFORMANCE_REPORTS)
+    bench.forget(PERFORMANCE_REPORTS)
+    bench.restart()
+    bench.step(0, 1)
+    assert bench.events(PERFORMANCE_REPORTS) == before
+
+
+def test_windows_of_an_earlier_release_learn_their_revision_from_the_topic(bench):
+    bench.step(0)
+    bench.table.clear()  # it remembered no performance reports
+    bench.restart()
+    bench.step(0)
+    bench.forget(PERFORMANCE_REPORTS)
+    bench.restart()
+    bench.lake.labelled = 118
+    bench.step(0)
+    assert [r.revision for r in bench.events(PERFORMANCE_REPORTS) if r.version is None] == [0, 1]
+
+
+def test_reports_that_say_different_things_have_different_ids_even_under_one_revision(bench):
+    """As of two workers, one of which has lost everything that it knew."""
+    bench.step(0)
+    other = Bench()
+    other.lake.labelled = 118
+    other.step(0)
+    assert not set(bench.ids(PERFORMANCE_REPORTS)) & set(other.ids(PERFORMANCE_REPORTS))
+
+
+def test_two_windows_that_share_a_start_have_a_report_and_a_decision_each(bench):
+    bench.step(0)
+    held = complete(0)
+    day = Window(start=window(0).start, end=window(0).start + timedelta(days=1))
+    for _ in range(3):
+        bench.decider.step([held, AssembledWindow(day, revision=0, summary=held.summary)])
+    assert [d.window for d in bench.events(DECISIONS)] == [window(0), day]
+    assert [r.window for r in bench.events(PERFORMANCE_REPORTS) if r.version is None] == [window(0), day]
+    for topic in (DECISIONS, PERFORMANCE_REPORTS):
+        assert len(set(bench.ids(topic))) == len(bench.ids(topic))
+
+
+def test_a_window_that_was_decided_under_another_id_is_not_decided_again(bench):
+    """Ids of earlier releases did not name the window's end."""
+    no = DecisionMade(
+        model=PROJECT.model, kind="retrain", accepted=False, reason="t", window=window(0), rule="0" * 64, evidence=evidence_of(bench)
+    )
+    bench.publisher.publish(DECISIONS, no, key=PROJECT.model, id=caused_id("decision", "retrain", PROJECT.model, window(0).start))
+    bench.step(0)
+    assert bench.events(DECISIONS) == [no]
+
+
+class DelayedLabels(FakeLake):
+    """All labels of a window land ``delay`` windows after it has closed; ``closed`` windows are over."""
+
+    def __init__(self, delay: int) -> None:
+        super().__init__()
+        self.delay, self.closed = delay, 0
+
+    def rows(self, window: Window) -> pa.Table:
+        number = int((window.start - START) / (window.end - window.start))
+        self.labelled = 100 if number + self.delay < self.closed else 0
+        return super().rows(window)
+
+
+def run_windows(bench: Bench, n: int) -> None:
+    """Each closes and is decided; then the labels land that are due, and the run that was requested ends."""
+    for k in range(n):
+        bench.lake.closed = k + 1
+        bench.step(*range(k + 1))
+        bench.lake.ranges = [(window(0).start, window(k).start)]
+        for request_id in bench.ids(RETRAIN_REQUESTS):
+            failed = TrainingFailed(model=PROJECT.model, request_id=request_id, answers=(request_id,), reason="t")
+            bench.publisher.publish(TRAINING_RUNS, failed, key=PROJECT.model, id=f"end of {request_id}")
+
+
+def test_labels_that_land_two_windows_later_are_counted_when_they_land_and_their_window_is_judged_on(bench):
+    bench.lake = DelayedLabels(delay=2)
+    bench.restart()
+    run_windows(bench, 8)
+    decisions, requests = bench.events(DECISIONS), bench.events(RETRAIN_REQUESTS)
+    assert [d.accepted for d in decisions] == [False, False, True, True, True, True, True, True]
+    assert [d.evidence["labels_landed_since"] for d in decisions] == [0, 0, 100, 100, 100, 100, 100, 100]
+    assert [(d.window, r.window) for d, r in zip(decisions[2:], requests, strict=True)] == [(window(k), window(k - 2)) for k in range(2, 8)]
+
+
+def test_labels_that_land_with_their_window_are_decided_and_judged_on_with_it(bench):
+    bench.lake = DelayedLabels(delay=0)
+    bench.restart()
+    run_windows(bench, 4)
+    decisions = bench.events(DECISIONS)
+    assert [(d.evidence["labelled"], d.evidence["labels_landed_since"], d.evidence["late"]) for d in decisions] == [(100, 0, [])] * 4
+    assert [r.window for r in bench.events(RETRAIN_REQUESTS)] == [window(k) for k in range(4)]
+
+
+def test_late_labels_are_counted_once_whatever_restarts(bench):
+    bench.lake = DelayedLabels(delay=2)
+    bench.restart()
+    run_windows(bench, 4)
+    bench.restart()
+    bench.step(*range(4))
+    run_windows(bench, 5)
+    counted = sum(d.evidence["labelled"] + d.evidence["labels_landed_since"] for d in bench.events(DECISIONS))
+    landed = {r.window: r.labelled for r in bench.events(PERFORMANCE_REPORTS) if r.version is None}
+    assert counted == sum(landed.values()) == 300
+
+
+def test_a_request_that_a_crash_kept_back_names_the_same_window_after_the_restart(bench):
+    bench.lake = DelayedLabels(delay=2)
+    bench.restart()
+    run_windows(bench, 2)
+    bench.publisher.refused = RETRAIN_REQUESTS
+    bench.lake.closed = 3
+    with pytest.raises(TransientError):
+        bench.step(0, 1, 2)
+    bench.restart()
+    bench.step(0, 1, 2)
+    assert [r.window for r in bench.events(RETRAIN_REQUESTS)] == [window(0)]
 
 
 def evidence_of(bench: Bench) -> dict:
@@ -208,7 +356,8 @@ def test_a_forged_decision_whose_evidence_is_none_neither_stops_the_decider_nor_
         request_id="forged",
     )
     forger = Publisher(bench.broker.producer(), source="forger")
-    forger.publish(DECISIONS, forged, key=PROJECT.model, id=caused_id("decision", "retrain", PROJECT.model, window(0).start))
+    honest_id = caused_id("decision", "retrain", PROJECT.model, window(0).start, window(0).end)
+    forger.publish(DECISIONS, forged, key=PROJECT.model, id=honest_id)
     bench.step(0, 1)
     _, first, second = bench.events(DECISIONS)
     assert (first.window, first.accepted, second.window) == (window(0), True, window(1))

@@ -21,6 +21,7 @@ from driftloop.contracts.topics import inferences, quarantine
 from driftloop.errors import GapError, InvalidMessage, TransientError
 from driftloop.monitoring.partition_fold import PartitionFold
 from driftloop.monitoring.partition_state import stored_offset
+from driftloop.service.accepted_gaps import AcceptedGaps
 from driftloop.service.attempts import MAX_ATTEMPTS
 from driftloop.service.event_worker import INVALID_IN_A_ROW
 from driftloop.service.quarantine import fetched, read_quarantined
@@ -53,6 +54,7 @@ class Folding:
             publisher=SimpleNamespace(publish=lambda *args, **named: None),
             quarantine=self.broker.producer(),
             store=self.store,
+            gaps=AcceptedGaps(self.store, PROJECT.stream),
             ack=ack,
         )
 
@@ -236,6 +238,14 @@ def test_a_sketch_that_no_monitor_writes_is_passed_over_and_the_window_is_report
     (report,) = board.reports.published
     assert set(report.closing_offsets) == {"0", "1"}
     assert board.acknowledged == [0, 1, 2]
+
+
+def test_a_sketch_of_a_worker_that_had_lost_the_profile_is_taken() -> None:
+    board = Assembling()
+    board.give(0, *altered(sketches=part(counts={}, profile="f" * 64)))
+    board.give(1, *encoded(sketch(1)))
+    (report,) = board.reports.published
+    assert (set(report.closing_offsets), report.rows) == ({"0", "1"}, 200)
 
 
 def test_many_sketches_that_are_none_do_not_stop_the_monitor() -> None:

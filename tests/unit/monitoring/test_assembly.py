@@ -1,12 +1,14 @@
 """Sketches of partitions become one window; whatever is repeated or restarted, and corrected by what came late."""
 
+from datetime import timedelta
+
 import msgspec
 import numpy as np
 import pytest
 from tests.unit.monitoring.traffic import START, make_profile, make_project, make_rows, window
 
 from driftloop.contracts.events import DriftReported, WindowSketched
-from driftloop.contracts.values import PartitionSketch
+from driftloop.contracts.values import PartitionSketch, Window
 from driftloop.monitoring.assembly import COUNTED_WINDOWS, REMEMBERED_WINDOWS, WindowAssembler, stored_offset
 from driftloop.monitoring.drift import drift_reports, worst
 from driftloop.monitoring.partition_fold import KEPT_CLOSED_WINDOWS
@@ -112,6 +114,14 @@ def test_each_version_of_a_window_has_its_report(teller):
     assert [(r.version, r.rows) for r in reports] == [(1, 100), (2, 100)]
 
 
+@pytest.mark.parametrize(("of_first", "of_second", "told"), [(150, 50, 1), (50, 150, 2), (100, 100, 2)])
+def test_a_window_is_summed_up_by_the_version_that_scored_most_of_it(teller, of_first, of_second, told):
+    """Not by the highest number: after a rollback the higher one scored its last rows, and is not the champion."""
+    teller.tell(sketch(0, version=1, rows=of_first), sketch(1, version=2, rows=of_second))
+    [held] = teller.assembler.complete()
+    assert (held.summary.version, held.summary.rows) == (told, 200)
+
+
 def test_another_streams_sketch_is_passed_over(teller):
     assert not teller.assembler.add(msgspec.structs.replace(sketch(0), stream="other"))
 
@@ -184,6 +194,41 @@ def test_a_report_carries_every_statistic_and_alarms_on_those_with_a_threshold()
         [report] = drift_reports(strict, one.window, 0, {0: one}, lambda _: (DIGEST, PROFILE))
         assert [name for name, drift in report.features.items() if drift.drifted] == alarmed
         assert report.thresholds["js"] == threshold
+
+
+def test_windows_that_share_a_start_are_never_taken_for_one_another(teller):
+    """As an hour and the day that begins with it, after a project has declared days instead of hours."""
+    teller.tell(sketch(0), sketch(1))
+    day = Window(start=window(0).start, end=window(0).start + timedelta(days=1))
+    assert teller.tell(msgspec.structs.replace(sketch(0, offset=500, rows=1000), window=day)) == []
+    teller.restart()
+    [report] = teller.tell(msgspec.structs.replace(sketch(1, offset=400, rows=900), window=day))
+    assert (report.window, report.rows, report.revision, report.closing_offsets) == (day, 1900, 0, {"0": 500, "1": 400})
+    assert [(h.window, h.summary.rows) for h in teller.assembler.complete()] == [(window(0), 200), (day, 1900)]
+
+
+def test_a_sketch_that_is_taken_back_leaves_a_window_of_the_same_start_as_it_was(teller):
+    teller.tell(sketch(0), sketch(1))
+    day = Window(start=window(0).start, end=window(0).start + timedelta(days=1))
+    one = msgspec.structs.replace(sketch(0, offset=500, rows=1000), window=day)
+    standing = teller.assembler.standing(one)
+    assert (standing.sketch, standing.closed, standing.window_is_new) == (None, window(0).end, True)
+    teller.assembler.add(one)
+    teller.assembler.take_back(one, standing)
+    assert [(h.window, sorted(h.by_partition)) for h in teller.assembler.windows.values()] == [(window(0), [0, 1])]
+    assert teller.assembler.cursor.closed[0] == window(0).end
+
+
+def test_a_window_that_an_earlier_release_stored_under_its_start_is_changed_in_its_place(teller):
+    teller.tell(sketch(0), sketch(1))
+    [key] = [key for key in teller.table if key != b"cursor"]
+    teller.table[window(0).start.isoformat().encode()] = teller.table.pop(key)
+    teller.restart()
+    [correction] = teller.tell(sketch(0, offset=12, rows=103, late=3))
+    assert correction.revision == 1
+    assert len(teller.table) == 2
+    teller.restart()
+    assert [held.revision for held in teller.assembler.complete()] == [1]
 
 
 def test_a_window_that_an_earlier_release_stored_is_read_and_stored_alike():

@@ -8,6 +8,7 @@ from driftloop.contracts.events import PerformanceReported
 from driftloop.contracts.values import Interval
 from driftloop.monitoring.assembly import WindowSummary
 from driftloop.monitoring.evidence import Evidence, window_evidence
+from driftloop.monitoring.late_labels import CountedLabels, WindowLabels
 
 SUMMARY = WindowSummary(version=2, rows=120, drifted=True, column="amount", value=0.4, threshold=0.25, closing_offsets={"0": 5, "1": 7})
 
@@ -73,3 +74,11 @@ def test_the_report_of_all_versions_together_has_to_be_there():
 def test_evidence_comes_back_from_a_decisions_json():
     found = window_evidence(window(0), SUMMARY, REPORTS, ("r1",))
     assert msgspec.convert(msgspec.json.decode(msgspec.json.encode(found)), Evidence) == found
+
+
+def test_labels_of_earlier_windows_that_nobody_has_counted_are_new_and_their_window_is_judged_on():
+    earlier = [WindowLabels(window=window(-2), rows=120, labelled=100), WindowLabels(window=window(-1), rows=120, labelled=0)]
+    counted = {window(i): CountedLabels(at_decision=0, counted=n) for i, n in ((-2, 30), (-1, 0))}
+    evidence = window_evidence(window(0), SUMMARY, REPORTS, (), earlier, counted)
+    assert (evidence.labels_landed_since, evidence.late, evidence.judge_on) == (70, (earlier[0],), window(-2))
+    assert evidence.new_labels == evidence.labelled + 70

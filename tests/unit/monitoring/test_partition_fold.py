@@ -40,6 +40,19 @@ def at(hours: float) -> datetime:
     return START + hours * HOUR
 
 
+def test_after_messages_that_were_given_up_the_next_range_is_taken_as_it_comes():
+    state = PartitionState(topic_id="t", next_offset=1, requests={REQUESTS_ID: 1})
+    fold = new_fold(state)
+    fold.go_on_from(1)
+    with pytest.raises(GapError, match="not accounted for"):
+        fold.add(1, *message(make_rows(PROJECT, [at(0.1)], first_request=5), 5))
+    fold.go_on_from(3)
+    fold.add(3, *message(make_rows(PROJECT, [at(0.1)], first_request=5), 5))
+    with pytest.raises(GapError, match="not accounted for"):
+        fold.add(4, *message(make_rows(PROJECT, [at(0.1)], first_request=8), 8))
+    assert (fold.next_offset, state.requests) == (4, {REQUESTS_ID: 6})
+
+
 def test_a_window_closes_when_the_watermark_reaches_its_end():
     fold = new_fold()
     fold.add(0, *message(make_rows(PROJECT, [at(0.1), at(0.9)]), 0))

@@ -2,15 +2,18 @@
 
 from datetime import timedelta
 
+import msgspec
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import pytest
 from sklearn import metrics as theirs
 from tests.unit.monitoring.traffic import CONFIG, START, window
 
-from driftloop.monitoring.performance import performance_reports
+from driftloop.monitoring.performance import columns, performance_reports
 from driftloop.project.model import Project
 from driftloop.project.reading import parse_project
+from driftloop.rows.probabilities import encode
 
 RNG = np.random.default_rng(3)
 N = 200
@@ -25,11 +28,13 @@ def project(target: str, metric: str) -> Project:
     return parse_project({"driftloop.toml": config.encode(), "pipeline.py": b"def build(): ..."}, "test")
 
 
-def rows(label, prediction, score, missing=None) -> pa.Table:
+def rows(label, prediction, score, missing=None, probabilities=None) -> pa.Table:
     """One window's, all of version 1; labels are missing where the mask says so."""
     times = pa.array([START] * N, pa.timestamp("us", tz="UTC"))
+    more = {} if probabilities is None else {"probabilities": probabilities}
     return pa.table(
-        {
+        more
+        | {
             "event_time": times,
             "prediction": pa.array(prediction),
             "score": pa.array(score),
@@ -44,6 +49,7 @@ def measured(target: str, metric: str, table: pa.Table):
     together, by_version = performance_reports(project(target, metric), window(0), table, 1, 1)
     assert together.measured == by_version.measured
     assert together.metric == metric
+    assert together.measured_rows == by_version.measured_rows
     return together.measured
 
 
@@ -87,3 +93,69 @@ def test_rows_without_a_label_or_without_a_score_are_left_out():
 )
 def test_a_metric_that_is_not_defined_on_the_window_is_absent(target, metric, table):
     assert measured(target, metric, table) is None
+
+
+def maps(matrix, without=None) -> pa.Array:
+    """The column of class probabilities, null where the mask says so."""
+    column = encode(matrix, ["a", "b", "c"])
+    return column if without is None else pc.if_else(pa.array(without), pa.nulls(len(column), column.type), column)
+
+
+WEIGHTS = RNG.random((N, 3))
+P = WEIGHTS / WEIGHTS.sum(axis=1, keepdims=True)
+SAID, BEST = np.array(["a", "b", "c"])[P.argmax(axis=1)], P.max(axis=1)
+OF_CLASSES = {
+    "log_loss": lambda kept: theirs.log_loss(KIND[kept], P[kept]),
+    "roc_auc": lambda kept: theirs.roc_auc_score(KIND[kept], P[kept], multi_class="ovr", average="macro"),
+    "brier": lambda kept: ((P[kept] - (KIND[kept, None] == ["a", "b", "c"])) ** 2).sum(axis=1).mean(),
+}
+
+
+@pytest.mark.parametrize("metric", OF_CLASSES)
+def test_class_probabilities_are_measured_as_scikit_learn_measures_them(metric):
+    found = measured("category", metric, rows(KIND, SAID, BEST, probabilities=maps(P)))
+    assert found.value == pytest.approx(OF_CLASSES[metric](np.full(N, True)), rel=1e-12)
+    assert found.lower < found.value < found.upper
+
+
+@pytest.mark.parametrize("metric", OF_CLASSES)
+def test_rows_of_before_there_were_probabilities_are_left_out_and_the_others_counted(metric):
+    older, unlabelled = np.arange(N) < 60, np.arange(N) % 4 == 0
+    table = rows(KIND, SAID, BEST, unlabelled, maps(P, older))
+    report, _ = performance_reports(project("category", metric), window(0), table, 1, 1)
+    kept = ~older & ~unlabelled
+    assert report.measured.value == pytest.approx(OF_CLASSES[metric](kept), rel=1e-12)
+    assert (report.measured_rows, report.labelled, report.rows) == (kept.sum(), (~unlabelled).sum(), N)
+
+
+@pytest.mark.parametrize("table", [rows(KIND, SAID, BEST), rows(KIND, SAID, BEST, probabilities=maps(P, np.full(N, True)))])
+def test_a_window_without_any_probabilities_is_not_measured_and_says_so(table):
+    for metric in OF_CLASSES:
+        together, by_version = performance_reports(project("category", metric), window(0), table, 1, 1)
+        assert together.measured is by_version.measured is None
+        assert (together.measured_rows, together.labelled) == (0, N)
+
+
+def test_classes_that_one_of_two_models_does_not_know_have_probability_nought():
+    two = np.column_stack([P[:, 0], 1 - P[:, 0], np.zeros(N)])
+    first = np.arange(N) < 100
+    narrow = encode(np.delete(two, 2, axis=1), ["a", "b"])
+    together = np.where(first[:, None], two, P)
+    table = rows(KIND, SAID, BEST, probabilities=pc.if_else(pa.array(first), narrow, maps(P)))
+    assert measured("category", "log_loss", table).value == pytest.approx(theirs.log_loss(KIND, together), rel=1e-9)
+
+
+@pytest.mark.parametrize(
+    ("target", "metric", "table"),
+    [
+        ("boolean", "log_loss", rows(TRUTH, SCORE > 0.5, SCORE)),
+        ("number", "mae", rows(AMOUNT, AMOUNT + 1, AMOUNT + 1)),
+        ("category", "accuracy", rows(KIND, SAID, BEST)),
+    ],
+)
+def test_reports_of_metrics_without_class_probabilities_are_as_they_were(target, metric, table):
+    made = project(target, metric)
+    report = next(performance_reports(made, window(0), table, 1, 1))
+    assert "measured_rows" not in msgspec.json.decode(msgspec.json.encode(report))
+    assert columns(made) == ("event_time", "prediction", "score", "model_version")
+    assert columns(project("category", "log_loss")) == (*columns(made), "probabilities")

@@ -123,6 +123,7 @@ windows = st.lists(
     st.fixed_dictionaries(
         {
             "labelled": st.integers(0, 300),
+            "labels_landed_since": st.integers(0, 300),
             "drifted": st.booleans(),
             "version": st.sampled_from([None, 1, 2]),
             "runs_in_flight": st.sampled_from([(), ("r",)]),
@@ -155,3 +156,10 @@ def test_a_state_restored_from_published_decisions_decides_the_same(changes, spl
     for known, expected in zip(evidence[split:], straight[split:], strict=True):
         state, decision = decide(policy, state, known)
         assert decision == expected
+
+
+def test_labels_that_land_after_their_window_was_decided_count_for_the_decision_that_finds_them():
+    late = [seen(0, labelled=0), seen(1, labelled=10, labels_landed_since=60), seen(2, labelled=10, labels_landed_since=20)]
+    none, some, enough = run(EVERY_WINDOW, *late)
+    assert [d.accepted for d in (none, some, enough)] == [False, False, True]
+    assert some.reason.startswith("70 new labels since the last attempt, 100 are needed")

@@ -11,6 +11,7 @@ from driftloop.contracts.topics import inferences, quarantine, requests
 from driftloop.errors import TransientError
 from driftloop.ports import MessageProducer, Record, TopicPartition
 from driftloop.project.model import Project
+from driftloop.service.accepted_gaps import AcceptedGaps
 from driftloop_predictor.handlers import RequestHandler
 from driftloop_predictor.idle import IdlePartitions
 from driftloop_predictor.positions import Positions
@@ -48,12 +49,14 @@ class MemoryEdge:
         self, *, producer: MessageProducer | None = None, idle_seconds: float = float("inf"), grace: timedelta | None = None
     ) -> RequestHandler:
         name = self.project.stream
+        gaps = AcceptedGaps(self.store, name)
         positions = Positions(
             self.broker.reader,
             lambda _: self.topic_id,
             lambda topic: len(self.broker.partitions(topic)),
             requests=requests(name),
             inferences=inferences(name),
+            after_gaps=gaps.after,
         )
         return RequestHandler(
             self.project,

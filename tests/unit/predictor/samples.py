@@ -77,7 +77,8 @@ def request_json(n: int, **changes: object) -> bytes:
     return msgspec.json.encode(request(n, **changes))
 
 
-def fitted(seed: int = 0) -> Pipeline:
+def fitted(seed: int = 0, unknown: str = "ignore") -> Pipeline:
+    """``unknown``: what becomes of a carrier that was not fitted: scikit-learn's own default is "error"."""
     random = np.random.default_rng(seed)
     frame = pd.DataFrame(
         {
@@ -89,7 +90,7 @@ def fitted(seed: int = 0) -> Pipeline:
         }
     )
     encode = ColumnTransformer(
-        [("n", SimpleImputer(), ["distance", "stops", "night"]), ("c", OneHotEncoder(handle_unknown="ignore"), ["carrier"])]
+        [("n", SimpleImputer(), ["distance", "stops", "night"]), ("c", OneHotEncoder(handle_unknown=unknown), ["carrier"])]
     )
     late = frame["distance"] + random.normal(0, 20, 200) > 50
     return Pipeline([("encode", encode), ("model", LogisticRegression())]).fit(frame, late)
@@ -111,10 +112,15 @@ def sample_pins() -> TrainingPins:
 
 
 def store_sample_model(
-    store: ObjectStore, project: Project, seed: int = 0, environment: dict[str, Any] | None = None, pins: TrainingPins | None = None
+    store: ObjectStore,
+    project: Project,
+    seed: int = 0,
+    environment: dict[str, Any] | None = None,
+    pins: TrainingPins | None = None,
+    unknown: str = "ignore",
 ) -> str:
     """Digest of the stored manifest. Without ``environment`` it was fitted in this one."""
-    contents = {MODEL: skops_file.dump(fitted(seed)), PROFILE: b"{}", CARD: b"# card", LINEAGE: b"{}"}
+    contents = {MODEL: skops_file.dump(fitted(seed, unknown)), PROFILE: b"{}", CARD: b"# card", LINEAGE: b"{}"}
     manifest = Manifest(
         model=project.model,
         request_id=f"r{seed}",

@@ -6,6 +6,7 @@ from contextlib import ExitStack
 
 import httpx
 import msgspec
+import pyarrow as pa
 import pytest
 from tests.support.waiting import PATIENCE_SECONDS, wait_until
 from tests.unit.predictor.samples import fitted, request, sample_project
@@ -20,6 +21,7 @@ from driftloop.rows.arrow_stream import decode_table
 from driftloop.rows.schemas import inference_schema
 from driftloop.service.http_server import HttpServer
 from driftloop_predictor import http
+from driftloop_predictor import recorder as recorder_module
 from driftloop_predictor.batches import ScoringModel
 from driftloop_predictor.http import Edge, build_app
 from driftloop_predictor.recorder import BufferFull, Recorder
@@ -134,6 +136,35 @@ def test_a_body_without_a_declared_length_is_cut_off_at_the_limit(client: httpx.
     assert answer.status_code == 413
 
 
+def test_rows_that_the_model_cannot_score_are_named_with_the_reason_and_counted(
+    broker: MemoryBroker, serve: Serve, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(http, "SEARCH_SECONDS", 60.0)  # on a busy machine the time of one call may be over before they are found
+    record = recorder(broker.producer).start()
+    client = serve(record, SERVING._replace(scorer=Scorer(fitted(unknown="error"), PROJECT.schema)))
+    before = metrics.UNSCORED_ROWS.labels("refused")._value.get()
+    rows = [request(n, carrier="C" if n in (2, 5) else "A") for n in range(9)]
+
+    answer = client.post("/invocations?durable=1", json={"instances": rows}).json()
+    record.stop(5)
+
+    assert [score is None for score in answer["scores"]] == [n in (2, 5) for n in range(9)]
+    assert [(found["row"], found["reason"]) for found in answer["unscored"]] == [(2, "refused"), (5, "refused")]
+    assert "Found unknown categories ['C']" in answer["unscored"][0]["detail"]
+    assert metrics.UNSCORED_ROWS.labels("refused")._value.get() == before + 2
+    assert {row["event_id"] for row in recorded(broker) if row["score"] is None} == {"e2", "e5"}
+
+
+def test_all_rows_scored_names_none(client: httpx.Client) -> None:
+    assert client.post("/invocations", json=FORMS["instances"]).json()["unscored"] == []
+
+
+def test_body_without_a_content_type_is_refused(client: httpx.Client) -> None:
+    """A page on another site may send one without asking first."""
+    answer = client.post("/invocations", content=msgspec.json.encode(FORMS["instances"]))
+    assert (answer.status_code, "send application/json" in answer.json()["error"]) == (415, True)
+
+
 def test_other_content_types_and_methods_are_refused(client: httpx.Client) -> None:
     assert client.post("/invocations", content=b"a,b", headers={"content-type": "text/csv"}).status_code == 415
     assert client.get("/invocations").status_code == 405
@@ -162,6 +193,52 @@ def test_a_durable_call_that_is_not_confirmed_in_time_says_that_it_may_be_repeat
     answer = serve(recorder(broker.producer)).post("/invocations?durable=1", json=FORMS["instances"])
     assert answer.status_code == 503
     assert "same event ids" in answer.json()["error"]
+
+
+def test_recording_goes_on_after_a_durable_call_that_gave_up_waiting(
+    broker: MemoryBroker, serve: Serve, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(http, "DURABLE_SECONDS", 0.05)
+    monkeypatch.setattr("driftloop_predictor.recorder.RETRY_SECONDS", 0.01)
+    back = threading.Event()
+
+    def connect() -> MessageProducer:
+        if not back.is_set():
+            raise TransientError("broker away")
+        return broker.producer()
+
+    record = recorder(connect).start()
+    client = serve(record)
+    assert client.post("/invocations?durable=1", json={"instances": [request(1)]}).status_code == 503
+    back.set()
+    wait_until(lambda: len(recorded(broker)) == 1, "the row of the call that gave up")
+    client.post("/invocations", json={"instances": [request(2)]})
+    wait_until(lambda: len(recorded(broker)) == 2, "the row of the next call")
+    record.stop(5)
+
+
+def test_rows_that_cannot_be_recorded_are_dropped_and_counted_and_the_next_ones_are_not(
+    broker: MemoryBroker, serve: Serve, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    encode = recorder_module.encode_table
+
+    def failing(table: pa.Table) -> bytes:
+        if "e1" in table.column("event_id").to_pylist():
+            raise AssertionError("nobody foresaw it")
+        return encode(table)
+
+    monkeypatch.setattr(recorder_module, "encode_table", failing)
+    before = metrics.HTTP_DROPPED._value.get()
+    record = recorder(broker.producer).start()
+    client = serve(record)
+
+    answer = client.post("/invocations?durable=1", json={"instances": [request(1)]})
+    assert (answer.status_code, answer.json()["error"]) == (500, "the rows could not be recorded; the predictor's log says why")
+    assert client.post("/invocations?durable=1", json={"instances": [request(2)]}).status_code == 200
+    assert [row["event_id"] for row in recorded(broker)] == ["e2"]
+    assert metrics.HTTP_DROPPED._value.get() == before + 1
+    assert record.waiting_rows == 0
+    record.stop(5)
 
 
 def test_rows_of_one_entity_share_a_partition_and_an_outage_loses_none(

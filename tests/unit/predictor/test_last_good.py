@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from driftloop_predictor.last_good import KeptModel, LastGood
+from driftloop.service.project import remember_project, remembered_project
+from driftloop_predictor.last_good import MODEL_FOLDER, PROJECT_FOLDER, KeptModel, KeptProject, LastGood
 
 
 class DiskFull(Mapping[str, bytes]):
@@ -36,3 +37,18 @@ def test_a_model_that_does_not_fit_on_the_disk_leaves_the_one_before(tmp_path: P
 
     assert folder.pointer() == kept(1)
     assert folder.get("models/m/1/a") == folder.get("models/m/1/b") == b"old"
+
+
+@pytest.mark.parametrize("name_first", [True, False])
+def test_the_name_of_the_project_is_remembered_beside_the_copies(tmp_path: Path, *, name_first: bool) -> None:
+    """All are in the folder of the instance; a new replica has the name before it has a copy."""
+    project, model = LastGood(tmp_path / PROJECT_FOLDER, KeptProject), LastGood(tmp_path / MODEL_FOLDER, KeptModel)
+    if name_first:
+        remember_project(tmp_path, "alpha")
+    project.keep(KeptProject(project="alpha", archive="0" * 64), {"projects/alpha/0.zip": b"archive"})
+    model.keep(kept(1), {"models/m/1/a": b"model"})
+    remember_project(tmp_path, "alpha")
+
+    assert remembered_project(tmp_path) == "alpha"
+    assert project.get("projects/alpha/0.zip") == b"archive"
+    assert model.pointer() == kept(1)

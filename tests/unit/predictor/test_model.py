@@ -1,20 +1,23 @@
 """Following the champion: epochs only rise, a bad model changes nothing, the last good one is on disk."""
 
 import time
+import zipfile
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import pytest
-from tests.support.waiting import PATIENCE_SECONDS
+from tests.support.waiting import PATIENCE_SECONDS, wait_until
 from tests.unit.predictor.samples import START, sample_pins, sample_project, store_sample_model
 
 from driftloop.adapters.memory import MemoryStore
 from driftloop.artifact.model_files import MODEL, model_key
-from driftloop.errors import IntegrityError, ObjectNotFound, TransientError
+from driftloop.errors import IntegrityError, ObjectNotFound, TransientError, UserError
 from driftloop.project.model import Project, archive_key
 from driftloop.project.reading import parse_project
 from driftloop.registry.fold import Alias, ModelState, ModelVersion, RegistryState
 from driftloop.service.process import Stop
+from driftloop_predictor import model as model_module
 from driftloop_predictor.last_good import KEYS, KeptModel, LastGood
 from driftloop_predictor.model import ModelFollower
 
@@ -168,6 +171,64 @@ def test_a_start_goes_on_without_a_model_at_a_stop_or_when_the_store_is_away_for
     stop.request()
     model.wait_for_first(stop, timeout_seconds=PATIENCE_SECONDS)
     assert model.serving is None
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        UserError("archive/driftloop.toml:3: unknown section"),  # a project of an earlier release
+        zipfile.BadZipFile("no zip"),
+        RuntimeError("a fault of ours"),
+        AssertionError("in a library"),
+        TransientError("store away"),
+    ],
+)
+def test_whatever_loading_a_champion_raises_the_next_one_is_taken_up(
+    store: MemoryStore, manifests: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, error: Exception
+) -> None:
+    log = Log(manifests)
+    model = follower(log, store, tmp_path).start()
+    try:
+        wait_until(lambda: model.serving is not None, "the first champion")
+        good = model_module.load_model
+
+        def bad(*arguments: Any, **more: Any) -> Any:
+            raise error
+
+        monkeypatch.setattr(model_module, "load_model", bad)
+        log.champion(2, epoch=2)
+        model.on_state(log.state())
+        wait_until(lambda: str(error) in (model.last_error or ""), "the failure to show")
+        assert model.serving is not None
+        assert model.serving.version == 1
+        monkeypatch.setattr(model_module, "load_model", good)
+        log.champion(1, epoch=3)  # whose files are in memory, and another version than the one that failed
+        model.on_state(log.state())
+        wait_until(lambda: model.serving is not None and model.serving.epoch == 3, "the next champion")
+    finally:
+        model.stop()
+
+
+@pytest.mark.parametrize("error", [UserError("unknown section"), zipfile.BadZipFile("no zip"), RuntimeError("a fault of ours")])
+def test_kept_model_that_cannot_be_read_does_not_keep_a_predictor_from_starting(
+    store: MemoryStore, manifests: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, error: Exception
+) -> None:
+    log = Log(manifests)
+    follower(log, store, tmp_path).catch_up()  # and keeps it
+    good, calls = model_module.load_model, []
+
+    def once_bad(*arguments: Any, **more: Any) -> Any:
+        calls.append(1)
+        if len(calls) == 1:
+            raise error
+        return good(*arguments, **more)
+
+    monkeypatch.setattr(model_module, "load_model", once_bad)
+    model = follower(log, store, tmp_path).start()
+    try:
+        wait_until(lambda: model.serving is not None, "the champion from the store")
+    finally:
+        model.stop()
 
 
 def renamed(store: MemoryStore) -> tuple[Project, str]:

@@ -7,7 +7,7 @@ from tests.unit.predictor.edge import MemoryEdge
 from tests.unit.predictor.samples import request_json
 
 from driftloop.adapters.memory import MemoryConsumer
-from driftloop.contracts.headers import ARROW, CONTENT_TYPE, RequestPosition, position_header
+from driftloop.contracts.headers import ARROW, CONTENT_TYPE, RequestPosition, RequestRange, position_header, range_header
 from driftloop.contracts.topics import inferences, requests
 from driftloop.errors import TransientError
 from driftloop.ports import Record, TopicPartition
@@ -69,6 +69,21 @@ def test_a_position_that_is_older_than_a_range_beside_it_moves_nothing_back(edge
     scored(edge, 30)
     by_http(edge, 1, RequestPosition(topic_id="first", partition=0, offset=12))
     assert edge.handler().starting_offsets(edge.tps)[edge.tp(0)] == 30
+
+
+def test_a_position_beyond_the_requests_is_forged_and_does_not_make_those_to_come_seem_known(edge: MemoryEdge) -> None:
+    scored(edge, 30)
+    by_http(edge, 1, RequestPosition(topic_id="first", partition=0, offset=2**40))
+    assert edge.handler().starting_offsets(edge.tps)[edge.tp(0)] == 30
+
+
+@pytest.mark.parametrize(("end", "place"), [(30 + 150_001, 30 + 150_001), (2**40, 30)])
+def test_a_range_as_wide_as_an_aborted_transaction_is_believed_as_far_as_there_are_requests(edge: MemoryEdge, end: int, place: int) -> None:
+    scored(edge, 30)
+    edge.broker.abort(edge.tp(0), 150_000)
+    wide = range_header(RequestRange(topic_id="first", partition=0, start=30, end=end))
+    edge.broker.producer().send(inferences("edge"), b"", partition=0, headers=(wide,))
+    assert edge.handler().starting_offsets(edge.tps)[edge.tp(0)] == place
 
 
 def test_behind_years_of_messages_that_say_nothing_reading_begins_anew_after_a_bounded_look(edge: MemoryEdge, read: list[int]) -> None:

@@ -1,5 +1,7 @@
 """A project folder is read whole, or refused with file, line and remedy."""
 
+import subprocess
+import sys
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -74,12 +76,12 @@ def test_an_archive_depends_on_contents_only_and_opens_to_the_same_project(tmp_p
         (('distance = "number"', 'event_id = "number"'), 10, "cannot be a feature's name"),
         (('distance = "number"', 'fare = "number"'), 10, "the model would see the answer"),
         (('metric = "r2"', 'metric = "roc_auc"'), 16, "does not measure a number target; use r2"),
-        (('metric = "r2"', 'metric = "R2"'), 16, "'R2' is no metric; use r2, mae, rmse, mape or pinball:0.9"),
+        (('metric = "r2"', 'metric = "R2"'), 16, "'R2' is no metric; use r2, "),
         (('metric = "r2"', 'metric = "pinball:2"'), 16, "pinball needs a quantile between 0 and 1: write 'pinball:0.9'"),
         (
-            ('type = "number"\nmetric = "r2"', 'type = "category"\nmetric = "log_loss"'),
+            ('type = "number"\nmetric = "r2"', 'type = "category"\nmetric = "average_precision"'),
             16,
-            "log_loss of a category target needs probabilities",
+            "does not measure a category target; use roc_auc, log_loss, brier, accuracy",
         ),
         (('metric = "r2"', "metric = 2"), 16, "target.metric: Expected `str`, got `int`"),
         (('every = "7d"', 'every = "a week"'), 19, "not a duration such as"),
@@ -113,6 +115,38 @@ def test_a_mistake_is_named_with_its_line(tmp_path: Path, change: tuple[str, str
 def test_a_project_measures_by_any_metric_of_its_task(tmp_path: Path, metric: str) -> None:
     project = read_project(write(tmp_path, TOML.replace('"r2"', f'"{metric}"')))
     assert (project.metric, project.task_metric.name, project.task_metric.task) == (metric, metric, "regression")
+    assert open_archive(project.archive()) == project
+
+
+NAMED_SO = 'distance = "number"\nprobabilities = "number"'
+
+
+def several(metric: str) -> str:
+    """The project with a target of several classes."""
+    return TOML.replace('type = "number"\nmetric = "r2"', f'type = "category"\nmetric = "{metric}"')
+
+
+@pytest.mark.parametrize("metric", declarable("multiclass"))
+def test_a_target_of_several_classes_is_measured_by_any_metric_of_its_task(tmp_path: Path, metric: str) -> None:
+    project = read_project(write(tmp_path, several(metric)))
+    assert (project.task_metric.name, project.task_metric.task) == (metric, "multiclass")
+    assert project.schema.has_probabilities
+
+
+@pytest.mark.parametrize("metric", ["roc_auc", "log_loss", "brier"])
+def test_a_metric_of_class_probabilities_goes_with_no_feature_of_their_name(tmp_path: Path, metric: str) -> None:
+    write(tmp_path, several(metric).replace('distance = "number"', NAMED_SO))
+    with pytest.raises(
+        UserError, match=f"driftloop.toml:11: 'probabilities': {metric} needs class probabilities.*give the feature another"
+    ):
+        read_project(tmp_path)
+
+
+@pytest.mark.parametrize("toml", [TOML, several("accuracy")])
+def test_a_feature_called_probabilities_goes_with_every_other_metric(tmp_path: Path, toml: str) -> None:
+    project = read_project(write(tmp_path, toml.replace('distance = "number"', NAMED_SO)))
+    assert "probabilities" in project.schema.feature_names
+    assert not project.schema.has_probabilities
     assert open_archive(project.archive()) == project
 
 
@@ -196,3 +230,27 @@ def test_how_long_a_stream_is_kept_and_by_which_clock_its_events_go_is_declared(
 def test_a_retention_or_clock_that_is_none_is_named_with_its_line(tmp_path: Path, line: str, said: str) -> None:
     with pytest.raises(UserError, match=rf"driftloop.toml:8: .*{said}"):
         read_project(write(tmp_path, TOML.replace('split_key = "entity"', f'split_key = "entity"\n{line}')))
+
+
+def test_a_project_is_checked_where_numpy_is_not_installed(tmp_path: Path) -> None:
+    """As in the registry's image."""
+    write(tmp_path, TOML.replace('"r2"', '"mae"') + "[monitoring]\njs = 0.3\n")
+    code = f"""
+import sys
+sys.modules.update(dict.fromkeys(("numpy", "pyarrow", "pandas")))
+from pathlib import Path
+from driftloop.errors import UserError
+from driftloop.project.reading import read_project
+folder = Path({str(tmp_path)!r})
+project = read_project(folder)
+print(project.task_metric.name, project.monitoring.thresholds)
+toml = folder / "driftloop.toml"
+toml.write_text(toml.read_text().replace("mae", "pinball:7"))
+try:
+    read_project(folder)
+except UserError as exc:
+    print(exc)
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60)
+    assert "mae {'psi': 0.25, 'ks': 0.2, 'js': 0.3}" in done.stdout
+    assert "driftloop.toml:16: pinball needs a quantile between 0 and 1" in done.stdout

@@ -18,8 +18,9 @@ from tests.unit.registry.commands import (
 from driftloop.contracts.codec import decode_event, encode_event, envelope
 from driftloop.contracts.commands import ApproveVersion, Command, MoveAlias
 from driftloop.contracts.values import PromotionRules
+from driftloop.registry.dry_run import answer_without_record
 from driftloop.registry.fold import Outcome, RegistryState, fold
-from driftloop.registry.persistent_map import PersistentMap
+from driftloop.registry.persistent_map import PersistentMap, ReplacingMap
 from driftloop.registry.stored_state import decode_state, encode_state
 
 models = st.sampled_from(["flights", "rides", "../x"])
@@ -43,7 +44,13 @@ class AnyLog(RuleBasedStateMachine):
         about = envelope(command, id=command.command_id, source="test", subject="x")
         command = decode_event(*encode_event(command, about))[0] if _on_the_wire(command) else command
         before, offset = self.states[-1], self.states[-1].next_offset
+        told = answer_without_record(before, command)
         after, outcome = fold(before, command, offset)
+        if told is not None:
+            assert outcome == told
+            assert _facts(after) == _facts(before)
+        else:
+            assert _facts(after) != _facts(before)
         if command.command_id in self.first:
             assert outcome == self.first[command.command_id]
             assert _facts(after) == _facts(before)
@@ -189,6 +196,18 @@ def _aliases(state: RegistryState) -> dict:
 
 TestAnyLog = AnyLog.TestCase
 TestAnyLog.settings = settings(max_examples=60, stateful_step_count=30, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+
+
+def test_replacing_map_has_the_newest_values_and_leaves_older_maps_as_they_were():
+    kept, told = [ReplacingMap()], [{}]
+    for n in range(200):
+        kept.append(kept[-1].with_value(f"k{n * 7 % 40}", n))
+        told.append(told[-1] | {f"k{n * 7 % 40}": n})
+
+    assert [dict(one) for one in kept] == told
+    assert len(kept[-1]) == 40
+    assert kept[-1]["k0"] == told[-1]["k0"]
+    assert "k40" not in kept[-1]
 
 
 def test_layers_keep_order_and_every_older_value():

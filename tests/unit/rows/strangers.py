@@ -5,13 +5,13 @@ from typing import Any
 import msgspec
 import pyarrow as pa
 from hypothesis import strategies as st
-from tests.support.traffic import START, inference_rows, small_schema
+from tests.support.traffic import START, inference_rows, several_schema, small_schema
 
 from driftloop.contracts.headers import ARROW, CONTENT_TYPE, REQUEST_RANGE, WATERMARK, RequestRange, range_header
 from driftloop.rows.arrow_stream import encode_table
-from driftloop.rows.schemas import label_schema, request_schema
+from driftloop.rows.schemas import CLASS_PROBABILITIES, label_schema, request_schema
 
-SCHEMA = small_schema("s")
+SCHEMA, SEVERAL = small_schema("s"), several_schema("s")
 ROW = {"event_id": "a", "event_time": START, "entity": "k", "amount": 1.5, "kind": "x", "night": True}
 LABEL = {"event_id": "a", "event_time": START, "label": True, "label_time": START}
 
@@ -28,21 +28,38 @@ _COLUMNS: dict[pa.DataType, st.SearchStrategy[Any]] = {
     pa.binary(): st.binary(max_size=4),
     pa.null(): st.none(),
     pa.list_(pa.float64()): st.lists(st.floats(), max_size=2),
+    CLASS_PROBABILITIES.type: st.none()
+    | st.lists(st.tuples(_TEXTS, st.none() | st.sampled_from([0.0, 0.5, 1.0]) | st.floats()), max_size=2),
 }
 for _unit in ("s", "ms", "us", "ns"):
     for _zone in ("UTC", "+00:00", None):
         _COLUMNS[pa.timestamp(_unit, tz=_zone)] = st.none() | st.integers(-(2**63), 2**63 - 1)
-_NAMES = ["event_id", "event_time", "entity", "amount", "kind", "night", "extra", "other", "score", "label", "request_offset", ""]
+_NAMES = [
+    "event_id",
+    "event_time",
+    "entity",
+    "amount",
+    "kind",
+    "night",
+    "extra",
+    "other",
+    "score",
+    "label",
+    "request_offset",
+    "probabilities",
+    "",
+]
 _SOUND = [
     pa.Table.from_pylist([ROW] * 3, schema=request_schema(SCHEMA)),
     pa.Table.from_pylist([LABEL] * 3, schema=label_schema(SCHEMA)),
     inference_rows(SCHEMA, 0, 0, 3),
+    inference_rows(SEVERAL, 0, 0, 3),
 ]
 
 
 @st.composite
 def tables(draw: st.DrawFn) -> pa.Table:
-    table = _SOUND[draw(st.integers(0, 2))]
+    table = draw(st.sampled_from(_SOUND))
     table = table.slice(0, draw(st.integers(0, table.num_rows)))
     for _ in range(draw(st.integers(0, 2))):
         kind = draw(st.sampled_from(list(_COLUMNS)))

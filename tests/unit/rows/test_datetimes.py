@@ -126,17 +126,22 @@ def test_parts_of_a_missing_time_are_missing() -> None:
         assert (column.type, column.null_count) == (pa.float64(), 1)
 
 
-def test_a_file_of_the_lake_keeps_every_microsecond_and_says_its_bounds() -> None:
+def test_a_file_of_the_lake_keeps_every_microsecond_and_says_the_bounds_of_its_event_times_alone() -> None:
     times = [START + timedelta(microseconds=n * 1_000_003) for n in range(5)] + [None]
     columns = {f.name: pa.array([None] * 6, f.type) for f in lake_schema(SCHEMA, "inferences")}
-    columns |= {"event_id": pa.array([f"e{n}" for n in range(6)]), "event_time": pa.array([START] * 6, TIME), "due": pa.array(times, TIME)}
+    columns |= {
+        "event_id": pa.array([f"e{n}" for n in range(6)]),
+        "event_time": pa.array([*times[:5], START], TIME),
+        "due": pa.array(times, TIME),
+    }
     columns |= {"scored_at": columns["event_time"], "partition": pa.array([0] * 6, pa.int32()), "offset": pa.array(range(6))}
     rows = pa.table(columns, schema=lake_schema(SCHEMA, "inferences"))
     file = encode_file(rows, topic_id="t", partition=0, first_offset=0)
     assert conformed(pa.parquet.read_table(pa.BufferReader(file.data)), rows.schema).column("due").to_pylist() == times
     stats = msgspec.json.decode(file.stats)
-    assert (stats["minValues"]["due"], stats["nullCount"]["due"]) == ("2026-05-01T08:00:00.000000Z", 1)
-    assert stats["maxValues"]["due"] == "2026-05-01T08:00:04.000012Z"
+    assert (stats["minValues"]["event_time"], stats["nullCount"]["event_time"]) == ("2026-05-01T08:00:00.000000Z", 0)
+    assert stats["maxValues"]["event_time"] == "2026-05-01T08:00:04.000012Z"
+    assert "due" not in stats["minValues"] | stats["maxValues"] | stats["nullCount"]
 
 
 def test_a_feature_that_became_a_time_has_a_column_of_its_own() -> None:

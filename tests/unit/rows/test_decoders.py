@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.support.traffic import inference_rows
-from tests.unit.rows.strangers import HEADERS, LABEL, ROW, SCHEMA, VALUES
+from tests.unit.rows.strangers import HEADERS, LABEL, ROW, SCHEMA, SEVERAL, VALUES
 
 from driftloop.contracts.headers import ARROW, CONTENT_TYPE, REQUEST_RANGE, WATERMARK, Headers, RequestRange, is_arrow, range_header
 from driftloop.contracts.schema import Feature, StreamSchema
@@ -19,10 +19,12 @@ from driftloop.ports import Record
 from driftloop.rows.arrow_stream import encode_table
 from driftloop.rows.inferences import InferenceDecoder
 from driftloop.rows.labels import LabelDecoder
+from driftloop.rows.probabilities import matrix
 from driftloop.rows.requests import RequestDecoder
 from driftloop.rows.schemas import inference_schema, label_schema, request_schema
 
 STORED = pa.schema([*inference_schema(SCHEMA), pa.field("extra", pa.int64()), pa.field("amount__category", pa.string())])
+STORED_OF_SEVERAL = inference_schema(SEVERAL)
 OWN: dict[str, pa.Schema] = {"requests": request_schema(SCHEMA), "labels": label_schema(SCHEMA), "inferences": inference_schema(SCHEMA)}
 
 
@@ -44,7 +46,19 @@ def inferences(record: Record) -> None:
     assert rows is None or set(rows.schema.names) >= {"event_time", "request_offset"}
 
 
-DECODERS = [requests, labels, stored_inferences, inferences]
+def stored_inferences_of_several_classes(record: Record) -> None:
+    rows = InferenceDecoder(SEVERAL, STORED_OF_SEVERAL).decode(record).rows
+    assert rows is None or rows.schema.equals(STORED_OF_SEVERAL)
+    if rows is not None and rows.num_rows - rows.column("probabilities").null_count:
+        assert matrix(rows.column("probabilities").drop_null()) is not None
+
+
+def inferences_of_several_classes(record: Record) -> None:
+    rows = InferenceDecoder(SEVERAL).decode(record).rows
+    assert rows is None or set(rows.schema.names) >= {"event_time", "request_offset"}
+
+
+DECODERS = [requests, labels, stored_inferences, inferences, stored_inferences_of_several_classes, inferences_of_several_classes]
 
 
 def record(value: bytes | None, headers: Headers = (), *, key: bytes | None = None, timestamp_ms: int = 0) -> Record:

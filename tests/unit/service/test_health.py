@@ -76,12 +76,12 @@ def test_a_service_is_ready_when_what_it_waits_for_has_come(serve: Serve) -> Non
     health.done()
     ready = client.get("/readyz")
     assert (ready.status_code, ready.json()) == (200, {"ready": True})
-    assert client.get("/status").json() == {"instance": "probed-0"}
+    assert client.get("/status").json() == {"instance": "probed-0", "followers": {}}
 
 
 def test_what_json_does_not_know_is_shown_as_text(serve: Serve) -> None:
     client = serve(Moments())
-    assert client.get("/status").json() == {"path": "/state", "since": "2024-01-01 00:00:00+00:00"}
+    assert client.get("/status").json() == {"path": "/state", "since": "2024-01-01 00:00:00+00:00", "followers": {}}
     assert client.get("/readyz?verbose=1").json()["since"] == "2024-01-01 00:00:00+00:00"
 
 

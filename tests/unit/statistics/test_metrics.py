@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given, settings
 from tests.unit.statistics.labelled import CLASSES, EVERY_FORM, ROWS, Labelled, ids, perfect, value
 
-from driftloop.statistics import intervals
+from driftloop.contracts.class_probabilities import MAX_CLASSES
+from driftloop.statistics import intervals, metrics
 from driftloop.statistics.metrics import METRICS, RECORDED, ModelOutput, NoSuchMetric, check_declared, declarable, find, for_task
 
 every_form = pytest.mark.parametrize("metric", EVERY_FORM, ids=ids)
@@ -181,13 +182,33 @@ def test_a_class_that_the_model_does_not_know_counts_as_probability_nought():
     assert intervals.value(for_task("roc_auc", "multiclass"), labels, output) == 0.5
 
 
+@pytest.mark.parametrize("name", ["log_loss", "brier", "roc_auc"])
+def test_a_model_that_calls_every_class_certain_has_no_metric(name):
+    labels, ones = np.array(["ant", "bee", "cat"], dtype=object), np.ones((3, 3))
+    metric, output = for_task(name, "multiclass"), ModelOutput(labels, np.ones(3), ones, CLASSES)
+    assert intervals.value(metric, labels, output) is None
+    assert intervals.paired_gain(metric, labels, output, output, confidence=0.8, seed=0) is None
+    assert metric.why_undefined(labels, output) == "with class probabilities that do not add up to 1"
+    assert intervals.value(metric, labels, output._replace(probabilities=ones / 3)) is not None
+
+
+@pytest.mark.parametrize("name", ["log_loss", "brier", "roc_auc"])
+def test_a_model_gains_nothing_by_knowing_fewer_classes(name):
+    labels = np.array(["ant", "bee", "bee", "ant", "bee"] * 8, dtype=object)
+    of_ant = np.linspace(0.2, 0.8, len(labels))
+    two, three = np.column_stack([of_ant, 1 - of_ant]), np.column_stack([of_ant, 1 - of_ant, np.zeros(len(labels))])
+    narrow, wide = (ModelOutput(labels, p.max(axis=1), p, CLASSES[: p.shape[1]]) for p in (two, three))
+    gain = intervals.paired_gain(for_task(name, "multiclass"), labels, narrow, wide, confidence=0.8, seed=0)
+    assert (gain.gain, gain.lower) == (0, 0)
+
+
 @pytest.mark.parametrize(
     ("name", "task", "words"),
     [
-        ("rocauc", "binary", "'rocauc' is no metric; use roc_auc, average_precision, log_loss, brier, accuracy, f1 or balanced_accuracy"),
+        ("rocauc", "binary", "'rocauc' is no metric; use roc_auc, "),
         ("mae", "binary", "mae does not measure a boolean target; use roc_auc, "),
-        ("roc_auc", "regression", "roc_auc does not measure a number target; use r2, mae, rmse, mape or pinball:0.9"),
-        ("roc_auc", "multiclass", "needs probabilities, which are not recorded; use accuracy, f1 or balanced_accuracy"),
+        ("roc_auc", "regression", "roc_auc does not measure a number target; use r2, "),
+        ("average_precision", "multiclass", "average_precision does not measure a category target; use roc_auc, "),
         ("pinball", "regression", "pinball needs a quantile between 0 and 1: write 'pinball:0.9'"),
         ("pinball:1", "regression", "pinball needs a quantile between 0 and 1"),
         ("pinball:nan", "regression", "pinball needs a quantile between 0 and 1"),
@@ -201,6 +222,33 @@ def test_a_project_cannot_have_another_metric_and_reads_which_it_can(name, task,
     with pytest.raises(NoSuchMetric) as info:
         check_declared(name, task)
     assert words in str(info.value)
+
+
+@pytest.mark.parametrize("task", ["binary", "multiclass", "regression"])
+def test_whoever_names_no_metric_reads_all_that_there_are(task):
+    with pytest.raises(NoSuchMetric) as info:
+        check_declared("none", task)
+    [told] = [text for text in str(info.value).split("use ") if text.startswith(declarable(task)[0])]
+    assert set(told.replace(" or ", ", ").split(", ")) == set(declarable(task))
+
+
+def test_a_metric_that_needs_what_is_not_recorded_is_refused(monkeypatch):
+    monkeypatch.setattr(metrics, "RECORDED", frozenset({"scores", "predictions"}))
+    words = "roc_auc of a category target needs class probabilities, which are not recorded; use accuracy, "
+    with pytest.raises(NoSuchMetric, match=words):
+        check_declared("roc_auc", "multiclass")
+
+
+@pytest.mark.parametrize("needs", ["classes", "labels"])
+def test_more_classes_than_a_stream_can_have_are_not_measured(needs):
+    n = MAX_CLASSES + 1
+    names = tuple(f"c{i:04}" for i in range(n))
+    classes, labels = (names, names[:1] * n) if needs == "classes" else (names[:2], names)
+    output = ModelOutput(np.array(labels, object), np.ones(n), np.full((n, len(classes)), 1 / len(classes)), classes)
+    for name in ("log_loss", "roc_auc", "brier"):
+        metric = for_task(name, "multiclass")
+        assert intervals.value(metric, np.array(labels, object), output) is None
+        assert metric.why_undefined(np.array(labels, object), output) == "of more than 1000 classes"
 
 
 @pytest.mark.parametrize("task", ["binary", "multiclass", "regression"])

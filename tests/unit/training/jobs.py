@@ -11,11 +11,12 @@ import pyarrow as pa
 from tests.support.waiting import PATIENCE_SECONDS
 
 from driftloop.contracts.values import TrainingPins, Window
+from driftloop.lake.split import SplitRule
 from driftloop.project.model import Project
 from driftloop.project.reading import parse_project
 from driftloop.rows.schemas import TIME
 from driftloop.training.environment import child_variables
-from driftloop.training.job import CHAMPION_FILE, JOB_FILE, PROJECT_FILE, RESULT_FILE, ROWS_FILE, Job, Result, write_json
+from driftloop.training.job import CHAMPION_FILE, JOB_FILE, PROJECT_FILE, RESULT_FILE, ROWS_FILE, FittedOn, Job, Result, write_json
 
 START = datetime(2024, 1, 4, tzinfo=UTC)  # a boundary of windows of seven days
 WINDOW = timedelta(days=7)
@@ -85,7 +86,16 @@ def window(n: int) -> Window:
     return Window(start=START + n * WINDOW, end=START + (n + 1) * WINDOW)
 
 
-def prepare(folder: Path, of: Project, table: pa.Table, judged: Window, champion: bytes | None = None, seed: int = 0) -> Job:
+def prepare(
+    folder: Path,
+    of: Project,
+    table: pa.Table,
+    judged: Window,
+    champion: bytes | None = None,
+    seed: int = 0,
+    champion_fitted_to: datetime | None = None,
+) -> Job:
+    """``champion_fitted_to``: the end of the champion's training data, by default where the judged window begins."""
     folder.mkdir(parents=True)
     pins = TrainingPins(
         snapshot="a" * 64,
@@ -98,7 +108,16 @@ def prepare(folder: Path, of: Project, table: pa.Table, judged: Window, champion
         champion_version=None if champion is None else 7,
         champion_epoch=0 if champion is None else 9,
     )
-    job = Job(model=of.model, request_id="r1", pins=pins, end=judged.end, has_champion=champion is not None)
+    split = SplitRule(key=of.split_key, salt=of.split_salt)
+    fitted_on = FittedOn(training_start=None, training_end=champion_fitted_to or judged.start, split=split)
+    job = Job(
+        model=of.model,
+        request_id="r1",
+        pins=pins,
+        end=judged.end,
+        has_champion=champion is not None,
+        champion_fitted_on=None if champion is None else fitted_on,
+    )
     with pa.ipc.new_file(str(folder / ROWS_FILE), table.schema) as writer:
         writer.write_table(table)
     (folder / PROJECT_FILE).write_bytes(of.archive())

@@ -1,11 +1,32 @@
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+import msgspec
+import numpy as np
+import pyarrow as pa
+import pytest
 from tests.unit.training import jobs
 
-from driftloop.training.comparison import Comparer
+from driftloop.artifact import skops_file
+from driftloop.lake.split import SplitRule
+from driftloop.training.comparison import Comparer, Comparison
 from driftloop.training.fit import Mask, TrainingRows, fit
+from driftloop.training.job import FittedOn, Job
 from driftloop.training.user_code import load_build
+
+FOREST = """
+from sklearn.compose import make_column_transformer
+from sklearn.ensemble import RandomForestClassifier
+from sklearn.impute import SimpleImputer
+from sklearn.pipeline import make_pipeline
+
+def build():
+    numbers = make_column_transformer((SimpleImputer(), ["price", "qty"]))
+    return make_pipeline(numbers, RandomForestClassifier(20, random_state=0, min_samples_leaf=LEAF))
+"""
+CONFIG = jobs.CONFIG.replace('colour = "category"', 'qty = "number"')
+PER_WINDOW = 1500
 
 
 def test_recipes_that_are_the_same_rows_are_fitted_once_and_measured_alike(tmp_path: Path) -> None:
@@ -25,3 +46,107 @@ def test_recipes_that_are_the_same_rows_are_fitted_once_and_measured_alike(tmp_p
     by_recipe = {candidate.recipe: candidate for candidate in compared.candidates}
     assert (by_recipe["last:5"].metric, by_recipe["last:5"].rows) == (by_recipe["all"].metric, by_recipe["all"].rows)
     assert by_recipe["last:1"].rows < by_recipe["all"].rows
+
+
+def noisy_rows(windows: int = 4) -> pa.Table:
+    """Labels that follow the features loosely: a model that remembers its rows looks far better on them than it is."""
+    rng, n = np.random.default_rng(3), windows * PER_WINDOW
+    price, qty = rng.normal(size=n), rng.normal(size=n)
+    return pa.table(
+        {
+            "event_id": [f"e{i}" for i in range(n)],
+            "event_time": pa.array([jobs.START + jobs.WINDOW * (i / PER_WINDOW) for i in range(n)], pa.timestamp("us", tz="UTC")),
+            "entity": [f"c{i}" for i in range(n)],
+            "price": price,
+            "qty": qty,
+            "label": rng.random(n) < 1 / (1 + np.exp(-(0.8 * price + 0.4 * qty))),
+        }
+    )
+
+
+class Rivals:
+    """A champion that remembers every row, fitted up to a time, and a better candidate."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder, self.table = folder, noisy_rows()
+        old, self.project = (jobs.project(FOREST.replace("LEAF", leaf), CONFIG) for leaf in ("1", "50"))
+        self.rows = TrainingRows(self.table, self.project)
+        self._build_old = load_build(old.files, folder / "old")
+        self._build_new = load_build(self.project.files, folder / "new")
+
+    def job(self, n: int, champion_fitted_to: datetime) -> Job:
+        champion = fit(self._build_old, self.rows, self.rows.between(None, champion_fitted_to), seed=0, threads=1)
+        data, window = skops_file.dump(champion), jobs.window(n)
+        return jobs.prepare(self._folder / "job", self.project, self.table, window, data, champion_fitted_to=champion_fitted_to)
+
+    def compare(self, job: Job) -> Comparison:
+        def fitted(recipe: str, mask: Mask) -> Any:
+            return fit(self._build_new, self.rows, mask, seed=0, threads=1)
+
+        return Comparer(job, self.project, self.rows, self._folder / "job", fitted, lambda _: None).compare()
+
+
+@pytest.fixture
+def rivals(tmp_path: Path) -> Rivals:
+    return Rivals(tmp_path)
+
+
+def test_a_champion_that_was_fitted_before_the_window_is_judged_on_all_of_it(rivals: Rivals) -> None:
+    measured = rivals.compare(rivals.job(2, jobs.window(1).end)).measurements
+    assert measured is not None
+    assert (measured.rows, measured.judged_on) == (PER_WINDOW, msgspec.UNSET)
+    assert measured.champion < 0.7 < measured.candidate
+
+
+def test_a_champion_that_was_fitted_with_the_window_is_judged_only_on_rows_that_it_has_not_seen(rivals: Rivals) -> None:
+    """As in every second run on a window: its first run has made the champion, and fitted it with the window."""
+    measured = rivals.compare(rivals.job(2, jobs.window(2).end)).measurements
+    held_out = rivals.rows.held_out & rivals.rows.between(jobs.window(2).start, jobs.window(2).end)
+    assert measured is not None
+    assert (measured.rows, measured.judged_on) == (int(held_out.sum()), "held-out")
+    assert measured.champion < 0.75  # 0.98 on the rows that it remembers
+    assert measured.candidate > measured.champion
+
+
+def test_the_part_of_a_window_that_the_champion_was_not_fitted_on_counts_whole(rivals: Rivals) -> None:
+    middle = jobs.window(2).start + jobs.WINDOW / 2
+    measured = rivals.compare(rivals.job(2, middle)).measurements
+    held_out = rivals.rows.held_out & rivals.rows.between(jobs.window(2).start, middle)
+    assert measured is not None
+    assert (measured.rows, measured.judged_on) == (PER_WINDOW // 2 + int(held_out.sum()), "held-out")
+
+
+def test_rows_before_the_champions_training_data_are_rows_that_it_has_not_seen(rivals: Rivals) -> None:
+    job = rivals.job(2, jobs.window(3).end)
+    fitted_on = FittedOn(
+        training_start=jobs.window(3).start, training_end=jobs.window(3).end, split=SplitRule(key="entity", salt="driftloop")
+    )
+    measured = rivals.compare(msgspec.structs.replace(job, champion_fitted_on=fitted_on)).measurements
+    assert measured is not None
+    assert (measured.rows, measured.judged_on) == (PER_WINDOW, msgspec.UNSET)
+
+
+@pytest.mark.parametrize(
+    ("split", "why"),
+    [
+        (None, "it is not known which rows it was fitted on"),
+        (SplitRule(key="gone", salt="driftloop"), "it was fitted on all 1500 labelled rows of the window"),
+        (SplitRule(key="entity", salt="driftloop", held_out_from=9_900), "it was fitted on all 1500 labelled rows of the window"),
+    ],
+)
+def test_a_champion_that_may_have_seen_every_row_is_not_measured(rivals: Rivals, split: SplitRule | None, why: str) -> None:
+    job = rivals.job(2, jobs.window(2).end)
+    fitted_on = None if split is None else FittedOn(training_start=None, training_end=jobs.window(2).end, split=split)
+    compared = rivals.compare(msgspec.structs.replace(job, champion_fitted_on=fitted_on))
+    assert compared.measurements is None
+    assert compared.notes == (f"The champion, version 7, could not be compared: {why}.",)
+
+
+def test_a_champion_with_a_split_of_its_own_is_judged_by_that_split(rivals: Rivals) -> None:
+    job = rivals.job(2, jobs.window(2).end)
+    other = FittedOn(training_start=None, training_end=jobs.window(2).end, split=SplitRule(key="entity", salt="another"))
+    measured = rivals.compare(msgspec.structs.replace(job, champion_fitted_on=other)).measurements
+    judged = rivals.rows.between(jobs.window(2).start, jobs.window(2).end) & ~rivals.rows.seen_by(other)
+    assert measured is not None
+    assert measured.rows == judged.sum()
+    assert not np.array_equal(judged, judged & rivals.rows.held_out)

@@ -6,6 +6,9 @@ MESSAGES = Counter("driftloop_messages", "Messages read from a topic", ["topic"]
 ROWS = Counter("driftloop_rows", "Rows that a service took up from a topic", ["topic"])
 QUARANTINED = Counter("driftloop_quarantined", "Messages sent to quarantine", ["topic"])
 UNREADABLE_RECORDS = Counter("driftloop_unreadable_records", "Records of a control topic that a reader passed over", ["topic"])
+LABELS_DATED_AHEAD = Counter(
+    "driftloop_labels_dated_ahead", "Labels dated later than their message can have been sent, taken up as of then", ["stream"]
+)
 UNKNOWN_FIELDS = Counter("driftloop_unknown_fields", "JSON fields that the schema does not know and that were ignored", ["stream"])
 RETRIES = Counter("driftloop_retries", "Times that a step was repeated because the world was not ready", ["step"])
 UNFORESEEN = Counter("driftloop_unforeseen_failures", "Records set aside after several failures of a kind that nobody foresaw")
@@ -24,8 +27,20 @@ ENVIRONMENT_DIFFERENCES = Gauge(
 )
 ALIAS_EPOCH = Gauge("driftloop_alias_epoch", "Epoch of the champion alias that this process has taken up", ["model"])
 SCORING_SECONDS = Histogram("driftloop_scoring_seconds", "Time to score one batch", ["via"])
+UNSCORED_ROWS = Counter(
+    "driftloop_unscored_rows",
+    "Rows without a prediction, by reason: refused (the pipeline raised), not-finite, no-time (too many in a batch), no-model",
+    ["reason"],
+)
 HTTP_DROPPED = Counter("driftloop_http_rows_dropped", "Rows scored by HTTP that the full buffer could not record")
-TRAININGS = Counter("driftloop_trainings", "Training runs by outcome", ["model", "outcome"])
+HTTP_CLOSED = Counter(
+    "driftloop_http_closed",
+    "Connections that were closed: slow (no request, or no end of one, in time), full (too many connections), busy (too many calls)",
+    ["why"],
+)
+FOLLOWER_AGE = Gauge("driftloop_follower_age_seconds", "Time since a thread that follows something last came along", ["follower"])
+FOLLOWER_FAILURES = Counter("driftloop_follower_failures", "Steps of such a thread that failed and were tried again", ["follower"])
+TRAININGS = Counter("driftloop_trainings", "Training runs by outcome; model other: not registered", ["model", "outcome"])
 VIEW_REBUILDS = Counter("driftloop_registry_view_rebuilds", "Times that the registry's database was made anew after damage")
 UPKEEP = Counter("driftloop_lake_upkeep", "Passes of upkeep over a table by outcome: done, postponed, failed", ["table", "work", "outcome"])
 LAKE_FILES = Gauge("driftloop_lake_files", "Data files of a table after the last compaction", ["table"])

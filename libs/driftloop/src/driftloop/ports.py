@@ -29,8 +29,12 @@ class ObjectStore(Protocol):
     def stat(self, key: str) -> ObjectStat:
         """Raises ObjectNotFound."""
 
-    def list(self, prefix: str) -> Iterator[ObjectStat]:
-        """Every object whose key starts with ``prefix``, in key order."""
+    def put_if_absent(self, key: str, data: bytes) -> bool:
+        """As ``put``, but False when the key is taken: of several who try, one succeeds. After a TransientError it is not
+        known whether the bytes were stored."""
+
+    def list(self, prefix: str, *, after: str = "") -> Iterator[ObjectStat]:
+        """Every object whose key starts with ``prefix``, in key order; only those whose key comes after ``after``."""
 
     def delete(self, key: str) -> None:
         """Deleting what is not there is no error."""

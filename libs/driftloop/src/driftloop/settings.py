@@ -1,6 +1,7 @@
 """Settings that the library needs to connect, and how settings are read from the environment under one prefix."""
 
 import os
+import re
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -34,6 +35,9 @@ class S3Settings(msgspec.Struct, frozen=True, kw_only=True):
         return f"s3://{self.bucket}/lake/{stream}/{table}"
 
 
+_HOST_NAME = re.compile(r"[a-z0-9_]([a-z0-9_.-]{0,251}[a-z0-9_])?")
+
+
 class Environment:
     """The variables of one service, ``DRIFTLOOP_<SERVICE>_<NAME>``."""
 
@@ -50,6 +54,14 @@ class Environment:
     def optional(self, name: str) -> str | None:
         """None when the variable is not set or empty."""
         return self._variables.get(self.prefix + name) or None
+
+    def host_names(self, name: str) -> frozenset[str]:
+        """Names separated by commas, in lower case; none when the variable is not set."""
+        names = frozenset(found.strip().lower() for found in (self.optional(name) or "").split(",") if found.strip())
+        wrong = next((found for found in sorted(names) if not _HOST_NAME.fullmatch(found)), None)
+        if wrong is not None:
+            raise ConfigurationError(f"{self.prefix}{name}: {wrong!r} is no host name; give names separated by commas, without ports")
+        return names
 
     def integer(self, name: str, default: int | None = None, *, minimum: int = 0, maximum: int = 2**31) -> int:
         text = self.text(name, None if default is None else str(default))

@@ -32,6 +32,7 @@ def run(stop: Stop) -> None:
     outputs = Outputs(store, producer, parts.publisher(producer))
     with started(parts, health):
         project = parts.project(store)
+        health.project = project.name
         filling = parts.until_connected(lambda: _filling(settings, parts, outputs, project))
         health.handler = filling.handler
         first = TopicPartition(inferences(project.stream), 0)

@@ -10,7 +10,7 @@ import pyarrow.compute as pc
 
 from driftloop.contracts.headers import RequestRange
 from driftloop.contracts.windows import shifted
-from driftloop.lake.cursors import Move, app_id, request_app_id
+from driftloop.lake.cursors import Move, Span, app_id, request_app_id, spans_of
 from driftloop.ports import Record, TopicPartition
 
 
@@ -76,7 +76,7 @@ class Buffer:
         move = self._requests.get(topic_id)
         return None if move is None else move.end
 
-    def account(self, claimed: RequestRange, topic: str, start: int, end: int, *, first: bool, quarantined: tuple[int, ...]) -> None:
+    def account(self, claimed: RequestRange, topic: str, start: int, end: int, *, first: bool, quarantined: tuple[Span, ...]) -> None:
         """Requests ``[start, end)`` are in the lake with this flush, or in quarantine."""
         before = self._requests.get(claimed.topic_id)
         self._requests[claimed.topic_id] = Move(
@@ -95,7 +95,7 @@ class Buffer:
         if self.next == self._start:
             return None
         partition = self.tp.partition
-        offsets = tuple(record.offset for record, _ in self._rejected)
+        offsets = [record.offset for record, _ in self._rejected]
         move = Move(
             cursor=app_id(self._topic_id, partition),
             topic=self.tp.topic,
@@ -104,7 +104,7 @@ class Buffer:
             start=self._start,
             end=self.next,
             first=self._first,
-            quarantined=offsets,
+            quarantined=spans_of(offsets),
         )
         requests = tuple(m for m in self._requests.values() if m.end > m.start or m.first)
         cut = Cut(self._table(), (move, *requests), tuple(self._rejected), self.watermark)

@@ -4,7 +4,7 @@ from driftloop.contracts import topics
 from driftloop.contracts.codec import caused_id
 from driftloop.contracts.events import LakeCommitted, Table
 from driftloop.contracts.values import OffsetRange
-from driftloop.lake.cursors import CommitNote
+from driftloop.lake.notes import CommitNote
 from driftloop.ports import EventPublisher
 
 

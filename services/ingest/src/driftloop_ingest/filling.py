@@ -14,6 +14,7 @@ from driftloop.service.process import Stop
 from driftloop_ingest.handlers import IngestHandler
 from driftloop_ingest.intake import InferenceIntake, Intake, LabelIntake
 from driftloop_ingest.settings import FlushLimits
+from driftloop_ingest.stream_requests import StreamRequests
 from driftloop_ingest.table_writer import Outputs, TableWriter
 
 MAX_POLL_INTERVAL_SECONDS = 300  # a flush against a store that answers slowly
@@ -41,7 +42,8 @@ class Filling:
 
         stored = pa.schema([field for field in inferences.schema if field.name not in ("partition", "offset")])
         lateness, ahead = project.allowed_lateness, project.ahead
-        intake = InferenceIntake(project.schema, lateness, clock, ahead=ahead, stored=stored, newer=newer)
+        requests = StreamRequests(topics.requests(stream), inferences, broker.topic_id, lambda: self._consumer)
+        intake = InferenceIntake(project.schema, lateness, clock, ahead=ahead, stored=stored, newer=newer, requests=requests)
         label_intake = LabelIntake(project.schema, lateness, clock, ahead=ahead)
         self.handler = IngestHandler(
             [writer(inferences, topics.inferences(stream), intake), writer(labels, topics.labels(stream), label_intake)],

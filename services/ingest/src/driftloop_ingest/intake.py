@@ -9,21 +9,47 @@ import pyarrow.compute as pc
 
 from driftloop import metrics
 from driftloop.contracts import topics
+from driftloop.contracts.gaps import AcceptedGap
 from driftloop.contracts.headers import RequestRange, is_arrow, watermark
 from driftloop.contracts.schema import StreamSchema
+from driftloop.contracts.values import LATEST
 from driftloop.contracts.windows import CLOCK_SKEW
-from driftloop.errors import InvalidMessage
-from driftloop.lake.cursors import request_app_id
+from driftloop.errors import GapError, InvalidMessage
+from driftloop.lake.cursors import Span, request_app_id, spans_of
+from driftloop.lake.label_times import capped
 from driftloop.ports import Clock, Record
 from driftloop.rows.feature_columns import UnknownFeatures
-from driftloop.rows.inferences import InferenceDecoder, claimed_range
+from driftloop.rows.inferences import MAX_OFFSETS, InferenceDecoder, accounted_range
 from driftloop.rows.labels import LabelDecoder
 from driftloop.rows.request_ranges import accepted
-from driftloop.rows.schemas import inference_schema
+from driftloop.rows.schemas import TIME, inference_schema
+from driftloop.service.accepted_gaps import WAY_ON
 from driftloop_ingest.buffer import Buffer
 
 _JSON_AT_A_TIME = 1000
+_LAST_MS = int(LATEST.timestamp()) * 1000
 Cursor = Callable[[str], int | None]  # the lake's, by app id
+
+
+class Requests(Protocol):
+    """What may be asked about the requests that the inferences account for."""
+
+    def bounds(self, topic_id: str, partition: int) -> tuple[int, int] | None:
+        """The first offset that the topic still holds and the one after its last message; None for another incarnation of the
+        topic. Raises TransientError."""
+
+    def gaps(self) -> Sequence[AcceptedGap]:
+        """Requests that were given up, as the table knows them. Raises TransientError."""
+
+
+class _Unknown:
+    """Keeps ``Requests`` where nothing can be asked."""
+
+    def bounds(self, topic_id: str, partition: int) -> tuple[int, int] | None:
+        return None
+
+    def gaps(self) -> Sequence[AcceptedGap]:
+        return ()
 
 
 class Intake(Protocol):
@@ -51,6 +77,7 @@ class InferenceIntake:
         ahead: timedelta | None = CLOCK_SKEW,
         stored: pa.Schema | None = None,
         newer: Callable[[], None] = lambda: None,
+        requests: Requests | None = None,
     ) -> None:
         """``ahead``: how far a watermark may lie beyond the clock to be believed; None: however far.
 
@@ -58,7 +85,8 @@ class InferenceIntake:
         with features that it does not have; it raises TransientError if they are of a newer project.
         """
         self._decoder, self._newer = InferenceDecoder(schema, inference_schema(schema) if stored is None else stored), newer
-        self._requests = topics.requests(schema.stream)
+        self._topic = topics.requests(schema.stream)
+        self._requests = requests or _Unknown()
         self._lateness, self._clock, self._ahead = lateness, clock, ahead
 
     def few(self, records: Sequence[Record]) -> int:
@@ -74,13 +102,15 @@ class InferenceIntake:
     def _take(self, record: Record, buffer: Buffer, cursor: Cursor) -> bool:
         try:
             rows, claimed, mark = self._decoder.decode(record)
+            if claimed is not None:
+                self._check_end(claimed)
         except InvalidMessage as exc:
             if isinstance(exc, UnknownFeatures):
                 self._newer()
             self.reject(record, str(exc), buffer, cursor)
             return False
         if claimed is not None:
-            start = self._account(claimed, buffer, cursor, claimed.quarantined)
+            start = self._account(claimed, buffer, cursor, spans_of(sorted(claimed.quarantined)))
             if rows is not None and start > claimed.start:
                 rows = rows.filter(pc.greater_equal(rows.column("request_offset"), start))
         if rows is not None:
@@ -91,25 +121,38 @@ class InferenceIntake:
             buffer.promise(mark)  # else of a predictor of before, which passed on what a wrong clock had promised
         return mark is not None
 
-    def _account(self, claimed: RequestRange, buffer: Buffer, cursor: Cursor, quarantined: Sequence[int]) -> int:
+    def _check_end(self, claimed: RequestRange) -> None:
+        """Raises InvalidMessage for a wide range that goes beyond the requests: it would make all that are yet to come seem known."""
+        if claimed.end - claimed.start > MAX_OFFSETS:
+            bounds = self._requests.bounds(claimed.topic_id, claimed.partition)
+            if bounds is not None and claimed.end > bounds[1]:
+                raise InvalidMessage(f"accounts for requests up to {claimed.end}, and there are none from {bounds[1]} on")
+
+    def _account(self, claimed: RequestRange, buffer: Buffer, cursor: Cursor, quarantined: Sequence[Span]) -> int:
         """The first request of the message that is new."""
         known = buffer.request_cursor(claimed.topic_id)
         if known is None:
             known = cursor(request_app_id(claimed.topic_id, claimed.partition))
-        start, end = accepted(claimed, known)
-        fresh = tuple(offset for offset in quarantined if start <= offset < end)
-        buffer.account(claimed, self._requests, start, end, first=known is None, quarantined=fresh)
+        bounds = self._requests.bounds(claimed.topic_id, claimed.partition) if known is None else None
+        try:
+            start, end = accepted(claimed, known, beginning=bounds[0] if bounds else None, gaps=self._requests.gaps())
+        except GapError as exc:
+            raise GapError(f"{exc}; {WAY_ON}") from exc
+        fresh = tuple(Span(max(q.start, start), min(q.end, end)) for q in quarantined if q.start < end and q.end > start)
+        buffer.account(claimed, self._topic, start, end, first=known is None, quarantined=fresh)
         return start
 
     def reject(self, record: Record, reason: str, buffer: Buffer, cursor: Cursor) -> None:
         """The whole message goes to quarantine. The requests that it accounts for are counted as quarantined, or the next
         message would seem to leave a gap."""
-        try:
-            claimed = claimed_range(record)
-        except InvalidMessage:
-            claimed = None
+        claimed = accounted_range(record)
         if claimed is not None:
-            self._account(claimed, buffer, cursor, range(claimed.start, claimed.end))
+            try:
+                self._check_end(claimed)
+            except InvalidMessage:
+                claimed = None
+        if claimed is not None:
+            self._account(claimed, buffer, cursor, [Span(claimed.start, claimed.end)])
         metrics.QUARANTINED.labels(record.topic).inc()
         buffer.reject(record, reason)
 
@@ -119,7 +162,7 @@ class LabelIntake:
 
     def __init__(self, schema: StreamSchema, lateness: timedelta, clock: Clock, *, ahead: timedelta | None = CLOCK_SKEW) -> None:
         """``ahead``: how far a watermark may lie beyond the clock; None: however far."""
-        self._decoder = LabelDecoder(schema)
+        self._stream, self._decoder = schema.stream, LabelDecoder(schema)
         self._lateness, self._clock, self._ahead = lateness, clock, ahead
 
     def few(self, records: Sequence[Record]) -> int:
@@ -143,8 +186,9 @@ class LabelIntake:
             if record.value or mark is None:
                 with_rows.append(record)
         decoded = self._decoder.decode_batch(with_rows)
-        buffer.add(decoded.rows, decoded.offsets)
-        buffer.promise_from(decoded.rows.column("label_time"), self._lateness, self._clock.now())
+        rows = self._dated(decoded.rows, decoded.offsets, with_rows)
+        buffer.add(rows, decoded.offsets)
+        buffer.promise_from(rows.column("label_time"), self._lateness, self._clock.now())
         for record, reason in sorted([*rejected, *decoded.rejected], key=lambda pair: pair[0].offset):
             self.reject(record, reason, buffer, cursor)
         metrics.ROWS.labels(buffer.tp.topic).inc(decoded.rows.num_rows)
@@ -155,3 +199,15 @@ class LabelIntake:
     def reject(self, record: Record, reason: str, buffer: Buffer, cursor: Cursor) -> None:
         metrics.QUARANTINED.labels(record.topic).inc()
         buffer.reject(record, reason)
+
+    def _dated(self, rows: pa.Table, offsets: Sequence[int], records: Sequence[Record]) -> pa.Table:
+        """No label became known after its message had reached the broker (``lake.label_times``)."""
+        sent = {record.offset: record.timestamp_ms for record in records}
+        sent_ms = pa.array([ms if 0 <= (ms := sent[offset]) <= _LAST_MS else None for offset in offsets], pa.int64())
+        times = pa.chunked_array([pc.multiply(sent_ms, 1000).cast(TIME)])
+        before = rows.column("label_time")
+        after = capped(before, times)
+        late = pc.sum(pc.not_equal(before, after)).as_py() or 0
+        if late:
+            metrics.LABELS_DATED_AHEAD.labels(self._stream).inc(late)
+        return rows.set_column(rows.schema.get_field_index("label_time"), rows.schema.field("label_time"), after)

@@ -1,4 +1,5 @@
-"""Looking after the lake while it fills: small files are merged, and deleted once nobody names them any more.
+"""Looking after the lake while it fills: small files are merged, and deleted once nobody names them any more; old entries of
+the log are archived.
 
 In a thread of its own, on handles of its own, so that no flush waits for it. The group decides whose turn it is: the
 owner of the first partition. While that changes hands two may be at work at once, which only costs them a retry.
@@ -13,6 +14,7 @@ from driftloop import metrics
 from driftloop.contracts.events import TABLES
 from driftloop.errors import ConfigurationError, IntegrityError, TransientError
 from driftloop.lake.compaction_plan import CompactionRules
+from driftloop.lake.log_archive import archive_log
 from driftloop.lake.maintenance import compact
 from driftloop.lake.table import LakeTable
 from driftloop.lake.vacuum import clean
@@ -32,7 +34,11 @@ class Upkeep:
     def __init__(self, open_table: Callable[[str], LakeTable], store: ObjectStore, times: UpkeepTimes, *, turn: Callable[[], bool]) -> None:
         self._open_table, self._store, self._times, self._turn = open_table, store, times, turn
         self._tables: dict[str, LakeTable] = {}
-        works = (("compact", times.compact_seconds, self._compact), ("clean", times.clean_seconds, self._clean))
+        works = (
+            ("compact", times.compact_seconds, self._compact),
+            ("clean", times.clean_seconds, self._clean),
+            ("archive", times.clean_seconds, self._archive),
+        )
         self._works = [(name, seconds, work) for name, seconds, work in works if seconds > 0]
         self._due = {name: time.monotonic() + seconds for name, seconds, _ in self._works}
 
@@ -71,3 +77,6 @@ class Upkeep:
 
     def _clean(self, table: LakeTable) -> None:
         clean(table, self._store, grace=self._times.grace, now=lambda: datetime.now(UTC))
+
+    def _archive(self, table: LakeTable) -> None:
+        archive_log(table, self._store, keep=self._times.keep_log, now=datetime.now(UTC))

@@ -29,22 +29,24 @@ def flush_limits(env: Environment) -> FlushLimits:
 
 
 class UpkeepTimes(msgspec.Struct, frozen=True, kw_only=True):
-    """How often the lake is looked after, and how long a file that nobody names stays; 0 seconds: never."""
+    """How often the lake is looked after, 0 seconds: never; how long a file that nobody names stays, and an entry of a table's log."""
 
     compact_seconds: float = 60.0
     clean_seconds: float = 3600.0
     grace: timedelta = timedelta(days=7)
+    keep_log: timedelta = timedelta(days=7)
 
 
 def upkeep_times(env: Environment) -> UpkeepTimes:
     """Raises ConfigurationError."""
-    grace = env.number("CLEAN_GRACE_HOURS", 168.0)
+    grace, keep_log = env.number("CLEAN_GRACE_HOURS", 168.0), env.number("LOG_KEEP_HOURS", 168.0)
     times = UpkeepTimes(compact_seconds=env.number("COMPACT_SECONDS", 60.0), clean_seconds=env.number("CLEAN_SECONDS", 3600.0))
-    if not 0 <= grace <= 24 * 36_525 or times.compact_seconds < 0 or times.clean_seconds < 0:
+    century = 24 * 36_525
+    if not (0 <= grace <= century and 0 <= keep_log <= century) or times.compact_seconds < 0 or times.clean_seconds < 0:
         raise ConfigurationError(
-            f"{env.prefix}COMPACT_SECONDS, CLEAN_SECONDS, CLEAN_GRACE_HOURS: not below 0, and at most a century of grace"
+            f"{env.prefix}COMPACT_SECONDS, CLEAN_SECONDS, CLEAN_GRACE_HOURS, LOG_KEEP_HOURS: not below 0, and at most a century"
         )
-    return msgspec.structs.replace(times, grace=timedelta(hours=grace))
+    return msgspec.structs.replace(times, grace=timedelta(hours=grace), keep_log=timedelta(hours=keep_log))
 
 
 class IngestSettings(msgspec.Struct, frozen=True, kw_only=True):

@@ -9,10 +9,11 @@ class IngestHealth:
     """Answers from the start: not ready until the tables are open."""
 
     def __init__(self) -> None:
+        self.project: str | None = None
         self.handler: IngestHandler | None = None
 
     def ready(self) -> tuple[bool, dict[str, Any]]:
         return (True, {}) if self.handler is not None else (False, {"reason": "waiting for a project, its topics and the lake"})
 
     def status(self) -> dict[str, Any]:
-        return {} if self.handler is None else self.handler.status()
+        return {"project": self.project, **({} if self.handler is None else self.handler.status())}

@@ -10,10 +10,12 @@ from driftloop.contracts.events import Table
 from driftloop.crashpoints import crash_point
 from driftloop.errors import GapError, TransientError
 from driftloop.lake.commit import CursorsMoved, Flush, commit, store_files
-from driftloop.lake.cursors import CommitNote, app_id
+from driftloop.lake.cursors import app_id
+from driftloop.lake.notes import CommitNote
 from driftloop.lake.parquet import encode_file
 from driftloop.lake.table import LakeTable
 from driftloop.ports import EventPublisher, MessageProducer, ObjectStore, Record, TopicPartition
+from driftloop.service.accepted_gaps import WAY_ON
 from driftloop.service.quarantine import send_to_quarantine
 from driftloop.telemetry import get_logger
 from driftloop_ingest.buffer import Buffer
@@ -69,7 +71,7 @@ class TableWriter:
         for partition, beginning in partitions.items():
             cursor = self._table.cursor(app_id(topic_id, partition))
             if cursor is not None and cursor < beginning:
-                raise GapError(f"{self.topic}-{partition}: messages {cursor} to {beginning - 1} expired before they were read")
+                raise GapError(f"{self.topic}-{partition}: messages {cursor} to {beginning - 1} expired before they were read; {WAY_ON}")
             starts[partition] = beginning if cursor is None else cursor
         positions = self._table.positions()
         cursors = [app_id(topic_id, p) for p in partitions]

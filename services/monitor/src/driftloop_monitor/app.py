@@ -8,7 +8,6 @@ import faust
 
 from driftloop.contracts import topics
 from driftloop.contracts.topics import MIB
-from driftloop.monitoring.assembly import WindowAssembler
 from driftloop.monitoring.assembly import stored_offset as assembled_offset
 from driftloop.monitoring.partition_state import stored_offset as folded_offset
 from driftloop.ports import TopicInfo
@@ -42,7 +41,7 @@ class Monitor:
         self.assemblies: dict[int, AssemblyRunner] = {}
         self.lake_changed = asyncio.Event()
         guards = {self.inferences: self.folds_table, self.sketches: self.assemblies_table}
-        self.app.transport.Consumer = guarded_consumer(guards, failure)
+        self.app.transport.Consumer = guarded_consumer(guards, failure, self._after_gaps)
         self._agent(self._fold, self.inferences, "fold", isolated=True)
         self._agent(self._assemble, self.sketches, "assemble", isolated=True)
         self._agent(self._lake, topics.DATASET_VERSIONS, "lake", isolated=False)
@@ -53,12 +52,12 @@ class Monitor:
         app = self.app
         return bool(app.started and not app.rebalancing and not app.in_recovery and app.tables.recovery.completed.is_set())
 
-    def own_assemblers(self) -> list[WindowAssembler]:
+    def own_assemblies(self) -> list[AssemblyRunner]:
         """Those of the partitions that this worker owns now; only one of them has windows of the stream."""
         if not self.settled():
             return []
         owned = {tp.partition for tp in self.app.consumer.assignment() if tp.topic == self.sketches}
-        return [self._assembly(partition).assembler for partition in sorted(owned)]
+        return [self._assembly(partition) for partition in sorted(owned)]
 
     async def flush(self) -> None:
         for runner in list(self.folds.values()):
@@ -115,6 +114,9 @@ class Monitor:
                 self.assemblies.pop(tp.partition, None)
             if partition is not None:
                 self.assemblies.pop(partition, None)
+
+    def _after_gaps(self, topic: str, partition: int, offset: int) -> int:
+        return self._runners.after_gaps(partition, offset) if topic == self.inferences else offset  # only data can be given up
 
     async def _lake(self, stream: Any) -> None:
         async for event in stream.events():  # only a hint that something happened: what, the lake itself says

@@ -1,12 +1,12 @@
 """Agent 2's work: put partitions' counts together, report complete windows, store what is known of them, acknowledge."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, TypeVar
 
 from driftloop import metrics
 from driftloop.contracts.codec import caused_id, decode_event
-from driftloop.contracts.events import DriftReported, WindowSketched
+from driftloop.contracts.events import DriftReported, PerformanceReported, WindowSketched
 from driftloop.contracts.topics import DRIFT_REPORTS
 from driftloop.errors import GapError, InvalidMessage, TransientError
 from driftloop.monitoring.assembly import AssembledWindow, WindowAssembler
@@ -43,12 +43,26 @@ class AssemblyRunner:
         self._early, self._attempts = EarlyMessages(), Attempts()
         self._invalid = 0
         self._invalid_seconds = INVALID_SECONDS
+        self._handling = asyncio.Lock()
 
     async def handle(self, event: Any, ack: Callable[[Any], Awaitable[Any]]) -> None:
         """Handle one message to its end. A repeat changes nothing; a repeat after a crash makes the same reports again.
 
         Raises GapError when sketches were skipped: windows would be reported without them.
         """
+        async with self._handling:
+            await self._handle(event, ack)
+
+    async def remember(self, reports: Sequence[PerformanceReported]) -> None:
+        """Store what was reported of windows' performance: at once, or with the sketch that is being handled."""
+        for report in reports:
+            self.assembler.measured(report)
+        if reports and not self._handling.locked():  # else the sketch may be half in, and its offset is not
+            async with self._handling:
+                next_offset = self.assembler.cursor.next_offset
+                await self._table.write(self.partition, self.assembler.changes(next_offset), next_offset)
+
+    async def _handle(self, event: Any, ack: Callable[[Any], Awaitable[Any]]) -> None:
         message: FaustMessage = event.message
         cursor, hole = self.assembler.cursor, hole_before(message)
         if hole is not None and hole <= cursor.next_offset < message.offset:
@@ -132,5 +146,5 @@ class AssemblyRunner:
                     await asyncio.sleep(min(5.0, 0.1 * 2**attempt))
 
     def _publish(self, report: DriftReported) -> None:
-        cause = caused_id("drift", report.stream, report.window.start, report.version, report.revision)
+        cause = caused_id("drift", report.stream, report.window.start, report.window.end, report.version, report.revision)
         self._publisher.publish(DRIFT_REPORTS, report, key=report.model, id=cause)

@@ -13,7 +13,8 @@ from driftloop.contracts.windows import parse_duration
 from driftloop.history.model_history import ModelHistory
 from driftloop.monitoring.assembly import AssembledWindow, WindowSummary
 from driftloop.monitoring.evidence import window_evidence
-from driftloop.monitoring.performance import performance_reports, same_content
+from driftloop.monitoring.late_labels import WindowLabels, counted_labels
+from driftloop.monitoring.performance import LastReport, performance_reports
 from driftloop.monitoring.policy import decide, restore
 from driftloop.ports import Clock, EventPublisher
 from driftloop.project.model import Project
@@ -33,15 +34,16 @@ class Decider:
     ) -> None:
         self._project, self._lake, self._history = project, lake, history
         self._publisher, self._clock, self._sync = publisher, clock, sync
-        self._dirty: dict[datetime, Window] = {}
-        self._known: set[datetime] = set()
+        self._dirty: set[Window] = set()
+        self._known: set[Window] = set()
+        self._told: list[PerformanceReported] = []
 
     def step(self, complete: Sequence[AssembledWindow]) -> None:
         """Report and decide what can be by now. Raises TransientError; a repeat does nothing twice."""
         for held in complete:
-            if held.window.start not in self._known:
-                self._known.add(held.window.start)
-                self._dirty[held.window.start] = held.window
+            if held.window not in self._known:
+                self._known.add(held.window)
+                self._dirty.add(held.window)
         if not complete or not self._lake.refresh():
             return
         self._mark_changed(complete)
@@ -53,12 +55,17 @@ class Decider:
         for held in self._undecided(complete):
             if held.summary is None or not self._settled(held.window, held.summary):
                 return  # decisions follow the windows' order
-            self._decide(held.window, held.summary)
+            self._decide(held, held.summary, [other for other in complete if other.window.end <= held.window.start])
+
+    def take_told(self) -> list[PerformanceReported]:
+        """The last reports on windows, as far as the windows do not remember them yet; each is handed out once."""
+        told, self._told = self._told, []
+        return told
 
     def _undecided(self, complete: Iterable[AssembledWindow]) -> list[AssembledWindow]:
-        decided = {d.window.start for d in self._history.retrain_decisions() if d.window is not None}
+        decided = {d.window for d in self._history.retrain_decisions() if d.window is not None}
         up_to = self._history.carried(self._project.model).decided_up_to
-        return [held for held in complete if held.window.start not in decided and (up_to is None or held.window.end > up_to)]
+        return [held for held in complete if held.window not in decided and (up_to is None or held.window.end > up_to)]
 
     def _settled(self, window: Window, summary: WindowSummary) -> bool:
         return self._lake.holds(summary.closing_offsets, summary.topic_ids or {}) and self._lake.labels_known(window)
@@ -67,36 +74,66 @@ class Decider:
         for low, high in self._lake.changed():
             for held in complete:
                 if held.window.start <= high and low < held.window.end:
-                    self._dirty[held.window.start] = held.window
+                    self._dirty.add(held.window)
 
     def _report_dirty(self, complete: Sequence[AssembledWindow]) -> None:
-        summaries = {held.window.start: held.summary for held in complete}
-        for start in sorted(self._dirty)[:WINDOWS_PER_STEP]:
-            summary = summaries.get(start)
-            if summary is None or self._lake.holds(summary.closing_offsets, summary.topic_ids or {}):
-                self._report(self._dirty[start])
-                del self._dirty[start]
+        windows = {held.window: held for held in complete}
+        for window in sorted(self._dirty, key=lambda w: (w.start, w.end))[:WINDOWS_PER_STEP]:
+            held = windows.get(window)
+            if held is None or held.summary is None or self._lake.holds(held.summary.closing_offsets, held.summary.topic_ids or {}):
+                self._report(held or AssembledWindow(window))
+                self._dirty.remove(window)
 
-    def _report(self, window: Window) -> list[PerformanceReported]:
+    def _report(self, held: AssembledWindow) -> list[PerformanceReported]:
         """Measure a window; publish what differs from the last report on it."""
         reports = []
-        for measured in performance_reports(self._project, window, self._lake.rows(window), *self._lake.versions):
-            before = self._history.performance_report(measured.model, window.start, measured.version)
-            if before is not None and same_content(before, measured):
-                reports.append(before)
-                continue
-            report = msgspec.structs.replace(measured, revision=0 if before is None else before.revision + 1)
-            cause = caused_id("performance", report.stream, window.start, report.version, report.revision)
-            self._publisher.publish(PERFORMANCE_REPORTS, report, key=report.model, id=cause)
+        for measured in performance_reports(self._project, held.window, self._lake.rows(held.window), *self._lake.versions):
+            report = self._as_told(held, measured) or self._tell(held, measured)
+            if LastReport.of(report) != held.last_report(report.version):
+                self._told.append(report)
             reports.append(report)
         return reports
 
-    def _decide(self, window: Window, summary: WindowSummary) -> None:
+    def _as_told(self, held: AssembledWindow, measured: PerformanceReported) -> PerformanceReported | None:
+        """The last report, if it says the same."""
+        last = self._last(held, measured.version)
+        if last is None or last.content != LastReport.of(measured).content:
+            return None
+        published = self._history.performance_report(measured.model, held.window, measured.version)
+        if published is not None and published.revision == last.revision:
+            return published
+        return msgspec.structs.replace(measured, revision=last.revision)
+
+    def _tell(self, held: AssembledWindow, measured: PerformanceReported) -> PerformanceReported:
+        last = self._last(held, measured.version)
+        report = msgspec.structs.replace(measured, revision=0 if last is None else last.revision + 1)
+        # The content is part of the id: a report that says something else is another one, whatever its number.
+        what = report.stream, *_ends(held.window), report.version, report.revision, LastReport.of(report).content
+        self._publisher.publish(PERFORMANCE_REPORTS, report, key=report.model, id=caused_id("performance", *what))
+        return report
+
+    def _last(self, held: AssembledWindow, version: int | None) -> LastReport | None:
+        """By history and window: the topic forgets after a while, and the window is told a little later."""
+        published = self._history.performance_report(self._project.model, held.window, version)
+        remembered = held.last_report(version)
+        if published is None or (remembered is not None and remembered.revision > published.revision):
+            return remembered
+        return LastReport.of(published)
+
+    def _labels(self, windows: Iterable[AssembledWindow]) -> list[WindowLabels]:
+        """As last reported, oldest first."""
+        found = [(held.window, self._last(held, None)) for held in windows]
+        return [WindowLabels(window=window, rows=last.rows, labelled=last.labelled) for window, last in found if last is not None]
+
+    def _decide(self, held: AssembledWindow, summary: WindowSummary, earlier: Sequence[AssembledWindow]) -> None:
         self._sync()
-        reports = self._report(window)
-        self._dirty.pop(window.start, None)
-        evidence = window_evidence(window, summary, reports, self._history.in_flight(self._clock.now() - self._run_limit()))
-        state = restore(self._project.policy, self._history.retrain_decisions(), self._history.carried(self._project.model))
+        window = held.window
+        reports = self._report(held)
+        self._dirty.discard(window)
+        decisions = self._history.retrain_decisions()
+        in_flight = self._history.in_flight(self._clock.now() - self._run_limit())
+        evidence = window_evidence(window, summary, reports, in_flight, self._labels(earlier), counted_labels(decisions))
+        state = restore(self._project.policy, decisions, self._history.carried(self._project.model))
         _, decision = decide(self._project.policy, state, evidence)
         event = DecisionMade(
             model=self._project.model,
@@ -123,7 +160,7 @@ class Decider:
                 model=decision.model,
                 reason=decision.evidence.get("trigger") or "window",
                 detail=decision.reason,
-                window=decision.window,
+                window=_judged_on(decision),
                 requested_by="driftloop/monitor",
                 evidence=decision.evidence,
             )
@@ -134,7 +171,16 @@ class Decider:
         return 2 * parse_duration(self._project.training.timeout) + timedelta(hours=1)
 
     def _decision_id(self, window: Window) -> str:
-        return caused_id("decision", "retrain", self._project.model, window.start)
+        return caused_id("decision", "retrain", self._project.model, *_ends(window))
 
     def _request_id(self, window: Window) -> str:
-        return caused_id("retrain", self._project.model, window.start, window.end)
+        return caused_id("retrain", self._project.model, *_ends(window))
+
+
+def _judged_on(decision: DecisionMade) -> Window | None:
+    named = decision.evidence.get("judge_on")
+    return decision.window if named is None else msgspec.convert(named, Window)
+
+
+def _ends(window: Window) -> tuple[datetime, datetime]:
+    return window.start, window.end

@@ -1,16 +1,19 @@
 """What the monitor asks of the lake: is a window all there, which event times have changed, the joined rows."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 
 import pyarrow as pa
 
+from driftloop.contracts.class_probabilities import PROBABILITIES
 from driftloop.contracts.values import Window
 from driftloop.errors import ObjectNotFound
 from driftloop.lake.commit_times import times_of_commit
 from driftloop.lake.join import labelled_rows
 from driftloop.lake.table import LakeTable, app_id
 from driftloop.monitoring.performance import COLUMNS
+from driftloop.rows.schemas import CLASS_PROBABILITIES
+from driftloop.rows.stored_columns import stored_as
 from driftloop.settings import S3Settings
 
 Range = tuple[datetime, datetime]
@@ -19,8 +22,11 @@ Range = tuple[datetime, datetime]
 class LakeView:
     """Both tables of one stream, refreshed together. For one thread. Raises TransientError where the store is away."""
 
-    def __init__(self, s3: S3Settings, stream: str, inferences_topic_id: str, label_partitions: int) -> None:
+    def __init__(
+        self, s3: S3Settings, stream: str, inferences_topic_id: str, label_partitions: int, columns: Sequence[str] = COLUMNS
+    ) -> None:
         self._s3, self._stream, self._topic_id, self._label_partitions = s3, stream, inferences_topic_id, label_partitions
+        self._columns = columns
         self._tables: dict[str, LakeTable] = {}
         self._seen: dict[str, int] = {}
 
@@ -42,12 +48,15 @@ class LakeView:
         return self._tables["inferences"].version, self._tables["labels"].version
 
     def changed(self) -> list[Range]:
-        """Event-time ranges, both ends included, of rows committed since the last call; the first call gives none."""
+        """Event-time ranges, both ends included, of rows committed since the last call; the first call gives none.
+
+        Nothing counts as seen when the call fails: the next one tells of the commits of both tables.
+        """
         ranges: list[Range] = []
         for name, table in self._tables.items():
             for version in range(self._seen.get(name, table.version) + 1, table.version + 1):
                 ranges += times_of_commit(table, version)
-            self._seen[name] = table.version
+        self._seen = {name: table.version for name, table in self._tables.items()}
         return ranges
 
     def holds(self, closing_offsets: Mapping[str, int], topic_ids: Mapping[str, str]) -> bool:
@@ -66,10 +75,16 @@ class LakeView:
         return _low(marks, len(marks)) >= window.end + (window.end - window.start)
 
     def rows(self, window: Window) -> pa.Table:
-        """The window's inferences with their labels, null where there is none yet."""
-        return labelled_rows(
-            self._tables["inferences"], self._tables["labels"], start=window.start, end=window.end, columns=COLUMNS, keep_unlabelled=True
-        )
+        """What the window's inferences are measured by, with their labels, null where there is none yet.
+
+        Without class probabilities while the table has no column for them: ingest adds it when it starts.
+        """
+        inferences, labels = self._tables["inferences"], self._tables["labels"]
+        place = stored_as(CLASS_PROBABILITIES, inferences.schema)
+        wanted = [place if name == PROBABILITIES else name for name in self._columns]
+        names = [name for name in wanted if name is not None]
+        rows = labelled_rows(inferences, labels, start=window.start, end=window.end, columns=names, keep_unlabelled=True)
+        return rows.rename_columns([PROBABILITIES if name == place else name for name in rows.column_names])
 
 
 def _low(marks: dict[int, datetime], partitions: int) -> datetime:

@@ -4,7 +4,7 @@ import asyncio
 import time
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 
 from driftloop import metrics
 from driftloop.contracts.codec import caused_id
@@ -12,10 +12,11 @@ from driftloop.contracts.events import WindowSketched
 from driftloop.contracts.headers import Headers
 from driftloop.contracts.topics import WINDOW_SKETCHES, quarantine
 from driftloop.crashpoints import crash_point
-from driftloop.errors import InvalidMessage, TransientError
+from driftloop.errors import GapError, InvalidMessage, TransientError
 from driftloop.monitoring.partition_fold import PartitionFold, ProfileNeeded
 from driftloop.monitoring.partition_state import STATE_KEY
 from driftloop.ports import EventPublisher, MessageProducer, ObjectStore, Record
+from driftloop.service.accepted_gaps import WAY_ON, AcceptedGaps
 from driftloop.service.attempts import Attempts, unforeseen
 from driftloop.service.quarantine import quarantine_message
 from driftloop.telemetry import get_logger
@@ -26,6 +27,7 @@ from driftloop_monitor.profiles import Profiles
 
 FLUSH_SECONDS = 0.5
 MAX_BACKOFF_SECONDS = 5.0
+T = TypeVar("T")
 
 log = get_logger(__name__)
 
@@ -59,10 +61,11 @@ class PartitionRunner:
         publisher: EventPublisher,
         quarantine: MessageProducer,
         store: ObjectStore,
+        gaps: AcceptedGaps,
         ack: Callable[[Any], Awaitable[Any]],
     ) -> None:
         self.fold, self._stream, self._table, self._profiles = fold, stream, table, profiles
-        self._publisher, self._quarantine, self._store, self._ack = publisher, quarantine, store, ack
+        self._publisher, self._quarantine, self._store, self._gaps, self._ack = publisher, quarantine, store, gaps, ack
         self._attempts = Attempts()
         self._covered: list[Any] = []
         self._flushing = asyncio.Lock()
@@ -133,7 +136,7 @@ class PartitionRunner:
     async def _counted(self, message: FaustMessage, headers: Headers) -> int:
         while True:
             try:
-                return self.fold.add(message.offset, message.value, headers, _written(message))
+                return await self._permitted(lambda: self.fold.add(message.offset, message.value, headers, _written(message)))
             except ProfileNeeded as needed:
                 await self._load_profile(needed.version)
 
@@ -142,11 +145,20 @@ class PartitionRunner:
         while True:
             try:
                 await asyncio.to_thread(self._reject, message, headers, reason)
-                return self.fold.skip(message.offset, headers)
+                return await self._permitted(lambda: self.fold.skip(message.offset, headers))
             except StoreAway as exc:
                 attempt += 1
                 log.warning("message-not-stored", offset=message.offset, attempt=attempt, reason=str(exc))
                 await asyncio.sleep(min(MAX_BACKOFF_SECONDS, 0.1 * 2**attempt))
+
+    async def _permitted(self, step: Callable[[], T]) -> T:
+        """A step of the fold; at a gap, again with what people have given up. Raises GapError when that is not on record."""
+        try:
+            return step()
+        except GapError as exc:
+            if not self.fold.permit(await asyncio.to_thread(self._gaps.all)):
+                raise GapError(f"{exc}; {WAY_ON}") from exc
+        return await self._permitted(step)
 
     async def _load_profile(self, version: int) -> None:
         attempt = 0
@@ -173,7 +185,7 @@ class PartitionRunner:
         metrics.QUARANTINED.labels(message.topic).inc()
 
     def _publish(self, counted: WindowSketched) -> None:
-        cause = caused_id("sketch", counted.stream, counted.window.start, counted.partition, counted.closing_offset)
+        cause = caused_id("sketch", counted.stream, counted.window.start, counted.window.end, counted.partition, counted.closing_offset)
         self._publisher.publish(WINDOW_SKETCHES, counted, key=counted.stream, id=cause)
 
 

@@ -1,4 +1,7 @@
-"""The profiles of model versions, fetched by the manifest that the registry log names, verified, and kept."""
+"""The profiles of model versions, fetched by the manifest that the registry log names, verified, and kept.
+
+One that is lost holds up nobody: without it rows are counted and not compared.
+"""
 
 import threading
 import time
@@ -11,8 +14,12 @@ from driftloop.ports import ObjectStore
 from driftloop.registry.fold import RegistryReader
 from driftloop.statistics.histograms import Counter
 from driftloop.statistics.profile import Profile
+from driftloop.telemetry import get_logger
 
+LOST_SECONDS = 60.0  # so long rows wait for bytes that somebody may restore
 UNKNOWN_SECONDS = 60.0  # a predictor may know a version before this process does, but not by so much
+
+log = get_logger(__name__)
 
 
 class Profiles:
@@ -23,6 +30,7 @@ class Profiles:
     ) -> None:
         self._model, self._registry, self._store, self._now = model, registry, store, monotonic
         self._unknown_since: dict[int, float] = {}
+        self._missed_since: dict[int, float] = {}
         self._loaded: dict[int, tuple[str, Counter]] = {}
         self._loading = threading.Lock()
 
@@ -40,20 +48,32 @@ class Profiles:
 
     def load(self, version: int) -> None:
         """Raises TransientError while the version is not registered yet, or its profile cannot be had or is not intact;
-        InvalidMessage for a version that nobody has registered for so long that it does not exist."""
+        InvalidMessage for a version that nobody has registered for so long that it does not exist.
+
+        A profile that is gone or damaged for good is replaced by one without columns (``Profile.lost``): what the stream
+        brings goes on. Of a deleted version that is at once, since releases before this one removed its profile.
+        """
         with self._loading:
             if version in self._loaded:
                 return
             model = self._registry.state().model(self._model)
             known = None if model is None else model.version(version)
-            if known is None:
+            if model is None or known is None:
                 if self._now() - self._unknown_since.setdefault(version, self._now()) >= UNKNOWN_SECONDS:
                     raise InvalidMessage(f"names version {version} of {self._model}, which is not in the registry log")
                 raise TransientError(f"version {version} of {self._model} is not in the registry log yet")
             try:
+                digest = known.manifest
                 manifest = load_manifest(self._store, self._model, known.manifest)
+                digest = manifest.files[PROFILE].sha256
                 data = load_file(self._store, manifest, known.manifest, PROFILE)
-                self._loaded[version] = manifest.files[PROFILE].sha256, Counter(Profile.decode(data))
+                self._loaded[version] = digest, Counter(Profile.decode(data))
             except (ObjectNotFound, IntegrityError) as exc:
-                # The bytes may be restored; rows that cannot be counted must wait, not vanish.
-                raise TransientError(f"profile of version {version}: {exc}") from exc
+                if model.state_of(version) != "deleted" and not self._missed_long(version):
+                    raise TransientError(f"profile of version {version}: {exc}") from exc
+                log.error("profile-lost", model=self._model, version=version, reason=str(exc))
+                self._loaded[version] = digest, Counter(Profile.lost())
+
+    def _missed_long(self, version: int) -> bool:
+        now = self._now()
+        return now - self._missed_since.setdefault(version, now) >= LOST_SECONDS

@@ -7,6 +7,7 @@ from driftloop.monitoring.partition_fold import PartitionFold
 from driftloop.monitoring.partition_state import STATE_KEY, PartitionState, decode_state
 from driftloop.ports import EventPublisher, MessageProducer, ObjectStore, TopicInfo
 from driftloop.project.model import Project
+from driftloop.service.accepted_gaps import AcceptedGaps
 from driftloop.telemetry import get_logger
 from driftloop_monitor.assembly_runner import AssemblyRunner
 from driftloop_monitor.faust_support.durable_table import DurableTable
@@ -29,10 +30,11 @@ class Runners:
         publisher: EventPublisher,
         quarantine: MessageProducer,
         store: ObjectStore,
+        gaps: AcceptedGaps,
     ) -> None:
         self._project, self._inferences, self._sketches = project, inferences, sketches
         self._profiles, self._publisher = profiles, publisher
-        self._quarantine, self._store = quarantine, store
+        self._quarantine, self._store, self._gaps = quarantine, store, gaps
 
     def of_inferences(self, partition: int, table: DurableTable, ack: Callable[[Any], Awaitable[Any]]) -> PartitionRunner:
         """Goes on from the table's value; where there is none, from where the consumer was put."""
@@ -41,16 +43,25 @@ class Runners:
         state = PartitionState(topic_id=topic.id, next_offset=placed) if value is None else decode_state(value)
         if state.topic_id != topic.id:
             log.warning("topic-made-anew", partition=partition, was=state.topic_id, now=topic.id, begins_at=placed)
+        fold = PartitionFold(self._project, partition, topic.partitions, self._profiles.counter, state.on_topic(topic.id, placed))
+        fold.go_on_from(placed)  # beyond the stored offset only after a gap that was given up
+        if fold.new_plan:
+            log.warning("windows-declared-anew", stream=self._project.stream, partition=partition, from_time=str(fold.begins_at))
         return PartitionRunner(
-            PartitionFold(self._project, partition, topic.partitions, self._profiles.counter, state.on_topic(topic.id, placed)),
+            fold,
             stream=self._project.stream,
             table=table,
             profiles=self._profiles,
             publisher=self._publisher,
             quarantine=self._quarantine,
             store=self._store,
+            gaps=self._gaps,
             ack=ack,
         )
+
+    def after_gaps(self, partition: int, offset: int) -> int:
+        """Where the fold of a partition may go on from ``offset``. Raises TransientError."""
+        return self._gaps.after(self._inferences.id, partition, offset)
 
     def of_window_counts(self, partition: int, table: DurableTable) -> AssemblyRunner:
         return AssemblyRunner(

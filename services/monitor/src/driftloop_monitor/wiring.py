@@ -7,8 +7,10 @@ from driftloop.adapters.kafka import KafkaTopics, Producer, Publisher, add_parti
 from driftloop.adapters.memory import SystemClock
 from driftloop.adapters.s3 import MinioObjectStore
 from driftloop.errors import TransientError
+from driftloop.monitoring.performance import columns
 from driftloop.project.model import Project
 from driftloop.registry.fold import RegistryReader
+from driftloop.service.accepted_gaps import AcceptedGaps
 from driftloop.service.process import Stop
 from driftloop.telemetry import get_logger
 from driftloop_monitor.app import ASSEMBLIES, FOLDS, Monitor
@@ -49,7 +51,7 @@ class Wiring:
         self._history, self._follower = model_history(
             KafkaTopics(bootstrap, client_id=f"monitor-history-{common.instance}"), project.model, common.state_dir / common.instance
         )
-        lake = LakeView(common.s3, stream, self._sources.inferences.id, self._sources.labels.partitions)
+        lake = LakeView(common.s3, stream, self._sources.inferences.id, self._sources.labels.partitions, columns(project))
         self._decider = Decider(project, lake, self._history, self._publisher, SystemClock(), self._follower.sync)
         self._settings = settings
 
@@ -85,6 +87,7 @@ class Wiring:
             publisher=self._publisher,
             quarantine=self._producer,
             store=self._store,
+            gaps=AcceptedGaps(self._store, self._project.stream),
         )
         return Monitor(
             self._settings,
@@ -110,9 +113,9 @@ class Wiring:
             except TimeoutError:
                 pass
             monitor.lake_changed.clear()
-            for assembler in monitor.own_assemblers():
+            for runner in monitor.own_assemblies():
                 try:
-                    await asyncio.to_thread(self._decider.step, assembler.complete())
+                    await asyncio.to_thread(self._decider.step, runner.assembler.complete())
                     self._status.last_error = None
                 except TransientError as exc:
                     self._status.last_error = str(exc)
@@ -121,6 +124,9 @@ class Wiring:
                         await self.failure.halt(exc)
                 except Exception as exc:  # noqa: BLE001 - the loop must not die silently while counting goes on
                     await self.failure.halt(exc)
+                told = self._decider.take_told()
+                if monitor.assemblies.get(runner.partition) is runner:  # else another worker goes on, and measures again
+                    await runner.remember(told)
 
 
 async def _within(seconds: float, work: Any, doing: str) -> None:

@@ -7,7 +7,8 @@ from typing import NamedTuple
 
 import pyarrow as pa
 
-from driftloop.artifact.scoring import Scorer
+from driftloop.artifact.scoring import SEARCH_SECONDS, Scored, Scorer
+from driftloop.artifact.unscorable import Unscored
 from driftloop.contracts.headers import (
     ARROW,
     CONTENT_TYPE,
@@ -25,10 +26,11 @@ from driftloop.errors import InvalidMessage
 from driftloop.ports import Record
 from driftloop.rows.arrow_stream import encode_table
 from driftloop.rows.requests import RequestDecoder
-from driftloop.rows.schemas import inference_schema
+from driftloop.rows.schemas import CLASS_PROBABILITIES, holds_probabilities, inference_schema
 from driftloop_predictor.buffer import Batch
 from driftloop_predictor.idle import Seen
 from driftloop_predictor.progress import newest_row
+from driftloop_predictor.unscored import NO_MODEL
 
 _NONE: Mapping[int, str] = {}
 MAX_MESSAGE_BYTES = 8 * 1024 * 1024 - 256 * 1024  # the topic takes 8 MiB, headers included
@@ -53,6 +55,7 @@ class Accounted(NamedTuple):
     rows: int
     unknown_field_rows: int
     rejected: list[tuple[Record, str]]
+    unscored: tuple[tuple[str, str], ...]  # reason and detail, one for each row without a prediction
     newest: Seen | None  # the highest event time
     watermark: datetime | None
 
@@ -80,13 +83,18 @@ class BatchEncoder:
         latest = None if self._ahead is None else scored_at + self._ahead
         taken = self._take(batch, set_aside, latest)
         rows = taken.rows(self._decoder.schema)
-        value = encode_table(scored(rows, self._schema, serving, scored_at, pa.array(taken.offsets, pa.int64())))
+        inferences = scored(rows, self._schema, serving, scored_at, pa.array(taken.offsets, pa.int64()))
+        value = encode_table(inferences.table)
+        if len(value) > MAX_MESSAGE_BYTES and len(batch.records) > 1:
+            raise TooLarge
+        if len(value) > MAX_MESSAGE_BYTES and holds_probabilities(self._schema):  # rather than to refuse what fits without them
+            inferences = inferences._replace(table=_without_probabilities(inferences.table))
+            value = encode_table(inferences.table)
         if len(value) > MAX_MESSAGE_BYTES:
-            if len(batch.records) > 1:
-                raise TooLarge
             reason = f"its {rows.num_rows} rows would make an inferences message of {len(value)} bytes; send fewer at a time"
             rows, taken = rows.slice(0, 0), _Taken(rejected=[(batch.records[0], reason)])
-            value = encode_table(scored(rows, self._schema, serving, scored_at, pa.array([], pa.int64())))
+            inferences = scored(rows, self._schema, serving, scored_at, pa.array([], pa.int64()))
+            value = encode_table(inferences.table)
         last, quarantined = batch.records[-1], tuple(sorted(record.offset for record, _ in taken.rejected))
         accounts_for = RequestRange(
             topic_id=self.topic_id, partition=last.partition, start=start, end=last.offset + 1, quarantined=quarantined
@@ -95,8 +103,17 @@ class BatchEncoder:
         if taken.watermark is not None:
             headers = (*headers, watermark_header(taken.watermark))
         newest = newest_row(rows.column("event_time"), pa.chunked_array([_repeated(scored_at, rows.num_rows)]), self._ahead)
-        unknown = taken.unknown_field_rows
-        return Accounted(value, headers, accounts_for.end, rows.num_rows, unknown, taken.rejected, newest, taken.watermark)
+        return Accounted(
+            value=value,
+            headers=headers,
+            end=accounts_for.end,
+            rows=rows.num_rows,
+            unknown_field_rows=taken.unknown_field_rows,
+            rejected=taken.rejected,
+            unscored=inferences.reasons,
+            newest=newest,
+            watermark=taken.watermark,
+        )
 
     def fails_alone(self, record: Record, serving: ScoringModel | None, scored_at: datetime) -> bool:
         """Whether it is this request that nobody foresaw."""
@@ -165,18 +182,50 @@ class _Taken:
         return records if last.value or self.watermark is None else records[:-1]
 
 
-def scored(rows: pa.Table, schema: pa.Schema, serving: ScoringModel | None, at: datetime, request_offsets: pa.Array | None) -> pa.Table:
-    """Request rows with the columns of ``inference_schema``; null predictions without a model."""
-    n = rows.num_rows
+class Inferences(NamedTuple):
+    """Rows of ``inference_schema``, and why some of them have no prediction; without a model none has."""
+
+    table: pa.Table
+    scored_by_model: bool
+    unscored: dict[int, Unscored]
+
+    @property
+    def reasons(self) -> tuple[tuple[str, str], ...]:
+        return tuple(self.unscored.values()) if self.scored_by_model else ((NO_MODEL, ""),) * self.table.num_rows
+
+
+def scored(
+    rows: pa.Table,
+    schema: pa.Schema,
+    serving: ScoringModel | None,
+    at: datetime,
+    request_offsets: pa.Array | None,
+    search_seconds: float = SEARCH_SECONDS,
+) -> Inferences:
+    """Request rows with the columns of ``inference_schema``; null predictions without a model.
+
+    ``search_seconds``: how long to look for rows that the model cannot score.
+    """
+    n, unscored = rows.num_rows, dict[int, Unscored]()
     if serving is None or not n:
-        prediction, score = pa.nulls(n, schema.field("prediction").type), pa.nulls(n, pa.float64())
+        answer = Scored(pa.nulls(n, schema.field("prediction").type), pa.nulls(n, pa.float64()), _no_probabilities(n))
     else:
-        prediction, score = serving.scorer.score(rows)
+        answer, unscored = serving.scorer.score_rows(rows, search_seconds)
     version = pa.nulls(n, pa.int64()) if serving is None else pa.repeat(pa.scalar(serving.version, pa.int64()), n)
     scored_at = _repeated(at, n)
     offsets = pa.nulls(n, pa.int64()) if request_offsets is None else request_offsets
-    return pa.Table.from_arrays([*rows.columns, prediction, score, version, scored_at, offsets], schema=schema)
+    columns = [*rows.columns, answer.prediction, answer.score, version, scored_at, offsets]
+    table = pa.Table.from_arrays([*columns, answer.probabilities] if holds_probabilities(schema) else columns, schema=schema)
+    return Inferences(table, serving is not None, unscored)
 
 
 def _repeated(time: datetime, n: int) -> pa.Array:
     return pa.repeat(pa.scalar(time, pa.timestamp("us", tz="UTC")), n)
+
+
+def _without_probabilities(table: pa.Table) -> pa.Table:
+    return table.set_column(table.num_columns - 1, CLASS_PROBABILITIES, _no_probabilities(table.num_rows))
+
+
+def _no_probabilities(n: int) -> pa.Array:
+    return pa.nulls(n, CLASS_PROBABILITIES.type)

@@ -8,18 +8,20 @@ from driftloop.contracts.services import PREDICTOR
 from driftloop.contracts.topics import inferences
 from driftloop.ports import ObjectStore
 from driftloop.project.model import Project
+from driftloop.service.accepted_gaps import AcceptedGaps
 from driftloop.service.checks import check_surroundings_but_for_a_silent_store
 from driftloop.service.http_server import serving
 from driftloop.service.process import Stop, run_service
 from driftloop.service.start import Parts, started
 from driftloop_predictor.http import Edge, build_app
-from driftloop_predictor.last_good import KeptModel, KeptProject, LastGood
+from driftloop_predictor.last_good import MODEL_FOLDER, PROJECT_FOLDER, KeptModel, KeptProject, LastGood
 from driftloop_predictor.model import ModelFollower
 from driftloop_predictor.project import find_project
 from driftloop_predictor.recorder import Recorder
 from driftloop_predictor.settings import PredictorSettings, predictor_settings
 from driftloop_predictor.status import PredictorHealth
 from driftloop_predictor.stream import RequestStream
+from driftloop_predictor.unscored import UnscoredRows
 
 LOG_SECONDS = 5.0  # how long a start waits for the registry log before it falls back to what is on disk
 FIRST_MODEL_SECONDS = 30.0  # how long a start without a model on disk waits for the champion before it records unscored
@@ -37,9 +39,9 @@ def run(stop: Stop) -> None:
     edge = Edge(max_body_bytes=settings.http_max_body_bytes)
     health = PredictorHealth(settings.common.instance, parts.registry, edge)
     with started(parts, health, serving(build_app(edge))):
-        find = partial(find_project, kept=LastGood(settings.last_good / "project", KeptProject))
+        find = partial(find_project, kept=LastGood(settings.last_good / PROJECT_FOLDER, KeptProject))
         project = health.project = parts.project(store, log_seconds=LOG_SECONDS, find=find)
-        kept = LastGood(settings.last_good / "model", KeptModel)
+        kept = LastGood(settings.last_good / MODEL_FOLDER, KeptModel)
         model = health.model = ModelFollower(project, reader=parts.registry, store=store, last_good=kept).start()
         parts.at_end.callback(model.stop)
         parts.registry.subscribe(model.on_state)
@@ -47,7 +49,9 @@ def run(stop: Stop) -> None:
         recorder = _recorder(settings, parts, project, health).start()
         parts.at_end.callback(recorder.stop, RECORDING_SECONDS)
         edge.open(project.schema, new_id=lambda: str(uuid.uuid4()), serving=health.serving, recorder=recorder)
-        stream = parts.until_connected(lambda: _stream(settings, parts, store, project, health), on_failure=health.not_connected)
+        stream = parts.until_connected(
+            lambda: _stream(settings, parts, store, project, health, edge.unscored), on_failure=health.not_connected
+        )
         health.connected(stream.handler)
         stream.run()
 
@@ -64,14 +68,18 @@ def _recorder(settings: PredictorSettings, parts: Parts, project: Project, healt
     )
 
 
-def _stream(settings: PredictorSettings, parts: Parts, store: ObjectStore, project: Project, health: PredictorHealth) -> RequestStream:
+def _stream(
+    settings: PredictorSettings, parts: Parts, store: ObjectStore, project: Project, health: PredictorHealth, unscored: UnscoredRows
+) -> RequestStream:
     check_surroundings_but_for_a_silent_store(settings.common, PREDICTOR.topics(project.stream, project.retention_ms))
     return RequestStream(
         project,
         broker=parts.broker,
         store=store,
         serving=health.serving,
+        after_gaps=AcceptedGaps(store, project.stream).after,
         idle_seconds=settings.idle_seconds,
         clock=parts.clock,
         stop=parts.stop,
+        unscored=unscored,
     )

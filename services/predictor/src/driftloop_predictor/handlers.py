@@ -21,6 +21,7 @@ from driftloop.telemetry import get_logger
 from driftloop_predictor.batches import Accounted, BatchEncoder, ScoringModel, TooLarge
 from driftloop_predictor.buffer import MAX_SPAN, Batch, PartitionBuffer
 from driftloop_predictor.idle import IdlePartitions, Seen
+from driftloop_predictor.unscored import UnscoredRows
 
 MAX_AGE_SECONDS = 0.02
 MAX_BUFFERED_ROWS = 20_000
@@ -33,11 +34,14 @@ log = get_logger(__name__)
 class RequestTopic(Protocol):
     """What the handler asks about ``requests``. Everything raises TransientError."""
 
-    def topic_id(self) -> str: ...
+    def topic_id(self) -> str:
+        """The id under which the topic was made: another one after it was deleted and made anew."""
 
-    def next_offsets(self, partitions: Sequence[int], topic_id: str) -> dict[int, int]: ...
+    def next_offsets(self, partitions: Sequence[int], topic_id: str) -> dict[int, int]:
+        """By partition, the first offset that no inferences message accounts for."""
 
-    def end_offset(self, tp: TopicPartition) -> int: ...
+    def end_offset(self, tp: TopicPartition) -> int:
+        """Where the next record of the partition will be."""
 
 
 class RequestHandler:
@@ -58,12 +62,13 @@ class RequestHandler:
         idle: IdlePartitions,
         progress: Callable[[], Seen | None],
         clock: Clock,
+        unscored: UnscoredRows | None = None,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         self._stream, self._schema = project.stream, project.schema
         self._requests = requests(project.stream)
         self._topic, self._producer, self._serving, self._idle, self._clock = topic, producer, serving, idle, clock
-        self._progress, self._ahead = progress, project.ahead
+        self._progress, self._ahead, self._unscored = progress, project.ahead, unscored or UnscoredRows()
         self._store = store  # asked for requests only that are rejected and too large for the topic
         self._now = monotonic
         self._accountant: BatchEncoder | None = None
@@ -168,6 +173,7 @@ class RequestHandler:
                 self._idle.promised(tp, message.watermark)
             metrics.ROWS.labels(tp.topic).inc(message.rows)
             metrics.UNKNOWN_FIELDS.labels(self._stream).inc(message.unknown_field_rows)
+            self._unscored.count(message.unscored)
 
     def _account(self, tp: TopicPartition) -> tuple[Batch, Accounted]:
         """The next batch of a partition as its message. Raises TransientError when that failed in a way nobody foresaw and

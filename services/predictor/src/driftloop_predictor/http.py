@@ -8,21 +8,26 @@ from typing import Any
 import msgspec
 import pyarrow as pa
 from starlette.applications import Starlette
+from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
 from driftloop import metrics
+from driftloop.contracts.class_probabilities import PROBABILITIES
 from driftloop.contracts.headers import JSON, media_type
 from driftloop.contracts.schema import StreamSchema
 from driftloop.errors import InvalidMessage
 from driftloop.rows.requests import RequestDecoder
-from driftloop.rows.schemas import inference_schema
+from driftloop.rows.schemas import holds_probabilities, inference_schema
+from driftloop.service.bounded_bodies import BoundedBodies
 from driftloop_predictor.batches import ScoringModel, scored
 from driftloop_predictor.invocations import TooManyRows, read_rows
 from driftloop_predictor.recorder import BufferFull, Recorder
+from driftloop_predictor.unscored import UnscoredRows
 
 DURABLE_SECONDS = 10.0
+SEARCH_SECONDS = 0.25  # of one call, for rows that the model cannot score: nobody else is answered meanwhile
 
 _encode = msgspec.json.Encoder().encode
 
@@ -32,6 +37,7 @@ class Edge:
 
     def __init__(self, *, max_body_bytes: int) -> None:
         self.max_body_bytes = max_body_bytes
+        self.unscored = UnscoredRows()
         self._serving: Callable[[], ScoringModel | None] = lambda: None
         self.decoder: RequestDecoder | None = None
         self.recorder: Recorder | None = None
@@ -66,14 +72,17 @@ def build_app(edge: Edge) -> Starlette:
         can_answer = edge.serving() is not None
         return _json({"can_answer": can_answer}, 200 if can_answer else 503)
 
-    return Starlette(routes=[Route("/invocations", invocations, methods=["POST"]), Route("/ping", ping)])
+    return Starlette(
+        routes=[Route("/invocations", invocations, methods=["POST"]), Route("/ping", ping)],
+        middleware=[Middleware(BoundedBodies, max_body_bytes=edge.max_body_bytes)],
+    )
 
 
 async def _invoke(edge: Edge, request: Request) -> dict[str, Any]:
-    content_type = media_type(request.headers.get("content-type", JSON).encode()).decode()
-    if content_type not in (JSON, ""):
-        raise Refusal(415, f"content-type {content_type!r}: send {JSON}")
-    body = await _read(request, edge.max_body_bytes)
+    content_type = media_type(request.headers.get("content-type", "").encode()).decode()
+    if content_type != JSON:  # also none: a page on another site may send a body without one
+        raise Refusal(415, f"content-type {content_type[:80]!r}: send {JSON}")
+    body = await request.body()
     serving = edge.serving()
     if serving is None or edge.decoder is None or edge.recorder is None:
         raise Refusal(503, "no model is loaded yet")
@@ -84,15 +93,22 @@ async def _invoke(edge: Edge, request: Request) -> dict[str, Any]:
     except InvalidMessage as exc:
         raise Refusal(400, str(exc)) from exc
     with metrics.SCORING_SECONDS.labels("http").time():
-        inferences = scored(rows, edge.schema, serving, datetime.now(UTC), None)
-    await _record(edge.recorder, inferences, durable=request.query_params.get("durable") == "1")
+        inferences = scored(rows, edge.schema, serving, datetime.now(UTC), None, SEARCH_SECONDS)
+    edge.unscored.count(inferences.reasons)
+    table = inferences.table
+    await _record(edge.recorder, table, durable=request.query_params.get("durable") == "1")
+    probabilities = {}
+    if holds_probabilities(table.schema):
+        probabilities = {PROBABILITIES: table.column(PROBABILITIES).to_pylist(maps_as_pydicts="strict")}
     return {
-        "predictions": inferences.column("prediction").to_pylist(),
-        "scores": inferences.column("score").to_pylist(),
+        "predictions": table.column("prediction").to_pylist(),
+        "scores": table.column("score").to_pylist(),
+        **probabilities,
         "model": serving.model,
         "version": serving.version,
         "digest": serving.digest,
-        "event_ids": inferences.column("event_id").to_pylist(),
+        "event_ids": table.column("event_id").to_pylist(),
+        "unscored": [{"row": row, "reason": why.reason, "detail": why.detail} for row, why in sorted(inferences.unscored.items())],
     }
 
 
@@ -112,18 +128,8 @@ async def _record(recorder: Recorder, rows: pa.Table, *, durable: bool) -> None:
             f"the broker has not confirmed within {DURABLE_SECONDS:g} s; the rows may still be recorded, so repeat with the same event ids"
         )
         raise Refusal(503, reason) from exc
-
-
-async def _read(request: Request, limit: int) -> bytes:
-    declared = request.headers.get("content-length", "")
-    if declared.isdigit() and int(declared) > limit:
-        raise Refusal(413, f"the body has {declared} bytes; at most {limit}")
-    body = bytearray()
-    async for chunk in request.stream():
-        body += chunk
-        if len(body) > limit:
-            raise Refusal(413, f"the body has more than {limit} bytes")
-    return bytes(body)
+    except Exception as exc:
+        raise Refusal(500, "the rows could not be recorded; the predictor's log says why") from exc
 
 
 def _json(content: Any, code: int = 200) -> Response:

@@ -1,6 +1,6 @@
 """The bodies of ``POST /invocations``, as MLflow and SageMaker clients send them, turned into the stream's rows."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any
 
 import msgspec
@@ -20,7 +20,7 @@ class _Split(msgspec.Struct):
     """pandas' ``orient="split"``. The index says nothing to the model."""
 
     columns: list[str]
-    data: list[list[msgspec.Raw]]
+    data: list[msgspec.Raw]
 
 
 class _Body(msgspec.Struct):
@@ -31,6 +31,7 @@ class _Body(msgspec.Struct):
 
 _FORMS = _Body.__struct_fields__
 _decode = msgspec.json.Decoder(_Body).decode
+_decode_cells = msgspec.json.Decoder(list[msgspec.Raw]).decode
 
 
 def read_rows(body: bytes, decoder: RequestDecoder) -> pa.Table:
@@ -44,10 +45,12 @@ def read_rows(body: bytes, decoder: RequestDecoder) -> pa.Table:
         raise InvalidMessage(
             f"the body must have exactly one of the fields {', '.join(_FORMS)}" + (f"; it has {', '.join(given)}" if given else "")
         )
-    form = given[0]
-    values = _objects(parsed.dataframe_split) if parsed.dataframe_split else getattr(parsed, form)
-    if len(values) > MAX_ROWS:
+    form, split = given[0], parsed.dataframe_split
+    values: Sequence[Any] = split.data if split else getattr(parsed, form)
+    if len(values) > MAX_ROWS:  # before anything is made of them
         raise TooManyRows(f"{len(values)} rows in one call; at most {MAX_ROWS}")
+    if split:
+        values = _objects(split, frozenset(decoder.schema.names))
     if not values:
         raise InvalidMessage(f"field {form!r} has no rows")
     decoded = decoder.decode_batch(values, [None] * len(values))
@@ -57,13 +60,19 @@ def read_rows(body: bytes, decoder: RequestDecoder) -> pa.Table:
     return decoded.rows
 
 
-def _objects(split: _Split) -> Sequence[Any]:
+def _objects(split: _Split, known: Collection[str]) -> Sequence[Any]:
+    """A JSON object for each row. Columns that the stream does not know are ignored, as everywhere: their names, of whatever
+    length, are not repeated in every row."""
     if len(set(split.columns)) != len(split.columns):
         raise InvalidMessage("dataframe_split: a column is named twice")
-    names = [msgspec.json.encode(name) + b":" for name in split.columns]
+    names = [(i, msgspec.json.encode(name) + b":") for i, name in enumerate(split.columns) if name in known]
     rows = []
-    for i, values in enumerate(split.data):
-        if len(values) != len(names):
-            raise InvalidMessage(f"dataframe_split, row {i}: {len(values)} values for {len(names)} columns")
-        rows.append(b"{" + b",".join(name + bytes(value) for name, value in zip(names, values, strict=True)) + b"}")
+    for i, data in enumerate(split.data):
+        try:
+            values = _decode_cells(data)
+        except msgspec.ValidationError as exc:
+            raise InvalidMessage(f"dataframe_split, row {i}: {exc}") from exc
+        if len(values) != len(split.columns):
+            raise InvalidMessage(f"dataframe_split, row {i}: {len(values)} values for {len(split.columns)} columns")
+        rows.append(b"{" + b",".join(name + bytes(values[at]) for at, name in names) + b"}")
     return rows

@@ -19,6 +19,7 @@ from driftloop.stored import ObjectLister
 from driftloop.telemetry import get_logger
 
 POINTER, KEYS = "last-good.json", "keys.json"
+PROJECT_FOLDER, MODEL_FOLDER = "project", "model"  # in the folder of an instance's state
 
 Pointer = TypeVar("Pointer", bound=msgspec.Struct)
 

@@ -1,7 +1,7 @@
 """The champion in this process: followed in the registry log, loaded in the background, swapped in between two batches."""
 
-import threading
 import time
+import zipfile
 from collections import OrderedDict
 from collections.abc import Mapping
 from typing import NamedTuple
@@ -11,20 +11,24 @@ import pyarrow as pa
 from driftloop import metrics
 from driftloop.artifact.model_files import load_manifest, load_model
 from driftloop.artifact.scoring import Scorer
-from driftloop.errors import ConfigurationError, IntegrityError, ObjectNotFound, TransientError
+from driftloop.errors import ConfigurationError, IntegrityError, ObjectNotFound, TransientError, UserError
 from driftloop.ports import ObjectStore
 from driftloop.project.model import Project
 from driftloop.registry.fold import RegistryReader, RegistryState
 from driftloop.rows.schemas import request_schema
 from driftloop.service.process import Stop
 from driftloop.stored import ObjectLister, ObjectReader
+from driftloop.supervised import SupervisedThread
 from driftloop.telemetry import get_logger
 from driftloop.training.parity import Parity, further_packages, parity, scoring_environment
 from driftloop_predictor.batches import ScoringModel
 from driftloop_predictor.last_good import KeptModel, LastGood, Reads
 
-RETRY_SECONDS = 0.5  # doubled with every attempt, up to a minute
-RETRY_AT_MOST_SECONDS = 60.0
+REFUSED_SECONDS = 60.0  # someone may repair the object
+LOOK_SECONDS = 10.0  # without news of the log
+# What loading a version means by "this is no model for me": an object that is not as it was named, or an archive of a project
+# that this release cannot read. Anything else is a fault, and its traceback is in the log; the version is refused all the same.
+BAD_MODEL = (IntegrityError, ObjectNotFound, UserError, zipfile.BadZipFile)
 WAIT_SECONDS = 0.02
 KEEP_LOADED = 3  # models in memory, so that moving an alias back is instant
 
@@ -46,15 +50,12 @@ class ModelFollower:
         self.environment: Parity | None = None  # of the newest champion, taken up or refused
         self._loaded: OrderedDict[str, _Loaded] = OrderedDict()
         self._refused: dict[str, float] = {}  # manifest: when to try again
-        self._wake = threading.Event()
-        self._stopping = False
-        self._failures = 0
-        self._thread = threading.Thread(target=self._run, name="model-follower", daemon=True)
+        self.thread = SupervisedThread("model", self._step)
 
     def start(self) -> "ModelFollower":
         """Return with the model kept on disk, if there is one, in service; then follow the log in the background."""
         self._take_kept()
-        self._thread.start()
+        self.thread.start()
         return self
 
     def wait_for_first(self, stop: Stop, timeout_seconds: float) -> None:
@@ -74,13 +75,11 @@ class ModelFollower:
         return champion is not None and champion.manifest not in self._refused
 
     def stop(self) -> None:
-        self._stopping = True
-        self._wake.set()
-        self._thread.join(timeout=5)
+        self.thread.stop()
 
     def on_state(self, _state: RegistryState) -> None:
         """Subscribe this to the follower of the log."""
-        self._wake.set()
+        self.thread.wake()
 
     @property
     def up_to_date(self) -> bool:
@@ -89,19 +88,20 @@ class ModelFollower:
         epoch = model.champion_epoch if model else 0
         return epoch <= (self.serving.epoch if self.serving else 0)
 
-    def _run(self) -> None:
-        while not self._stopping:
-            self._wake.clear()
-            try:
-                self.catch_up()
-                self._failures = 0
-                self._wake.wait(RETRY_AT_MOST_SECONDS)
-            except (TransientError, ConfigurationError) as exc:
-                self._failed("model-not-reached", exc)
-                self._wake.wait(self._backoff())
-            except (IntegrityError, ObjectNotFound) as exc:
-                self.bad_models += 1
-                self._failed("model-refused", exc)
+    def _step(self) -> None:
+        """A champion that cannot be reached is tried again at once and then ever later; one that is bad, or that this release cannot
+        read, is refused for a while, and the last good one serves on."""
+        try:
+            self.catch_up()
+        except (TransientError, ConfigurationError) as exc:
+            self._failed("model-not-reached", exc)
+            raise
+        except Exception as exc:
+            self.bad_models += 1
+            self._failed("model-refused", exc)
+            if not isinstance(exc, BAD_MODEL):
+                raise
+        self.thread.wait(LOOK_SECONDS)
 
     def catch_up(self) -> None:
         """Take up the registry's champion. Raises what loading raises; what serves then goes on serving."""
@@ -118,8 +118,10 @@ class ModelFollower:
             return
         try:
             loaded = self._loaded.get(champion.manifest) or self._load(self._store, champion.manifest)
-        except (IntegrityError, ObjectNotFound):
-            self._refused = {champion.manifest: time.monotonic() + RETRY_AT_MOST_SECONDS}  # someone may repair the object
+        except (TransientError, ConfigurationError):
+            raise
+        except Exception:
+            self._refused = {champion.manifest: time.monotonic() + REFUSED_SECONDS}
             raise
         serving = ScoringModel(self._project.model, champion.version, epoch, champion.manifest, loaded.scorer)
         self._serve(serving, loaded)
@@ -132,7 +134,7 @@ class ModelFollower:
             return
         try:
             loaded = self._load(self._last_good, kept.manifest)
-        except (IntegrityError, ObjectNotFound) as exc:
+        except Exception as exc:  # noqa: BLE001  whatever is wrong with what was kept, the registry may know better
             self._failed("kept-model-refused", exc)
             return
         self._serve(ScoringModel(kept.model, kept.version, kept.epoch, kept.manifest, loaded.scorer), loaded)
@@ -142,6 +144,8 @@ class ModelFollower:
         environment = self._compared(reads, manifest)
         model = load_model(reads, project.model, manifest, project.schema, project.training.trusted_types, project=project.name)
         model.scorer.score(_one_row(project))  # what is built at the first call is built here
+        if (why := model.scorer.unrecordable) is not None:
+            log.warning("probabilities-not-recorded", model=project.model, manifest=manifest, reason=why)
         log.info("model-loaded", model=project.model, manifest=manifest, seconds=round(time.monotonic() - started, 3))
         return _Loaded(model.scorer, reads.objects, environment)
 
@@ -182,10 +186,6 @@ class ModelFollower:
     def _failed(self, event: str, exc: Exception) -> None:
         self.last_error = f"{event}: {exc}"
         log.warning(event, model=self._project.model, reason=str(exc))
-
-    def _backoff(self) -> float:
-        self._failures += 1
-        return min(RETRY_AT_MOST_SECONDS, RETRY_SECONDS * 2.0 ** min(self._failures, 10))
 
 
 class _Loaded(NamedTuple):

@@ -2,11 +2,13 @@
 
 import time
 from collections.abc import Callable, Sequence
+from functools import partial
 
 from driftloop.contracts.headers import request_position
-from driftloop.errors import InvalidMessage, TransientError
+from driftloop.errors import GapError, InvalidMessage, TransientError
 from driftloop.ports import MessageConsumer, Record, TopicPartition
-from driftloop.rows.inferences import claimed_range
+from driftloop.rows.inferences import MAX_OFFSETS, claimed_range
+from driftloop.service.accepted_gaps import WAY_ON
 from driftloop.telemetry import get_logger
 
 PATIENCE_SECONDS = 30
@@ -18,16 +20,24 @@ MOST = 20_000
 log = get_logger(__name__)
 
 OpenReader = Callable[[Sequence[TopicPartition]], MessageConsumer]
+AfterGaps = Callable[[str, int, int], int]  # as ``AcceptedGaps.after``
 
 
 class Positions:
     """Reads ranges back from ``inferences``. Kafka's committed offsets are not asked: they may be ahead of what is there."""
 
     def __init__(
-        self, open_reader: OpenReader, topic_id: Callable[[str], str], partitions: Callable[[str], int], *, requests: str, inferences: str
+        self,
+        open_reader: OpenReader,
+        topic_id: Callable[[str], str],
+        partitions: Callable[[str], int],
+        *,
+        requests: str,
+        inferences: str,
+        after_gaps: AfterGaps,
     ) -> None:
         self._open_reader, self._topic_id, self._partitions = open_reader, topic_id, partitions
-        self._requests, self._inferences = requests, inferences
+        self._requests, self._inferences, self._after_gaps = requests, inferences, after_gaps
         self._asking: MessageConsumer | None = None
 
     def topic_id(self) -> str:
@@ -43,7 +53,9 @@ class Positions:
         """Per partition, the end of the last range of this incarnation of the topic; without one, the topic's beginning.
 
         Looks at the last MOST messages at most, however many there are. Raises TransientError while ``inferences`` has fewer
-        partitions than there are requests of."""
+        partitions than there are requests of, GapError when requests behind the last range have expired, unless they are
+        given up.
+        """
         known = self._partitions(self._inferences)
         if any(p >= known for p in partitions):
             raise TransientError(
@@ -58,22 +70,33 @@ class Positions:
             for tp, end in ends.items():
                 reader.seek(tp, end)
             reader.pause(list(written.values()))
-            found = {p: _last_range_end(reader, tp, starts[tp], ends[tp], topic_id) for p, tp in written.items()}
-            fresh = [asked[p] for p, end in found.items() if end is None]
-            beginnings = reader.beginning_offsets(fresh) if fresh else {}
+            beginnings, requested = reader.beginning_offsets(list(asked.values())), reader.end_offsets(list(asked.values()))
+            found = {
+                p: _last_range_end(reader, tp, starts[tp], ends[tp], partial(_said, topic_id=topic_id, requested=requested[asked[p]]))
+                for p, tp in written.items()
+            }
         finally:
             reader.close()
-        return {p: beginnings[asked[p]] if end is None else end for p, end in found.items()}
+        return {p: self._place(asked[p], topic_id, end, beginnings[asked[p]]) for p, end in found.items()}
+
+    def _place(self, tp: TopicPartition, topic_id: str, end: int | None, beginning: int) -> int:
+        if end is None or end >= beginning:
+            return beginning if end is None else end
+        place = self._after_gaps(topic_id, tp.partition, end)
+        if place < beginning:
+            raise GapError(f"{tp.topic}-{tp.partition}: requests {end} to {beginning - 1} expired before they were scored; {WAY_ON}")
+        log.warning("gap-passed", topic=tp.topic, partition=tp.partition, start=end, end=place)
+        return place
 
 
-def _last_range_end(reader: MessageConsumer, tp: TopicPartition, start: int, end: int, topic_id: str) -> int | None:
+def _last_range_end(reader: MessageConsumer, tp: TopicPartition, start: int, end: int, said: Callable[[Record], int | None]) -> int | None:
     """The highest end among the newest ranges: a twin that was paused may have written an older one last."""
     look, high, start = FIRST_LOOK, end, max(start, end - MOST)
     deadline = time.monotonic() + PATIENCE_SECONDS
     while high > start:
         low = max(start, high - look)
         try:
-            found = _range_ends(reader, tp, low, high, topic_id, deadline)
+            found = _range_ends(reader, tp, low, high, said, deadline)
         except TransientError:
             if look == FIRST_LOOK:
                 raise  # the broker is too slow to say anything
@@ -86,7 +109,9 @@ def _last_range_end(reader: MessageConsumer, tp: TopicPartition, start: int, end
     return None
 
 
-def _range_ends(reader: MessageConsumer, tp: TopicPartition, low: int, high: int, topic_id: str, deadline: float) -> list[int]:
+def _range_ends(
+    reader: MessageConsumer, tp: TopicPartition, low: int, high: int, said: Callable[[Record], int | None], deadline: float
+) -> list[int]:
     reader.seek(tp, low)
     reader.resume([tp])
     ends: list[int] = []
@@ -96,21 +121,23 @@ def _range_ends(reader: MessageConsumer, tp: TopicPartition, low: int, high: int
         for record in reader.poll(0.5, max_records=high - low).get(tp, ()):
             if record.offset >= high:
                 continue
-            found = _place(record, topic_id)
+            found = said(record)
             if found is not None:
                 ends.append(found)
     reader.pause([tp])
     return ends
 
 
-def _place(record: Record, topic_id: str) -> int | None:
-    """Up to where the requests are accounted for, as one message says it."""
+def _said(record: Record, *, topic_id: str, requested: int) -> int | None:
+    """Up to where the requests are accounted for, as one message says it. ``requested``: where they end; a wide range or a
+    position that goes beyond is forged, and would make those that are yet to come seem known."""
     try:
         accounted, position = claimed_range(record), request_position(record.headers)
     except InvalidMessage:
         return None  # not the predictor's: whoever reads the rows quarantines it
     if accounted is not None and accounted.topic_id == topic_id:
-        return accounted.end
+        believed = accounted.end <= requested or accounted.end - accounted.start <= MAX_OFFSETS
+        return accounted.end if believed else None
     if position is not None and (position.topic_id, position.partition) == (topic_id, record.partition):
-        return position.offset
+        return position.offset if position.offset <= requested else None
     return None

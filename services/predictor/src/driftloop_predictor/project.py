@@ -6,15 +6,17 @@ from driftloop.project.archives import kept_project, load_project
 from driftloop.project.model import Project, archive_key
 from driftloop.registry.fold import ProjectRef
 from driftloop.service.process import Stop
-from driftloop.service.project import FollowedRegistry, chosen, project_refs
+from driftloop.service.project import FollowedRegistry, ProjectChoice, project_refs
 from driftloop.telemetry import get_logger
 from driftloop_predictor.last_good import KeptProject, LastGood
 
 log = get_logger(__name__)
 
 
-def find_project(registry: FollowedRegistry, store: ObjectStore, name: str | None, stop: Stop, *, kept: LastGood[KeptProject]) -> Project:
-    """Waits for the project ``name``, or the only one registered. Raises Stopped when the stop came first.
+def find_project(
+    registry: FollowedRegistry, store: ObjectStore, choice: ProjectChoice, stop: Stop, *, kept: LastGood[KeptProject]
+) -> Project:
+    """Waits for the project of this choice. Raises Stopped when the stop came first.
 
     While the log has not been read, what is on disk counts; once it has, the registered archive does, from disk or store.
     """
@@ -23,16 +25,16 @@ def find_project(registry: FollowedRegistry, store: ObjectStore, name: str | Non
         stop.check()
         if registry.caught_up:
             refs = project_refs(registry.state())
-            ref = chosen(refs, name)
+            ref = choice.of(refs)
             if ref is not None:
                 project = _registered(store, kept, ref)
                 if project is not None:
                     return project
             elif not said:
                 said = True
-                log.info("waiting-for-project", project=name, registered=sorted(refs))
+                log.info("waiting-for-project", project=choice.hint, registered=sorted(refs))
         else:
-            project = _kept(kept, name, None)
+            project = _kept(kept, choice.named, None)
             if project is not None:
                 log.warning("project-from-disk", project=project.name, reason="the registry log cannot be read")
                 return project

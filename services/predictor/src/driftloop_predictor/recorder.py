@@ -90,7 +90,11 @@ class Recorder:
                     return
             if not self._stopping:
                 time.sleep(GATHER_SECONDS)  # one message for the rows of many calls
-            self._record(self._next())
+            taken = self._next()
+            try:
+                self._record(taken)
+            except Exception as exc:  # noqa: BLE001  nobody foresaw it, so it may be these rows: the next ones must not wait behind them
+                self._drop(taken, exc)
 
     def _next(self) -> list[tuple[pa.Table, "Future[None]"]]:
         taken: list[tuple[pa.Table, Future[None]]] = []
@@ -116,7 +120,19 @@ class Recorder:
         with self._changed:
             self._rows -= table.num_rows
         for _, future in taken:
-            future.set_result(None)
+            if future.set_running_or_notify_cancel():  # False: its caller has given up waiting
+                future.set_result(None)
+
+    def _drop(self, taken: list[tuple[pa.Table, "Future[None]"]], why: Exception) -> None:
+        rows = sum(table.num_rows for table, _ in taken)
+        log.error("http-rows-dropped", exc_info=True, rows=rows)
+        metrics.HTTP_DROPPED.inc(rows)
+        self._disconnect()
+        with self._changed:
+            self._rows -= rows
+        for _, future in taken:
+            if future.set_running_or_notify_cancel():
+                future.set_exception(why)
 
     def _send(self, table: pa.Table) -> None:
         if self._producer is None:

@@ -63,6 +63,7 @@ class PredictorHealth:
             "partitions": {str(p): o for p, o in self._handler.next_offsets().items()} if self._handler else {},
             "environment": _environment(self.project, self.model),
             "bad_models": self.model.bad_models if self.model else 0,
+            "unscored": self._edge.unscored.as_dict(),
             "http_rows_waiting": recorder.waiting_rows if recorder else 0,
             "last_error": self._not_connected or (self.model.last_error if self.model else None),
         }

@@ -12,8 +12,9 @@ from driftloop.service.process import Stop
 from driftloop_predictor.batches import ScoringModel
 from driftloop_predictor.handlers import RequestHandler
 from driftloop_predictor.idle import IdlePartitions
-from driftloop_predictor.positions import Positions
+from driftloop_predictor.positions import AfterGaps, Positions
 from driftloop_predictor.progress import StreamProgress
+from driftloop_predictor.unscored import UnscoredRows
 
 POLL_SECONDS = 0.02  # a batch waits no longer for company
 
@@ -28,15 +29,24 @@ class RequestStream:
         broker: Broker,
         store: ObjectStore,
         serving: Callable[[], ScoringModel | None],
+        after_gaps: AfterGaps,
         idle_seconds: int,
         clock: Clock,
         stop: Stop,
+        unscored: UnscoredRows,
     ) -> None:
         stream = project.stream
         progress = StreamProgress(broker.reader, inferences(stream), partial(broker.partitions_of, inferences(stream)), project.ahead)
         self.handler = RequestHandler(
             project,
-            topic=Positions(broker.reader, broker.topic_id, broker.partitions_of, requests=requests(stream), inferences=inferences(stream)),
+            topic=Positions(
+                broker.reader,
+                broker.topic_id,
+                broker.partitions_of,
+                requests=requests(stream),
+                inferences=inferences(stream),
+                after_gaps=after_gaps,
+            ),
             producer=broker.producer(),
             store=store,
             serving=serving,
@@ -45,6 +55,7 @@ class RequestStream:
             ),
             progress=progress.newest,
             clock=clock,
+            unscored=unscored,
         )
         self._worker = PartitionWorker(self.handler, stop=stop, poll_seconds=POLL_SECONDS)
         self._consumer = broker.member(f"predictor-{stream}", [requests(stream)], listener=self._worker)

@@ -10,7 +10,8 @@ from starlette.exceptions import HTTPException
 from driftloop.errors import ConfigurationError, TransientError
 from driftloop.ports import Clock
 from driftloop.registry.fold import CHAMPION, RegistryState
-from driftloop_registry.body_limit import BodyLimit
+from driftloop.registry.records import DIGEST_VERSION
+from driftloop.service.bounded_bodies import BoundedBodies
 from driftloop_registry.command_routes import add_writes
 from driftloop_registry.request_models import AliasPath, AliasQuery, ModelPath, VersionPath
 from driftloop_registry.responses import (
@@ -27,12 +28,14 @@ from driftloop_registry.responses import (
 )
 from driftloop_registry.service import Desk
 
+MAX_BODY_BYTES = 64 * 1024
+
 Stale = Annotated[Literal["ok"] | None, Query(description="ok: answer from what is folded here, without asking the broker")]
 
 
 def create_app(desk: Desk, clock: Clock) -> FastAPI:
     app = FastAPI(title="driftloop registry", version="1", docs_url=None, redoc_url=None)
-    app.add_middleware(BodyLimit)
+    app.add_middleware(BoundedBodies, max_body_bytes=MAX_BODY_BYTES)
     _answer_errors(app)
     _reads(app, desk)
     add_writes(app, desk, clock)
@@ -84,7 +87,7 @@ def _reads(app: FastAPI, desk: Desk) -> None:
 
     @app.get("/models/{model}/history", responses=READ)
     async def show_history(model: ModelPath, limit: Annotated[int, Query(ge=1, le=10_000)] = 1000, stale: Stale = None) -> Response:
-        """The newest commands about a model with their outcomes, refused ones too, oldest first."""
+        """The newest commands about a model with their outcomes, oldest first; of refused ones those that the log holds."""
         state = await state_for(stale)
         newest = [entry for entry, _ in zip(found(state, model).history.newest(), range(limit), strict=False)]
         return answer(newest[::-1], offset=state.next_offset)
@@ -94,7 +97,8 @@ def _reads(app: FastAPI, desk: Desk) -> None:
         """The digest of the state and of the database, at one offset; a damaged database is made anew first."""
         await state_for(stale)
         offset, digest, view = await desk.digests()
-        return answer({"offset": offset, "digest": digest, "view_digest": view}, offset=offset)
+        content = {"offset": offset, "digest_version": DIGEST_VERSION, "digest": digest, "view_digest": view}
+        return answer(content, offset=offset)
 
 
 def _answer_errors(app: FastAPI) -> None:

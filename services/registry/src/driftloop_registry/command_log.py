@@ -8,6 +8,7 @@ from driftloop.contracts.commands import (
     DeleteVersion,
     MoveAlias,
     PromoteVersion,
+    RefuseRun,
     RegisterProject,
     RegisterVersion,
     RejectVersion,
@@ -15,9 +16,9 @@ from driftloop.contracts.commands import (
 from driftloop.contracts.topics import REGISTRY_LOG
 from driftloop.errors import TransientError
 from driftloop.ports import EventPublisher
-from driftloop.registry.fold import Outcome, RegistryReader, RegistryState
+from driftloop.registry.fold import Outcome, RegistryReader, RegistryState, asks
 
-AnyCommand = RegisterProject | RegisterVersion | PromoteVersion | MoveAlias | ApproveVersion | RejectVersion | DeleteVersion
+AnyCommand = RegisterProject | RegisterVersion | RefuseRun | PromoteVersion | MoveAlias | ApproveVersion | RejectVersion | DeleteVersion
 
 
 class CommandLog:
@@ -50,4 +51,4 @@ class CommandLog:
         return outcome
 
     def _outcome(self, command: AnyCommand) -> Outcome | None:
-        return self._reader.state().outcome(command.command_id)
+        return self._reader.state().outcome_of(command.command_id, asks(command))

@@ -6,8 +6,9 @@ from typing import Annotated, Any
 from fastapi import FastAPI, Header, Response
 
 from driftloop.contracts.codec import caused_id
-from driftloop.contracts.commands import ApproveVersion, DeleteVersion, MoveAlias, RegisterProject, RejectVersion
+from driftloop.contracts.commands import ApproveVersion, DeleteVersion, MoveAlias, RejectVersion
 from driftloop.ports import Clock
+from driftloop_registry.registration import Registration
 from driftloop_registry.request_models import (
     AliasPath,
     ModelPath,
@@ -36,7 +37,7 @@ def add_writes(app: FastAPI, desk: Desk, clock: Clock) -> None:
 def _projects_and_aliases(app: FastAPI, desk: Desk, clock: Clock) -> None:
     @app.post("/projects", status_code=201, responses=WRITE)
     async def register_project(body: RegisterProjectBody, idempotency_key: Key = None) -> Response:
-        command = RegisterProject(
+        wish = Registration(
             command_id=_command_id(idempotency_key, "project", body.model, body.archive),
             at=clock.now(),
             actor=body.actor,
@@ -46,10 +47,10 @@ def _projects_and_aliases(app: FastAPI, desk: Desk, clock: Clock) -> None:
             model=body.model,
             archive=body.archive,
             schema_fingerprint=body.schema_fingerprint,
-            promotion=body.promotion.rules(),
+            promotion=body.promotion.model_dump(exclude_none=True) if body.promotion else {},
         )
-        outcome = await desk.register_project(command)
-        return outcome_of(command.command_id, outcome, desk.known(), 201)
+        outcome = await desk.register_project(wish)
+        return outcome_of(wish.command_id, outcome, desk.known(), 201)
 
     @app.post("/models/{model}/aliases/{alias}", responses=WRITE)
     async def move_alias(model: ModelPath, alias: AliasPath, body: MoveAliasBody, idempotency_key: Key = None) -> Response:

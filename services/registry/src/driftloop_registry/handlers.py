@@ -5,15 +5,15 @@ from typing import Any
 import msgspec
 
 from driftloop.contracts.codec import Envelope, caused_id
-from driftloop.contracts.commands import PromoteVersion, RegisterVersion
+from driftloop.contracts.commands import PromoteVersion, RefuseRun, RegisterVersion
 from driftloop.contracts.events import DecisionMade, TrainingCompleted
 from driftloop.contracts.topics import DECISIONS
 from driftloop.contracts.values import PromotionRules, rule_digest
 from driftloop.crashpoints import crash_point
-from driftloop.ports import Clock, EventPublisher, ObjectStore
+from driftloop.ports import Clock, EventPublisher
 from driftloop.registry.fold import Outcome, RegistryReader
 from driftloop_registry.command_log import CommandLog
-from driftloop_registry.stored_models import problem_with_model
+from driftloop_registry.stored_models import Store, problem_with_model
 
 ACTOR = "driftloop/registry"
 
@@ -21,7 +21,7 @@ ACTOR = "driftloop/registry"
 class TrainingRuns:
     """Handles ``training-runs``; every step has an id that comes from the request, so a repeat does nothing twice."""
 
-    def __init__(self, commands: CommandLog, reader: RegistryReader, events: EventPublisher, store: ObjectStore, clock: Clock) -> None:
+    def __init__(self, commands: CommandLog, reader: RegistryReader, events: EventPublisher, store: Store, clock: Clock) -> None:
         self._commands, self._reader, self._events, self._store, self._clock = commands, reader, events, store, clock
 
     def on_training_completed(self, event: TrainingCompleted, about: Envelope) -> None:
@@ -39,31 +39,58 @@ class TrainingRuns:
         crash_point("registry.after-decision")
 
     def _registered(self, event: TrainingCompleted) -> Outcome:
-        command_id = caused_id("register", event.request_id)
-        if self._reader.state().outcome(command_id) is None:  # a repeat is answered even if the objects are gone by now
-            problem = problem_with_model(self._store, event.model, event.request_id, event.manifest)
-            if problem is not None:
-                return Outcome(accepted=False, reason=problem)
-        return self._commands.append(
-            RegisterVersion(
-                command_id=command_id,
-                at=self._clock.now(),
-                actor=ACTOR,
-                reason=f"training run of request {event.request_id} completed",
-                model=event.model,
-                request_id=event.request_id,
-                manifest=event.manifest,
-                pins=event.pins,
-            )
+        """The first verdict on a request stands, whatever has become of its objects since."""
+        model = self._reader.state().model(event.model)
+        if model is None or model.project is None:  # nobody has asked for it, and whoever says so shall not fill the log
+            return Outcome(accepted=False, reason=f"no project is registered for model {event.model!r}")
+        version, ruled_out = model.by_request(event.request_id), model.refused_runs.get(event.request_id)
+        if version is not None:
+            return Outcome(accepted=True, reason=f"version {version.version}", version=version.version)
+        if ruled_out is not None:
+            return Outcome(accepted=False, reason=ruled_out.problem)
+        problem = problem_with_model(self._store, event.model, event.request_id, event.manifest)
+        outcome = self._commands.append(self._registration(event) if problem is None else self._refusal(event, problem))
+        if outcome.accepted or self._reader.state().models[event.model].by_request(event.request_id) is None:
+            return outcome
+        return self._registered(event)  # another registry has found its objects to be right, and was faster
+
+    def _registration(self, event: TrainingCompleted) -> RegisterVersion:
+        return RegisterVersion(
+            command_id=caused_id("register", event.request_id),
+            at=self._clock.now(),
+            actor=ACTOR,
+            reason=_reason(event),
+            model=event.model,
+            request_id=event.request_id,
+            manifest=event.manifest,
+            pins=event.pins,
+        )
+
+    def _refusal(self, event: TrainingCompleted, problem: str) -> RefuseRun:
+        return RefuseRun(
+            command_id=caused_id("register", event.request_id),
+            at=self._clock.now(),
+            actor=ACTOR,
+            reason=_reason(event),
+            model=event.model,
+            request_id=event.request_id,
+            manifest=event.manifest,
+            problem=problem,
         )
 
     def _promoted(self, event: TrainingCompleted) -> Outcome:
+        command_id = caused_id("promote", event.request_id)
+        state = self._reader.state()
+        version = state.models[event.model].by_request(event.request_id)
+        if version is not None and version.manifest != event.manifest:  # a second trainer's: its measurements are of another file
+            reason = f"request {event.request_id} gave version {version.version} with another manifest"
+            return state.outcome(command_id) or Outcome(accepted=False, reason=reason, version=version.version)
         return self._commands.append(
             PromoteVersion(
-                command_id=caused_id("promote", event.request_id),
+                command_id=command_id,
                 at=self._clock.now(),
                 actor=ACTOR,
-                reason=f"training run of request {event.request_id} completed",
+                reason=_reason(event),
                 model=event.model,
                 request_id=event.request_id,
                 expected_epoch=event.pins.champion_epoch,
@@ -92,3 +119,7 @@ class TrainingRuns:
             evidence=msgspec.to_builtins(evidence),
             request_id=event.request_id,
         )
+
+
+def _reason(event: TrainingCompleted) -> str:
+    return f"training run of request {event.request_id} completed"

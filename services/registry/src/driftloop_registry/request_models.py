@@ -6,7 +6,6 @@ from fastapi import Path, Query
 from pydantic import BaseModel, ConfigDict, Field
 
 from driftloop.contracts.names import DIGEST_PATTERN, NAME_PATTERN
-from driftloop.contracts.values import PromotionRules
 
 MAX_INTEGER = 2**53 - 1  # what every JSON reader can hold
 
@@ -29,27 +28,24 @@ class _Body(BaseModel):
 
 
 class PromotionBody(BaseModel):
-    """The gate's rules."""
+    """The gate's rules as a caller believes them to be; those of the archive count."""
 
     model_config = ConfigDict(strict=True, extra="ignore")
 
-    tolerance: Annotated[float, Field(allow_inf_nan=False)] = 0.0
-    min_rows: Annotated[int, Field(ge=0, le=MAX_INTEGER)] = 200
-    approval: Literal["automatic", "person"] = "automatic"
-
-    def rules(self) -> PromotionRules:
-        return PromotionRules(tolerance=self.tolerance, min_rows=self.min_rows, approval=self.approval)
+    tolerance: Annotated[float | None, Field(allow_inf_nan=False)] = None
+    min_rows: Annotated[int | None, Field(ge=0, le=MAX_INTEGER)] = None
+    approval: Literal["automatic", "person"] | None = None
 
 
 class RegisterProjectBody(_Body):
-    """Make an archive that the store holds the current one of its model."""
+    """Make an archive that the store holds the current one of its model. Schema and gate's rules are what the archive says."""
 
     project: NameField
     stream: NameField
     model: NameField
     archive: DigestField
-    schema_fingerprint: DigestField
-    promotion: PromotionBody
+    schema_fingerprint: Annotated[DigestField | None, Field(deprecated=True, description="refused unless it is the archive's")] = None
+    promotion: Annotated[PromotionBody | None, Field(deprecated=True, description="refused unless it is the archive's")] = None
 
 
 class MoveAliasBody(_Body):

@@ -53,7 +53,7 @@ def summary_of(model: ModelState) -> dict[str, Any]:
         "model": model.model,
         "project": model.project,
         "versions": len(model.versions),
-        "aliases": model.aliases,
+        "aliases": dict(model.aliases),
         "champion": model.champion.version if model.champion else None,
         "champion_epoch": model.champion_epoch,
         "waiting": sorted(number for number in model.standings if model.state_of(number) == "waiting"),

@@ -5,17 +5,16 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
 
-import msgspec
-
-from driftloop.contracts.commands import ApproveVersion, DeleteVersion, MoveAlias, RegisterProject, RejectVersion
+from driftloop.contracts.commands import ApproveVersion, DeleteVersion, MoveAlias, RejectVersion
 from driftloop.errors import TransientError
-from driftloop.ports import ObjectStore
+from driftloop.registry.dry_run import answer_without_record
 from driftloop.registry.fold import ModelState, ModelVersion, Outcome, RegistryReader, RegistryState
-from driftloop_registry.command_log import CommandLog
+from driftloop_registry.command_log import AnyCommand, CommandLog
 from driftloop_registry.log_end_waiter import LogEndWaiter
+from driftloop_registry.registration import Registration
 from driftloop_registry.responses import Refused, found, found_version
 from driftloop_registry.state_waiter import Folded
-from driftloop_registry.stored_models import archived_schema, problem_with_model
+from driftloop_registry.stored_models import Store, archived_project, problem_with_model
 from driftloop_registry.view_keeper import ViewKeeper
 
 ANSWER_SECONDS = 5.0  # for a read, and for a write's outcome; then 503
@@ -34,7 +33,7 @@ class Desk:
         folded: Folded,
         log_end: LogEndWaiter,
         commands: CommandLog,
-        store: ObjectStore,
+        store: Store,
         keeper: ViewKeeper,
     ) -> None:
         self._reader, self._ready, self._folded, self._log_end = reader, ready, folded, log_end
@@ -56,16 +55,18 @@ class Desk:
         except TimeoutError as exc:
             raise TransientError(f"the log's end was not reached within {ANSWER_SECONDS:g} s; read with ?stale=ok") from exc
 
-    async def register_project(self, command: RegisterProject) -> Outcome:
-        """Raises Refused when the archive is not in the store, or is another project's. The fold compares its schema with the
-        registered one's."""
-        schema, problem = await self._in_thread(
-            lambda: archived_schema(self._store, command.project, command.stream, command.archive, command.schema_fingerprint)
-        )
-        if schema is None:
-            raise Refused(422, problem or "no schema", "archive")
-        whole = msgspec.structs.replace(command, stream_schema=schema)
-        return await self._in_thread(lambda: self._commands.append(whole))
+    async def register_project(self, wish: Registration) -> Outcome:
+        """Schema and rules are the archive's, whatever a caller says. Raises Refused when the archive is not in the store, is another
+        project's, or says otherwise than the caller does."""
+        state = await self.current()
+        known = state.outcome(wish.command_id)
+        if known is not None:
+            return known
+        project, problem = await self._in_thread(lambda: archived_project(self._store, wish.project, wish.stream, wish.model, wish.archive))
+        if project is None:
+            raise Refused(422, problem or "no project", "archive")
+        wish.check(project)
+        return await self._put(wish.command(project), state)
 
     async def move_alias(self, command: MoveAlias) -> Outcome:
         """Raises Refused when there is no such version, or its objects do not verify."""
@@ -76,14 +77,22 @@ class Desk:
         return await self._submit(command, servable=isinstance(command, ApproveVersion))
 
     async def _submit(self, command: MoveAlias | ApproveVersion | RejectVersion | DeleteVersion, *, servable: bool) -> Outcome:
-        known = self._reader.state().outcome(command.command_id)
+        state = await self.current()
+        known = state.outcome(command.command_id)
         if known is not None:
             return known
-        model = found(await self.current(), command.model)
-        version = found_version(model, command.version)
-        if servable and model.state_of(version.version) != "deleted":  # of a deleted one the fold knows more than the store
+        version = found_version(found(state, command.model), command.version)
+        answer = answer_without_record(state, command)
+        if answer is not None:
+            return answer
+        if servable:
             await self._verify(version)
-        return await self._in_thread(lambda: self._commands.append(command))
+        return await self._put(command, state)
+
+    async def _put(self, command: AnyCommand, state: RegistryState) -> Outcome:
+        """Refused by what is known now: no record. Refused because another came first: on the record, since the log holds it."""
+        answer = answer_without_record(state, command)
+        return answer if answer is not None else await self._in_thread(lambda: self._commands.append(command))
 
     async def _verify(self, version: ModelVersion) -> None:
         problem = await self._in_thread(lambda: problem_with_model(self._store, version.model, version.request_id, version.manifest))

@@ -7,6 +7,7 @@ from driftloop import metrics
 from driftloop.errors import TransientError
 from driftloop.registry.fold import RegistryReader, RegistryState
 from driftloop.registry.view import StateView, ViewBroken, ViewUnavailable
+from driftloop.supervised import SupervisedThread
 from driftloop.telemetry import get_logger
 
 LOOK_SECONDS = 1.0  # a deleted file is noticed this soon even when nothing is written
@@ -23,22 +24,20 @@ class ViewKeeper:
         self._view, self._reader, self._verify_seconds = view, reader, verify_seconds
         self._lock = threading.Lock()
         self._made = False
-        self._news = threading.Event()
-        self._stopping = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="view-keeper", daemon=True)
+        self._verify_at = 0.0
+        self.thread = SupervisedThread("view-keeper", self._step)
 
     def start(self) -> None:
-        self._thread.start()
+        self._verify_at = time.monotonic() + self._verify_seconds
+        self.thread.start()
 
     def stop(self) -> None:
-        self._stopping.set()
-        self._news.set()
-        self._thread.join(timeout=5)
+        self.thread.stop()
         self._view.close()
 
     def on_state(self, _state: RegistryState) -> None:
         """Subscribe this to the follower."""
-        self._news.set()
+        self.thread.wake()
 
     def verified_digest(self) -> tuple[int, str, str]:
         """Offset, the state's digest and the view's at that offset, read back from its rows after healing what was found broken.
@@ -51,19 +50,16 @@ class ViewKeeper:
         except (ViewBroken, ViewUnavailable) as exc:
             raise TransientError(f"the registry's database cannot be written now: {exc}") from exc
 
-    def _run(self) -> None:
-        verify_at = time.monotonic() + self._verify_seconds
-        while not self._stopping.is_set():
-            self._news.wait(LOOK_SECONDS)
-            self._news.clear()
-            try:
-                with self._lock:
-                    self._catch_up(self._reader.state())
-                    if time.monotonic() > verify_at:
-                        self._verify()
-                        verify_at = time.monotonic() + self._verify_seconds
-            except (ViewBroken, ViewUnavailable) as exc:  # also broken while it was being made: the next round makes it again
-                log.warning("view-not-written", reason=str(exc))
+    def _step(self) -> None:
+        self.thread.wait(LOOK_SECONDS)
+        try:
+            with self._lock:
+                self._catch_up(self._reader.state())
+                if time.monotonic() > self._verify_at:
+                    self._verify()
+                    self._verify_at = time.monotonic() + self._verify_seconds
+        except (ViewBroken, ViewUnavailable) as exc:  # also broken while it was being made: the next round makes it again
+            log.warning("view-not-written", reason=str(exc))
 
     def _catch_up(self, state: RegistryState) -> None:
         try:

@@ -25,6 +25,8 @@ from driftloop_trainer.pinning import Pinner
 from driftloop_trainer.registry_view import RegistryNow
 from driftloop_trainer.status import TrainerStatus
 
+OTHER = "other"  # in metrics: models that are not registered
+
 log = get_logger(__name__)
 
 
@@ -50,6 +52,7 @@ class RetrainRequests:
         self._history, self._log_reader, self._registry, self._pinner, self._workspace = history, log_reader, registry, pinner, workspace
         self._store, self._events, self._status, self._stop = store, events, status, stop
         self._spare = spare
+        self._registered: set[str] = set()  # models: names that strangers make up get no metric of their own
 
     def on_retrain_requested(self, event: RetrainRequested, about: Envelope) -> None:
         self._log_reader.sync()
@@ -77,6 +80,7 @@ class RetrainRequests:
         model = state.model(name)
         if model is None or model.project is None:
             raise UserError(f"no project is registered for the model {name}; register one with: driftloop up --project DIR")
+        self._registered.add(name)
         archive = found.event.pins.project if found else model.project.archive
         return model, archived_project(self._store, model, archive)
 
@@ -135,11 +139,14 @@ class RetrainRequests:
         )
         self._events.publish(TRAINING_RUNS, completed, key=started.model, id=caused_id("completed", started.request_id))
         crash_point("trainer.after-event")
-        metrics.TRAININGS.labels(started.model, "completed").inc()
+        metrics.TRAININGS.labels(self._label(started.model), "completed").inc()
         log.info("training-completed", model=started.model, request_id=started.request_id, manifest=manifest, recipe=trained.recipe)
 
     def _fail(self, model: str, request_id: str, answers: tuple[str, ...], failure: RunFailure) -> None:
         failed = TrainingFailed(model=model, request_id=request_id, answers=answers, reason=failure.reason, detail=failure.detail)
         self._events.publish(TRAINING_RUNS, failed, key=model, id=caused_id("failed", request_id))
-        metrics.TRAININGS.labels(model, "failed").inc()
+        metrics.TRAININGS.labels(self._label(model), "failed").inc()
         log.warning("training-failed", model=model, request_id=request_id, reason=failure.reason)
+
+    def _label(self, model: str) -> str:
+        return model if model in self._registered else OTHER

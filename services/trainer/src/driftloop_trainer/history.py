@@ -11,9 +11,11 @@ from driftloop.ports import Topics
 
 KEEP = Keep(answered=0)  # of a request that has its answer nothing more is asked
 
+TOPICS = (RETRAIN_REQUESTS, TRAINING_RUNS)
+
 
 def requests_and_runs(topics: Topics, folder: Path) -> tuple[ModelHistory, LogReader]:
     """The history of all models, and the reader that feeds it. ``folder``: for its checkpoint."""
     history = ModelHistory(keep=KEEP)
     checkpoint = Checkpoint(folder / "history.checkpoint")
-    return history, LogReader(topics, (RETRAIN_REQUESTS, TRAINING_RUNS), Events(history), checkpoint=checkpoint)
+    return history, LogReader(topics, TOPICS, Events(history), checkpoint=checkpoint)

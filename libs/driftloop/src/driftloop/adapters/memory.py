@@ -46,6 +46,11 @@ class MemoryStore:
                 raise ObjectNotFound(key)
             return self._objects[key][0]
 
+    def chunks(self, key: str, size: int) -> Iterator[bytes]:
+        """The object's bytes in pieces of at most ``size``."""
+        data = self.get(key)
+        yield from (data[at : at + size] for at in range(0, len(data), size))
+
     def stat(self, key: str) -> ObjectStat:
         with self._lock:
             if key not in self._objects:
@@ -53,9 +58,16 @@ class MemoryStore:
             data, modified = self._objects[key]
             return ObjectStat(key, len(data), modified)
 
-    def list(self, prefix: str) -> Iterator[ObjectStat]:
+    def put_if_absent(self, key: str, data: bytes) -> bool:
         with self._lock:
-            keys = sorted(key for key in self._objects if key.startswith(prefix))
+            absent = key not in self._objects
+            if absent:
+                self._objects[key] = (bytes(data), datetime.now(UTC))
+            return absent
+
+    def list(self, prefix: str, *, after: str = "") -> Iterator[ObjectStat]:
+        with self._lock:
+            keys = sorted(key for key in self._objects if key.startswith(prefix) and key > after)
         return (self.stat(key) for key in keys)
 
     def delete(self, key: str) -> None:

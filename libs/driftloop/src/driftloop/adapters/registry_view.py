@@ -1,6 +1,7 @@
 """The registry's state as SQLite tables, for people and their tools. A view: delete it and it comes back the same."""
 
 import contextlib
+import itertools
 import sqlite3
 import threading
 from collections.abc import Iterable, Iterator
@@ -9,7 +10,17 @@ from typing import TypeVar
 
 import msgspec
 
-from driftloop.registry.state import Alias, ApprovalStatus, LogEntry, ModelVersion, ProjectRef, RegistryState, content_digest
+from driftloop.registry.entries import Entries
+from driftloop.registry.state import (
+    Alias,
+    ApprovalStatus,
+    LogEntry,
+    ModelVersion,
+    ProjectRef,
+    RefusedRun,
+    RegistryState,
+    content_digest,
+)
 from driftloop.registry.view import ViewBroken, ViewUnavailable
 
 # One truth per row, ``content`` (canonical JSON); the other columns are read out of it, so they cannot contradict it.
@@ -26,11 +37,15 @@ CREATE TABLE aliases (model TEXT, name TEXT, content TEXT NOT NULL,
 CREATE TABLE standings (model TEXT, version INTEGER, content TEXT NOT NULL,
     state TEXT AS (content ->> '$.state'), since TEXT AS (content ->> '$.since'), actor TEXT AS (content ->> '$.by'),
     reason TEXT AS (content ->> '$.reason'), PRIMARY KEY (model, version));
+CREATE TABLE refused_runs (model TEXT, request_id TEXT, content TEXT NOT NULL,
+    problem TEXT AS (content ->> '$.problem'), PRIMARY KEY (model, request_id));
+CREATE TABLE refusals (chain TEXT NOT NULL);
 CREATE TABLE commands (log_offset INTEGER PRIMARY KEY, content TEXT NOT NULL,
     model TEXT AS (content ->> '$.model'), type TEXT AS (content ->> '$.type'), at TEXT AS (content ->> '$.at'),
     actor TEXT AS (content ->> '$.actor'), accepted INTEGER AS (content ->> '$.outcome.accepted'),
     outcome TEXT AS (content ->> '$.outcome.reason'));
 INSERT INTO meta VALUES ('next_offset', 0);
+INSERT INTO refusals VALUES ('');
 """
 _NOT_ITS_FAULT = {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_FULL}  # somebody reads; the disk is full: wait
 
@@ -142,20 +157,28 @@ def _write_difference(db: sqlite3.Connection, old: RegistryState, new: RegistryS
         db.executemany("INSERT OR REPLACE INTO standings VALUES (?, ?, ?)", ((name, s.version, _text(s)) for s in said))
         ended = old_standings.keys() - model.standings.keys()
         db.executemany("DELETE FROM standings WHERE model = ? AND version = ?", ((name, n) for n in ended))
-    db.executemany("INSERT INTO commands VALUES (?, ?)", ((e.offset, _text(e)) for e in _entries_since(new, old.next_offset)))
+        known = len(before.refused_runs) if before else 0
+        runs = itertools.islice(model.refused_runs.values(), known, None)
+        db.executemany("INSERT INTO refused_runs VALUES (?, ?, ?)", ((name, run.request_id, _text(run)) for run in runs))
+        _write_entries(db, before.history if before else Entries(), model.history, old.next_offset)
+    _write_entries(db, old.strays, new.strays, old.next_offset)
+    db.execute("UPDATE refusals SET chain = ?", (new.answers.refused.chain,))
     db.execute("UPDATE meta SET value = ? WHERE key = 'next_offset'", (new.next_offset,))
 
 
-def _entries_since(state: RegistryState, offset: int) -> Iterator[LogEntry]:
-    for entry in state.entries.newest():
-        if entry.offset < offset:
-            return
-        yield entry
+def _write_entries(db: sqlite3.Connection, old: Entries, new: Entries, since: int) -> None:
+    """The commands behind ``since``, and no longer those that are remembered no more."""
+    added = itertools.takewhile(lambda entry: entry.offset >= since, new.newest())
+    db.executemany("INSERT INTO commands VALUES (?, ?)", ((entry.offset, _text(entry)) for entry in added))
+    if old.refused and new.refused[0].offset > old.refused[0].offset:
+        gone = itertools.takewhile(lambda entry: entry.offset < new.refused[0].offset, old.refused)
+        db.executemany("DELETE FROM commands WHERE log_offset = ?", ((entry.offset,) for entry in gone))
 
 
 def _read_digest(db: sqlite3.Connection) -> tuple[int, str]:
     found = db.execute("SELECT value FROM meta WHERE key = 'next_offset'").fetchone()
-    if found is None:
+    chain = db.execute("SELECT chain FROM refusals").fetchone()
+    if found is None or chain is None:
         raise ViewBroken("no offset")
     models = [str(row[0]) for row in db.execute("SELECT model FROM aliases ORDER BY model, name")]
     aliases = _contents(db, "aliases ORDER BY model, name", Alias)
@@ -164,7 +187,9 @@ def _read_digest(db: sqlite3.Connection) -> tuple[int, str]:
         versions=_contents(db, "versions", ModelVersion),
         aliases=zip(models, aliases, strict=True),
         standings=_contents(db, "standings", ApprovalStatus),
+        refused_runs=_contents(db, "refused_runs", RefusedRun),
         entries=_contents(db, "commands", LogEntry),
+        refusals=str(chain[0]),
         next_offset=int(found[0]),
     )
     return int(found[0]), digest

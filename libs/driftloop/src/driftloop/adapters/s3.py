@@ -94,14 +94,24 @@ class MinioObjectStore:
                 response.close()
                 response.release_conn()
 
+    def chunks(self, key: str, size: int) -> Iterator[bytes]:
+        """The object's bytes in pieces of at most ``size``, fetched as they are asked for; raises what ``get`` raises."""
+        with _translated(key):
+            response = self._client.get_object(bucket_name=self._bucket, object_name=key)
+            try:
+                yield from response.stream(size)
+            finally:
+                response.close()
+                response.release_conn()
+
     def stat(self, key: str) -> ObjectStat:
         with _translated(key):
             found = self._client.stat_object(bucket_name=self._bucket, object_name=key)
         return _stat(key, found.size, found.last_modified)
 
-    def list(self, prefix: str) -> Iterator[ObjectStat]:
+    def list(self, prefix: str, *, after: str = "") -> Iterator[ObjectStat]:
         with _translated(prefix):
-            for found in self._client.list_objects(bucket_name=self._bucket, prefix=prefix, recursive=True):
+            for found in self._client.list_objects(bucket_name=self._bucket, prefix=prefix, recursive=True, start_after=after or None):
                 yield _stat(found.object_name, found.size, found.last_modified)
 
     def delete(self, key: str) -> None:

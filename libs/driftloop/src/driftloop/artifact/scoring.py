@@ -1,6 +1,9 @@
 """Rows to predictions: one conversion for training and scoring, and a scorer that keeps the stream's types."""
 
-from typing import Any, assert_never
+import time
+from collections.abc import Callable
+from functools import cached_property
+from typing import Any, NamedTuple, assert_never
 
 import numpy as np
 import numpy.typing as npt
@@ -8,14 +11,20 @@ import pandas as pd
 import pyarrow as pa
 import sklearn
 
+from driftloop.artifact.unscorable import Found, Outputs, Scorable, Unscored, search
 from driftloop.contracts.column_types import TargetType
 from driftloop.contracts.schema import Feature, StreamSchema
+from driftloop.rows import probabilities
 from driftloop.rows.numbers import as_numbers, input_column
 from driftloop.rows.schemas import ARROW_TYPES
+from driftloop.statistics.metrics import ModelOutput
 
 Floats = npt.NDArray[np.float64]
 _NAT = np.iinfo(np.int64).min  # how numpy and pandas write a missing time
-MAX_FAILED_CALLS = 64  # of one batch, while looking for the rows that a pipeline cannot score
+# Looking for the rows of a batch that a pipeline cannot score may take so long. After a search that did not come to its end the
+# next one gets half of it, so that a stream of such rows does not stand still; after one that did, twice as much.
+SEARCH_SECONDS = 2.0
+LEAST_SEARCH_SECONDS = 0.1
 
 
 def to_frame(table: pa.Table | pa.RecordBatch, schema: StreamSchema) -> pd.DataFrame:
@@ -113,53 +122,130 @@ def _categorical(column: pa.ChunkedArray | pa.Array) -> "pd.Categorical[Any]":
     return pd.Categorical.from_codes(codes, dtype=pd.CategoricalDtype(categories), validate=False)
 
 
+class Scored(NamedTuple):
+    """A model's answers as columns. ``probabilities``: of a target of several classes, as ``rows.probabilities`` writes them."""
+
+    prediction: pa.Array
+    score: pa.Array
+    probabilities: pa.Array | None
+
+
+class ScoredRows(NamedTuple):
+    """The same, null in the rows that ``unscored`` names."""
+
+    answer: Scored
+    unscored: dict[int, Unscored]
+
+
 class Scorer:
     """A fitted pipeline that answers in the stream's types. Safe to use from several threads."""
 
-    def __init__(self, pipeline: Any, schema: StreamSchema) -> None:
+    def __init__(self, pipeline: Any, schema: StreamSchema, clock: Callable[[], float] = time.monotonic) -> None:
         self.pipeline = pipeline
         self.schema = schema
+        self._clock = clock
+        self._scorable = Scorable()
+        self._patience = SEARCH_SECONDS
 
-    def score(self, table: pa.Table | pa.RecordBatch) -> tuple[pa.Array, pa.Array]:
-        """Prediction in the target's type and score as float64, one each per row.
+    def score(self, table: pa.Table | pa.RecordBatch) -> Scored:
+        """The answer for each row; all null for a row that the pipeline cannot score. See ``score_rows``."""
+        return self.score_rows(table).answer
 
-        The score is P(true) for binary, P(predicted class) for multiclass, the prediction for regression. Both are null for
-        a row that the pipeline cannot score (it raises, or the score is not finite); such rows do not hinder others.
+    def score_rows(self, table: pa.Table | pa.RecordBatch, at_most_seconds: float = SEARCH_SECONDS) -> ScoredRows:
+        """Prediction in the target's type and score as float64, one each per row; of several classes their probabilities, too.
+
+        The score is P(true) for binary, P(predicted class) for multiclass, the prediction for regression. All are null for
+        a row that the pipeline cannot score (it raises, or the score is not finite); ``unscored`` says why. Such rows cost the others
+        nothing, unless finding them takes longer than ``at_most_seconds``: then those not looked at yet are null, too.
         """
         frame = to_frame(table, self.schema)
-        predictions, scores = self._score(frame, [MAX_FAILED_CALLS])
-        bad = ~np.isfinite(scores)
-        mask = bad if bad.any() else None
-        return pa.array(predictions, ARROW_TYPES[self.schema.target.type], mask=mask), pa.array(scores, pa.float64(), mask=mask)
+        found = self._found(frame, at_most_seconds)
+        output = self._output(found.outputs or self._nothing(len(frame)))
+        unscored = found.unscored
+        bad = ~np.isfinite(output.scores)
+        unscored |= {
+            int(row): Unscored("not-finite", f"its score is {output.scores[row]}")
+            for row in np.flatnonzero(bad)
+            if int(row) not in unscored
+        }
+        bad[list(unscored)] = True
+        mask = bad if unscored else None
+        answer = Scored(
+            pa.array(output.predictions, ARROW_TYPES[self.schema.target.type], mask=mask),
+            pa.array(output.scores, pa.float64(), mask=mask),
+            None if output.probabilities is None else probabilities.encode(_without(output.probabilities, bad), output.classes),
+        )
+        return ScoredRows(answer, unscored)
 
-    def raw(self, frame: pd.DataFrame) -> "tuple[npt.NDArray[Any], Floats]":
-        """Prediction and score as numpy arrays; raises what the pipeline raises."""
+    def _found(self, frame: pd.DataFrame, at_most_seconds: float) -> Found:
+        if frame.empty:
+            return Found(None, {})
+        try:
+            outputs = self._raw(frame)
+        except Exception:  # noqa: BLE001  a stranger's pipeline raises anything
+            return self._searched(frame, at_most_seconds)
+        self._scorable.saw_batch(frame)
+        return Found(outputs, {})
+
+    def _searched(self, frame: pd.DataFrame, at_most_seconds: float) -> Found:
+        patience = self._patience
+        deadline = self._clock() + min(patience, at_most_seconds)
+        found = search(frame, self._raw, self._scorable, lambda: self._clock() > deadline)
+        if not any(unscored.reason == "no-time" for unscored in found.unscored.values()):
+            self._patience = min(SEARCH_SECONDS, 2 * patience)
+        elif patience <= at_most_seconds:
+            self._patience = max(LEAST_SEARCH_SECONDS, patience / 2)
+        return found
+
+    @property
+    def unrecordable(self) -> str | None:
+        """Why the probabilities of the model's classes are not recorded; None when they are, or there are none."""
+        return probabilities.unrecordable(self._classes) if self.schema.target.task == "multiclass" else None
+
+    def raw(self, frame: pd.DataFrame) -> ModelOutput:
+        """What the pipeline says about the rows; raises what the pipeline raises. Classes are in the order of their names."""
         with sklearn.config_context(assume_finite=True, skip_parameter_validation=True):
             if self.schema.target.task == "regression":
                 values = np.asarray(self.pipeline.predict(frame), dtype=np.float64)
-                return values, values
-            probabilities = np.asarray(self.pipeline.predict_proba(frame), dtype=np.float64)
+                return ModelOutput(values, values)
+            found = np.asarray(self.pipeline.predict_proba(frame), dtype=np.float64)
         classes = self.pipeline.classes_
         if self.schema.target.task == "binary":
-            scores = probabilities[:, int(np.flatnonzero(classes == True)[0])]  # noqa: E712  classes are numpy booleans
-            return scores >= 0.5, scores
-        best = probabilities.argmax(axis=1)
-        return np.asarray(classes)[best].astype(object), probabilities[np.arange(len(best)), best]
+            scores = found[:, int(np.flatnonzero(classes == True)[0])]  # noqa: E712  classes are numpy booleans
+            return ModelOutput(scores >= 0.5, scores)
+        best = found.argmax(axis=1)
+        return ModelOutput(
+            predictions=np.asarray(classes)[best].astype(object),
+            scores=found[np.arange(len(best)), best],
+            probabilities=found[:, self._columns],
+            classes=self._classes,
+        )
 
-    def _score(self, frame: pd.DataFrame, failures_left: list[int]) -> "tuple[npt.NDArray[Any], Floats]":
-        if frame.empty:
-            return self._nothing(0)
-        if failures_left[0] <= 0:
-            return self._nothing(len(frame))
-        try:
-            return self.raw(frame)
-        except Exception:  # noqa: BLE001  a stranger's pipeline raises anything: halve until the rows at fault are alone
-            failures_left[0] -= 1
-        if len(frame) == 1:
-            return self._nothing(1)
-        middle = len(frame) // 2
-        halves = [self._score(part, failures_left) for part in (frame.iloc[:middle], frame.iloc[middle:])]
-        return np.concatenate([h[0] for h in halves]), np.concatenate([h[1] for h in halves])
+    @cached_property
+    def _columns(self) -> list[int]:
+        """Of the pipeline's probabilities, in the order of the classes' names."""
+        names = [str(name) for name in getattr(self.pipeline, "classes_", ())]
+        return sorted(range(len(names)), key=names.__getitem__)
 
-    def _nothing(self, n: int) -> "tuple[npt.NDArray[Any], Floats]":
-        return _no_predictions(self.schema.target.type, n), np.full(n, np.nan)
+    @cached_property
+    def _classes(self) -> tuple[str, ...]:
+        return tuple(str(self.pipeline.classes_[i]) for i in self._columns)
+
+    def _raw(self, frame: pd.DataFrame) -> Outputs:
+        output = self.raw(frame)
+        arrays = (output.predictions, np.asarray(output.scores))
+        return arrays if output.probabilities is None else (*arrays, output.probabilities)
+
+    def _output(self, arrays: Outputs) -> ModelOutput:
+        """Of what ``_raw`` makes of it."""
+        predictions, scores, *more = arrays
+        return ModelOutput(predictions, scores, more[0], self._classes) if more else ModelOutput(predictions, scores)
+
+    def _nothing(self, n: int) -> Outputs:
+        arrays = (_no_predictions(self.schema.target.type, n), np.full(n, np.nan))
+        return (*arrays, np.full((n, len(self._classes)), np.nan)) if self.schema.target.task == "multiclass" else arrays
+
+
+def _without(found: Floats, bad: "npt.NDArray[np.bool_]") -> Floats:
+    """Of rows without an answer there are no probabilities either; a search leaves those of another row there."""
+    return np.where(bad[:, None], np.nan, found) if bad.any() else found

@@ -6,6 +6,7 @@ from typing import ParamSpec
 
 import click
 
+from driftloop.cli.output import say
 from driftloop.errors import ConfigurationError, IntegrityError, ObjectNotFound, TransientError, UserError
 
 P = ParamSpec("P")
@@ -31,5 +32,5 @@ def one_line_errors(command: Callable[P, None]) -> Callable[P, None]:
 
 
 def _fail(message: str, code: int) -> None:
-    click.echo(f"error: {message}", err=True)
+    say(f"error: {message}", err=True)
     raise click.exceptions.Exit(code)

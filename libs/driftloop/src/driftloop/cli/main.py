@@ -6,6 +6,8 @@ import sys
 
 import click
 
+from driftloop.cli.output import say
+
 # command → (module, attribute, help shown in the list)
 COMMANDS: dict[str, tuple[str, str, str]] = {
     "up": ("driftloop.cli.stack.up", "up", "Start a local stack and leave it running."),
@@ -46,7 +48,7 @@ def _show_version(ctx: click.Context, _parameter: click.Parameter, wanted: bool)
     if wanted:
         from driftloop.code_version import code_version
 
-        click.echo(f"driftloop {code_version()}")
+        say(f"driftloop {code_version()}")
         ctx.exit()
 
 
@@ -68,11 +70,11 @@ def main() -> None:
     except click.UsageError as exc:
         where = f"{exc.ctx.command_path}: " if exc.ctx else ""
         hint = f" (see `{exc.ctx.command_path} --help`)" if exc.ctx else ""
-        click.echo(f"error: {where}{exc.format_message()}{hint}", err=True)
+        say(f"error: {where}{exc.format_message()}{hint}", err=True)
         sys.exit(2)
     except click.ClickException as exc:
-        click.echo(f"error: {exc.format_message()}", err=True)
+        say(f"error: {exc.format_message()}", err=True)
         sys.exit(exc.exit_code)
     except click.Abort:
-        click.echo("stopped", err=True)
+        say("stopped", err=True)
         sys.exit(130)

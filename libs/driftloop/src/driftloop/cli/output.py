@@ -19,7 +19,24 @@ def emit(data: object, as_json: bool, render: Callable[[Console], None]) -> None
     if as_json:
         click.echo(json.dumps(msgspec.to_builtins(data), indent=2))
     else:
-        render(Console(width=None if sys.stdout.isatty() else PIPED_WIDTH))
+        render(CleanConsole(width=None if sys.stdout.isatty() else PIPED_WIDTH))
+
+
+def say(text: str, *, err: bool = False) -> None:
+    """Print a line, or several, that may hold what others wrote."""
+    click.echo(shown(text), err=err)
+
+
+def shown(text: str) -> str:
+    """What others wrote must not steer a terminal: neither clear it, nor rename it, nor print over what stands there."""
+    return "".join(c if c.isprintable() or c == "\n" else "\N{REPLACEMENT CHARACTER}" for c in text)
+
+
+class CleanConsole(Console):
+    """Shows text as ``shown`` does; the colours are its own."""
+
+    def print(self, *objects: Any, **options: Any) -> None:
+        super().print(*(shown(thing) if isinstance(thing, str) else thing for thing in objects), **options)
 
 
 def table(title: str, columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> Table:
@@ -28,9 +45,5 @@ def table(title: str, columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> 
     for column in columns:
         made.add_column(column)
     for row in rows:
-        made.add_row(*("–" if cell is None else Text(_shown(str(cell))) for cell in row))
+        made.add_row(*("–" if cell is None else Text(shown(str(cell))) for cell in row))
     return made
-
-
-def _shown(text: str) -> str:
-    return "".join(c if c.isprintable() or c == "\n" else "\N{REPLACEMENT CHARACTER}" for c in text)

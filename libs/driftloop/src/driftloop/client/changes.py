@@ -14,10 +14,13 @@ if TYPE_CHECKING:
     from driftloop.client.partitions import GrownTopic
     from driftloop.client.reproductions import AuditResult
     from driftloop.contracts.events import RetrainReason
+    from driftloop.contracts.gaps import AcceptedGap
+    from driftloop.lake.log_archive import LogArchived
     from driftloop.lake.maintenance import Compacted
     from driftloop.lake.vacuum import Cleaned
     from driftloop.lineage.model_bytes import Deleted
     from driftloop.lineage.rebuilding import VersionProgress
+    from driftloop.lineage.snapshot_expiry import Expiry
     from driftloop.project.model import Project
 
 
@@ -117,3 +120,27 @@ class Changes:
         from driftloop.client.maintenance import vacuumed
 
         return vacuumed(self._to, stream, grace, on_progress)
+
+    def archive_logs(self, stream: str, *, keep: timedelta, dry_run: bool = False) -> "list[LogArchived]":
+        """Pack entries of the tables' logs that are older than ``keep``. Their offset ranges are read as before."""
+        from driftloop.client.maintenance import archived
+
+        return archived(self._to, stream, keep, dry_run=dry_run)
+
+    def expire_snapshots(self, stream: str, *, grace: timedelta, reason: str, dry_run: bool = False) -> "list[Expiry]":
+        """Give up the snapshots that no kept version, and no run that may become one, was trained on. All, with what holds each.
+
+        ``grace``: how long a pin, and a version's deletion, lie back at least.
+        """
+        from driftloop.client.snapshot_expiry import expired
+
+        return expired(self._to, stream, grace, reason, dry_run=dry_run)
+
+    def accept_gap(self, stream: str, where: str, start: int, end: int, *, reason: str, by: str) -> "AcceptedGap":
+        """Put on record that offsets ``[start, end)`` of ``where`` (TOPIC-PARTITION) are missing: services then go on after them.
+
+        The record begins where the table's offsets end when that is within the gap.
+        """
+        from driftloop.client.accepted_gaps import accepted_gap
+
+        return accepted_gap(self._to, stream, where, start, end, reason=reason, by=by)

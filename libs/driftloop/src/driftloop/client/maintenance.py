@@ -10,6 +10,7 @@ from driftloop.client.told_events import runs
 from driftloop.contracts.names import is_name
 from driftloop.errors import ObjectNotFound, UserError
 from driftloop.lake.compaction_plan import CompactionRules
+from driftloop.lake.log_archive import LogArchived, archive_log
 from driftloop.lake.maintenance import Compacted, compact
 from driftloop.lake.table import LakeTable
 from driftloop.lake.vacuum import Candidates, Cleaned, clean, look
@@ -31,12 +32,12 @@ def compacted(to: Connections, stream: str, *, dry_run: bool, on_progress: Table
             progress=lambda done, known: on_progress(table.table, done, known),
         )
 
-    return [one(table) for table in _tables(to, stream)]
+    return [one(table) for table in stream_tables(to, stream)]
 
 
 def vacuum_plan(to: Connections, stream: str, grace: timedelta) -> dict[str, Candidates]:
     """By table, what ``vacuumed`` would do; changes nothing. Raises UserError, IntegrityError, TransientError."""
-    return {table.table: look(table, to.store, grace=grace, now=datetime.now(UTC)) for table in _tables(to, stream)}
+    return {table.table: look(table, to.store, grace=grace, now=datetime.now(UTC)) for table in stream_tables(to, stream)}
 
 
 def vacuumed(to: Connections, stream: str, grace: timedelta, on_progress: TableProgress) -> dict[str, Cleaned]:
@@ -51,11 +52,17 @@ def vacuumed(to: Connections, stream: str, grace: timedelta, on_progress: TableP
             progress=lambda _, done, known: on_progress(table.table, done, known),
         )
 
-    return {table.table: one(table) for table in _tables(to, stream)}
+    return {table.table: one(table) for table in stream_tables(to, stream)}
+
+
+def archived(to: Connections, stream: str, keep: timedelta, *, dry_run: bool) -> list[LogArchived]:
+    """Of each table, old entries of its log. Raises UserError, TransientError, IntegrityError; safe to repeat."""
+    now = datetime.now(UTC)
+    return [archive_log(table, to.store, keep=keep, now=now, dry_run=dry_run) for table in stream_tables(to, stream)]
 
 
 def deleted_version_bytes(to: Connections, name: str, before: datetime, *, dry_run: bool, say: Say) -> list[Deleted]:
-    """Model file and profile of versions that were deleted ``before``: removed, unless something holds them or ``dry_run``.
+    """Model files of versions that were deleted ``before``: removed, unless something holds them or ``dry_run``.
 
     Raises UserError, TransientError; safe to repeat.
     """
@@ -66,7 +73,8 @@ def deleted_version_bytes(to: Connections, name: str, before: datetime, *, dry_r
     return found
 
 
-def _tables(to: Connections, stream: str) -> list[LakeTable]:
+def stream_tables(to: Connections, stream: str) -> list[LakeTable]:
+    """Inferences and labels. Raises UserError, TransientError."""
     if not is_name(stream):
         raise UserError(f"{stream[:80]!r} is no name of a stream: lower-case letters, digits and hyphens, at most 63")
     try:

@@ -1,8 +1,6 @@
 """What changes a model in the registry: each call is a record in its log, with who and why, and is done once."""
 
 import getpass
-import time
-import uuid
 from typing import Any
 
 import msgspec
@@ -11,7 +9,7 @@ from driftloop.client.arguments import checked_name
 from driftloop.client.models import model
 from driftloop.client.registry_client import RegistryClient
 from driftloop.contracts.values import Part
-from driftloop.errors import TransientError, UserError
+from driftloop.errors import UserError
 
 REPEAT_SECONDS = 2.0
 
@@ -63,16 +61,10 @@ def _version_path(name: str, version: int, verb: str) -> str:
 
 
 def _change(registry: RegistryClient, path: str, body: dict[str, Any], reason: str) -> Changed:
-    """Raises UserError with the registry's words when it refuses, TransientError when it does not answer twice."""
+    """Raises UserError with the registry's words when it refuses, TransientError when its answer stays unknown."""
     try:
         reason.encode()
     except UnicodeEncodeError as exc:
         raise UserError("the reason is not readable text in this terminal's encoding") from exc
     said = {**body, "reason": reason, "actor": getpass.getuser()}
-    key = str(uuid.uuid4())
-    try:
-        answer = registry.post(path, said, key=key)
-    except TransientError:
-        time.sleep(REPEAT_SECONDS)
-        answer = registry.post(path, said, key=key)  # done once, even if the first call came through
-    return msgspec.convert(answer, type=Changed)
+    return msgspec.convert(registry.change(path, said), type=Changed)

@@ -9,6 +9,7 @@ from driftloop.client.arguments import checked_name
 from driftloop.client.registry_client import RegistryClient
 from driftloop.contracts.values import ModelName, Part, Time
 from driftloop.errors import TransientError, UserError
+from driftloop.registry.persistent_map import ReplacingMap
 from driftloop.registry.records import Alias, ApprovalStatus, LogEntry, ModelVersion, ProjectRef
 from driftloop.registry.state import ModelState
 
@@ -48,7 +49,9 @@ class RegisteredModel(Part, frozen=True, kw_only=True):
         """The same as the registry's fold has it; its history is not part of it."""
         standings = {version.version: version.standing for version in self.versions if version.standing is not None}
         plain = tuple(ModelVersion(**{field: getattr(v, field) for field in ModelVersion.__struct_fields__}) for v in self.versions)
-        return ModelState(model=self.model, project=self.project, versions=plain, aliases=self.aliases, standings=standings)
+        return ModelState(
+            model=self.model, project=self.project, versions=plain, aliases=ReplacingMap.of(self.aliases), standings=standings
+        )
 
 
 class AliasMove(Part, frozen=True, kw_only=True):

@@ -4,13 +4,10 @@ import getpass
 from pathlib import Path
 from typing import Any
 
-import msgspec
-
 from driftloop.adapters.kafka import create_topics
 from driftloop.adapters.s3 import MinioObjectStore
 from driftloop.client.registry_client import RegistryClient
 from driftloop.contracts.topics import stream_topics
-from driftloop.contracts.values import PromotionRules
 from driftloop.installation import Installation
 from driftloop.project.model import Project, archive_key
 from driftloop.project.reading import read_project
@@ -26,19 +23,17 @@ def register_project(folder: Path, installation: Installation) -> Project:
     MinioObjectStore(installation.s3).put(archive_key(project.name, project.digest()), project.archive())
     topics = stream_topics(project.stream, retention_ms=project.retention_ms)
     create_topics(installation.kafka_bootstrap, topics, replication=replication(Environment("cli")))
-    RegistryClient(installation.registry_url).post("/projects", _registration(project))
+    RegistryClient(installation.registry_url).change("/projects", _registration(project))
     return project
 
 
 def _registration(project: Project) -> dict[str, Any]:
-    rules = PromotionRules(tolerance=project.promotion.tolerance, min_rows=project.promotion.min_rows, approval=project.promotion.approval)
+    """Which archive; what is in it the registry reads there."""
     return {
         "project": project.name,
         "stream": project.stream,
         "model": project.model,
         "archive": project.digest(),
-        "schema_fingerprint": project.schema.fingerprint(),
-        "promotion": msgspec.to_builtins(rules),
         "actor": getpass.getuser(),
         "reason": "driftloop up --project",
     }

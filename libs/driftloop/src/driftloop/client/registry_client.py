@@ -1,10 +1,19 @@
 """The registry over HTTP, as commands use it."""
 
+import time
+import uuid
 from typing import Any
 
 import httpx
 
 from driftloop.errors import TransientError, UserError
+
+
+class Unreached(TransientError):
+    """No call was made: there is nobody to make it to."""
+
+
+REPEAT_SECONDS = (1.0, 2.0, 4.0)  # pauses before a call whose outcome is unknown is made again
 
 
 class RegistryClient:
@@ -21,9 +30,26 @@ class RegistryClient:
         """``key``: a call repeated with it is done once."""
         return self._ask("POST", path, json=body, headers={"Idempotency-Key": key} if key else {})
 
+    def change(self, path: str, body: Any) -> Any:
+        """A call that changes something, under a key of its own: made again under it while its outcome is unknown, and so done once.
+
+        Raises TransientError when it is still unknown after the last of REPEAT_SECONDS, or the registry cannot be reached.
+        """
+        key = str(uuid.uuid4())
+        for pause in REPEAT_SECONDS:
+            try:
+                return self.post(path, body, key=key)
+            except Unreached:
+                raise  # nothing was asked
+            except TransientError:
+                time.sleep(pause)
+        return self.post(path, body, key=key)
+
     def _ask(self, method: str, path: str, **kwargs: Any) -> Any:
         try:
             response = httpx.request(method, self._url + path, timeout=self._timeout, verify=self._verify, **kwargs)
+        except httpx.ConnectError as exc:
+            raise Unreached(f"the registry at {self._url} does not answer: {exc}") from exc
         except httpx.HTTPError as exc:
             raise TransientError(f"the registry at {self._url} does not answer: {exc}") from exc
         if response.status_code >= 500:

@@ -6,9 +6,10 @@ from pathlib import Path
 from driftloop.adapters.registry_view import RegistryView
 from driftloop.client.connections import Connections
 from driftloop.contracts.values import Part
-from driftloop.errors import TransientError
+from driftloop.errors import TransientError, UserError
 from driftloop.history.registry_follower import read_registry
 from driftloop.registry.fold import RegistryState
+from driftloop.registry.records import DIGEST_VERSION
 from driftloop.registry.view import ViewBroken, ViewUnavailable
 
 
@@ -23,8 +24,16 @@ class RebuiltRegistry(Part, frozen=True, kw_only=True):
 
 
 def rebuilt_registry(to: Connections) -> RebuiltRegistry:
-    """Fold the log into a fresh database and compare. Stops nothing and changes nothing. Raises TransientError."""
+    """Fold the log into a fresh database and compare. Stops nothing and changes nothing.
+
+    Raises TransientError; UserError when the live registry counts its digest by another rule.
+    """
     live = to.registry.get("/digest")
+    if live.get("digest_version", 1) != DIGEST_VERSION:
+        raise UserError(
+            f"the live registry counts its digest by rule {live.get('digest_version', 1)}, this program by rule {DIGEST_VERSION}: "
+            "compare with the driftloop of the registry's own release"
+        )
     state = read_registry(to.topics, below=live["offset"])
     folder = Path(to.registry.get("/status")["database"]["path"]).parent
     rebuilt = _through_a_fresh_database(state, folder if folder.is_dir() else Path(tempfile.gettempdir()))

@@ -8,6 +8,7 @@ import msgspec
 from driftloop.adapters.kafka import KafkaTopics
 from driftloop.client.models import ModelSummary, models
 from driftloop.client.registry_client import RegistryClient
+from driftloop.contracts.services import PREDICTOR, SERVICES
 from driftloop.contracts.values import ModelName, Part, Time
 from driftloop.errors import ConfigurationError
 from driftloop.history.lake_lag import LakeLag, TopicLag
@@ -19,6 +20,7 @@ ANSWER_SECONDS = 2
 class ServiceStatus(Part, frozen=True, kw_only=True):
     """An instance with what it says of itself; ``state`` is ready, not ready or down.
 
+    ``project``: that it works for; null while it waits for one, not there for services that work for all of them.
     ``environment``: what a predictor says of the environment that its champion was fitted in, null while it says nothing;
     not there for other services, which score nothing.
     """
@@ -27,6 +29,7 @@ class ServiceStatus(Part, frozen=True, kw_only=True):
     url: str
     state: str
     says: Any
+    project: str | msgspec.UnsetType | None = msgspec.UNSET
     environment: dict[str, Any] | msgspec.UnsetType | None = msgspec.UNSET
 
 
@@ -84,13 +87,15 @@ def _service(instance: str, url: str) -> ServiceStatus:
         state, says = "ready" if ready.status_code == 200 else "not ready", ready.json()
     except (httpx.HTTPError, ValueError) as exc:
         state, says = "down", {"error": type(exc).__name__}
-    if not instance.startswith("predictor"):
+    service = SERVICES.get(instance.rpartition("-")[0])
+    if service is None or not service.for_project:
         return ServiceStatus(instance=instance, url=url, state=state, says=says)
     try:
-        environment = httpx.get(f"{url}/status", timeout=ANSWER_SECONDS, verify=verify).json().get("environment")
+        told = httpx.get(f"{url}/status", timeout=ANSWER_SECONDS, verify=verify).json()
     except (httpx.HTTPError, ValueError):
-        environment = None
-    return ServiceStatus(instance=instance, url=url, state=state, says=says, environment=environment)
+        told = {}
+    environment = told.get("environment") if service is PREDICTOR else msgspec.UNSET
+    return ServiceStatus(instance=instance, url=url, state=state, says=says, project=told.get("project"), environment=environment)
 
 
 def _champion(model: ModelSummary) -> ModelStatus:

@@ -8,6 +8,7 @@ import msgspec
 from driftloop.contracts import commands, events
 from driftloop.contracts.events import Event
 from driftloop.contracts.headers import CONTENT_TYPE, JSON, Headers, format_time, header, parse_time
+from driftloop.contracts.meaning import impossible
 from driftloop.contracts.values import Part, Time
 from driftloop.errors import InvalidMessage
 
@@ -26,6 +27,7 @@ EVENT_TYPES: dict[str, type[Event]] = {
         events.VersionReproduced,
         commands.RegisterProject,
         commands.RegisterVersion,
+        commands.RefuseRun,
         commands.PromoteVersion,
         commands.MoveAlias,
         commands.ApproveVersion,
@@ -91,7 +93,8 @@ def decode_envelope(headers: Headers) -> Envelope:
 
 
 def decode_event(value: bytes | None, headers: Headers) -> tuple[Event, Envelope]:
-    """Raises InvalidMessage for an unknown type, a missing field or a wrong type; unknown fields are ignored."""
+    """Raises InvalidMessage for an unknown type, a missing field, a wrong type, or a value that cannot be (``contracts.meaning``);
+    unknown fields are ignored."""
     about = decode_envelope(headers)
     cls = EVENT_TYPES.get(about.type)
     if cls is None:
@@ -99,6 +102,10 @@ def decode_event(value: bytes | None, headers: Headers) -> tuple[Event, Envelope
     if value is None:
         raise InvalidMessage(f"{about.type}: no value")
     try:
-        return msgspec.json.decode(value, type=cls), about
+        event = msgspec.json.decode(value, type=cls)
+        problem = impossible(event)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as exc:
         raise InvalidMessage(f"{about.type}: {exc}") from exc
+    if problem is not None:
+        raise InvalidMessage(f"{about.type}: {problem}")
+    return event, about

@@ -40,6 +40,16 @@ class RegisterVersion(Command, frozen=True, kw_only=True):
     pins: TrainingPins
 
 
+class RefuseRun(Command, frozen=True, kw_only=True):
+    """Decide against a completed run whose objects are not in the store as they were named: its request never becomes a version."""
+
+    TYPE: ClassVar[str] = "driftloop.refuse-run.v1"
+    model: ModelName
+    request_id: str
+    manifest: Digest
+    problem: str
+
+
 class PromoteVersion(Command, frozen=True, kw_only=True):
     """Make the version of a request champion if the gate agrees and the champion's epoch is still the expected one."""
 

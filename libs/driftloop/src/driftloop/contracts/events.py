@@ -70,7 +70,7 @@ class DriftReported(Event, frozen=True, kw_only=True):
     model: ModelName
     stream: StreamName
     version: int | None  # null: the window was not scored, so there is no reference
-    profile: Digest | None
+    profile: Digest | None  # null without a version, and where its profile is lost: then nothing was compared
     window: Window
     revision: int  # 0 first, then one more for each correction
     rows: int
@@ -99,6 +99,8 @@ class PerformanceReported(Event, frozen=True, kw_only=True):
     median_label_delay_seconds: float | None
     inferences_version: int  # Delta versions that were read
     labels_version: int
+    # Of the labelled rows, those that have class probabilities; only told of a metric that is computed from them.
+    measured_rows: int | msgspec.UnsetType = msgspec.UNSET
 
 
 class DecisionMade(Event, frozen=True, kw_only=True):

@@ -5,6 +5,9 @@ producers send already stays valid, old rows have nulls, and old models find all
 version, which the project declares. What is predicted never changes: then labels could not be compared.
 """
 
+from typing import Literal
+
+from driftloop.contracts.class_probabilities import PROBABILITIES
 from driftloop.contracts.column_types import COLUMN_TYPES, FeatureType
 from driftloop.contracts.schema import RESERVED, Feature, StreamSchema
 
@@ -43,13 +46,15 @@ def unscorable(trained: StreamSchema, rows: StreamSchema) -> str | None:
     return None
 
 
-def retyped_column(name: str, kind: FeatureType) -> str:
-    """The lake's column for a feature whose own name holds values of an earlier type."""
+def retyped_column(name: str, kind: FeatureType | Literal["map"]) -> str:
+    """The lake's column for a feature whose own name holds values of an earlier type; ``map``: for class probabilities."""
     return f"{name}{_SEPARATOR}{kind}"
 
 
 def clashes(name: str) -> bool:
-    """Whether a feature's name could be that of a retyped one."""
+    """Whether a feature's name could be that of a retyped one, or of class probabilities beside a feature called so before."""
+    if name == retyped_column(PROBABILITIES, "map"):
+        return True
     head, _, kind = name.rpartition(_SEPARATOR)
     return bool(head) and kind in COLUMN_TYPES and head not in RESERVED
 

@@ -5,6 +5,7 @@ from typing import Annotated
 
 import msgspec
 
+from driftloop.contracts.class_probabilities import PROBABILITIES
 from driftloop.contracts.column_types import COLUMN_TYPES, TARGET_TASKS, DatetimePart, FeatureType, TargetType, Task
 from driftloop.contracts.names import Name
 from driftloop.contracts.values import Part
@@ -65,6 +66,12 @@ class StreamSchema(Part, frozen=True, kw_only=True, omit_defaults=True):
     @property
     def feature_names(self) -> list[str]:
         return [feature.name for feature in self.features]
+
+    @property
+    def has_probabilities(self) -> bool:
+        """Whether the column PROBABILITIES is recorded beside prediction and score: of a target of several classes, unless a
+        feature has that name. It is not RESERVED, so that such a feature, which was there first, stays what it was."""
+        return self.target.task == "multiclass" and PROBABILITIES not in self.feature_names
 
     @property
     def numeric(self) -> list[str]:

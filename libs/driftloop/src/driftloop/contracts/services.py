@@ -59,6 +59,7 @@ INGEST = Service(
         Setting("COMPACT_SECONDS", "60", "time between two looks for small files to merge; 0: never"),
         Setting("CLEAN_SECONDS", "3600", "time between two looks for files that nobody names any more; 0: never"),
         Setting("CLEAN_GRACE_HOURS", "168", "how long such a file stays marked before it is deleted"),
+        Setting("LOG_KEEP_HOURS", "168", "how long entries stay in a lake table's log before they are archived"),
     ),
 )
 
@@ -66,7 +67,7 @@ PREDICTOR = Service(
     name="predictor",
     port_offset=20,
     for_project=True,
-    rights=Rights(read=("models", "projects"), write=(QUARANTINE,)),
+    rights=Rights(read=("gaps", "models", "projects"), write=(QUARANTINE,)),
     settings=(
         Setting("IDLE_SECONDS", "60", "wall time without requests after which a partition gets a watermark; 0: never"),
         Setting("HTTP_MAX_BODY_BYTES", "4194304", "largest body of POST /invocations"),
@@ -79,7 +80,7 @@ MONITOR = Service(
     name="monitor",
     port_offset=40,
     for_project=True,
-    rights=Rights(read=("lake", "models", "projects"), write=(QUARANTINE,)),
+    rights=Rights(read=("gaps", "lake", "models", "projects"), write=(QUARANTINE,)),
     settings=(
         Setting("SESSION_TIMEOUT_SECONDS", "10", "silence after which the group gives this member's partitions away"),
         Setting("MAX_POLL_INTERVAL_SECONDS", "120", "time without a poll after which the group gives them away"),

@@ -14,4 +14,8 @@ class Rights(NamedTuple):
     delete: tuple[str, ...] = ()
 
 
-CLI_RIGHTS = Rights(read=("lake", "models", "projects", QUARANTINE, "snapshots"), write=("lake", "projects"), delete=("lake", "models"))
+CLI_RIGHTS = Rights(
+    read=("gaps", "lake", "models", "projects", QUARANTINE, "snapshots"),
+    write=("gaps", "lake", "projects", "snapshots"),
+    delete=("lake", "models", "snapshots"),
+)

@@ -99,10 +99,13 @@ class GateMeasurements(Part, frozen=True, kw_only=True):
     rows: int
     candidate: float
     champion: float
-    gain: float
+    gain: float  # above 0: the candidate is better, whichever way the metric points
     gain_lower: float  # lower bound of the paired bootstrap of the gain, one-sided, at `confidence`
     confidence: float
     champion_version: int
+    # Which of the window's labelled rows. "held-out": the champion was fitted on others of them since the window closed, and
+    # was measured on those that it was not fitted on. Absent: all of them, none of which it had seen.
+    judged_on: Literal["held-out"] | msgspec.UnsetType = msgspec.UNSET
 
 
 class PromotionRules(Part, frozen=True, kw_only=True):

@@ -1,7 +1,8 @@
 """A table as it was known at a moment: the rows whose messages had been taken up by then.
 
-The rows keep the partition and offset that they came in, and every commit says how far each partition had been read. So
-the past is a filter over the table of now: it stays readable when a compaction has replaced the files of then.
+The rows keep the partition and offset that they came in, their file says of which topic id, and every commit says how far
+each partition had been read. So the past is a filter over the table of now: it stays readable when a compaction has replaced
+the files of then, and when the log of then is in the archive.
 """
 
 from collections.abc import Mapping
@@ -12,45 +13,56 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from driftloop.errors import ObjectNotFound, UserError
-from driftloop.lake.cursors import CommitNote, Cursor
+from driftloop.lake.cursors import Cursor
+from driftloop.lake.notes import CommitNote
 from driftloop.lake.table import LakeTable
 
 
 class AsOf(NamedTuple):
-    """Rows of ``table`` whose offset lies below ``below`` of their partition.
+    """Rows of ``table`` whose offset lies below that of their cursor in ``ends``; None: all.
 
-    ``below`` None: all. Partitions that it does not name are in as a whole, unless ``named_only``.
+    ``below`` says the same for people, by partition: those that were asked for by offset, or all for a moment.
     """
 
     table: LakeTable
+    ends: Mapping[str, int] | None = None
     below: Mapping[int, int] | None = None
-    named_only: bool = False
 
     def filter(self) -> pc.Expression | None:
-        """None when nothing is left out."""
-        if self.below is None:
+        """For a dataset of all of the table's files; None when nothing is left out, or when only the files can tell: ``by_file``."""
+        if self.ends is None or self.by_file:
             return None
         partition, offset = pc.field("partition"), pc.field("offset")
-        chosen = pc.scalar(False) if self.named_only else ~partition.isin(pa.array(sorted(self.below), pa.int32()))
-        for number, end in sorted(self.below.items()):
-            chosen = chosen | ((partition == pa.scalar(number, pa.int32())) & (offset < pa.scalar(end, pa.int64())))
+        chosen = pc.scalar(False)
+        for cursor in _own(self.table, self.table.positions()):
+            end = self.ends.get(cursor.name, 0)
+            chosen = chosen | ((partition == pa.scalar(cursor.partition, pa.int32())) & (offset < pa.scalar(end, pa.int64())))
         return chosen
+
+    @property
+    def by_file(self) -> bool:
+        """Whether the topic was made anew, so that partition and offset alone do not say which message a row came in."""
+        if self.ends is None:
+            return False
+        partitions = [cursor.partition for cursor in _own(self.table, self.table.positions())]
+        return len(set(partitions)) < len(partitions)
 
 
 def known_at(table: LakeTable, moment: datetime) -> AsOf:
     """What the commits made until ``moment`` hold, by the clocks of those who made them. Raises TransientError."""
     note = newest_note(table, moment)
-    if note is None:
-        return AsOf(table, {}, named_only=True)
-    partitions = [cursor.partition for cursor in _own(table, table.positions())]
-    if len(set(partitions)) < len(partitions):  # the topic was made anew: an offset alone does not say which message
-        return AsOf(table.at(note.version))
-    return AsOf(table, {cursor.partition: cursor.end for cursor in _own(table, note.cursors)}, named_only=True)
+    return AsOf(table, {}, {}) if note is None else _known_after(table, note.version)
+
+
+def known_by_version(table: LakeTable, version: int) -> AsOf:
+    """What the table's commits up to ``version`` hold, from the files of now. Raises ObjectNotFound, TransientError."""
+    return _known_after(table, version)
 
 
 def known_below(table: LakeTable, offsets: Mapping[int, int]) -> AsOf:
     """What the table knew when these offsets of its topic, by partition, were the next to be read. Raises UserError."""
     own = _own(table, table.positions())
+    ends = {cursor.name: cursor.end for cursor in own}
     for partition, offset in offsets.items():
         cursors = [cursor for cursor in own if cursor.partition == partition]
         where = f"{table.stream}.{table.table}-{partition}"
@@ -60,7 +72,8 @@ def known_below(table: LakeTable, offsets: Mapping[int, int]) -> AsOf:
             raise UserError(f"{where} was made anew, so offset {offset} names several messages: give a time instead")
         if not 0 <= offset <= cursors[0].end:
             raise UserError(f"offset {offset} of {where} is not in the lake, which ends at {cursors[0].end}")
-    return AsOf(table, dict(offsets))
+        ends[cursors[0].name] = offset
+    return AsOf(table, ends, dict(offsets))
 
 
 def newest_note(table: LakeTable, moment: datetime) -> CommitNote | None:
@@ -76,6 +89,11 @@ def newest_note(table: LakeTable, moment: datetime) -> CommitNote | None:
     return found
 
 
+def _known_after(table: LakeTable, version: int) -> AsOf:
+    own = sorted(_own(table, table.state_at(version).cursors), key=lambda cursor: cursor.moved_by)
+    return AsOf(table, {cursor.name: cursor.end for cursor in own}, {cursor.partition: cursor.end for cursor in own})
+
+
 def _note_at_or_below(table: LakeTable, version: int, lowest: int) -> CommitNote | None:
     for number in range(version, lowest - 1, -1):  # others' commits, such as a compaction, carry no note
         try:
@@ -87,6 +105,14 @@ def _note_at_or_below(table: LakeTable, version: int, lowest: int) -> CommitNote
     return None
 
 
-def _own(table: LakeTable, cursors: Mapping[str, Cursor]) -> list[Cursor]:
+class _Own(NamedTuple):
+    name: str
+    partition: int
+    end: int
+    moved_by: int  # version
+
+
+def _own(table: LakeTable, cursors: Mapping[str, Cursor]) -> list[_Own]:
     """Those of the table's own topic; an inferences table has cursors over the requests, too."""
-    return [cursor for cursor in cursors.values() if cursor.topic == f"{table.stream}.{table.table}"]
+    topic = f"{table.stream}.{table.table}"
+    return [_Own(name, c.partition, c.end, c.version) for name, c in cursors.items() if c.topic == topic]

@@ -23,8 +23,11 @@ class RememberedReads:
     def stat(self, key: str) -> ObjectStat:
         return self._store.stat(key)
 
-    def list(self, prefix: str) -> Iterator[ObjectStat]:
-        return self._store.list(prefix)
+    def put_if_absent(self, key: str, data: bytes) -> bool:
+        return self._store.put_if_absent(key, data)
+
+    def list(self, prefix: str, *, after: str = "") -> Iterator[ObjectStat]:
+        return self._store.list(prefix, after=after)
 
     def delete(self, key: str) -> None:
         self._store.delete(key)

@@ -5,12 +5,15 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
 
 from driftloop.datasets.as_of import AsOf
 from driftloop.errors import UserError
 from driftloop.lake.delta import store_errors
 from driftloop.lake.join import join
-from driftloop.lake.table import in_window
+from driftloop.lake.pinned_rows import rows_below
+from driftloop.lake.table import FileEntry, in_window
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -40,7 +43,8 @@ class Dataset:
         return pa.Table.from_batches(self.batches(), self.schema)
 
     def to_pandas(self) -> "pd.DataFrame":
-        frame: pd.DataFrame = self.to_arrow().to_pandas()
+        """A row's class probabilities are a dict."""
+        frame: pd.DataFrame = self.to_arrow().to_pandas(maps_as_pydicts="strict")
         return frame
 
     def to_polars(self) -> "pl.DataFrame":
@@ -72,6 +76,9 @@ def table_rows(
 
     def batches(rows: int) -> Iterator[pa.RecordBatch]:
         files = sorted(table.files(start, end), key=lambda file: (file.event_time_min, file.path))
+        if known.by_file:
+            yield from _file_after_file(known, files, window, schema, rows)
+            return
         with store_errors(table.uri):
             scanner = table.dataset(files).scanner(columns=schema.names, filter=chosen, batch_size=rows)
             for batch in scanner.to_batches():
@@ -79,6 +86,20 @@ def table_rows(
                     yield batch.cast(schema) if batch.schema != schema else batch
 
     return schema, batches
+
+
+def _file_after_file(
+    known: AsOf, files: Sequence[FileEntry], window: pc.Expression | None, schema: pa.Schema, rows: int
+) -> Iterator[pa.RecordBatch]:
+    """Where only a file says which incarnation of its topic the offsets of its rows are of; a row group at a time."""
+    time = known.table.schema.field("event_time")
+    wanted = schema if time.name in schema.names else schema.append(time)
+    for entry in files:
+        with known.table.open_file(entry.path) as file, pq.ParquetFile(file) as parquet:
+            for group in range(parquet.num_row_groups):
+                found = rows_below(parquet, known.ends or {}, wanted, [group])
+                found = found if window is None else found.filter(window)
+                yield from found.select(schema.names).to_batches(max_chunksize=rows)
 
 
 def joined_rows(

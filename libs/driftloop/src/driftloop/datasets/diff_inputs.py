@@ -10,9 +10,10 @@ from driftloop.contracts.column_types import TARGET_TASKS, TargetType
 from driftloop.contracts.events import Table
 from driftloop.contracts.names import is_name
 from driftloop.contracts.schema import RESERVED, Feature, StreamSchema, Target
-from driftloop.datasets.as_of import AsOf
+from driftloop.datasets.as_of import AsOf, known_by_version
 from driftloop.datasets.dataset import BATCH_ROWS, table_rows
 from driftloop.datasets.snapshots import find_snapshot, schema_of
+from driftloop.datasets.versions import columns_at
 from driftloop.errors import ObjectNotFound, UserError
 from driftloop.lake.snapshot import load_snapshot, read_snapshot
 from driftloop.lake.split import SplitRule
@@ -60,16 +61,46 @@ def table_ref(text: str) -> TableRef | None:
 
 
 def open_table(s3: S3Settings, ref: TableRef) -> LakeTable:
+    """The table at its version. Raises UserError when there is no such table or version any more, TransientError."""
+    newest = _newest(s3, ref)
+    if ref.version is None or ref.version == newest.version:
+        return newest
+    try:
+        return newest.at(ref.version)
+    except ObjectNotFound:
+        raise UserError(
+            f"the files of {ref.stream}/{ref.table} at version {ref.version} are not listed any more: that part of its log is in the "
+            f"archive. Its rows are all there: `driftloop datasets diff` reads them, and `export --known-at` those of a time"
+        ) from None
+
+
+class TableAt(NamedTuple):
+    """What a table held at a version, from its files of now, and the columns that it had then."""
+
+    known: AsOf
+    version: int
+    columns: pa.Schema
+
+
+def table_at(s3: S3Settings, ref: TableRef) -> TableAt:
     """Raises UserError when there is no such table or version, TransientError."""
+    newest = _newest(s3, ref)
+    if ref.version is None or ref.version == newest.version:
+        return TableAt(AsOf(newest), newest.version, newest.schema)
+    try:
+        return TableAt(known_by_version(newest, ref.version), ref.version, columns_at(newest, ref.version))
+    except ObjectNotFound:
+        raise UserError(f"the log of {ref.stream}/{ref.table} does not reach back to version {ref.version}") from None
+
+
+def _newest(s3: S3Settings, ref: TableRef) -> LakeTable:
     try:
         newest = LakeTable.open(s3, ref.stream, ref.table)
     except ObjectNotFound:
         raise UserError(f"the lake has no table {ref.stream}/{ref.table}; see `driftloop datasets list`") from None
-    if ref.version is None or ref.version == newest.version:
-        return newest
-    if ref.version > newest.version:
+    if ref.version is not None and ref.version > newest.version:
         raise UserError(f"table {ref.stream}/{ref.table} has no version {ref.version}: its newest is {newest.version}")
-    return newest.at(ref.version)
+    return newest
 
 
 def side(store: ObjectStore, s3: S3Settings, text: str) -> DiffInput:
@@ -79,7 +110,7 @@ def side(store: ObjectStore, s3: S3Settings, text: str) -> DiffInput:
     """
     ref = table_ref(text)
     if ref is not None:
-        return _table_side(open_table(s3, ref))
+        return _table_side(table_at(s3, ref))
     stream, digest = find_snapshot(store, text)
     snapshot = load_snapshot(store, stream, digest)
     schema = schema_of(store, snapshot)
@@ -87,14 +118,15 @@ def side(store: ObjectStore, s3: S3Settings, text: str) -> DiffInput:
     return DiffInput(f"{stream} {digest[:12]}", schema, rows.drop_columns(["label_time"]), digest, snapshot.content.split)
 
 
-def _table_side(table: LakeTable) -> DiffInput:
-    name, schema = f"{table.stream}/{table.table}@{table.version}", _schema_of_columns(table)
+def _table_side(at: TableAt) -> DiffInput:
+    table, schema = at.known.table, _schema_of_columns(at.known.table, at.columns)
+    name = f"{table.stream}/{table.table}@{at.version}"
     if table.table == "labels":
-        found, batches = table_rows(AsOf(table), columns=["event_id", "label", "label_time", "partition", "offset"])
+        found, batches = table_rows(at.known, columns=["event_id", "label", "label_time", "partition", "offset"])
         order = [("label_time", "descending"), ("partition", "descending"), ("offset", "descending"), ("label", "descending")]
         rows = pa.Table.from_batches(batches(BATCH_ROWS), found).sort_by(order)
         return DiffInput(name, schema, _first_each(rows).select(["event_id", "label"]))
-    found, batches = table_rows(AsOf(table), columns=["event_id", *schema.feature_names, "scored_at", "partition", "offset"])
+    found, batches = table_rows(at.known, columns=["event_id", *schema.feature_names, "scored_at", "partition", "offset"])
     rows = pa.Table.from_batches(batches(BATCH_ROWS), found).sort_by([(n, "ascending") for n in ("scored_at", "partition", "offset")])
     return DiffInput(name, schema, _first_each(rows).select(["event_id", *schema.feature_names]))
 
@@ -106,9 +138,8 @@ def _first_each(rows: pa.Table) -> pa.Table:
     return rows.take(pc.sort_indices(first)) if rows.num_rows == len(first) else rows.take(first.take(pc.sort_indices(first)))
 
 
-def _schema_of_columns(table: LakeTable) -> StreamSchema:
+def _schema_of_columns(table: LakeTable, columns: pa.Schema) -> StreamSchema:
     """A declared schema as far as columns tell it: which features are optional they do not."""
-    columns = table.schema
     target = columns.field("label" if table.table == "labels" else "prediction").type
     declared = ((f.name, kind_of(f.type)) for f in columns if f.name not in RESERVED)
     features = [Feature(name=name, type=kind) for name, kind in declared if kind is not None]

@@ -45,21 +45,32 @@ def write_rows(batches: Iterable[pa.RecordBatch], schema: pa.Schema, sink: Binar
 
 
 class _Csv:
+    """A row's class probabilities are a JSON object in their field."""
+
     def __init__(self, schema: pa.Schema, sink: BinaryIO) -> None:
-        self._writer = pa_csv.CSVWriter(sink, schema)
+        self._maps = [i for i, field in enumerate(schema) if pa.types.is_map(field.type)]
+        for i in self._maps:
+            schema = schema.set(i, schema.field(i).with_type(pa.string()))
+        self._schema, self._writer = schema, pa_csv.CSVWriter(sink, schema)
 
     def __enter__(self) -> "_Csv":
         return self
 
     def write(self, batch: pa.RecordBatch) -> None:
-        self._writer.write_batch(batch)
+        columns = [_objects(column) if i in self._maps else column for i, column in enumerate(batch.columns)]
+        self._writer.write_batch(pa.RecordBatch.from_arrays(columns, schema=self._schema))
 
     def __exit__(self, *_: object) -> None:
         self._writer.close()
 
 
+def _objects(maps: pa.Array) -> pa.Array:
+    values = maps.to_pylist(maps_as_pydicts="strict")
+    return pa.array([None if value is None else msgspec.json.encode(value).decode() for value in values], pa.string())
+
+
 class _Json:
-    """JSON objects, one a line, or in one array. Times as ISO 8601 in UTC, missing values as null."""
+    """JSON objects, one a line, or in one array. Times as ISO 8601 in UTC, missing values as null, class probabilities as objects."""
 
     def __init__(self, sink: BinaryIO, *, array: bool) -> None:
         self._sink, self._array, self._first = sink, array, True
@@ -71,7 +82,7 @@ class _Json:
         return self
 
     def write(self, batch: pa.RecordBatch) -> None:
-        lines = map(self._encode, batch.to_pylist())
+        lines = map(self._encode, batch.to_pylist(maps_as_pydicts="strict"))
         if not self._array:
             self._sink.write(b"".join(line + b"\n" for line in lines))
             return

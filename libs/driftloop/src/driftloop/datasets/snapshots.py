@@ -7,13 +7,14 @@ from typing import NamedTuple
 
 import pyarrow as pa
 
-from driftloop.contracts.names import is_digest, is_name
+from driftloop.contracts.names import is_name
 from driftloop.contracts.schema import StreamSchema
 from driftloop.datasets.dataset import Batches
 from driftloop.errors import IntegrityError, UserError
+from driftloop.lake.manifests import listed_manifests
 from driftloop.lake.snapshot import Snapshot, load_snapshot
 from driftloop.lake.snapshot_batches import batches_schema, snapshot_batches
-from driftloop.ports import ObjectStore
+from driftloop.ports import ObjectStat, ObjectStore
 from driftloop.project.archives import find_schema
 from driftloop.rows.schemas import lake_schema
 
@@ -79,10 +80,11 @@ def snapshot_rows(
 
 
 def _listed(store: ObjectStore, prefix: str) -> Iterator[Stored]:
-    """Objects that are called as manifests are; whatever else lies there is no snapshot."""
+    """Those that stand."""
+    by_stream: dict[str, list[ObjectStat]] = {}
     for found in store.list(prefix):
-        _, _, rest = found.key.partition("/")
-        stream, _, name = rest.partition("/")
-        digest = name.removesuffix(".json")
-        if is_name(stream) and is_digest(digest) and name.endswith(".json"):
-            yield Stored(stream, digest, found.modified)
+        by_stream.setdefault(found.key.split("/")[1], []).append(found)
+    for stream, some in by_stream.items():
+        for digest, manifests in listed_manifests(some).items():
+            if is_name(stream) and manifests.standing is not None:
+                yield Stored(stream, digest, manifests.standing.modified)

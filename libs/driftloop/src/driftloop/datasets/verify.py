@@ -6,8 +6,9 @@ from typing import Literal
 from driftloop.contracts.names import Digest
 from driftloop.contracts.values import Part, StreamName
 from driftloop.errors import IntegrityError, ObjectNotFound
+from driftloop.lake.manifests import snapshot_key
 from driftloop.lake.parquet import in_parallel
-from driftloop.lake.snapshot import PinnedFile, load_snapshot, snapshot_key
+from driftloop.lake.snapshot import PinnedFile, load_snapshot
 from driftloop.ports import ObjectStore
 from driftloop.stored import sha256_of
 

@@ -6,11 +6,12 @@ from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 
 import pyarrow as pa
+from deltalake import Schema
 
 from driftloop.contracts.names import Digest
 from driftloop.contracts.values import OffsetRange, Part, StreamName, Time
 from driftloop.errors import ObjectNotFound
-from driftloop.lake.cursors import decode_note
+from driftloop.lake.notes import decode_note
 from driftloop.lake.parquet import in_parallel
 from driftloop.lake.table import LakeTable
 
@@ -81,8 +82,19 @@ def newest_versions(table: LakeTable, limit: int) -> list[TableVersion]:
             break
         found.append(_version(number, actions, fingerprint))
         if any("metaData" in action for action in actions) and number > 0:  # the versions before have other columns
-            fingerprint = columns_fingerprint(table.at(number - 1).schema)
+            fingerprint = columns_fingerprint(columns_at(table, number - 1))
     return found
+
+
+def columns_at(table: LakeTable, version: int) -> pa.Schema:
+    """The columns that the table had at a version. Raises ObjectNotFound, TransientError."""
+    try:
+        return table.at(version).schema
+    except ObjectNotFound:  # its log is in the archive
+        metadata = table.log.metadata_before(version + 1)
+    if metadata is None:
+        raise ObjectNotFound(f"the columns of {table.root} at version {version}")
+    return pa.schema(Schema.from_json(metadata["schemaString"]).to_arrow())
 
 
 def _entry(table: LakeTable, number: int) -> list[dict[str, object]] | None:

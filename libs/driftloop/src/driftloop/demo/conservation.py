@@ -1,13 +1,16 @@
-"""Conservation (I1): every row that was acknowledged is in the lake exactly once, or in quarantine with its bytes."""
+"""Conservation (I1): every row that was acknowledged is in the lake exactly once, or in quarantine with its bytes, or on record
+as missing."""
 
-from collections.abc import Callable, Iterable
-from typing import Literal
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any, Literal
 
 import msgspec
+import numpy as np
 import pandas as pd
 import pyarrow as pa
 
 from driftloop.contracts import topics
+from driftloop.contracts.gaps import AcceptedGap
 from driftloop.contracts.headers import ARROW, CONTENT_TYPE, WATERMARK, header
 from driftloop.contracts.values import Part
 from driftloop.ports import Record, TopicPartition
@@ -33,16 +36,18 @@ class Violation(Part, frozen=True, kw_only=True):
 
 
 class Conservation(Part, frozen=True, kw_only=True):
-    """``sent`` rows were acknowledged, ``lake`` rows are in the lake, ``quarantined`` messages were rejected."""
+    """``sent`` rows were acknowledged, ``lake`` rows are in the lake, ``quarantined`` messages were rejected, and ``missing``
+    rows are of offsets that somebody has given up (``lake.gaps``)."""
 
     sent: int
     lake: int
     quarantined: int
     violations: tuple[Violation, ...] = ()
+    missing: int = 0
 
     @property
     def ok(self) -> bool:
-        return not self.violations and self.sent == self.lake + self.quarantined
+        return not self.violations and self.sent == self.lake + self.quarantined + self.missing
 
     def __add__(self, other: "Conservation") -> "Conservation":
         return Conservation(
@@ -50,6 +55,7 @@ class Conservation(Part, frozen=True, kw_only=True):
             lake=self.lake + other.lake,
             quarantined=self.quarantined + other.quarantined,
             violations=(*self.violations, *other.violations),
+            missing=self.missing + other.missing,
         )
 
 
@@ -66,14 +72,15 @@ def conservation(
     inferences_table: pa.Table,
     labels_table: pa.Table,
     acknowledged: tuple[int, int],
+    gaps: Sequence[AcceptedGap] = (),
 ) -> Conservation:
     """Compare topics and lake. The tables need ``partition``, ``event_id`` and ``request_offset`` or ``offset``;
-    ``acknowledged``: how many rows of requests and labels the sender knows to be stored."""
+    ``acknowledged``: how many rows of requests and labels the sender knows to be stored; ``gaps``: of both tables."""
     rejected = rejected_messages(quarantine)
     by_topic = inferences_table.filter(inferences_table.column("request_offset").is_valid())  # the others came by HTTP
     stored_requests = by_topic.select(["partition", "request_offset", "event_id"]).rename_columns(KEY)
-    return _account(topics.requests(stream), requests, stored_requests, rejected, acknowledged[0]) + _account(
-        topics.labels(stream), labels, labels_table.select(KEY), rejected, acknowledged[1]
+    return _account(topics.requests(stream), requests, stored_requests, rejected, acknowledged[0], gaps) + _account(
+        topics.labels(stream), labels, labels_table.select(KEY), rejected, acknowledged[1], gaps
     )
 
 
@@ -83,22 +90,49 @@ def rejected_messages(quarantine: Iterable[Record]) -> Rejected:
     return frozenset((TopicPartition(q.topic, q.partition), q.offset) for q in found)
 
 
-def _account(topic: str, records: Iterable[Record], lake: pa.Table, rejected: Rejected, acknowledged: int) -> Conservation:
+def _account(
+    topic: str, records: Iterable[Record], lake: pa.Table, rejected: Rejected, acknowledged: int, gaps: Sequence[AcceptedGap]
+) -> Conservation:
+    given_up = [gap for gap in gaps if gap.topic == topic]
     sent, n_rejected = _sent_rows(records, rejected)
     stored = pd.DataFrame({name: lake.column(name).to_pandas() for name in KEY})
     counts = pd.merge(_counted(sent, "sent"), _counted(stored, "stored"), on=KEY, how="outer").fillna({"sent": 0, "stored": 0})
     strange = counts[counts.sent == 0]
+    lacking = counts[counts.stored < counts.sent]
+    in_gaps = _in_gaps(given_up, lacking)
+    n_missing = int((lacking.sent - lacking.stored)[in_gaps].sum())
     in_both = strange.apply(lambda row: (TopicPartition(topic, row.partition), row.offset) in rejected, axis=1).astype(bool)
     found: tuple[tuple[Kind, pd.DataFrame], ...] = (
-        ("missing", counts[counts.stored < counts.sent]),
+        ("missing", lacking[~in_gaps]),
         ("duplicated", counts[(counts.stored > counts.sent) & (counts.sent > 0)]),
         ("in lake and quarantine", strange[in_both]),
         ("never sent", strange[~in_both]),
     )
     violations = [_violation(topic, kind, rows) for kind, rows in found if len(rows)]
-    if (lost := acknowledged - len(sent) - n_rejected) > 0:
-        violations.append(Violation(topic=topic, kind="not in topic", rows=lost, examples=()))
-    return Conservation(sent=len(sent) + n_rejected, lake=len(stored), quarantined=n_rejected, violations=tuple(violations))
+    lost = max(0, acknowledged - len(sent) - n_rejected)
+    gone = min(lost, _offsets_without_records(given_up, sent))  # expired: only the record of the gap is left of them
+    if lost > gone:
+        violations.append(Violation(topic=topic, kind="not in topic", rows=lost - gone, examples=()))
+    return Conservation(
+        sent=len(sent) + n_rejected + gone,
+        lake=len(stored),
+        quarantined=n_rejected,
+        violations=tuple(violations),
+        missing=n_missing + gone,
+    )
+
+
+def _in_gaps(gaps: Sequence[AcceptedGap], rows: pd.DataFrame) -> "np.ndarray[Any, np.dtype[np.bool_]]":
+    inside = np.zeros(len(rows), np.bool_)
+    for gap in gaps:
+        inside |= ((rows["partition"] == gap.partition) & (rows["offset"] >= gap.start) & (rows["offset"] < gap.end)).to_numpy()
+    return inside
+
+
+def _offsets_without_records(gaps: Sequence[AcceptedGap], sent: pd.DataFrame) -> int:
+    """How many offsets of the gaps the topic does not hold any more."""
+    held = sent[["partition", "offset"]].drop_duplicates()
+    return sum(gap.end - gap.start for gap in gaps) - int(_in_gaps(gaps, held).sum())
 
 
 def _sent_rows(records: Iterable[Record], rejected: Rejected) -> tuple[pd.DataFrame, int]:

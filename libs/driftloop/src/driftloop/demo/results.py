@@ -19,8 +19,10 @@ from driftloop.demo.scenario import Settled, Story
 from driftloop.demo.scores import WindowScore, first_predictions, score_windows
 from driftloop.errors import UserError
 from driftloop.history.model_history import ModelHistory
+from driftloop.lake.gaps import accepted_gaps
 from driftloop.lake.join import labelled_rows
 from driftloop.lake.table import LakeTable
+from driftloop.monitoring.performance import columns as measured_columns
 from driftloop.ports import ObjectStore
 from driftloop.project.model import Project
 from driftloop.registry.fold import RegistryState
@@ -55,6 +57,7 @@ def reckon(
             inferences_table=taken,
             labels_table=labels.read(["partition", "offset", "event_id"]),
             acknowledged=(replay.requests, replay.labels),
+            gaps=(*accepted_gaps(inferences), *accepted_gaps(labels)),
         ),
         split=_split(project, MinioObjectStore(s3)),
     )
@@ -72,7 +75,7 @@ def _windows(
     frozen = load_model(
         MinioObjectStore(s3), project.model, first_manifest, project.schema, project.training.trusted_types, project=project.name
     ).scorer
-    columns = ["event_id", "event_time", "prediction", "score", "model_version", *project.schema.feature_names]
+    columns = ["event_id", *measured_columns(project), *project.schema.feature_names]
     windows = [s.window for s in story.settled]
     rows = labelled_rows(inferences, labels, start=windows[0].start, end=windows[-1].end, columns=columns, keep_unlabelled=True)
     scores = score_windows(rows, windows, frozen, project.task_metric)

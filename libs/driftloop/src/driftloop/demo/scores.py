@@ -12,7 +12,8 @@ from driftloop.artifact.scoring import Scorer
 from driftloop.contracts.values import Part, Window
 from driftloop.rows.schemas import TIME
 from driftloop.statistics.intervals import value
-from driftloop.statistics.metrics import ModelOutput, TaskMetric
+from driftloop.statistics.metrics import TaskMetric
+from driftloop.statistics.recorded import measurable
 
 Floats = npt.NDArray[np.float64]
 
@@ -54,15 +55,20 @@ def _score(rows: pa.Table, window: Window, frozen: Scorer, metric: TaskMetric) -
         labelled=len(labelled),
         unscored=rows.column("score").null_count,
         scored_by=tuple(sorted(v for v in versions if v is not None)),
-        auc_frozen=measured(metric, labelled.column("label"), *(pa.chunked_array([column]) for column in frozen.score(labelled))),
-        auc_loop=measured(metric, labelled.column("label"), labelled.column("prediction"), labelled.column("score")),
+        auc_frozen=measured(metric, _answered(labelled, frozen)),
+        auc_loop=measured(metric, labelled),
     )
 
 
-def measured(metric: TaskMetric, labels: pa.ChunkedArray, predictions: pa.ChunkedArray, scores: pa.ChunkedArray) -> float | None:
-    """The metric over the rows that have a score; None when it is not defined on them."""
-    truth, said, score = (column.filter(scores.is_valid()).to_numpy() for column in (labels, predictions, scores))
-    return value(metric, truth, ModelOutput(said, score))
+def _answered(labelled: pa.Table, scorer: Scorer) -> pa.Table:
+    """The labels, with what another model says of their rows."""
+    columns = {name: column for name, column in scorer.score(labelled)._asdict().items() if column is not None}
+    return pa.table({"label": labelled.column("label"), **columns})
+
+
+def measured(metric: TaskMetric, labelled: pa.Table) -> float | None:
+    """The metric over the labelled rows that have what it needs; None when it is not defined on them."""
+    return value(metric, *measurable(labelled, metric))
 
 
 def mean(values: Sequence[float | None]) -> float | None:

@@ -9,8 +9,9 @@ from typing import NamedTuple
 from driftloop.demo.interruptible import interruptible
 from driftloop.local.addresses import StackAddresses, read_addresses
 from driftloop.local.background import end_in_background, start_in_background
+from driftloop.local.instances import ONE_OF_EACH, instances_of
 from driftloop.local.prepare import prepare_stack
-from driftloop.local.stack import ONE_OF_EACH, LocalStack
+from driftloop.local.stack import LocalStack
 from driftloop.settings import S3Settings
 
 
@@ -43,7 +44,7 @@ def standing(home: Path, port_base: int, *, keep: bool, external: StackAddresses
         yield RunningStack(external, dict)
         return
     if keep:
-        addresses = start_in_background(home, port_base, ONE_OF_EACH)
+        addresses = start_in_background(home, port_base, instances_of(ONE_OF_EACH))
         try:
             yield RunningStack(addresses, lambda: read_addresses(home).failures)
         except KeyboardInterrupt:

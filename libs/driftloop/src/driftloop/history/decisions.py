@@ -1,5 +1,7 @@
 """What was decided: to retrain or not after each window, to promote or not after each run. Pure."""
 
+from datetime import datetime
+
 import msgspec
 
 from driftloop.contracts.codec import Envelope
@@ -24,7 +26,7 @@ class StoredDecisions(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Decisions:
-    """The first one of an id stands, whoever wrote a second.
+    """The first one on a window stands, whoever wrote a second; of the others the first one of an id.
 
     ``kept``: how many of each model's retrain decisions to keep, the newest windows'; and as many of the others. At least
     so many are there, and at most half as many again. What a policy may need of older ones is carried in ``carried``; a
@@ -33,8 +35,8 @@ class Decisions:
 
     def __init__(self, kept: int | None = None) -> None:
         self._kept = kept
-        self._by_window: dict[str, dict[str, Told[DecisionMade]]] = {}  # model → event id → decision
-        self._others: dict[str, dict[str, Told[DecisionMade]]] = {}
+        self._by_window: dict[str, dict[Window, Told[DecisionMade]]] = {}  # by model
+        self._others: dict[str, dict[str, Told[DecisionMade]]] = {}  # model → event id → decision
         self._carried: dict[str, PolicyState] = {}
 
     def add(self, event: DecisionMade, about: Envelope) -> None:
@@ -49,7 +51,7 @@ class Decisions:
         _check_evidence(event)
         up_to = self.carried(event.model).decided_up_to
         if up_to is None or event.window.end > up_to:
-            self._by_window.setdefault(event.model, {}).setdefault(about.id, Told(event, about))
+            self._by_window.setdefault(event.model, {}).setdefault(event.window, Told(event, about))
             self._carry(event.model)
 
     def retrain(self) -> list[DecisionMade]:
@@ -81,9 +83,11 @@ class Decisions:
 
     def restore(self, stored: StoredDecisions) -> None:
         self._carried = dict(stored.carried)
-        for models, pairs in ((self._by_window, stored.by_window), (self._others, stored.others)):
-            for event, about in pairs:
-                models.setdefault(event.model, {})[about.id] = Told(event, about)
+        for event, about in stored.by_window:
+            if event.window is not None:
+                self._by_window.setdefault(event.model, {})[event.window] = Told(event, about)
+        for event, about in stored.others:
+            self._others.setdefault(event.model, {})[about.id] = Told(event, about)
 
     def _carry(self, model: str) -> None:
         decisions = self._by_window[model]
@@ -91,8 +95,8 @@ class Decisions:
             return
         oldest = sorted(decisions.items(), key=lambda item: _start(item[1].event))[: len(decisions) - self._kept]
         self._carried[model] = carried(self.carried(model), [told.event for _, told in oldest])
-        for event_id, _ in oldest:
-            del decisions[event_id]
+        for window, _ in oldest:
+            del decisions[window]
 
 
 def _check_evidence(decision: DecisionMade) -> None:
@@ -104,6 +108,6 @@ def _check_evidence(decision: DecisionMade) -> None:
         raise InvalidMessage("a retrain decision whose evidence is of another window")
 
 
-def _start(decision: DecisionMade) -> float:
+def _start(decision: DecisionMade) -> tuple[datetime, datetime]:
     assert decision.window is not None  # others are not kept by window
-    return decision.window.start.timestamp()
+    return decision.window.start, decision.window.end

@@ -4,13 +4,11 @@ import threading
 
 from driftloop.errors import ConfigurationError, TransientError
 from driftloop.history.log_reader import LogReader
-from driftloop.telemetry import get_logger
+from driftloop.supervised import SupervisedThread
 
 READ_SECONDS = 0.05  # one wait for records; a question waits no longer than that for its turn
 ANSWER_SECONDS = 5.0  # without a record
-RETRY_SECONDS = 1.0
-
-log = get_logger(__name__)
+RETRY_SECONDS = 2.0  # at most
 
 
 class LogFollower:
@@ -22,21 +20,20 @@ class LogFollower:
         self._asked = self._answered = 0
         self._trouble = ""
         self._failure: Exception | None = None
-        self._stopping = threading.Event()
-        self._thread = threading.Thread(target=self._run, name=name, daemon=True)
+        self.thread = SupervisedThread(name, self._round, longest_pause_seconds=RETRY_SECONDS)
 
     def start(self) -> "LogFollower":
-        self._thread.start()
+        self.thread.start()
         return self
 
     def stop(self) -> None:
-        self._stopping.set()
-        self._thread.join(timeout=5)
+        if self.thread.stop():
+            self._reader.close()
 
     def sync(self, timeout_seconds: float = 20.0) -> None:
         """Return once all that the topics held at the time of the call is folded.
 
-        Raises TransientError, and whatever the fold has raised: then nothing is folded any more.
+        Raises TransientError, and whatever the fold raises: it is tried again until it no longer does.
         """
         with self._changed:
             self._asked += 1
@@ -48,22 +45,18 @@ class LogFollower:
                 why = f": {self._trouble}" if self._trouble else ""
                 raise TransientError(f"the {self._name} was not up to date within {timeout_seconds:g} s{why}")
 
-    def _run(self) -> None:
-        while not self._stopping.is_set():
-            try:
-                self._step()
-                self._trouble = ""
-            except (TransientError, ConfigurationError) as exc:
-                self._trouble = str(exc)
-                log.warning("log-unreachable", reader=self._name, reason=str(exc))
-                self._stopping.wait(RETRY_SECONDS)
-            except Exception as exc:
-                log.error("fold-broke-down", reader=self._name, exc_info=True)
-                with self._changed:
-                    self._failure = exc
-                    self._changed.notify_all()
-                break
-        self._reader.close()
+    def _round(self) -> None:
+        try:
+            self._step()
+        except (TransientError, ConfigurationError) as exc:
+            self._trouble = str(exc)
+            raise
+        except Exception as exc:
+            with self._changed:
+                self._failure = exc
+                self._changed.notify_all()
+            raise
+        self._trouble, self._failure = "", None
 
     def _step(self) -> None:
         asked = self._asked

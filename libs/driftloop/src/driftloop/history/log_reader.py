@@ -119,13 +119,12 @@ class LogReader:
         self._store(STORE_AT_END)
         return True
 
-    def _read(self, consumer: MessageConsumer, timeout_seconds: float) -> bool:
-        found = more = self._poll(consumer, timeout_seconds)
+    def _read(self, consumer: MessageConsumer, timeout_seconds: float) -> None:
+        more = self._poll(consumer, timeout_seconds)
         while more:
             self._store(STORE_ON_THE_WAY)
             more = self._poll(consumer, 0.0)
         self._store(STORE_AT_END)
-        return found
 
     def _poll(self, consumer: MessageConsumer, timeout_seconds: float) -> bool:
         polled = consumer.poll(timeout_seconds, max_records=POLLED)

@@ -190,10 +190,10 @@ class ModelHistory:
 
     # reports and reproductions
 
-    def performance_report(self, model: str, window_start: datetime, version: int | None) -> PerformanceReported | None:
+    def performance_report(self, model: str, window: Window, version: int | None) -> PerformanceReported | None:
         """The newest revision. ``version`` None: of all versions together."""
         with self._lock:
-            return self._performance.newest(model, window_start, version)
+            return self._performance.newest(model, window, version)
 
     def drift_report(self, window: Window) -> DriftReported | None:
         """The newest revision; that of the version with most rows, when several have scored the window."""

@@ -4,21 +4,24 @@ import threading
 from collections.abc import Callable
 from pathlib import Path
 
+from driftloop import metrics
 from driftloop.contracts.commands import Command
 from driftloop.contracts.topics import REGISTRY_LOG
-from driftloop.errors import ConfigurationError, GapError, TransientError
+from driftloop.errors import GapError, TransientError
 from driftloop.history.checkpoint import Checkpoint
-from driftloop.history.events import read_event
+from driftloop.history.events import log_passed_over, read_event
 from driftloop.history.log_end import LogEnd
 from driftloop.history.log_reader import LogReader, read_to_end
 from driftloop.ports import Record, TopicPartition, Topics
-from driftloop.registry.fold import RegistryState, fold
+from driftloop.registry.fold import RegistryState
+from driftloop.registry.log_record import fold_record
 from driftloop.registry.stored_state import decode_state, encode_state
+from driftloop.supervised import SupervisedThread
 from driftloop.telemetry import get_logger
 
 READ_SECONDS = 0.2
 CATCH_UP_SECONDS = 1.0  # without a record; a stop waits no longer
-RETRY_SECONDS, LOST_SECONDS = 1.0, 10.0
+RETRY_SECONDS = 2.0  # at most
 
 log = get_logger(__name__)
 
@@ -30,8 +33,13 @@ def after_record(state: RegistryState, record: Record) -> RegistryState:
         return state.skip(record.offset)
     command, _ = found
     assert isinstance(command, Command)
-    after, _ = fold(state, command, record.offset)
-    return after
+    try:
+        return fold_record(state, command, record)
+    except Exception as exc:  # whatever a record holds, the log behind it must be read: the next record is no better for a dead reader
+        log.error("command-not-folded", exc_info=True, offset=record.offset)
+        metrics.UNREADABLE_RECORDS.labels(record.topic).inc()
+        log_passed_over(record, f"the fold breaks on it: {type(exc).__name__}: {exc}")
+        return state.skip(record.offset)
 
 
 class RegistryFold:
@@ -90,20 +98,19 @@ class RegistryFollower:
         self._reader = LogReader(topics, [REGISTRY_LOG], self._fold, checkpoint=kept, start_over=False)
         self._end = LogEnd(topics, TopicPartition(REGISTRY_LOG, 0))
         self._changed = threading.Condition()
-        self._stopping = threading.Event()
         self._caught_up = threading.Event()
         self._callbacks: list[Callable[[RegistryState], None]] = []
-        self._thread = threading.Thread(target=self._run, name="registry-follower", daemon=True)
+        self.thread = SupervisedThread("registry-log", self._step, longest_pause_seconds=RETRY_SECONDS)
 
     def start(self, timeout_seconds: float = 30.0) -> "RegistryFollower":
         """Return when the log's end, as it was then, has been folded; after the timeout go on in the background."""
-        self._thread.start()
+        self.thread.start()
         self._caught_up.wait(timeout_seconds)
         return self
 
     def stop(self) -> None:
-        self._stopping.set()
-        self._thread.join(timeout=5)
+        if self.thread.stop():
+            self._reader.close()
         self._end.close()
 
     @property
@@ -133,26 +140,21 @@ class RegistryFollower:
         """The state once all that the log holds at the time of the call is folded. Raises TransientError."""
         return self.wait_for(self.end() - 1, timeout_seconds)
 
-    def _run(self) -> None:
-        while not self._stopping.is_set():
-            try:
-                self._step()
-            except (TransientError, ConfigurationError) as exc:
-                log.warning("registry-log-unreachable", reason=str(exc))
-                self._stopping.wait(RETRY_SECONDS)
-            except GapError as exc:
-                log.error("registry-log-lost", reason=str(exc), meaning="what was folded before stays in force")
-                self._stopping.wait(LOST_SECONDS)
-        self._reader.close()
-
     def _step(self) -> None:
-        if self.caught_up:
-            self._reader.read(READ_SECONDS)
-        elif self._reader.catch_up(CATCH_UP_SECONDS):
-            self._caught_up.set()
+        try:
+            if self.caught_up:
+                self._reader.read(READ_SECONDS)
+            elif self._reader.catch_up(CATCH_UP_SECONDS):
+                self._caught_up.set()
+        except GapError as exc:
+            log.error("registry-log-lost", reason=str(exc), meaning="what was folded before stays in force")
+            raise
 
     def _became(self, state: RegistryState) -> None:
         with self._changed:
             self._changed.notify_all()
         for callback in self._callbacks:
-            callback(state)
+            try:
+                callback(state)
+            except Exception:  # the log goes on, whoever cannot follow
+                log.error("subscriber-broke-down", exc_info=True, offset=state.next_offset)

@@ -15,10 +15,13 @@ import msgspec
 from deltalake.exceptions import CommitFailedError
 from deltalake.transaction import CommitProperties, Transaction
 
+from driftloop.contracts.gaps import AcceptedGap
 from driftloop.contracts.values import Part
 from driftloop.errors import Fenced, TransientError
-from driftloop.lake.cursors import METADATA_KEY, CommitNote, Move, TableState, moved
+from driftloop.lake.commit_log import entry_path
+from driftloop.lake.cursors import Move
 from driftloop.lake.delta import store_errors
+from driftloop.lake.notes import METADATA_KEY, CommitNote, encode_note
 from driftloop.lake.parquet import DataFile, intact_files, put_files
 from driftloop.lake.table import LakeTable
 from driftloop.ports import ObjectStore
@@ -43,6 +46,7 @@ class Flush(Part, frozen=True, kw_only=True):
     moves: tuple[Move, ...]
     files: tuple[DataFile, ...] = ()
     watermarks: Mapping[int, datetime] = {}
+    gaps: tuple[AcceptedGap, ...] = ()  # that it puts on record
     commit_id: str = msgspec.field(default_factory=lambda: uuid.uuid4().hex)
 
 
@@ -61,7 +65,7 @@ def commit(table: LakeTable, store: ObjectStore, flush: Flush) -> CommitNote:
     for attempt in range(MAX_ATTEMPTS):
         if attempt:
             table.refresh()
-        note = _landed(table, flush) or _attempt(table, flush)
+        note = _landed(table, flush) or _attempt(table, store, flush)
         if note is not None:
             break
         time.sleep(random.uniform(0, min(0.2, 0.01 * 2**attempt)))
@@ -71,12 +75,12 @@ def commit(table: LakeTable, store: ObjectStore, flush: Flush) -> CommitNote:
     return note
 
 
-def _attempt(table: LakeTable, flush: Flush) -> CommitNote | None:
+def _attempt(table: LakeTable, store: ObjectStore, flush: Flush) -> CommitNote | None:
     """None when somebody else's commit came first, or when it is not known what happened."""
     _fence(table, flush)
     note = _note(table, flush)
     properties = CommitProperties(
-        custom_metadata={METADATA_KEY: msgspec.to_builtins(note)},
+        custom_metadata={METADATA_KEY: encode_note(note)},
         max_commit_retries=0,  # delta-rs would retry on top of a commit that the fence has not seen
         app_transactions=[Transaction(m.cursor, m.end) for m in flush.moves],
     )
@@ -95,7 +99,19 @@ def _attempt(table: LakeTable, flush: Flush) -> CommitNote | None:
         log.warning("commit-outcome-unknown", table=table.root, version=note.version, reason=str(exc))
         return None
     table.advance(note)
-    return note
+    return None if _before_the_log(table, store, note) else note
+
+
+def _before_the_log(table: LakeTable, store: ObjectStore, note: CommitNote) -> bool:
+    """Whether the commit landed where the log no longer is: this writer slept until the entry of that version was archived,
+    so that its name was free again. Nobody reads what was written there."""
+    if table.version == note.version:
+        return False
+    if table.log.archived_bytes(note.version) is None:
+        return False
+    log.warning("commit-before-the-log", table=table.root, version=note.version, newest=table.version)
+    store.delete(f"{table.root}/{entry_path(note.version)}")
+    return True
 
 
 def _fence(table: LakeTable, flush: Flush) -> None:
@@ -114,19 +130,21 @@ def _landed(table: LakeTable, flush: Flush) -> CommitNote | None:
 
 
 def _note(table: LakeTable, flush: Flush) -> CommitNote:
-    version = table.version + 1
-    after: TableState = moved(table.state(), flush.moves, flush.watermarks, version)
-    return CommitNote(
+    now = datetime.now(UTC)
+    note = CommitNote(
         commit_id=flush.commit_id,
-        version=version,
-        at=datetime.now(UTC),
+        version=table.version + 1,
+        at=now,
         rows=sum(file.rows for file in flush.files),
-        moves=flush.moves,
+        moves=tuple(sorted(flush.moves, key=lambda m: (m.topic, m.topic_id, m.partition))),  # as they are read back
         event_time_min=min((file.event_time_min for file in flush.files), default=None),
         event_time_max=max((file.event_time_max for file in flush.files), default=None),
-        cursors=after.cursors,
-        watermarks=after.watermarks,
+        watermarks={str(partition): mark for partition, mark in flush.watermarks.items()},
+        gaps=flush.gaps,
     )
+    after = note.after(table.state())
+    known = {partition: after.watermarks[partition] for partition in note.watermarks}
+    return msgspec.structs.replace(note, watermarks=known, state=after if table.wants_whole_state() else None)
 
 
 def _ensure_objects(store: ObjectStore, table: LakeTable, flush: Flush) -> None:

@@ -2,7 +2,7 @@
 
 The commit adds the new file and removes the old ones from the table's live set, with ``dataChange`` false. It moves no
 cursor, so it fences nobody; an append that comes first makes it look again and try again, and one that comes second
-does the same (see ``lake.commit``). The old files stay in the store: snapshots name them, and ``lake.cleaning`` decides.
+does the same (see ``lake.commit``). The old files stay in the store: snapshots name them, and ``lake.vacuum`` decides.
 """
 
 import random

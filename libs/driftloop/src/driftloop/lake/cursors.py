@@ -1,35 +1,65 @@
-"""What a commit writes down beside its rows: how far each partition has been read, and what it promised.
+"""How far each partition has been read, and what it promised: the values of a table's state, and how a commit changes them.
 
-Each commit carries the whole state after it, so that reading the newest one is enough. The Delta transactions of the
-same commit (one per cursor, by ``app_id``) hold the numbers that the fence compares.
+The Delta transactions of a commit (one per cursor that it moves, by ``app_id``) repeat the numbers: checkpoints keep them,
+and a writer of an earlier release is fenced by them.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
+from typing import NamedTuple
 
 import msgspec
 
+from driftloop.contracts.gaps import AcceptedGap
 from driftloop.contracts.values import OffsetRange, Part, Time
 
-METADATA_KEY = "driftloop"  # in the commit's custom metadata
+_MESSAGES, _REQUESTS = "driftloop", "driftloop-requests"
+
+
+def cursor_name(kind: str, topic_id: str, partition: int) -> str:
+    return f"{kind}/{topic_id}/{partition}"
 
 
 def app_id(topic_id: str, partition: int) -> str:
     """Name of the cursor over the topic that a table is filled from. By id: offsets start again when a topic is recreated."""
-    return f"driftloop/{topic_id}/{partition}"
+    return cursor_name(_MESSAGES, topic_id, partition)
 
 
 def request_app_id(topic_id: str, partition: int) -> str:
     """Name of the cursor over the requests that an inferences table accounts for."""
-    return f"driftloop-requests/{topic_id}/{partition}"
+    return cursor_name(_REQUESTS, topic_id, partition)
+
+
+class Span(NamedTuple):
+    """Offsets ``[start, end)`` of the partition that it is said of."""
+
+    start: int
+    end: int
+
+
+def spans_of(offsets: Sequence[int]) -> tuple[Span, ...]:
+    """Rising offsets as few spans: a message that was rejected may account for any number of requests."""
+    found: list[Span] = []
+    for offset in offsets:
+        if found and offset == found[-1].end:
+            found[-1] = Span(found[-1].start, offset + 1)
+        else:
+            found.append(Span(offset, offset + 1))
+    return tuple(found)
+
+
+def offsets_in(spans: Iterable[Span]) -> Iterator[int]:
+    """One by one; there may be more than fit into memory."""
+    for start, end in spans:
+        yield from range(start, end)
 
 
 class Move(OffsetRange, frozen=True, kw_only=True):
-    """A cursor goes from ``start`` to ``end``. ``quarantined`` names the offsets in between whose message was rejected."""
+    """A cursor goes from ``start`` to ``end``. ``quarantined``: the offsets in between whose message was rejected."""
 
     cursor: str  # app_id or request_app_id
     first: bool = False  # the table has no such cursor yet
-    quarantined: tuple[int, ...] = ()
+    quarantined: tuple[Span, ...] = ()
 
     @property
     def expected(self) -> int | None:
@@ -42,25 +72,27 @@ class Cursor(OffsetRange, frozen=True, kw_only=True):
     version: int
 
 
-class CommitNote(Part, frozen=True, kw_only=True):
-    """One commit of the lake, and the table's state after it."""
+class Uncapped(Part, frozen=True, kw_only=True):
+    """Labels whose time was taken as it came: those below ``ends``, by cursor. All of them were known before ``until``.
 
-    commit_id: str  # of the writer's own choosing: how it recognises its commit when the answer was lost
-    version: int
-    at: Time  # wall time
-    rows: int
-    moves: tuple[Move, ...]
-    event_time_min: Time | None
-    event_time_max: Time | None
-    cursors: dict[str, Cursor]
-    watermarks: dict[str, Time]  # by partition; event time for inferences, label time for labels
+    Since then a label is not dated later than its message reached the broker. Of the ones before, those with a later time
+    than ``until`` are known to be dated wrongly.
+    """
+
+    until: Time
+    ends: dict[str, int]
 
 
 class TableState(Part, frozen=True, kw_only=True):
-    """The fold of all notes so far."""
+    """The fold of all notes so far. ``watermarks`` by partition: event time for inferences, label time for labels.
+
+    ``uncapped``: null for inferences, and for labels while only an earlier release has written them.
+    """
 
     cursors: dict[str, Cursor] = msgspec.field(default_factory=dict)
     watermarks: dict[str, Time] = msgspec.field(default_factory=dict)
+    gaps: tuple[AcceptedGap, ...] = ()
+    uncapped: Uncapped | None = None
 
 
 def moved(state: TableState, moves: Iterable[Move], watermarks: Mapping[int, datetime], version: int) -> TableState:
@@ -74,10 +106,4 @@ def moved(state: TableState, moves: Iterable[Move], watermarks: Mapping[int, dat
     for partition, mark in watermarks.items():
         key = str(partition)
         marks[key] = max(mark, marks.get(key, mark))
-    return TableState(cursors=cursors, watermarks=marks)
-
-
-def decode_note(metadata: Mapping[str, object]) -> CommitNote | None:
-    """The note in a commit's metadata; None for commits that others made, such as a compaction."""
-    found = metadata.get(METADATA_KEY)
-    return None if found is None else msgspec.convert(found, CommitNote)
+    return msgspec.structs.replace(state, cursors=cursors, watermarks=marks)

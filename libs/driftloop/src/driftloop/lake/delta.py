@@ -10,6 +10,7 @@ from deltalake.transaction import CommitProperties
 
 from driftloop.contracts.schema import RESERVED
 from driftloop.errors import ConfigurationError, ObjectNotFound, TransientError
+from driftloop.lake.parquet import LOOKED_UP
 from driftloop.rows.stored_columns import later_column, same_type, stored_as
 from driftloop.settings import S3Settings
 
@@ -21,6 +22,7 @@ CONFIGURATION = {
 }
 # A store that does not answer is the caller's business, soon: delta-rs would insist for three minutes.
 _PATIENCE = {"timeout": "10s", "connect_timeout": "2s", "max_retries": "2", "retry_timeout": "15s"}
+_NO_BEGINNING = "No table metadata or protocol found"  # what delta-rs says when there is no checkpoint to read a version from
 NO_RETRY = CommitProperties(max_commit_retries=0)
 
 
@@ -44,16 +46,29 @@ def delta_options(s3: S3Settings) -> dict[str, str]:
 
 
 def open_delta(uri: str, options: dict[str, str], version: int | None = None) -> DeltaTable:
-    """Raises ObjectNotFound, TransientError."""
-    with store_errors(uri):
-        return DeltaTable(uri, version=version, storage_options=options)
+    """Raises ObjectNotFound, also for a version whose log has been archived; TransientError."""
+    try:
+        with store_errors(uri):
+            return DeltaTable(uri, version=version, storage_options=options)
+    except TransientError as exc:
+        if version is not None and _NO_BEGINNING in str(exc):
+            raise ObjectNotFound(f"{uri} at version {version}") from exc
+        raise
+
+
+def configuration(schema: pa.Schema) -> dict[str, str]:
+    """Of a table with these columns, those with statistics in the log among it: only of them are bounds asked for."""
+    looked_up = ",".join(name for name in LOOKED_UP if name in schema.names)
+    return CONFIGURATION | {"delta.dataSkippingStatsColumns": looked_up}
 
 
 def create_delta(uri: str, options: dict[str, str], schema: pa.Schema) -> DeltaTable:
     """Create the table, or open that of another writer who was faster. Raises TransientError."""
     # Without retries, for a retry puts the loser's metadata, another table id with it, on top of the winner's table.
     with store_errors(uri), suppress(CommitFailedError):
-        DeltaTable.create(uri, schema, mode="ignore", configuration=CONFIGURATION, storage_options=options, commit_properties=NO_RETRY)
+        DeltaTable.create(
+            uri, schema, mode="ignore", configuration=configuration(schema), storage_options=options, commit_properties=NO_RETRY
+        )
     return open_delta(uri, options)
 
 
@@ -62,8 +77,8 @@ def configure(delta: DeltaTable, uri: str) -> bool:
 
     Raises TransientError.
     """
-    have = delta.metadata().configuration
-    lacking = {name: value for name, value in CONFIGURATION.items() if have.get(name) != value}
+    have, wanted = delta.metadata().configuration, configuration(pa.schema(delta.schema().to_arrow()))
+    lacking = {name: value for name, value in wanted.items() if have.get(name) != value}
     if lacking:
         with store_errors(uri):
             try:

@@ -8,7 +8,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from driftloop.errors import IntegrityError
-from driftloop.lake.parquet import in_parallel
+from driftloop.lake.parquet import in_parallel, leaf_index
 from driftloop.lake.pinned_rows import rows_below
 from driftloop.lake.slices import Group
 from driftloop.lake.snapshot import PinnedFile, Snapshot, pinned_bytes
@@ -30,7 +30,7 @@ class LocalFiles(NamedTuple):
         found = []
         for index, path in enumerate(self.paths[table]):
             with pq.ParquetFile(path) as file:
-                column = file.schema_arrow.names.index("event_time")
+                column = leaf_index(file, "event_time")
                 for number in range(file.num_row_groups):
                     group = file.metadata.row_group(number)
                     span = group.column(column).statistics

@@ -8,7 +8,6 @@ file that it replaces.
 import hashlib
 import io
 import json
-import math
 import re
 import time
 from collections.abc import Callable, Sequence
@@ -30,12 +29,13 @@ from driftloop.rows.stored_columns import stored_as
 T = TypeVar("T")
 R = TypeVar("R")
 _CONNECTIONS = 8
-_LARGEST = 1.7976931348623157e308
 _BOUND_CHARACTERS = 128  # every handle keeps the bounds of all files in memory
 _FLUSHED = re.compile(r"(?P<partition>\d+)/(?P<offset>\d+)-(?P<sha256>[0-9a-f]{64})\.parquet")
 _COMPACTED = re.compile(r"compacted/(?P<sha256>[0-9a-f]{64})\.parquet")
 TOPIC_ID, FIRST_INPUT = "driftloop.topic-id", "driftloop.first-input"
 _COUNTERS = ("offset", "request_offset")
+# What files are looked up by. The log holds the statistics of every file, and a feature's would be looked at by nobody.
+LOOKED_UP = ("event_id", "event_time", "label_time", "model_version", "partition", "offset", "request_offset")
 _ROW_GROUP = 65_536  # rows; those of a compaction's file are in order of time, so a reader of an interval skips most groups
 
 
@@ -78,6 +78,7 @@ def _encode(rows: pa.Table, says: dict[str, str], partition: int | None, prefix:
     rows = rows.replace_schema_metadata(says)
     encodings = _encodings(rows.schema)
     strings = [f.name for f in rows.schema if pa.types.is_string(f.type) and f.name not in encodings]
+    strings += [f"{f.name}.key_value.key" for f in rows.schema if pa.types.is_map(f.type)]  # the same classes in every row
     sink = io.BytesIO()
     pq.write_table(
         rows,
@@ -148,6 +149,12 @@ def sha256_in_name(path: str) -> str | None:
     return None if name is None else name.sha256
 
 
+def leaf_index(file: pq.ParquetFile, column: str) -> int:
+    """Where a row group has the column's statistics; -1: nowhere. A map before it takes two places, so its number among the
+    columns does not say."""
+    return next((i for i in range(len(file.schema)) if file.schema.column(i).path == column), -1)
+
+
 def conformed(rows: pa.Table, wanted: pa.Schema) -> pa.Table:
     """Rows of a file under its table's schema, or under a stream's: a column that the file does not have is null."""
     stored = {f.name: stored_as(f, rows.schema) for f in wanted}
@@ -156,9 +163,13 @@ def conformed(rows: pa.Table, wanted: pa.Schema) -> pa.Table:
 
 
 def _stats(rows: pa.Table) -> dict[str, Any]:
-    """Of all columns: delta-rs reads a column without bounds as ``>= null``, and a filter on it then finds no rows."""
+    """Of the columns that files are looked up by. The table declares them (``lake.delta``): of a column that is declared and
+    has no bounds, delta-rs makes ``>= null``, and a filter on it finds no rows."""
     lower, upper, nulls = {}, {}, {}
-    for name, column in zip(rows.column_names, rows.columns, strict=True):
+    for name in LOOKED_UP:
+        if name not in rows.column_names:
+            continue
+        column = rows.column(name)
         nulls[name] = column.null_count
         if column.null_count < len(column):
             span = pc.min_max(column).as_py()
@@ -170,8 +181,6 @@ def _bound(value: Any, side: int) -> Any:
     """A lower (-1) or upper (1) bound of a column as JSON has it; it may be wider than the column, never narrower."""
     if isinstance(value, datetime):
         return format_time(value)
-    if isinstance(value, float) and not math.isfinite(value):
-        return side * _LARGEST  # JSON has neither infinity nor NaN
     if isinstance(value, str) and len(value) > _BOUND_CHARACTERS:
         return value[:_BOUND_CHARACTERS] + ("\U0010ffff" if side > 0 else "")
     return value

@@ -11,7 +11,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from driftloop.lake.cursors import app_id
-from driftloop.lake.parquet import TOPIC_ID, conformed
+from driftloop.lake.parquet import TOPIC_ID, conformed, leaf_index
 from driftloop.rows.stored_columns import stored_as
 
 _WHERE = ("partition", "offset")
@@ -42,7 +42,7 @@ def _by_partition(ends: Mapping[str, int], topic_id: bytes | None) -> dict[int, 
 
 def _all_below(file: pq.ParquetFile, groups: Sequence[int], ends: Mapping[str, int], topic_id: bytes | None) -> bool:
     """Whether the file's own statistics say that no row needs to be looked at."""
-    places = {name: file.schema_arrow.names.index(name) for name in _WHERE}
+    places = {name: leaf_index(file, name) for name in _WHERE}
     known = _by_partition(ends, topic_id)
     for group in groups:
         partition, offset = (file.metadata.row_group(group).column(places[name]).statistics for name in _WHERE)

@@ -6,11 +6,11 @@ from datetime import datetime
 import msgspec
 
 from driftloop.contracts.events import TABLES, Table
-from driftloop.contracts.names import is_digest
 from driftloop.crashpoints import crash_point
-from driftloop.errors import ObjectNotFound, TransientError
-from driftloop.lake.parquet import in_parallel, sha256_in_name
-from driftloop.lake.snapshot import Content, PinnedFile, PinnedRange, Snapshot, load_snapshot, snapshot_key
+from driftloop.errors import TransientError
+from driftloop.lake.manifests import manifests_of, snapshot_key
+from driftloop.lake.parquet import sha256_in_name
+from driftloop.lake.snapshot import Content, PinnedFile, PinnedRange, Snapshot, read_manifest
 from driftloop.lake.split import SplitRule
 from driftloop.lake.table import FileEntry, LakeTable
 from driftloop.lake.tombstones import doomed
@@ -26,7 +26,8 @@ def pin(
     """Pin what the tables hold at their handles' versions, store the manifest and return its digest.
 
     The first manifest of a digest stands: a later one would differ in its files only. When one of its files is about to
-    be deleted (see ``lake.marks``) the same content is pinned from the newest files. Raises TransientError.
+    be deleted (see ``lake.tombstones``) the same content is pinned from the newest files, in a manifest under the next key.
+    Raises TransientError, IntegrityError when the manifest that stands is damaged.
     """
     content = Content(
         stream=project.stream,
@@ -37,13 +38,12 @@ def pin(
         split=SplitRule(key=project.split_key, salt=project.split_salt),
     )
     digest = content.digest()
-    try:
-        stored = load_snapshot(store, project.stream, digest)
-        if not _doomed(store, stored):
-            return digest, stored
-    except ObjectNotFound:
-        pass  # the usual case: nobody has pinned this yet
     for _ in range(_PIN_ATTEMPTS):
+        known = manifests_of(store, project.stream, digest)
+        if known.standing is not None:
+            stored = read_manifest(store, known.standing.key, digest)
+            if not _doomed(store, stored):
+                return digest, stored
         snapshot = Snapshot(
             content=content,
             files=tuple(_pinned(store, table, entry) for table in (inferences, labels) for entry in table.files(start, end)),
@@ -53,20 +53,14 @@ def pin(
         )
         if not _doomed(store, snapshot):  # before it is stored, so that a manifest in the store hardly ever names what is gone
             crash_point("pin.before-manifest")
-            store.put(snapshot_key(project.stream, digest), msgspec.json.encode(snapshot, order="deterministic"))
+            key = snapshot_key(project.stream, digest, known.number + 1)
+            if not store.put_if_absent(key, msgspec.json.encode(snapshot, order="deterministic")):
+                continue  # somebody else has pinned the same: theirs stands
             crash_point("pin.after-manifest")
             if not _doomed(store, snapshot):
                 return digest, snapshot
         inferences, labels = inferences.newest(), labels.newest()  # with later rows among theirs; reading leaves those out
     raise TransientError(f"the files of {project.stream} are being replaced and deleted faster than they can be pinned")
-
-
-def pinned_paths(store: ObjectStore, stream: str, table: str) -> frozenset[str]:
-    """Every file of one table that any manifest names. Raises TransientError, IntegrityError when one cannot be read."""
-    keys = [found.key.rpartition("/")[2] for found in store.list(snapshot_key(stream, "").removesuffix(".json"))]
-    digests = [key.removesuffix(".json") for key in keys if key.endswith(".json") and is_digest(key.removesuffix(".json"))]
-    manifests = in_parallel(lambda digest: load_snapshot(store, stream, digest), digests)
-    return frozenset(file.path for snapshot in manifests for file in snapshot.files if file.table == table)
 
 
 def _ranges(table: LakeTable) -> list[PinnedRange]:

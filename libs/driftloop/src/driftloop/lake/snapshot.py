@@ -17,6 +17,7 @@ from driftloop.contracts.names import Digest
 from driftloop.contracts.schema import StreamSchema
 from driftloop.contracts.values import OffsetRange, Part, StreamName, Time
 from driftloop.errors import IntegrityError, ObjectNotFound
+from driftloop.lake.manifests import Expired, manifests_of, snapshot_key
 from driftloop.lake.parquet import in_parallel
 from driftloop.lake.pinned_rows import rows_below
 from driftloop.lake.split import SplitRule
@@ -81,13 +82,17 @@ class Snapshot(Part, frozen=True, kw_only=True):
         return {t: sum(f.rows for f in self.files if f.table == t) for t in TABLES}
 
 
-def snapshot_key(stream: str, digest: str) -> str:
-    return f"snapshots/{stream}/{digest}.json"
-
-
 def load_snapshot(store: ObjectStore, stream: str, digest: str) -> Snapshot:
-    """Raises ObjectNotFound, TransientError, and IntegrityError when the stored manifest is not the one that was named."""
-    key = snapshot_key(stream, digest)
+    """The manifest that stands for a digest. Raises ObjectNotFound, also for one that was given up; TransientError; and
+    IntegrityError when the stored manifest is not the one that was named."""
+    found = manifests_of(store, stream, digest)
+    if found.standing is None and found.end is not None:
+        raise ObjectNotFound(f"snapshot {digest}: {_end(store, found.end)}")
+    return read_manifest(store, snapshot_key(stream, digest) if found.standing is None else found.standing.key, digest)
+
+
+def read_manifest(store: ObjectStore, key: str, digest: str) -> Snapshot:
+    """One manifest by its key. Raises as ``load_snapshot``."""
     try:
         snapshot = msgspec.json.decode(store.get(key), type=Snapshot)
     except (msgspec.MsgspecError, UnicodeDecodeError) as exc:
@@ -100,6 +105,14 @@ def load_snapshot(store: ObjectStore, stream: str, digest: str) -> Snapshot:
     if snapshot.schema is not None and snapshot.schema.fingerprint() != snapshot.content.schema_fingerprint:
         raise IntegrityError(f"{key} names the schema {snapshot.content.schema_fingerprint} and holds another")
     return snapshot
+
+
+def _end(store: ObjectStore, key: str) -> str:
+    try:
+        end = msgspec.json.decode(store.get(key), type=Expired)
+    except (msgspec.MsgspecError, UnicodeDecodeError) as exc:
+        raise IntegrityError(f"{key}: {exc}") from exc
+    return f"given up by {end.by} at {end.at.isoformat(timespec='seconds')}: {end.reason}"
 
 
 def read_snapshot(

@@ -20,7 +20,7 @@ from driftloop.lake.local_files import LocalFiles, Progress, fetch
 from driftloop.lake.sliced_rows import SlicedRows, times_of
 from driftloop.lake.slices import Group, cuts_for
 from driftloop.lake.snapshot import Snapshot, read_snapshot
-from driftloop.lake.spanning_events import find_wanderers, join_apart, spilling, without
+from driftloop.lake.spanning_events import find_spanning_events, join_apart, spilling, without
 from driftloop.ports import ObjectStore
 from driftloop.rows.schemas import lake_schema
 
@@ -97,12 +97,12 @@ class _Join:
             each.split_wide(self._progress)
         total = len(cuts) + 1
         with spilling(self._work, self._memory // 2) as connection:
-            wanderers = find_wanderers(connection, self._files, cuts) if len(cuts) else pa.table({"h": pa.array([], pa.uint64())})
-            apart = _Apart(self._join_apart(connection, wanderers, groups) if wanderers.num_rows else iter(()))
+            spanning = find_spanning_events(connection, self._files, cuts) if len(cuts) else pa.table({"h": pa.array([], pa.uint64())})
+            apart = _Apart(self._join_apart(connection, spanning, groups) if spanning.num_rows else iter(()))
             for number in range(total):
                 rows = join(
-                    without(sliced["inferences"].rows(number), wanderers),
-                    without(sliced["labels"].rows(number), wanderers),
+                    without(sliced["inferences"].rows(number), spanning),
+                    without(sliced["labels"].rows(number), spanning),
                     columns=self._inner,
                     keep_unlabelled=self._keep,
                 )
@@ -123,15 +123,15 @@ class _Join:
         return max(1_000.0, self._memory / (_COPIES * max(size, 1.0)))
 
     def _join_apart(
-        self, connection: duckdb.DuckDBPyConnection, wanderers: pa.Table, groups: dict[str, list[Group]]
+        self, connection: duckdb.DuckDBPyConnection, spanning: pa.Table, groups: dict[str, list[Group]]
     ) -> Iterator[pa.RecordBatch]:
         def parts(table: str) -> Iterator[pa.Table]:
             for done, group in enumerate(groups[table]):
                 yield self._files.rows(table, group.file, [group.number], self._schemas[table])
-                self._progress(f"rows of {wanderers.num_rows} events with several times, {table}", done + 1, len(groups[table]))
+                self._progress(f"rows of {spanning.num_rows} events with several times, {table}", done + 1, len(groups[table]))
 
         tables = {table: (schema, parts(table)) for table, schema in self._schemas.items()}
-        return join_apart(connection, wanderers, tables, self._inner, keep_unlabelled=self._keep)
+        return join_apart(connection, spanning, tables, self._inner, keep_unlabelled=self._keep)
 
 
 class _Apart:

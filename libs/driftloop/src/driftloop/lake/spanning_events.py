@@ -28,7 +28,7 @@ def spilling(folder: Path, memory_bytes: int) -> duckdb.DuckDBPyConnection:
     return connection
 
 
-def find_wanderers(connection: duckdb.DuckDBPyConnection, files: LocalFiles, cuts: Cuts) -> pa.Table:
+def find_spanning_events(connection: duckdb.DuckDBPyConnection, files: LocalFiles, cuts: Cuts) -> pa.Table:
     """Hashes (column ``h``) of the events that have rows in more than one slice; reads ids and times alone."""
     everything = [str(path) for paths in files.paths.values() for path in paths]
     window = files.snapshot.content
@@ -46,31 +46,31 @@ def find_wanderers(connection: duckdb.DuckDBPyConnection, files: LocalFiles, cut
     return pa.table({"h": pa.array(np.concatenate(found), pa.uint64())})
 
 
-def without(rows: pa.Table, wanderers: pa.Table) -> pa.Table:
+def without(rows: pa.Table, spanning: pa.Table) -> pa.Table:
     """The rows of all other events."""
-    if not wanderers.num_rows:
+    if not spanning.num_rows:
         return rows
     with duckdb.connect() as connection:
         isolate(connection)
         connection.register("slice_rows", rows)
-        connection.register("wanderers", wanderers)
-        return connection.sql(f"SELECT * FROM slice_rows WHERE {_HASH} NOT IN (SELECT h FROM wanderers)").to_arrow_table().cast(rows.schema)
+        connection.register("spanning", spanning)
+        return connection.sql(f"SELECT * FROM slice_rows WHERE {_HASH} NOT IN (SELECT h FROM spanning)").to_arrow_table().cast(rows.schema)
 
 
 def join_apart(
     connection: duckdb.DuckDBPyConnection,
-    wanderers: pa.Table,
+    spanning: pa.Table,
     tables: dict[str, tuple[pa.Schema, Iterator[pa.Table]]],
     columns: Sequence[str],
     *,
     keep_unlabelled: bool,
 ) -> Iterator[pa.RecordBatch]:
     """The joined rows of these events in order, however many they are. ``tables``: all rows of both, read once."""
-    connection.register("wanderers", wanderers)
+    connection.register("spanning", spanning)
     for name, (schema, parts) in tables.items():
         reader = pa.RecordBatchReader.from_batches(schema, (batch for part in parts for batch in part.to_batches()))
         connection.register("incoming", reader)
-        connection.execute(f"CREATE TABLE {name} AS SELECT * FROM incoming WHERE {_HASH} IN (SELECT h FROM wanderers)")
+        connection.execute(f"CREATE TABLE {name} AS SELECT * FROM incoming WHERE {_HASH} IN (SELECT h FROM spanning)")
         connection.unregister("incoming")
     query = join_query(tables["inferences"][0], columns, keep_unlabelled=keep_unlabelled)
     yield from connection.sql(query).to_arrow_reader(_BATCH)

@@ -1,19 +1,20 @@
 """A table of the lake: a Delta table whose commits also say how far its topics have been read."""
 
-import json
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import pyarrow as pa
 import pyarrow.compute as pc
 from deltalake import DeltaTable
 
 from driftloop.errors import ObjectNotFound
-from driftloop.lake.cursors import CommitNote, Cursor, TableState, app_id, decode_note, request_app_id
+from driftloop.lake.commit_log import CommitLog, Entry
+from driftloop.lake.cursors import Cursor, TableState, app_id, request_app_id
 from driftloop.lake.delta import configure, create_delta, delta_options, evolve, open_delta, store_errors
-from driftloop.lake.filesystem import table_files
+from driftloop.lake.filesystem import TableFiles
+from driftloop.lake.notes import WHOLE_EVERY, CommitNote
 from driftloop.rows.schemas import TIME
 from driftloop.settings import S3Settings
 
@@ -42,9 +43,8 @@ class LakeTable:
         self.uri = s3.table_uri(stream, table)
         self.delta = delta
         self._options = delta_options(s3)
-        self._files = table_files(s3, self.root)
-        self._state: TableState | None = None
-        self._transactions: dict[str, int | None] = {}  # at this version; asking delta-rs reads the log
+        self._files = TableFiles(s3, self.root, self.uri)
+        self.log = CommitLog(self._files)
 
     @classmethod
     def open(cls, s3: S3Settings, stream: str, table: str, schema: pa.Schema | None = None, version: int | None = None) -> "LakeTable":
@@ -76,60 +76,45 @@ class LakeTable:
 
     def refresh(self) -> None:
         """Go to the newest version. Raises TransientError."""
-        before = self.version
         with store_errors(self.uri):
             self.delta.update_incremental()
-        if self.version != before:
-            self._state, self._transactions = None, {}
 
     def advance(self, note: CommitNote) -> None:
         """Take up a commit that this handle has just made. Raises TransientError after the commit has landed."""
         self.refresh()
         if self.version == note.version:
-            self._state = TableState(cursors=note.cursors, watermarks=note.watermarks)
-            self._transactions = {name: cursor.end for name, cursor in note.cursors.items()}
+            self.log.take(note)
 
     def state(self) -> TableState:
-        """Cursors and watermarks at this version; reads the newest commit once per version."""
-        if self._state is None:
-            self._state = TableState()
-            for version in range(self.version, 0, -1):  # others' commits, such as a compaction, carry no note
-                note = self.note(version)
-                if note is not None:
-                    self._state = TableState(cursors=note.cursors, watermarks=note.watermarks)
-                    break
-        return self._state
+        """Cursors, watermarks and accepted gaps at this version. Raises TransientError."""
+        return self.log.state(self.version).state
+
+    def state_at(self, version: int) -> TableState:
+        """The same at an older version, also where its data can no longer be opened. Raises ObjectNotFound, TransientError."""
+        return CommitLog(self._files).state(version).state
+
+    def wants_whole_state(self) -> bool:
+        """Whether the next commit is to hold the whole state, so that few notes tell it. Raises TransientError."""
+        return self.version + 1 - self.log.state(self.version).whole >= WHOLE_EVERY
 
     def note(self, version: int) -> CommitNote | None:
         """What the commit that made ``version`` says; None if others made it. Raises ObjectNotFound, TransientError."""
-        for action in self.log_entry(version):
-            if "commitInfo" in action:
-                return decode_note(action["commitInfo"])
-        return None
+        return self.log.note(version)
 
-    def log_entry(self, version: int) -> list[dict[str, Any]]:
+    def log_entry(self, version: int) -> Entry:
         """The actions of the commit that made ``version``, as the Delta log has them. Raises ObjectNotFound, TransientError."""
-        with self.open_file(f"_delta_log/{version:020d}.json") as file:
-            return [json.loads(line) for line in file.read().splitlines()]
+        return self.log.entry(version)
 
     @contextmanager
     def open_file(self, path: str) -> Iterator[pa.NativeFile]:
         """An object below the table's root, to be read in pieces. Raises ObjectNotFound, TransientError."""
-        with store_errors(self.uri):
-            try:
-                file = self._files.open_input_file(path)
-            except FileNotFoundError as exc:
-                raise ObjectNotFound(f"{self.root}/{path}") from exc
-            with file:
-                yield file
+        with self._files.open(path) as file:
+            yield file
 
     def cursor(self, app_id: str) -> int | None:
-        """The offset to go on from, at this version."""
-        if app_id not in self._transactions:
-            with store_errors(self.uri):
-                found = self.delta.transaction_version(app_id)
-            self._transactions[app_id] = None if found is None else int(found)
-        return self._transactions[app_id]
+        """The offset to go on from, at this version. Not asked of delta-rs, which reads the log again for each cursor."""
+        found = self.state().cursors.get(app_id)
+        return None if found is None else found.end
 
     def cursors(self) -> dict[str, int]:
         """All cursors by app id, at this version."""
@@ -172,7 +157,7 @@ class LakeTable:
         wrap what does in ``delta.store_errors``."""
         import pyarrow.dataset as ds  # brings pandas: a trace, which reads no dataset, does without
 
-        return ds.dataset([entry.path for entry in files], schema=self.schema, format="parquet", filesystem=self._files)
+        return ds.dataset([entry.path for entry in files], schema=self.schema, format="parquet", filesystem=self._files.system)
 
     def at(self, version: int) -> "LakeTable":
         """A handle on another version. Raises ObjectNotFound, TransientError."""
@@ -184,7 +169,7 @@ class LakeTable:
 
     def _at(self, delta: DeltaTable) -> "LakeTable":
         other = object.__new__(LakeTable)
-        other.__dict__.update(self.__dict__, delta=delta, _state=None, _transactions={})
+        other.__dict__.update(self.__dict__, delta=delta, log=CommitLog(self._files))
         return other
 
 

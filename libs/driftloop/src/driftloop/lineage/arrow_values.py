@@ -11,9 +11,9 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 def plain_values(column: pa.ChunkedArray | pa.Array) -> Sequence[Any]:
-    """Times as aware datetimes in UTC, to the microsecond; everything else as ``to_pylist`` has it."""
+    """Times as aware datetimes in UTC, to the microsecond; maps as dicts; everything else as ``to_pylist`` has it."""
     if not pa.types.is_timestamp(column.type):
-        return column.to_pylist()  # type: ignore[no-any-return]
+        return column.to_pylist(maps_as_pydicts="strict")  # type: ignore[no-any-return]
     micros = column.cast(pa.timestamp("us", tz=column.type.tz), safe=False).cast(pa.int64()).to_pylist()
     return [None if value is None else _EPOCH + timedelta(microseconds=value) for value in micros]
 

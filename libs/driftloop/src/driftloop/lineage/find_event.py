@@ -8,7 +8,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from driftloop.errors import IntegrityError, ObjectNotFound
-from driftloop.lake.parquet import TOPIC_ID, in_parallel, sha256_in_name
+from driftloop.lake.parquet import TOPIC_ID, in_parallel, leaf_index, sha256_in_name
 from driftloop.lineage.arrow_values import plain_rows, plain_text
 from driftloop.lineage.lake_files import LiveFile
 from driftloop.ports import ObjectStore
@@ -64,7 +64,7 @@ def _look(store: ObjectStore, root: str, file: LiveFile, event_id: str) -> list[
 
 def _rows(data: bytes, event_id: str) -> list[tuple[str | None, dict[str, Any]]]:
     parquet = pq.ParquetFile(pa.BufferReader(data))
-    place = parquet.schema_arrow.get_field_index("event_id")
+    place = leaf_index(parquet, "event_id")
     if place < 0:
         raise IntegrityError("it has no column event_id")
     topic_id = (parquet.schema_arrow.metadata or {}).get(TOPIC_ID.encode())

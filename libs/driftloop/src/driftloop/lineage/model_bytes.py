@@ -1,14 +1,14 @@
 """The bytes of deleted versions: removed when nothing needs them, the record of the version kept.
 
-Manifest, card and lineage stay, a few kilobytes: a trace of the version's predictions still leads to snapshot, code and
-environment. The model file and the profile go.
+Manifest, card, lineage and profile stay, a few kilobytes: a trace of the version's predictions still leads to snapshot, code
+and environment, and a window that it scored rows of may still be open: they are counted by its profile. The model file goes.
 """
 
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import NamedTuple
 
-from driftloop.artifact.model_files import MODEL, PROFILE, model_key
+from driftloop.artifact.model_files import MODEL, model_key
 from driftloop.contracts.events import TrainingStarted
 from driftloop.errors import ObjectNotFound
 from driftloop.history.requests import Run
@@ -16,7 +16,7 @@ from driftloop.ports import ObjectStore
 from driftloop.registry.state import ModelState
 from driftloop.registry.versions import bytes_held
 
-REMOVED = (MODEL, PROFILE)
+REMOVED = (MODEL,)
 
 
 class Deleted(NamedTuple):

@@ -11,9 +11,11 @@ from types import FrameType
 
 from driftloop.errors import ConfigurationError, TransientError
 from driftloop.local.errors import LocalStackError
+from driftloop.local.instances import ONE_OF_EACH, instances_of
+from driftloop.local.kept_instances import as_json, from_json
 from driftloop.local.port_numbers import DEFAULT_PORT_BASE
 from driftloop.local.prepare import prepare_bucket, prepare_stack
-from driftloop.local.scale import services_from
+from driftloop.local.scaling import requested
 from driftloop.local.stack import LocalStack
 
 REPORT_PERIOD_SECONDS = 1.0  # a restarted process has a new pid; stack.json follows it
@@ -23,8 +25,9 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m driftloop.local")
     parser.add_argument("--home", type=Path, required=True)
     parser.add_argument("--port-base", type=int, default=DEFAULT_PORT_BASE)
-    parser.add_argument("--scale", action="append", default=[], metavar="SERVICE=N")
-    parser.add_argument("--infrastructure-only", action="store_true", help="Kafka and S3 with a bucket, no services")
+    parser.add_argument(
+        "--instances", default=as_json(instances_of(ONE_OF_EACH)), help="[[service, number, project], ...]; []: Kafka and S3 alone"
+    )
     parser.add_argument("--status-fd", type=int, help="where to say that the stack is ready, or why it is not")
     arguments = parser.parse_args()
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
@@ -33,18 +36,29 @@ def main() -> int:
     signal.signal(signal.SIGTERM, _exit)
     signal.signal(signal.SIGINT, _exit)
     try:
-        services = {} if arguments.infrastructure_only else services_from(arguments.scale)
-        prepare = prepare_bucket if arguments.infrastructure_only else prepare_stack
-        with LocalStack(arguments.home, arguments.port_base, services, prepare) as stack:
+        instances = from_json(arguments.instances)
+        prepare = prepare_stack if instances else prepare_bucket
+        with LocalStack(arguments.home, arguments.port_base, prepare=prepare, instances=instances) as stack:
             status.say("ready")
             while True:
                 time.sleep(REPORT_PERIOD_SECONDS)
+                _change_if_asked(stack)
                 stack.refresh()
-    except (LocalStackError, TransientError, ConfigurationError) as exc:
+    except (LocalStackError, TransientError, ConfigurationError, ValueError) as exc:
         logging.error("%s", exc)
         status.say(f"error: {exc}")
         return 1
     return 0
+
+
+def _change_if_asked(stack: LocalStack) -> None:
+    try:
+        wanted = requested(stack.home)
+        if wanted is not None:
+            stack.change(wanted)
+            logging.info("instances: %s", ", ".join(i.name if i.project is None else f"{i.name} ({i.project})" for i in wanted))
+    except (LocalStackError, ValueError, OSError) as exc:  # whoever asked waits, and is told to look here; the stack goes on
+        logging.error("instances not changed: %s", exc)
 
 
 def _exit(signal_number: int, frame: FrameType | None) -> None:

@@ -6,6 +6,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 from driftloop.local.errors import LocalStackError
+from driftloop.local.instances import Instance
 from driftloop.local.s3 import S3Access
 
 
@@ -24,6 +25,8 @@ class StackAddresses:
     registry_url: str
     services: dict[str, str] = field(default_factory=dict)
     """URL by instance, such as predictor-0."""
+    projects: dict[str, str] = field(default_factory=dict)
+    """Project by instance, of those that work for one by name."""
     log_files: dict[str, str] = field(default_factory=dict)
     pids: dict[str, int] = field(default_factory=dict)
     """At the time of writing; a restart changes one. `supervisor` is the process that owns them all."""
@@ -41,6 +44,12 @@ class StackAddresses:
             region=self.s3_region,
             bucket=self.s3_bucket,
         )
+
+    @property
+    def instances(self) -> list[Instance]:
+        """What runs, or has been given up on."""
+        numbered = ((name, *name.rpartition("-")[::2]) for name in self.services)
+        return [Instance(service, int(number), self.projects.get(name)) for name, service, number in numbered]
 
     def write(self) -> None:
         path = addresses_path(Path(self.home))

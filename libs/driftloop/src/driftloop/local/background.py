@@ -4,15 +4,17 @@ import os
 import signal
 import sys
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from driftloop.local.addresses import StackAddresses, addresses_path, read_addresses
 from driftloop.local.errors import LocalStackError
 from driftloop.local.identity import identity
+from driftloop.local.instances import Instance
+from driftloop.local.kept_instances import as_json
+from driftloop.local.paths import private_home
 from driftloop.local.process import POLL_SECONDS
-from driftloop.local.stack import ONE_OF_EACH
 
 DOWN_SECONDS = 10.0
 
@@ -50,14 +52,15 @@ def supervisor_of(addresses: StackAddresses) -> Supervising:
     return Supervising(addresses.pids["supervisor"], addresses.supervisor_identity)
 
 
-def start_in_background(home: Path, port_base: int, services: Mapping[str, int]) -> StackAddresses:
-    """Start a detached supervisor and return once the stack is ready. What it cannot start, it also ends."""
-    log_path = home / "logs" / "supervisor.log"
+def start_in_background(home: Path, port_base: int, instances: Sequence[Instance]) -> StackAddresses:
+    """Start a detached supervisor and return once the stack is ready: without instances that is Kafka and S3 alone. What it cannot
+    start, it also ends."""
+    log_path = private_home(home) / "logs" / "supervisor.log"
     log_path.parent.mkdir(parents=True, exist_ok=True)
     reader, writer = os.pipe()
     os.set_inheritable(writer, True)
-    counts = [f"--scale={name}={services.get(name, 0)}" for name in ONE_OF_EACH] if any(services.values()) else ["--infrastructure-only"]
-    pid = _spawn_detached(["--home", str(home), "--port-base", str(port_base), "--status-fd", str(writer), *counts], log_path)
+    told = ["--home", str(home), "--port-base", str(port_base), "--status-fd", str(writer), "--instances", as_json(instances)]
+    pid = _spawn_detached(told, log_path)
     os.close(writer)
     try:
         with os.fdopen(reader, "rb") as pipe:

@@ -6,13 +6,13 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from driftloop.local.errors import LocalStackError
+from driftloop.local.paths import private_home
 
 
 @contextmanager
 def claim_home(home: Path) -> Iterator[None]:
     """Own the folder while the block runs; the claim ends with the process, however that ends."""
-    home.mkdir(parents=True, exist_ok=True)
-    with (home / "stack.lock").open("w") as handle:
+    with (private_home(home) / "stack.lock").open("w") as handle:
         try:
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:

@@ -1,18 +1,24 @@
 """The settings that a stack gives to a service, as environment variables."""
 
+from pathlib import Path
+
 from driftloop.contracts.services import Service
 from driftloop.local.addresses import StackAddresses
+from driftloop.local.instances import Instance
 
 
-def service_environment(addresses: StackAddresses, service: Service, instance: str, http_port: int) -> dict[str, str]:
+def service_environment(addresses: StackAddresses, service: Service, instance: Instance, state_dir: Path, http_port: int) -> dict[str, str]:
     """`DRIFTLOOP_<SERVICE>_<NAME>`: read back by `driftloop.service.settings`."""
     settings = {
-        "INSTANCE": instance,
+        "INSTANCE": instance.name,
         "KAFKA_BOOTSTRAP": addresses.kafka_bootstrap,
         "HTTP_HOST": "127.0.0.1",
         "HTTP_PORT": str(http_port),
-        "STATE_DIR": f"{addresses.home}/state/{instance}",
+        "HTTP_NAMES": "localhost",
+        "STATE_DIR": str(state_dir),
     }
+    if instance.project is not None:
+        settings["PROJECT"] = instance.project
     if service.rights is not None:
         settings |= {
             "S3_ENDPOINT": addresses.s3_endpoint,

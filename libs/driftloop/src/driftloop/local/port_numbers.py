@@ -1,11 +1,12 @@
 """Which component gets which port, and whether all of them are free."""
 
 import socket
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from driftloop.contracts.services import INSTANCES, SERVICES
 from driftloop.local.errors import LocalStackError
+from driftloop.local.instances import Instance
 from driftloop.local.s3 import S3Ports
 
 DEFAULT_PORT_BASE = 29000
@@ -38,13 +39,15 @@ class StackPorts:
         """HTTP port of one instance of a service."""
         return self.base + SERVICES[name].port_offset + instance
 
-    def wanted(self, services: Mapping[str, int]) -> dict[int, str]:
-        """Every port that a stack with these instance counts opens, and what for."""
+    def wanted(self, instances: Iterable[Instance]) -> dict[int, str]:
+        """Every port that a stack with these instances opens, and what for."""
         wanted = {self.kafka: "kafka", self.kafka_controller: "kafka's controller", self.s3.s3: "the S3 server"}
         wanted |= {port: f"the S3 server's {role}" for role, port in vars(self.s3).items() if role != "s3"}
-        for name, count in services.items():
-            wanted |= {self.service(name, i): f"{name}-{i}" for i in range(count)}
-        return wanted
+        return wanted | self.of(instances)
+
+    def of(self, instances: Iterable[Instance]) -> dict[int, str]:
+        """Those of the instances alone."""
+        return {self.service(instance.service, instance.number): instance.name for instance in instances}
 
 
 def check_free(wanted: Mapping[int, str]) -> None:

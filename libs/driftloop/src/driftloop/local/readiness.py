@@ -16,18 +16,23 @@ _PERIOD_SECONDS = 0.1
 
 
 def wait_for_services(
-    addresses: StackAddresses, deadline_seconds: float = READY_SECONDS, failures: Callable[[], Mapping[str, str]] | None = None
+    addresses: StackAddresses,
+    deadline_seconds: float = READY_SECONDS,
+    failures: Callable[[], Mapping[str, str]] | None = None,
+    project: str | None = None,
 ) -> None:
     """Return once each service answers 200 on its ready path; they can only when a project is registered.
 
     Fails at the deadline, or as soon as the supervisor gives up on one; names the service and shows the end of its log.
-    `failures`: those of a stack in this process; without it they are read from stack.json.
+    With a `project`, those that work for another are left out: it is not their trouble that is waited for. `failures`: those of a
+    stack in this process; without it they are read from stack.json.
     """
     given_up = failures or (lambda: _recorded_failures(addresses))
     deadline = time.monotonic() + deadline_seconds
-    for name, url in addresses.services.items():
+    others = {name for name, other in addresses.projects.items() if project not in (None, other)}
+    for name, url in [(name, url) for name, url in addresses.services.items() if name not in others]:
         while not _is_ready(url):
-            for failure in given_up().values():
+            for failure in [reason for failed, reason in given_up().items() if failed not in others]:
                 raise LocalStackError(failure)
             if time.monotonic() > deadline:
                 log_path = Path(addresses.log_files[name])

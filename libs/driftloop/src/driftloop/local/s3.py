@@ -99,7 +99,7 @@ class S3Server:
         return ProcessSpec(
             name=NAME,
             argv=self._argv(),
-            env={},
+            env=_inner_keys(),
             log_path=self.home / "logs" / "s3.log",
             ready=lambda: answers(access),
             stop_seconds=STOP_SECONDS,
@@ -122,6 +122,9 @@ class S3Server:
             "-master.electionTimeout=1s",  # alone, it elects itself; the default makes a restart wait for 12 s
             "-master.heartbeatInterval=100ms",
             "-volume.preStopSeconds=0",
+            # The S3 port asks for a key, these would not: any page in a browser, or another user of the machine, could write objects.
+            "-filer.disableHttp",
+            "-disableHttp",  # of the master
             f"-master.port={ports.master}",
             f"-master.port.grpc={ports.master_grpc}",
             f"-volume.port={ports.volume}",
@@ -143,6 +146,13 @@ class S3Server:
         if any(len(os.fsencode(path)) > _MAX_SOCKET_PATH for path in sockets.values()):
             return []
         return [f"-{name}.localSocket={path}" for name, path in sockets.items()]
+
+
+def _inner_keys() -> dict[str, str]:
+    """What the server's parts sign their calls to one another with, made anew at every start. The port of the volumes must speak
+    HTTP; with these it answers nobody else. (The ports of gRPC, which no browser speaks, are still open to processes of the machine.)"""
+    roles = ("JWT_SIGNING", "JWT_SIGNING_READ", "JWT_FILER_SIGNING", "JWT_FILER_SIGNING_READ")
+    return {f"WEED_{role}_KEY": secrets.token_hex(32) for role in roles}
 
 
 def answers(access: S3Access) -> bool:

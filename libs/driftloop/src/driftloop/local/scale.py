@@ -2,17 +2,18 @@
 
 from collections.abc import Iterable
 
+from driftloop.contracts.services import SERVICES
 from driftloop.local.errors import LocalStackError
-from driftloop.local.stack import ONE_OF_EACH, check_counts
 
 
-def services_from(scale: Iterable[str]) -> dict[str, int]:
-    """The default counts with the given ones in their place."""
-    services = dict(ONE_OF_EACH)
+def counts_from(scale: Iterable[str]) -> dict[str, int]:
+    """The counts by service. Raises LocalStackError for what is no count, or of no service."""
+    counts = {}
     for entry in scale:
         name, separator, count = entry.partition("=")
         if not separator or not count.isdecimal():
             raise LocalStackError(f"--scale {entry}: write SERVICE=N, for example predictor=2")
-        services[name] = int(count)
-    check_counts(services)
-    return services
+        if name not in SERVICES:
+            raise LocalStackError(f"there is no service {name!r}: choose from {', '.join(SERVICES)}")
+        counts[name] = int(count)
+    return counts

@@ -2,28 +2,29 @@
 
 import os
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from driftloop.contracts.services import INSTANCES, READY_PATH, REGISTRY, SERVICES
+from driftloop.contracts.services import READY_PATH, REGISTRY, SERVICES
 from driftloop.local.addresses import StackAddresses, addresses_path
 from driftloop.local.aot import ensure_aot_cache
 from driftloop.local.claim import claim_home
 from driftloop.local.environment import service_environment
 from driftloop.local.errors import LocalStackError
 from driftloop.local.identity import identity
+from driftloop.local.instances import ONE_OF_EACH, Instance, check, instances_of
 from driftloop.local.kafka import KafkaServer
+from driftloop.local.kept_instances import keep_instances, state_dir
 from driftloop.local.paths import cache_dir
 from driftloop.local.port_numbers import DEFAULT_PORT_BASE, StackPorts, check_free
 from driftloop.local.process import ProcessSpec
 from driftloop.local.s3 import S3Server
 from driftloop.local.supervisor import Supervisor
 
-ONE_OF_EACH: Mapping[str, int] = dict.fromkeys(SERVICES, 1)  # in starting order
 INFRASTRUCTURE_READY_SECONDS = 90.0
 REGISTRY_READY_SECONDS = 60.0
 # together within the promised ten seconds
@@ -31,20 +32,11 @@ SERVICES_STOP_SECONDS = 7.0
 INFRASTRUCTURE_STOP_SECONDS = 2.5
 
 
-@dataclass(frozen=True)
-class _Instance:
-    service: str
-    number: int
-
-    @property
-    def name(self) -> str:
-        return f"{self.service}-{self.number}"
-
-
 class LocalStack:
     """Starts and stops a stack. Ports are checked first, so a taken one is named before anything runs.
 
-    `prepare` runs when Kafka and S3 answer and no service has started: it makes bucket and topics.
+    `services` are counts, for no project by name; `instances` say more and stand in their place. `prepare` runs when Kafka and S3
+    answer and no service has started: it makes bucket and topics.
     """
 
     def __init__(
@@ -53,12 +45,12 @@ class LocalStack:
         port_base: int = DEFAULT_PORT_BASE,
         services: Mapping[str, int] = ONE_OF_EACH,
         prepare: Callable[[StackAddresses], None] | None = None,
+        instances: Sequence[Instance] | None = None,
     ) -> None:
         self.home = home.absolute()
         self.ports = StackPorts(port_base)
-        check_counts(services)
-        self.instances = [_Instance(name, i) for name, count in services.items() for i in range(count)]
-        self._counts = dict(services)
+        self.instances = instances_of(services) if instances is None else list(instances)
+        check(self.instances)
         self._prepare = prepare
         self._cache = cache_dir(self.home)
         self._s3 = S3Server(self.home, self.ports.s3)
@@ -82,7 +74,7 @@ class LocalStack:
 
     def start_infrastructure(self) -> None:
         """Start Kafka and S3, wait until they answer, prepare them."""
-        check_free(self.ports.wanted(self._counts))
+        check_free(self.ports.wanted(self.instances))
         self._claim.enter_context(claim_home(self.home))
         ensure_aot_cache(self._cache)
         self._kafka.prepare()
@@ -99,9 +91,31 @@ class LocalStack:
 
         The others are ready only once they know a project: register one, then `readiness.wait_for_services`.
         """
+        keep_instances(self.home, self.instances)
         self.services = Supervisor([self._service_spec(instance) for instance in self.instances])
         self.services.start()
         self.services.wait_ready(REGISTRY_READY_SECONDS, {i.name for i in self.instances if i.service == REGISTRY.name})
+        self.refresh()
+
+    def change(self, wanted: Sequence[Instance]) -> None:
+        """Run these instances from now on; those that are among the present ones are not touched.
+
+        One that is told another project starts again with it: at once if it is not ready, which is what waits for a project.
+        """
+        check(wanted)
+        if self.services is None:
+            raise LocalStackError("the services have not been started")
+        present, names = {i.name: i for i in self.instances}, {i.name for i in wanted}
+        for name in [name for name in present if name not in names]:
+            self.services.remove(name, SERVICES_STOP_SECONDS)
+        self.instances = [instance for instance in self.instances if instance.name in names]
+        for instance in wanted:
+            if instance.name not in present:
+                self.services.add(self._service_spec(instance))
+            elif instance != present[instance.name]:
+                self.services.respecify(self._service_spec(instance))
+        self.instances = list(wanted)
+        keep_instances(self.home, self.instances)
         self.refresh()
 
     def stop(self) -> None:
@@ -140,6 +154,7 @@ class LocalStack:
             s3_bucket=access.bucket,
             registry_url=self._url(REGISTRY.name, 0),
             services={i.name: self._url(i.service, i.number) for i in self.instances},
+            projects={i.name: i.project for i in self.instances if i.project is not None},
             log_files={name: str(self._log_path(name)) for name in ("kafka", "s3", *(i.name for i in self.instances))},
             failures=self.failures(),
             pids={"supervisor": os.getpid(), **self._pids()},
@@ -157,24 +172,14 @@ class LocalStack:
     def _log_path(self, name: str) -> Path:
         return self.home / "logs" / f"{name}.log"
 
-    def _service_spec(self, instance: _Instance) -> ProcessSpec:
-        (self.home / "state" / instance.name).mkdir(parents=True, exist_ok=True)
-        port = self.ports.service(instance.service, instance.number)
+    def _service_spec(self, instance: Instance) -> ProcessSpec:
+        service, port = SERVICES[instance.service], self.ports.service(instance.service, instance.number)
+        state = state_dir(self.home, instance)
+        state.mkdir(parents=True, exist_ok=True)
         return ProcessSpec(
             name=instance.name,
-            argv=[sys.executable, "-m", SERVICES[instance.service].package],
-            env=service_environment(self.addresses(), SERVICES[instance.service], instance.name, port),
+            argv=[sys.executable, "-m", service.package],
+            env=service_environment(self.addresses(), service, instance, state, port),
             log_path=self._log_path(instance.name),
             ready_url=f"{self._url(instance.service, instance.number)}{READY_PATH}",
         )
-
-
-def check_counts(services: Mapping[str, int]) -> None:
-    """Fail if a stack cannot run these instance counts."""
-    for name, count in services.items():
-        if name not in SERVICES:
-            raise LocalStackError(f"there is no service {name!r}: choose from {', '.join(SERVICES)}")
-        if not 0 <= count <= INSTANCES:
-            raise LocalStackError(f"{name}={count}: a stack runs 0 to {INSTANCES} instances of a service")
-        if name == REGISTRY.name and count > 1:
-            raise LocalStackError(f"registry={count}: a stack runs one registry")

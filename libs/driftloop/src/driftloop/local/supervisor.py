@@ -54,6 +54,27 @@ class Supervisor:
                 self._children[spec.name] = _Child(spec, spawn(spec), time.monotonic())
         self._watcher.start()
 
+    def add(self, spec: ProcessSpec) -> None:
+        """Start one more process and keep it alive like the others."""
+        with self._lock:
+            self._children[spec.name] = _Child(spec, spawn(spec), time.monotonic())
+
+    def respecify(self, spec: ProcessSpec) -> None:
+        """Start the process of this name so from its next start on; that is now if it is not ready."""
+        with self._lock:
+            child = self._children[spec.name]
+            idle = child.process.poll() is None and not is_ready(child.spec)
+            child.spec = spec
+            if idle:
+                ask_to_stop(child.process)
+
+    def remove(self, name: str, deadline_seconds: float = STOP_SECONDS) -> None:
+        """End one process for good: SIGTERM, SIGKILL at the deadline."""
+        with self._lock:
+            child = self._children.pop(name)
+        ask_to_stop(child.process)
+        stop(child.process, min(child.spec.stop_seconds, deadline_seconds))
+
     def wait_ready(self, deadline_seconds: float, names: Collection[str] | None = None) -> None:
         """Return once every process (or every named one) answers its probe; else fail, naming who did not and the end of its log."""
         deadline = time.monotonic() + deadline_seconds
@@ -116,7 +137,7 @@ class Supervisor:
     def _watch(self) -> None:
         while not self._stopping.wait(POLL_SECONDS):
             with self._lock:
-                for child in self._children.values():
+                for child in list(self._children.values()):
                     self._tend(child)
 
     def _tend(self, child: _Child) -> None:

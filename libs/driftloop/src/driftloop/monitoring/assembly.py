@@ -1,6 +1,7 @@
 """Putting partitions' counts together: which windows are complete, and what was said about them. Pure.
 
-Partitions close their windows in order, so a partition that has sent a later window has closed the earlier ones too.
+Partitions close their windows in order, so a partition that has sent a later window has closed the earlier ones too. A window
+is known by start and end: where a project declares others, an earlier one may share its start.
 """
 
 from collections.abc import Iterator, Mapping
@@ -9,10 +10,11 @@ from typing import NamedTuple
 
 import msgspec
 
-from driftloop.contracts.events import DriftReported, WindowSketched
+from driftloop.contracts.events import DriftReported, PerformanceReported, WindowSketched
 from driftloop.contracts.values import Time, Window
 from driftloop.monitoring.drift import worst
 from driftloop.monitoring.partition_fold import KEPT_CLOSED_WINDOWS
+from driftloop.monitoring.performance import LastReport
 from driftloop.statistics.distances import RANKED_BY
 
 # Reported windows whose counts are kept for corrections. A partition corrects its last KEPT_CLOSED_WINDOWS; the others may
@@ -23,7 +25,7 @@ CURSOR_KEY = b"cursor"
 
 
 class WindowSummary(msgspec.Struct, frozen=True):
-    """What was reported about a window, as the policy needs it. ``version``: the newest one that scored rows; ``column``: its
+    """What was reported about a window, as the policy needs it. ``version``: the one that scored most rows; ``column``: its
     column that moved most."""
 
     version: int | None
@@ -37,12 +39,19 @@ class WindowSummary(msgspec.Struct, frozen=True):
 
 
 class AssembledWindow(msgspec.Struct):
-    """One window of the stream. ``by_partition``: its counts, stored under an older name; ``revision`` of the last report; −1: none yet."""
+    """One window of the stream. ``by_partition``: its counts, stored under an older name; ``revision`` of the last drift report;
+    −1: none yet. ``performance``: the last performance report of each version, remembered here because its topic forgets."""
 
     window: Window
     by_partition: dict[int, WindowSketched] = msgspec.field(default_factory=dict, name="sketches")
     revision: int = -1
     summary: WindowSummary | None = None
+    performance: tuple[LastReport, ...] | msgspec.UnsetType = msgspec.UNSET
+
+    def last_report(self, version: int | None) -> LastReport | None:
+        """The last performance report that is remembered of a version, or of all together."""
+        known = () if self.performance is msgspec.UNSET else self.performance
+        return next((last for last in known if last.version == version), None)
 
 
 class AssemblyCursor(msgspec.Struct):
@@ -69,14 +78,16 @@ class WindowAssembler:
         """``topic_id``: of the topic that the counts come from, as it is now; what an older one told stays, but its offsets."""
         self._stream = stream
         self.cursor = AssemblyCursor()
-        self.windows: dict[datetime, AssembledWindow] = {}
-        self._changed: set[datetime] = set()
+        self.windows: dict[Window, AssembledWindow] = {}
+        self._changed: set[Window] = set()
+        self._keys: dict[Window, bytes] = {}  # of those that an earlier release stored, by their start alone
         for key, value in values.items():
             if key == CURSOR_KEY:
                 self.cursor = msgspec.msgpack.decode(value, type=AssemblyCursor)
             else:
                 held = msgspec.msgpack.decode(value, type=AssembledWindow)
-                self.windows[held.window.start] = held
+                self.windows[held.window] = held
+                self._keys[held.window] = key
         if self.cursor.topic_id not in (None, topic_id):
             self.cursor.next_offset = 0
         self.cursor.topic_id = topic_id
@@ -89,7 +100,7 @@ class WindowAssembler:
         forgotten = self.cursor.forgotten_up_to
         if forgotten is not None and counted.window.end <= forgotten:
             return False
-        held = self.windows.setdefault(counted.window.start, AssembledWindow(counted.window))
+        held = self.windows.setdefault(counted.window, AssembledWindow(counted.window))
         if held.revision >= 0 and not held.by_partition:
             return False
         before = held.by_partition.get(counted.partition)
@@ -98,24 +109,24 @@ class WindowAssembler:
         held.by_partition[counted.partition] = counted
         closed = self.cursor.closed.get(counted.partition)
         self.cursor.closed[counted.partition] = max(counted.window.end, closed or counted.window.end)
-        self._changed.add(counted.window.start)
+        self._changed.add(counted.window)
         return True
 
     def standing(self, counted: WindowSketched) -> Standing:
         """What ``add`` would replace."""
-        held = self.windows.get(counted.window.start)
+        held = self.windows.get(counted.window)
         before = None if held is None else held.by_partition.get(counted.partition)
         return Standing(before, self.cursor.closed.get(counted.partition), held is None)
 
     def take_back(self, counted: WindowSketched, standing: Standing) -> None:
         """As if ``counted`` had never come: ``standing`` is from before it was added."""
-        start = counted.window.start
+        window = counted.window
         if standing.sketch is not None:
-            self.windows[start].by_partition[counted.partition] = standing.sketch
-        elif start in self.windows:
-            self.windows[start].by_partition.pop(counted.partition, None)
+            self.windows[window].by_partition[counted.partition] = standing.sketch
+        elif window in self.windows:
+            self.windows[window].by_partition.pop(counted.partition, None)
             if standing.window_is_new:
-                del self.windows[start]
+                del self.windows[window]
         if standing.closed is None:
             self.cursor.closed.pop(counted.partition, None)
         else:
@@ -126,55 +137,72 @@ class WindowAssembler:
         if len(self.cursor.closed) < counted.partitions:
             return
         closed = min(self.cursor.closed.values())
-        for start in sorted(self.windows):
-            held = self.windows[start]
-            if held.window.end <= closed and (held.revision < 0 or start == counted.window.start):
+        for held in self._in_order():
+            if held.window.end <= closed and (held.revision < 0 or held.window == counted.window):
                 yield held
 
     def reported(self, held: AssembledWindow, reports: list[DriftReported]) -> None:
         """Note what was said about a window; forget what is too old to matter."""
-        newest = max(reports, key=lambda r: (r.version is not None, r.version or 0))
-        most = worst(newest)
+        main = max(reports, key=lambda r: (r.version is not None, r.rows, r.version or 0))
+        most = worst(main)
         held.summary = WindowSummary(
-            version=newest.version,
+            version=main.version,
             rows=sum(counted.rows for counted in held.by_partition.values()),
             drifted=any(report.drifted for report in reports),
             column=most[0] if most else None,
             value=most[1] if most else None,
-            threshold=newest.thresholds[RANKED_BY],
-            closing_offsets=newest.closing_offsets,
+            threshold=main.thresholds[RANKED_BY],
+            closing_offsets=main.closing_offsets,
             topic_ids={
                 str(partition): counted.topic_id for partition, counted in held.by_partition.items() if counted.topic_id is not None
             },
         )
         held.revision = reports[0].revision
-        self._changed.add(held.window.start)
+        self._changed.add(held.window)
         self._forget()
+
+    def measured(self, report: PerformanceReported) -> None:
+        """Remember the last performance report on a window, while the window is."""
+        held = self.windows.get(report.window)
+        if held is None or held.last_report(report.version) == (last := LastReport.of(report)):
+            return
+        others = () if held.performance is msgspec.UNSET else held.performance
+        held.performance = (*(other for other in others if other.version != report.version), last)
+        self._changed.add(held.window)
 
     def changes(self, next_offset: int) -> dict[bytes, bytes | None]:
         """Table values to write, the cursor last; None deletes."""
         self.cursor.next_offset = next_offset
         values: dict[bytes, bytes | None] = {}
-        for start in sorted(self._changed):
-            held = self.windows.get(start)
-            values[start.isoformat().encode()] = None if held is None else msgspec.msgpack.encode(held)
+        for window in sorted(self._changed, key=_order):
+            held = self.windows.get(window)
+            key = self._keys.get(window, f"{window.start.isoformat()}/{window.end.isoformat()}".encode())
+            values[key] = None if held is None else msgspec.msgpack.encode(held)
         values[CURSOR_KEY] = msgspec.msgpack.encode(self.cursor)
         self._changed = set()
         return values
 
     def complete(self) -> list[AssembledWindow]:
         """Reported windows in order."""
-        return [self.windows[start] for start in sorted(self.windows) if self.windows[start].summary is not None]
+        return [held for held in self._in_order() if held.summary is not None]
+
+    def _in_order(self) -> list[AssembledWindow]:
+        return [self.windows[window] for window in sorted(self.windows, key=_order)]
 
     def _forget(self) -> None:
-        done = [held.window.start for held in self.complete()]
-        for start in done[:-COUNTED_WINDOWS]:
-            if self.windows[start].by_partition:
-                self.windows[start].by_partition = {}
-                self._changed.add(start)
-        for start in done[:-REMEMBERED_WINDOWS]:
-            self.cursor.forgotten_up_to = self.windows.pop(start).window.end
-            self._changed.add(start)
+        done = self.complete()
+        for held in done[:-COUNTED_WINDOWS]:
+            if held.by_partition:
+                held.by_partition = {}
+                self._changed.add(held.window)
+        for held in done[:-REMEMBERED_WINDOWS]:
+            del self.windows[held.window]
+            self.cursor.forgotten_up_to = max(held.window.end, self.cursor.forgotten_up_to or held.window.end)
+            self._changed.add(held.window)
+
+
+def _order(window: Window) -> tuple[datetime, datetime]:
+    return window.start, window.end
 
 
 def stored_offset(values: Mapping[bytes, bytes], topic_id: str) -> int | None:

@@ -18,7 +18,10 @@ ProfileOf = Callable[[int], tuple[str, Profile]]
 def drift_reports(
     project: Project, window: Window, revision: int, by_partition: Mapping[int, WindowSketched], profile_of: ProfileOf
 ) -> list[DriftReported]:
-    """One report per version that scored rows of the window; one without a version if none did."""
+    """One report per version that scored rows of the window; one without a version if none did.
+
+    A version whose profile is lost has its rows in its report, no profile and nothing compared.
+    """
     present: Sequence[int | None] = sorted({part.version for counted in by_partition.values() for part in counted.sketches})
     return [_report(project, window, revision, by_partition, version, profile_of) for version in present or [None]]
 
@@ -37,7 +40,9 @@ def _report(
         digest, profile = profile_of(version)
         thresholds = thresholds | (profile.thresholds or {})
         rows, counts = merged(by_partition.values(), version)
-        features = {name: feature_drift(column, counts[name], thresholds) for name, column in profile.columns.items()}
+        # no counts: they were made by a worker that had lost the profile, or are looked at by one
+        features = {name: feature_drift(column, counts[name], thresholds) for name, column in profile.columns.items() if name in counts}
+        digest = digest if features else None
     return DriftReported(
         model=project.model,
         stream=project.stream,

@@ -1,17 +1,19 @@
 """What a retrain decision is based on: what is known about one closed window, put together from its summary and its reports."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 
 import msgspec
 
 from driftloop.contracts.events import PerformanceReported
 from driftloop.contracts.values import Interval, Part, Window
 from driftloop.monitoring.assembly import WindowSummary
+from driftloop.monitoring.late_labels import CountedLabels, WindowLabels, late_labels, window_to_judge_on
 from driftloop.statistics.distances import RANKED_BY
 
 
 class Evidence(Part, frozen=True, kw_only=True):
-    """``version``: of the newest model that scored rows of the window; null: none did. ``measured``: its metric there."""
+    """``version``: the one that scored most rows of the window; null: none did. ``measured``: its metric there."""
 
     window: Window
     version: int | None
@@ -27,20 +29,34 @@ class Evidence(Part, frozen=True, kw_only=True):
     inferences_version: int | None = None
     labels_version: int | None = None
     runs_in_flight: tuple[str, ...] = ()  # request ids
+    labels_landed_since: int = 0  # in windows that were decided before, and that no decision has counted
+    late: tuple[WindowLabels, ...] = ()  # those windows, as they are now
+    judge_on: Window | None = None  # what a request names; null: the window itself
+
+    @property
+    def new_labels(self) -> int:
+        return self.labelled + self.labels_landed_since
 
 
 def window_evidence(
-    window: Window, summary: WindowSummary, reports: Sequence[PerformanceReported], runs_in_flight: tuple[str, ...]
+    window: Window,
+    summary: WindowSummary,
+    reports: Sequence[PerformanceReported],
+    runs_in_flight: tuple[str, ...],
+    earlier: Sequence[WindowLabels] = (),
+    counted: Mapping[Window, CountedLabels] = MappingProxyType({}),
 ) -> Evidence:
     """``reports``: the window's, as ``performance_reports`` gives them: one of all versions together, then one of each.
 
-    Where the newest version has no report of its own, nothing was measured. Raises ValueError without the report of all
-    together: it says how many labels there are.
+    Where that version has no report of its own, nothing was measured. Raises ValueError without the report of all
+    together: it says how many labels there are. ``earlier``: windows before this one, oldest first, with their labels as of
+    now; ``counted``: those that decisions have counted.
     """
     together = next((report for report in reports if report.version is None), None)
     if together is None:
         raise ValueError(f"no performance report of all versions together on the window from {window.start.isoformat()}")
-    newest = None if summary.version is None else next((r for r in reports if r.version == summary.version), None)
+    late, judged = late_labels(earlier, counted), window_to_judge_on(window, earlier, counted)
+    its_own = None if summary.version is None else next((r for r in reports if r.version == summary.version), None)
     return Evidence(
         window=window,
         version=summary.version,
@@ -48,7 +64,7 @@ def window_evidence(
         labelled=together.labelled,
         drifted=summary.drifted,
         metric=together.metric,
-        measured=None if newest is None else newest.measured,
+        measured=None if its_own is None else its_own.measured,
         statistic=None if summary.column is None else f"{RANKED_BY}:{summary.column}",
         value=summary.value,
         threshold=summary.threshold,
@@ -56,4 +72,7 @@ def window_evidence(
         inferences_version=together.inferences_version,
         labels_version=together.labels_version,
         runs_in_flight=runs_in_flight,
+        labels_landed_since=sum(each.labelled - counted[each.window].counted for each in late),
+        late=late,
+        judge_on=None if judged == window else judged,
     )

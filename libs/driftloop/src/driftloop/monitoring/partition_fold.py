@@ -1,11 +1,12 @@
 """Folding one partition of ``<stream>.inferences`` into counts per window and model version. Pure: no clock, no client."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from datetime import datetime
 
 import pyarrow.compute as pc
 
 from driftloop.contracts.events import WindowSketched
+from driftloop.contracts.gaps import AcceptedGap, after_gaps
 from driftloop.contracts.headers import Headers, RequestRange
 from driftloop.contracts.topics import inferences
 from driftloop.contracts.values import Window
@@ -51,13 +52,40 @@ class PartitionFold:
         self._plan = WindowIndex(project.windows)
         self._state = state
         self._windows: dict[int, OpenWindow] = {}
-        for counts in state.windows:
-            index = self._plan.index(counts.window)
-            if index is not None:  # else the project's windows have changed since
-                self._windows[index] = OpenWindow.restore(counts)
-        self._closed = None if state.closed_up_to is None else self._plan.closed_before(state.closed_up_to)
         self._ready: list[WindowSketched] = []  # closings, as they were at their closing offset
         self._corrected: set[int] = set()
+        self._gaps: frozenset[AcceptedGap] = frozenset()
+        self.new_plan = self._restore()
+        self._begin = self._plan.first if state.begins_at is None else self._plan.first_from(state.begins_at)
+        self._closed = None if state.closed_up_to is None else max(self._plan.closed_before(state.closed_up_to), self._begin)
+
+    def _restore(self) -> bool:
+        """Take up the stored windows; whether the project has declared others since.
+
+        Then the open ones of before end as they are, as far as rows have reached them, so that what is counted is told; and the
+        first of the new ones begins at the first boundary after them, where no row is counted yet.
+        """
+        state, plan = self._state, self._plan
+        at = {counts.window: plan.index(counts.window) for counts in state.windows}
+        self._windows = {i: OpenWindow.restore(counts) for counts in state.windows if (i := at[counts.window]) is not None}
+        if None not in at.values() and (state.closed_up_to is None or plan.is_boundary(state.closed_up_to)):
+            return False
+        reached = None if state.watermark is None else shifted(state.watermark, self._project.allowed_lateness)
+        still_open = [c for c in state.windows if state.closed_up_to is None or c.window.end > state.closed_up_to]
+        gone = [c for c in still_open if at[c.window] is None and reached is not None and c.window.start <= reached]
+        end = max((c.window.end for c in gone), default=state.closed_up_to)
+        for counts in sorted(still_open, key=lambda c: c.window.start):
+            if end is not None and counts.window.end <= end:
+                self._ready.append(self._sketched(counts.window, OpenWindow.restore(counts)))
+            elif at[counts.window] is None:
+                state.too_early_rows += counts.rows
+        state.closed_up_to = state.begins_at = end
+        return True
+
+    @property
+    def begins_at(self) -> datetime | None:
+        """Where the windows that the project declares now began; None: it has always declared these."""
+        return self._state.begins_at
 
     @property
     def next_offset(self) -> int:
@@ -71,6 +99,17 @@ class PartitionFold:
     @property
     def closed_up_to(self) -> datetime | None:
         return self._state.closed_up_to
+
+    def permit(self, gaps: Iterable[AcceptedGap]) -> bool:
+        """Requests that were given up are no gap from now on. Whether any of these was not known."""
+        known, self._gaps = self._gaps, self._gaps | frozenset(gaps)
+        return self._gaps != known
+
+    def go_on_from(self, offset: int) -> None:
+        """The messages before ``offset`` that were not folded were given up, and with them whatever requests they accounted for."""
+        if offset > self._state.next_offset:
+            self._state.next_offset = offset
+            self._state.requests.clear()
 
     def add(self, offset: int, value: bytes | None, headers: Headers, written: datetime | None = None) -> int:
         """Fold one message; returns its rows. A message below ``next_offset`` changes nothing. ``written``: when it was, by
@@ -109,16 +148,17 @@ class PartitionFold:
         self._state.next_offset = max(self._state.next_offset, offset)
 
     def skip(self, offset: int, headers: Headers) -> None:
-        """Pass over an invalid message; the requests that it accounts for, if that can be read, count as done."""
+        """Pass over an invalid message; the requests that it accounts for, if that can be read, count as done. Raises GapError,
+        with the state as before, when requests before them were skipped."""
         if offset < self.next_offset:
             return
-        self._state.next_offset = offset + 1
         try:
             covered = claimed_range(self._record(offset, None, headers))
         except InvalidMessage:
-            return
-        if covered is not None and covered.start <= self._expected(covered) < covered.end:
+            covered = None
+        if covered is not None and self._expected(covered) < covered.end:
             self._state.requests[covered.topic_id] = covered.end
+        self._state.next_offset = offset + 1
 
     def drain(self) -> list[WindowSketched]:
         """Counts to send: of the windows closed since the last call, then those of closed windows that were corrected, as of now."""
@@ -134,7 +174,7 @@ class PartitionFold:
         if covered is None:
             return 0
         expected = self._state.requests.get(covered.topic_id, covered.start)
-        if covered.start > expected:
+        if covered.start > after_gaps(self._gaps, covered.topic_id, self.partition, expected):
             raise GapError(
                 f"partition {self.partition}: requests [{expected}, {covered.start}) of topic {covered.topic_id} are not accounted for"
             )
@@ -146,7 +186,7 @@ class PartitionFold:
     def _add(self, parts: list[CountedPart]) -> None:
         for index, n_rows, version, counted in parts:
             late = self._closed is not None and index < self._closed
-            if late and index < (self._closed or 0) - KEPT_CLOSED_WINDOWS:
+            if index < self._begin or (late and index < (self._closed or 0) - KEPT_CLOSED_WINDOWS):
                 self._state.too_late_rows += n_rows
             elif index not in self._windows and not self._room_for(index):
                 self._state.too_early_rows += n_rows
@@ -192,8 +232,9 @@ class PartitionFold:
         return sorted({*filled, *range(max(first, before - MAX_EMPTY_WINDOWS, self._plan.first), before)})
 
     def _counted(self, index: int) -> WindowSketched:
-        window: Window = self._plan.window(index)
-        held = self._windows.get(index, OpenWindow())
+        return self._sketched(self._plan.window(index), self._windows.get(index, OpenWindow()))
+
+    def _sketched(self, window: Window, held: OpenWindow) -> WindowSketched:
         return WindowSketched(
             stream=self._project.stream,
             window=window,

@@ -37,7 +37,8 @@ class PartitionState(msgspec.Struct):
     watermark: Time | None = None
     closed_up_to: Time | None = None  # end of the last closed window
     windows: list[WindowCounts] = []
-    too_late_rows: int = 0  # for windows that are no longer kept
+    begins_at: Time | None = None  # where the windows that the project declares now began, if it declared others before
+    too_late_rows: int = 0  # for windows that are no longer kept, or for none, where windows of one plan end and those of another begin
     too_early_rows: int = 0  # for more windows than are kept
 
     def on_topic(self, topic_id: str, beginning: int) -> "PartitionState":

@@ -1,18 +1,26 @@
 """Performance reports of one window from its joined rows. Pure."""
 
+import hashlib
 from collections.abc import Iterator
 
+import msgspec
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from driftloop.contracts.class_probabilities import PROBABILITIES
 from driftloop.contracts.events import PerformanceReported
 from driftloop.contracts.values import Interval, Window
 from driftloop.project.model import Project
 from driftloop.statistics.intervals import measure
-from driftloop.statistics.metrics import ModelOutput
+from driftloop.statistics.recorded import measurable
 
 COLUMNS = ("event_time", "prediction", "score", "model_version")  # of the inferences; the join adds label and label_time
+
+
+def columns(project: Project) -> tuple[str, ...]:
+    """What a window's rows are measured by."""
+    return (*COLUMNS, PROBABILITIES) if _from_probabilities(project) else COLUMNS
 
 
 def performance_reports(
@@ -23,6 +31,7 @@ def performance_reports(
     for version in [None, *versions]:
         part = rows if version is None else rows.filter(pc.equal(rows.column("model_version"), version))
         labelled = part.filter(part.column("label").is_valid())
+        interval, measured_rows = measured(project, labelled)
         yield PerformanceReported(
             model=project.model,
             stream=project.stream,
@@ -30,27 +39,46 @@ def performance_reports(
             window=window,
             revision=0,
             metric=project.metric,
-            measured=measured(project, labelled),
+            measured=interval,
             rows=part.num_rows,
             labelled=labelled.num_rows,
             coverage=labelled.num_rows / part.num_rows if part.num_rows else 0.0,
             median_label_delay_seconds=_median_delay(labelled),
             inferences_version=inferences_version,
             labels_version=labels_version,
+            measured_rows=measured_rows if _from_probabilities(project) else msgspec.UNSET,
         )
 
 
-def measured(project: Project, labelled: pa.Table) -> Interval | None:
-    """The project's metric over labelled rows that were scored; None where it is not defined on them."""
-    scored = labelled.filter(labelled.column("score").is_valid())
-    output = ModelOutput(scored.column("prediction").to_numpy(), scored.column("score").to_numpy())
-    return measure(project.task_metric, scored.column("label").to_numpy(), output, project.training.seed)
+def measured(project: Project, labelled: pa.Table) -> tuple[Interval | None, int]:
+    """The project's metric over the labelled rows that have what it needs, and how many they are; None where it is not defined."""
+    labels, output = measurable(labelled, project.task_metric)
+    return measure(project.task_metric, labels, output, project.training.seed), len(labels)
 
 
-def same_content(a: PerformanceReported, b: PerformanceReported) -> bool:
-    """Whether a second report would tell a reader nothing new; Delta versions move without a window's rows changing."""
-    fields = ("measured", "rows", "labelled", "median_label_delay_seconds", "metric")
-    return all(getattr(a, field) == getattr(b, field) for field in fields)
+class LastReport(msgspec.Struct, frozen=True):
+    """What is remembered of the last report on a window: of one version, or of all together (null)."""
+
+    version: int | None
+    revision: int
+    content: str
+    rows: int
+    labelled: int
+
+    @classmethod
+    def of(cls, report: PerformanceReported) -> "LastReport":
+        return cls(report.version, report.revision, content_digest(report), report.rows, report.labelled)
+
+
+def content_digest(report: PerformanceReported) -> str:
+    """The same for reports that tell a reader the same; Delta versions move without a window's rows changing."""
+    said = [report.measured, report.rows, report.labelled, report.median_label_delay_seconds, report.metric]
+    more = [] if report.measured_rows is msgspec.UNSET else [report.measured_rows]
+    return hashlib.sha256(msgspec.json.encode(said + more, order="deterministic")).hexdigest()[:32]
+
+
+def _from_probabilities(project: Project) -> bool:
+    return project.task_metric.form.needs == "probabilities"
 
 
 def _median_delay(labelled: pa.Table) -> float | None:

@@ -25,7 +25,7 @@ class PolicyState(Part, frozen=True, kw_only=True):
 
     decided_up_to: Time | None = None
     drifted: tuple[bool, ...] = ()  # of the last drift_n windows, oldest first
-    new_labels: int = 0  # labelled rows in windows since the last attempt
+    new_labels: int = 0  # labels that landed since the last attempt, in whatever window
     attempts: tuple[Time, ...] = ()  # within the budget period
     metric: str | None = None  # that ``measured`` is of
     measured: tuple[tuple[int, float], ...] = ()  # (version, metric), oldest first
@@ -58,7 +58,7 @@ def advance(policy: Policy, state: PolicyState, evidence: Evidence, *, accepted:
     return PolicyState(
         decided_up_to=end,
         drifted=(*state.drifted, evidence.drifted)[-policy.drift_n :],
-        new_labels=0 if accepted else state.new_labels + evidence.labelled,
+        new_labels=0 if accepted else state.new_labels + evidence.new_labels,
         attempts=(*attempts, end) if accepted else attempts,
         metric=evidence.metric,
         measured=measured,
@@ -82,7 +82,7 @@ def carried(before: PolicyState, decisions: Sequence[DecisionMade]) -> PolicySta
     evidence = [msgspec.convert(decision.evidence, Evidence) for decision in decisions]
     new_labels, attempts, metric, measured = before.new_labels, list(before.attempts), before.metric, list(before.measured)
     for one, decision in zip(evidence, decisions, strict=True):
-        new_labels = 0 if decision.accepted else new_labels + one.labelled
+        new_labels = 0 if decision.accepted else new_labels + one.new_labels
         if decision.accepted:
             attempts.append(one.window.end)
         if one.metric != metric:  # the project measures otherwise from here on
@@ -144,7 +144,7 @@ def _performance_fell(state: PolicyState, evidence: Evidence) -> tuple[bool, str
 
 def _hold(policy: Policy, state: PolicyState, evidence: Evidence) -> str | None:
     """Why an attempt must wait although a trigger fired; None: nothing holds it back."""
-    end, labels = evidence.window.end, state.new_labels + evidence.labelled
+    end, labels = evidence.window.end, state.new_labels + evidence.new_labels
     if evidence.runs_in_flight:
         return f"run {evidence.runs_in_flight[0]} is in flight"
     if labels < policy.min_new_labels:

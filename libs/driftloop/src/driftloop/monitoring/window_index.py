@@ -52,6 +52,16 @@ class WindowIndex:
                 return None
         return index if self.window(index) == window else None
 
+    def first_from(self, time: datetime) -> int:
+        """The lowest index of a window that starts at ``time`` or later; past all of them where none does."""
+        at = _microseconds(time)
+        return -(-at // self._every) if self._every is not None else int(np.searchsorted(self._cuts, at, side="left"))
+
+    def is_boundary(self, time: datetime) -> bool:
+        """Whether a window of the plan may end at ``time``."""
+        at = _microseconds(time)
+        return at % self._every == 0 if self._every is not None else bool(np.isin(at, self._cuts))
+
     def closed_before(self, watermark: datetime) -> int:
         """All windows below this index have ended at the watermark."""
         at = _microseconds(watermark)

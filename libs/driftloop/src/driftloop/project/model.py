@@ -68,6 +68,7 @@ class Project(Part, frozen=True, kw_only=True):
     clock: Clock = "wall"
     retention: timedelta | None = timedelta(days=30)  # of the stream's topics; None: for ever
     files: dict[str, bytes]
+    foreign_archive: bytes | None = None  # that it was read from, if it is not the one that ``archive`` makes of the files
 
     @property
     def ahead(self) -> timedelta | None:
@@ -88,7 +89,9 @@ class Project(Part, frozen=True, kw_only=True):
         return for_task(self.metric, self.schema.target.task)
 
     def archive(self) -> bytes:
-        """A zip whose bytes depend on the files' names and contents only."""
+        """The archive it was read from; for a folder a zip whose bytes depend on the files' names and contents only."""
+        if self.foreign_archive is not None:
+            return self.foreign_archive
         out = io.BytesIO()
         with zipfile.ZipFile(out, "w", zipfile.ZIP_STORED) as archive:
             for name in sorted(self.files):

@@ -11,6 +11,7 @@ from typing import Annotated, Any
 
 import msgspec
 
+from driftloop.contracts.class_probabilities import PROBABILITIES
 from driftloop.contracts.column_types import COLUMN_TYPES, FeatureType, TargetType
 from driftloop.contracts.evolution import clashes
 from driftloop.contracts.names import NAME_PATTERN, Name, is_name
@@ -32,7 +33,7 @@ from driftloop.project.model import (
 from driftloop.project.rules import Monitoring, Policy, default_thresholds
 from driftloop.project.toml_lines import line_of
 from driftloop.statistics.distances import STATISTICS
-from driftloop.statistics.metrics import NoSuchMetric, check_declared
+from driftloop.statistics.metrics import NoSuchMetric, check_declared, for_task
 
 SHORTEST_RETENTION = timedelta(hours=1)
 
@@ -97,10 +98,11 @@ def read_project(folder: Path) -> Project:
 
 
 def open_archive(data: bytes) -> Project:
-    """The project in an archive made by ``Project.archive``."""
+    """The project in an archive. One that ``Project.archive`` has not made stays what it is: its digest is that of ``data``."""
     with zipfile.ZipFile(io.BytesIO(data)) as archive:
         files = {name: archive.read(name) for name in archive.namelist()}
-    return parse_project(files, where="archive")
+    project = parse_project(files, where="archive")
+    return project if project.archive() == data else msgspec.structs.replace(project, foreign_archive=data)
 
 
 def parse_project(files: dict[str, bytes], where: str) -> Project:
@@ -203,6 +205,9 @@ def _check(file: _File, files: dict[str, bytes]) -> Project:
         check_declared(file.target.metric, schema.target.task)
     except NoSuchMetric as exc:
         raise _Problem("target.metric", str(exc)) from exc
+    if for_task(file.target.metric, schema.target.task).form.needs == "probabilities" and not schema.has_probabilities:
+        why = f"{file.target.metric} needs class probabilities, which are recorded under that name: give the feature another one"
+        raise _Problem(f"features.{PROBABILITIES}", f"{PROBABILITIES!r}: {why}")
     if file.stream.split_key not in {"entity", "event_id", *file.features}:
         raise _Problem("stream.split_key", f"{file.stream.split_key!r} is neither entity, event_id nor a feature")
     for key in ("policy.cooldown", "policy.budget_period", "training.timeout", "stream.allowed_lateness"):

@@ -3,6 +3,7 @@
 The log holds wishes; only what the fold accepts is a fact. No clock, no client: a state is replaced, never changed.
 """
 
+import hashlib
 from typing import Protocol
 
 import msgspec
@@ -13,6 +14,7 @@ from driftloop.contracts.commands import (
     DeleteVersion,
     MoveAlias,
     PromoteVersion,
+    RefuseRun,
     RegisterProject,
     RegisterVersion,
     RejectVersion,
@@ -20,7 +22,7 @@ from driftloop.contracts.commands import (
 from driftloop.contracts.evolution import refusal
 from driftloop.contracts.names import is_digest, is_name
 from driftloop.contracts.values import PromotionRules
-from driftloop.registry.outcomes import MAX_ID_LENGTH, Change, refused
+from driftloop.registry.outcomes import MAX_ACTOR_LENGTH, MAX_ID_LENGTH, MAX_REASON_LENGTH, Change, refused
 from driftloop.registry.promotion import approve, move_alias, promote, reject
 from driftloop.registry.state import (
     CHALLENGER,
@@ -33,9 +35,9 @@ from driftloop.registry.state import (
     ProjectRef,
     RegistryState,
 )
-from driftloop.registry.versions import delete_version, register_version
+from driftloop.registry.versions import delete_version, refuse_run, register_version
 
-_OnModel = RegisterVersion | PromoteVersion | MoveAlias | ApproveVersion | RejectVersion | DeleteVersion
+_OnModel = RegisterVersion | RefuseRun | PromoteVersion | MoveAlias | ApproveVersion | RejectVersion | DeleteVersion
 
 
 class RegistryReader(Protocol):
@@ -54,22 +56,23 @@ class RegistryReader(Protocol):
 def fold(state: RegistryState, command: Command, offset: int) -> tuple[RegistryState, Outcome]:
     """The state after the record at ``offset``, and the outcome of its command.
 
-    A command id that was folded before gets its first outcome and changes nothing else. A record below
-    ``state.next_offset`` was folded before: the state stays as it is. Records that hold no readable command are passed over
-    with ``RegistryState.skip``.
+    A command that was folded before gets its first outcome and changes nothing else; one that asks for something else under a
+    known id is another command. A record below ``state.next_offset`` was folded before: the state stays as it is. Records that
+    hold no readable command are passed over with ``RegistryState.skip``.
     """
-    known = state.entries.get(command.command_id)
+    wish = asks(command)
+    known = state.outcome_of(command.command_id, wish)
     if known is not None:
-        return state.skip(offset), known.outcome
+        return state.skip(offset), known
     if offset < state.next_offset:
         raise ValueError(f"offset {offset} was folded before, but not as command {command.command_id!r}")
-    change = _decide(state, command)
-    name = str(getattr(command, "model", ""))
+    command = _of_bounded_size(command)
+    change = decide(state, command)
     entry = LogEntry(
         offset=offset,
         command_id=command.command_id,
         type=command.TYPE,
-        model=name,
+        model=_model_of(command),
         at=command.at,
         actor=command.actor,
         reason=command.reason,
@@ -77,24 +80,48 @@ def fold(state: RegistryState, command: Command, offset: int) -> tuple[RegistryS
         alias=change.alias,
         moved=change.moved,
     )
-    models = state.models
-    model = change.model or models.get(name)
-    if model is not None:
-        model = msgspec.structs.replace(model, history=model.history.added(entry.command_id, entry))
-        models = {**models, name: model}
-    return RegistryState(models=models, next_offset=offset + 1, entries=state.entries.added(entry.command_id, entry)), change.outcome
+    model = change.model or state.models.get(entry.model)
+    models, strays = state.models, state.strays
+    if model is None:
+        strays = strays.added(entry)
+    else:
+        models = {**models, entry.model: msgspec.structs.replace(model, history=model.history.added(entry))}
+    return RegistryState(models=models, next_offset=offset + 1, answers=state.answers.added(entry, wish), strays=strays), change.outcome
 
 
-def _decide(state: RegistryState, command: Command) -> Change:
+def asks(command: Command) -> bytes:
+    """A digest of what a command asks for, whoever says it, when and why."""
+    wish = [getattr(command, field) for field in command.__struct_fields__[len(Command.__struct_fields__) :]]
+    return hashlib.sha256(msgspec.json.encode((command.TYPE, wish))).digest()[:16]
+
+
+def _of_bounded_size(command: Command) -> Command:
+    """Callers of the registry are held to these lengths; whoever writes to the log without it is cut short."""
+    if max(len(command.actor) - MAX_ACTOR_LENGTH, len(command.reason) - MAX_REASON_LENGTH, len(command.command_id) - MAX_ID_LENGTH) <= 0:
+        return command
+    return msgspec.structs.replace(
+        command,
+        actor=command.actor[:MAX_ACTOR_LENGTH],
+        reason=command.reason[:MAX_REASON_LENGTH],
+        command_id=command.command_id[: MAX_ID_LENGTH + 1],  # still too long
+    )
+
+
+def _model_of(command: Command) -> str:
+    return str(getattr(command, "model", ""))
+
+
+def decide(state: RegistryState, command: Command) -> Change:
+    """What a command that is new to the state does to it; nothing is remembered of it yet."""
     if not 0 < len(command.command_id) <= MAX_ID_LENGTH:
         return refused(f"a command id has 1 to {MAX_ID_LENGTH} characters")
     match command:
         case RegisterProject():
             return _register_project(state, command)
-        case RegisterVersion() | PromoteVersion() | MoveAlias() | ApproveVersion() | RejectVersion() | DeleteVersion():
+        case RegisterVersion() | RefuseRun() | PromoteVersion() | MoveAlias() | ApproveVersion() | RejectVersion() | DeleteVersion():
             model = state.models.get(command.model)
             if model is None or model.project is None:
-                return refused(f"no project is registered for model {command.model!r}")
+                return refused(f"no project is registered for model {command.model[:MAX_ID_LENGTH]!r}")
             return _on_model(model, model.project.promotion, command)
     return refused(f"unknown command {command.TYPE}")
 
@@ -103,6 +130,8 @@ def _on_model(model: ModelState, rules: PromotionRules, command: _OnModel) -> Ch
     match command:
         case RegisterVersion():
             return register_version(model, command)
+        case RefuseRun():
+            return refuse_run(model, command)
         case PromoteVersion():
             return promote(model, rules, command)
         case MoveAlias():

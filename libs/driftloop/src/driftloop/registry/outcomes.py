@@ -8,6 +8,8 @@ from driftloop.contracts.commands import Command
 from driftloop.registry.state import CHAMPION, Alias, ApprovalStatus, ModelState, Outcome, VersionState
 
 MAX_ID_LENGTH = 256  # of command and request ids: every one is kept for ever
+MAX_ACTOR_LENGTH = 200
+MAX_REASON_LENGTH = 2000
 
 
 class Change(NamedTuple):
@@ -25,7 +27,7 @@ def moved(model: ModelState, name: str, version: int, command: Command, reason: 
     since = max(before.since, command.at) if before else command.at  # callers' clocks differ
     alias = Alias(name=name, version=version, epoch=model.epoch(name) + 1, since=since)
     standings = {n: s for n, s in model.standings.items() if n != version} if name == CHAMPION else model.standings
-    after = msgspec.structs.replace(model, aliases={**model.aliases, name: alias}, standings=standings)
+    after = msgspec.structs.replace(model, aliases=model.aliases.with_value(name, alias), standings=standings)
     return Change(Outcome(accepted=True, reason=reason, version=version, epoch=alias.epoch), after, name, alias)
 
 

@@ -12,6 +12,7 @@ from driftloop.contracts.values import ModelName, Part, PromotionRules, StreamNa
 
 CHAMPION = "champion"
 CHALLENGER = "challenger"
+DIGEST_VERSION = 2  # of ``content_digest``; 1 held every refused command in full
 
 VersionState = Literal["waiting", "rejected", "deleted"]
 
@@ -27,6 +28,10 @@ class Outcome(Part, frozen=True, kw_only=True):
     version: int | None = None
     epoch: int | None = None
     waiting: bool = False
+
+    @property
+    def refused(self) -> bool:
+        return not (self.accepted or self.waiting)
 
 
 class ModelVersion(Part, frozen=True, kw_only=True):
@@ -77,6 +82,15 @@ class ProjectRef(Part, frozen=True, kw_only=True):
     stream_schema: StreamSchema | None = None  # null for projects that earlier programs registered
 
 
+class RefusedRun(Part, frozen=True, kw_only=True):
+    """A completed training run that cannot become a version, and why: of one request, for ever."""
+
+    model: ModelName
+    request_id: str
+    manifest: Digest
+    problem: str
+
+
 class LogEntry(Part, frozen=True, kw_only=True):
     """A command with its outcome, as history shows it. ``alias`` and ``moved`` are null for commands that move none."""
 
@@ -98,16 +112,24 @@ def content_digest(
     versions: Iterable[ModelVersion],
     aliases: Iterable[tuple[str, Alias]],
     standings: Iterable[ApprovalStatus],
+    refused_runs: Iterable[RefusedRun],
     entries: Iterable[LogEntry],
+    refusals: str,
     next_offset: int,
 ) -> str:
-    """The digest of a state in parts, in any order: ``RegistryState.digest`` and the view on disk give the same."""
+    """The digest of a state in parts, in any order: ``RegistryState.digest`` and the view on disk give the same.
+
+    ``refusals`` is the chain of all commands that were ever refused (``RefusedIds``), of which ``entries`` holds the newest.
+    """
     content = {
+        "digest_version": DIGEST_VERSION,
         "projects": {project.model: project for project in projects},
         "versions": {f"{version.model}/{version.version}": version for version in versions},
         "aliases": {f"{model}/{alias.name}": alias for model, alias in aliases},
         "standings": {f"{standing.model}/{standing.version}": standing for standing in standings},
+        "refused_runs": {f"{run.model}/{run.request_id}": run for run in refused_runs},
         "entries": {str(entry.offset): entry for entry in entries},
+        "refusals": refusals,
         "next_offset": next_offset,
     }
     return hashlib.sha256(msgspec.json.encode(content, order="deterministic")).hexdigest()

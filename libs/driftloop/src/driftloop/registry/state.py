@@ -4,23 +4,27 @@ from datetime import datetime
 
 import msgspec
 
-from driftloop.registry.persistent_map import PersistentMap
+from driftloop.registry.entries import Answers, Entries, forgotten
+from driftloop.registry.persistent_map import PersistentMap, ReplacingMap
 from driftloop.registry.records import (
     CHALLENGER,
     CHAMPION,
+    DIGEST_VERSION,
     Alias,
     ApprovalStatus,
     LogEntry,
     ModelVersion,
     Outcome,
     ProjectRef,
+    RefusedRun,
     VersionState,
     content_digest,
 )
 
 
 class ModelState(msgspec.Struct, frozen=True, kw_only=True):
-    """One model: its project, its versions 1, 2, 3 … without a gap, its aliases, and every command about it.
+    """One model: its project, its versions 1, 2, 3 … without a gap, its aliases, and the commands about it: all that had an effect,
+    and the newest of those that were refused.
 
     A deleted version is still among the versions; its standing says so.
     """
@@ -28,10 +32,11 @@ class ModelState(msgspec.Struct, frozen=True, kw_only=True):
     model: str
     project: ProjectRef | None = None
     versions: tuple[ModelVersion, ...] = ()
-    aliases: dict[str, Alias] = {}
+    aliases: ReplacingMap[str, Alias] = ReplacingMap()
     standings: dict[int, ApprovalStatus] = {}  # by version
-    requests: PersistentMap[int] = PersistentMap()
-    history: PersistentMap[LogEntry] = PersistentMap()
+    requests: PersistentMap[str, int] = PersistentMap()
+    refused_runs: PersistentMap[str, RefusedRun] = PersistentMap()  # by request
+    history: Entries = Entries()
 
     @property
     def champion(self) -> ModelVersion | None:
@@ -69,7 +74,7 @@ class ModelState(msgspec.Struct, frozen=True, kw_only=True):
 
     def move_at(self, alias: str, time: datetime) -> LogEntry | None:
         """The move that was in force at a moment: where the alias pointed, who moved it and why."""
-        for entry in self.history.newest():
+        for entry in self.history.answered.newest():
             if entry.alias == alias and entry.moved is not None and entry.moved.since <= time:
                 return entry
         return None
@@ -81,7 +86,7 @@ class ModelState(msgspec.Struct, frozen=True, kw_only=True):
         """
         now = self.aliases.get(alias)
         earlier = None
-        for entry in self.history.values():
+        for entry in self.history.answered.values():
             if entry.alias == alias and entry.moved is not None and now is not None:
                 if entry.moved.version == now.version:
                     break
@@ -90,19 +95,32 @@ class ModelState(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class RegistryState(msgspec.Struct, frozen=True, kw_only=True):
-    """The registry after all records below ``next_offset`` of its log. ``entries`` are by command id, in log order."""
+    """The registry after all records below ``next_offset`` of its log.
+
+    What was refused costs 32 bytes each for ever, and its record only while it is among the newest.
+    """
 
     models: dict[str, ModelState] = {}
     next_offset: int = 0
-    entries: PersistentMap[LogEntry] = PersistentMap()
+    answers: Answers = Answers()
+    strays: Entries = Entries()  # commands about models that nobody has registered
 
     def model(self, name: str) -> ModelState | None:
         return self.models.get(name)
 
     def outcome(self, command_id: str) -> Outcome | None:
-        """None: no such command below ``next_offset``."""
-        entry = self.entries.get(command_id)
-        return entry.outcome if entry else None
+        """Of the first command with this id, whatever it asks for. None: no such command below ``next_offset``."""
+        return self._outcome(self.answers.first(command_id))
+
+    def outcome_of(self, command_id: str, asks: bytes) -> Outcome | None:
+        """Of the command with this id that asks for this (see ``fold.asks``). None: no such command below ``next_offset``."""
+        return self._outcome(self.answers.to(command_id, asks))
+
+    def _outcome(self, found: LogEntry | int | None) -> Outcome | None:
+        if not isinstance(found, int):
+            return found.outcome if found else None
+        known = (entries.at(found) for entries in (self.strays, *(model.history for model in self.models.values())))
+        return next((entry.outcome for entry in known if entry is not None), forgotten(found))
 
     def skip(self, offset: int) -> "RegistryState":
         """The state after a record that holds no readable command, or one that was folded before."""
@@ -116,7 +134,9 @@ class RegistryState(msgspec.Struct, frozen=True, kw_only=True):
             versions=[version for model in models for version in model.versions],
             aliases=[(model.model, alias) for model in models for alias in model.aliases.values()],
             standings=[standing for model in models for standing in model.standings.values()],
-            entries=self.entries.values(),
+            refused_runs=[run for model in models for run in model.refused_runs.values()],
+            entries=[entry for entries in (self.strays, *(model.history for model in models)) for entry in entries.values()],
+            refusals=self.answers.refused.chain,
             next_offset=self.next_offset,
         )
 
@@ -124,6 +144,7 @@ class RegistryState(msgspec.Struct, frozen=True, kw_only=True):
 __all__ = [
     "CHALLENGER",
     "CHAMPION",
+    "DIGEST_VERSION",
     "Alias",
     "ApprovalStatus",
     "LogEntry",
@@ -131,6 +152,7 @@ __all__ = [
     "ModelVersion",
     "Outcome",
     "ProjectRef",
+    "RefusedRun",
     "RegistryState",
     "VersionState",
     "content_digest",

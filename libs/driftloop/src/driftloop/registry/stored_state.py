@@ -2,26 +2,37 @@
 
 import msgspec
 
-from driftloop.registry.persistent_map import PersistentMap
-from driftloop.registry.records import Alias, ApprovalStatus, LogEntry, ModelVersion, ProjectRef
+from driftloop.registry.entries import Answers, Entries, Known
+from driftloop.registry.persistent_map import PersistentMap, ReplacingMap
+from driftloop.registry.records import Alias, ApprovalStatus, LogEntry, ModelVersion, ProjectRef, RefusedRun
+from driftloop.registry.refused_ids import RefusedIds
 from driftloop.registry.state import ModelState, RegistryState
 
 
-class _Model(msgspec.Struct, frozen=True, kw_only=True):
-    """``history_from``: offset of the first command in the model's history; those before it were refused for want of a model."""
+class _Entry(msgspec.Struct, frozen=True):
+    """A command that had an effect, and the digest of what it asked for."""
 
+    entry: LogEntry
+    asks: bytes
+
+
+class _Model(msgspec.Struct, frozen=True, kw_only=True):
     model: str
     project: ProjectRef | None
     versions: tuple[ModelVersion, ...]
-    aliases: dict[str, Alias]
+    aliases: list[Alias]
     standings: dict[int, ApprovalStatus]
-    history_from: int
+    refused_runs: list[RefusedRun]
+    refused: tuple[LogEntry, ...]
 
 
 class _State(msgspec.Struct, frozen=True, kw_only=True):
     models: list[_Model]
     next_offset: int
-    entries: list[LogEntry]
+    answered: list[_Entry]
+    strays: tuple[LogEntry, ...]
+    refused_ids: bytes
+    refused_chain: str
 
 
 def encode_state(state: RegistryState) -> bytes:
@@ -31,32 +42,50 @@ def encode_state(state: RegistryState) -> bytes:
             model=model.model,
             project=model.project,
             versions=model.versions,
-            aliases=model.aliases,
+            aliases=list(model.aliases.values()),
             standings=model.standings,
-            history_from=next((entry.offset for entry in model.history.values()), state.next_offset),
+            refused_runs=list(model.refused_runs.values()),
+            refused=model.history.refused,
         )
         for model in state.models.values()
     ]
-    return msgspec.msgpack.encode(_State(models=models, next_offset=state.next_offset, entries=list(state.entries.values())))
+    answers = state.answers
+    known = [*answers.answered.values(), *answers.namesakes.values()]
+    return msgspec.msgpack.encode(
+        _State(
+            models=models,
+            next_offset=state.next_offset,
+            answered=[_Entry(found.entry, found.asks) for found in sorted(known, key=lambda found: found.entry.offset)],
+            strays=state.strays.refused,
+            refused_ids=answers.refused.stored(),
+            refused_chain=answers.refused.chain,
+        )
+    )
 
 
 def decode_state(data: bytes) -> RegistryState:
     """A state equal to the one that was encoded, and that folds on as it would. Raises ValueError when the bytes are none."""
     found = msgspec.msgpack.decode(data, type=_State)
-    by_model: dict[str, list[LogEntry]] = {}
-    for entry in found.entries:
-        by_model.setdefault(entry.model, []).append(entry)
+    histories: dict[str, dict[int, LogEntry]] = {model.model: {} for model in found.models}
+    first, namesakes = dict[str, Known](), dict[tuple[str, bytes], Known]()
+    for stored in found.answered:
+        known, entry = Known(stored.entry, stored.asks), stored.entry
+        histories[entry.model][entry.offset] = entry
+        if first.setdefault(entry.command_id, known) is not known:
+            namesakes[(entry.command_id, stored.asks)] = known
     models = {
         m.model: ModelState(
             model=m.model,
             project=m.project,
             versions=m.versions,
-            aliases=m.aliases,
+            aliases=ReplacingMap.of({alias.name: alias for alias in m.aliases}),
             standings=m.standings,
             requests=PersistentMap.of({version.request_id: version.version for version in m.versions}),
-            history=PersistentMap.of({e.command_id: e for e in by_model.get(m.model, ()) if e.offset >= m.history_from}),
+            refused_runs=PersistentMap.of({run.request_id: run for run in m.refused_runs}),
+            history=Entries(PersistentMap.of(histories[m.model]), m.refused),
         )
         for m in found.models
     }
-    entries = PersistentMap.of({entry.command_id: entry for entry in found.entries})
-    return RegistryState(models=models, next_offset=found.next_offset, entries=entries)
+    refused = RefusedIds.of(found.refused_ids, found.refused_chain)
+    answers = Answers(PersistentMap.of(first), PersistentMap.of(namesakes), refused)
+    return RegistryState(models=models, next_offset=found.next_offset, answers=answers, strays=Entries(refused=found.strays))

@@ -4,11 +4,11 @@ from collections.abc import Iterable
 
 import msgspec
 
-from driftloop.contracts.commands import DeleteVersion, RegisterVersion
+from driftloop.contracts.commands import DeleteVersion, RefuseRun, RegisterVersion
 from driftloop.contracts.events import TrainingStarted
 from driftloop.contracts.names import is_digest
-from driftloop.registry.outcomes import MAX_ID_LENGTH, Change, closed, refused, was
-from driftloop.registry.state import ModelState, ModelVersion, Outcome
+from driftloop.registry.outcomes import MAX_ID_LENGTH, MAX_REASON_LENGTH, Change, closed, refused, was
+from driftloop.registry.state import ModelState, ModelVersion, Outcome, RefusedRun
 
 
 def register_version(model: ModelState, command: RegisterVersion) -> Change:
@@ -22,6 +22,9 @@ def register_version(model: ModelState, command: RegisterVersion) -> Change:
     if known is not None:
         reason = f"request {command.request_id} gave version {known.version} with another manifest"
         return refused(reason, version=known.version)
+    ruled_out = model.refused_runs.get(command.request_id)
+    if ruled_out is not None:
+        return refused(f"request {command.request_id} was decided against: {ruled_out.problem}")
     version = ModelVersion(
         model=model.model,
         version=len(model.versions) + 1,
@@ -34,6 +37,23 @@ def register_version(model: ModelState, command: RegisterVersion) -> Change:
         model, versions=(*model.versions, version), requests=model.requests.added(version.request_id, version.version)
     )
     return Change(Outcome(accepted=True, reason=f"version {version.version}", version=version.version), after)
+
+
+def refuse_run(model: ModelState, command: RefuseRun) -> Change:
+    """The first verdict on a request stands: a version is not taken back, and what was refused never becomes one."""
+    if not 0 < len(command.request_id) <= MAX_ID_LENGTH:
+        return refused(f"a request id has 1 to {MAX_ID_LENGTH} characters")
+    version = model.by_request(command.request_id)
+    if version is not None:
+        return refused(f"request {command.request_id} gave version {version.version}", version=version.version)
+    known = model.refused_runs.get(command.request_id)
+    if known is not None:
+        return refused(known.problem)
+    run = RefusedRun(
+        model=model.model, request_id=command.request_id, manifest=command.manifest, problem=command.problem[:MAX_REASON_LENGTH]
+    )
+    after = msgspec.structs.replace(model, refused_runs=model.refused_runs.added(run.request_id, run))
+    return Change(Outcome(accepted=False, reason=run.problem), after)
 
 
 def delete_version(model: ModelState, command: DeleteVersion) -> Change:

@@ -6,7 +6,7 @@ import pyarrow as pa
 
 from driftloop.contracts.schema import RESERVED
 from driftloop.errors import InvalidMessage
-from driftloop.rows.schemas import kind_of
+from driftloop.rows.schemas import holds_probabilities, kind_of
 from driftloop.rows.stored_columns import stored_as
 
 
@@ -23,11 +23,12 @@ class _Understood(NamedTuple):
 
 
 class FeatureColumns:
-    """``fixed``: the columns that every message has. ``stored``: all of the table's, but for those that ingest adds; None for
+    """``fixed``: the columns that every message has. ``probabilities``: whether class probabilities may come beside them, which
+    the messages of earlier programs do not have. ``stored``: all of the table's, but for those that ingest adds; None for
     readers without a table, to whom a message's features come as they are."""
 
-    def __init__(self, fixed: pa.Schema, stored: pa.Schema | None) -> None:
-        self._fixed, self._stored = fixed, stored
+    def __init__(self, fixed: pa.Schema, stored: pa.Schema | None, *, probabilities: bool = False) -> None:
+        self._fixed, self._stored, self._probabilities = fixed, stored, probabilities
         self._last: _Understood | None = None
 
     def expected(self, found: pa.Schema) -> pa.Schema:
@@ -45,6 +46,8 @@ class FeatureColumns:
     def _understood(self, found: pa.Schema) -> _Understood:
         if self._last is not None and self._last.found.equals(found):  # nearly always
             return self._last
+        if len(set(found.names)) < len(found.names):
+            raise InvalidMessage("the Arrow schema names a column twice")
         features = [field for field in found if field.name not in RESERVED]
         targets = {field.name: self._target(field) for field in features}
         unknown = [f"{field.name} ({field.type})" for field in features if targets[field.name] is None]
@@ -56,6 +59,6 @@ class FeatureColumns:
         return self._last
 
     def _target(self, field: pa.Field) -> str | None:
-        if kind_of(field.type) is None:
+        if kind_of(field.type) is None and not (self._probabilities and holds_probabilities(pa.schema([field]))):
             return None
         return str(field.name) if self._stored is None else stored_as(field, self._stored)

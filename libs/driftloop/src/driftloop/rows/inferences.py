@@ -10,13 +10,14 @@ from driftloop.contracts.headers import RequestRange, request_range, watermark
 from driftloop.contracts.schema import RESERVED, StreamSchema
 from driftloop.errors import InvalidMessage
 from driftloop.ports import Record
+from driftloop.rows import probabilities
 from driftloop.rows.arrow_stream import MAX_ROWS, decode_table, schema_in
 from driftloop.rows.feature_columns import FeatureColumns
 from driftloop.rows.limits import check_ids, check_times
-from driftloop.rows.schemas import inference_schema
+from driftloop.rows.schemas import holds_probabilities, inference_schema
 
 MAX_OFFSET = 2**63 - 1  # Kafka's
-MAX_OFFSETS = MAX_ROWS  # that one message may account for: a forged one takes no more of a partition with it
+MAX_OFFSETS = MAX_ROWS  # that a predictor's message accounts for; a wider range is of an earlier release, or forged
 
 
 class InferenceMessage(NamedTuple):
@@ -36,7 +37,7 @@ class InferenceDecoder:
 
     def __init__(self, schema: StreamSchema, stored: pa.Schema | None = None) -> None:
         fixed = pa.schema([field for field in inference_schema(schema) if field.name in RESERVED])
-        self._columns = FeatureColumns(fixed, stored)
+        self._columns = FeatureColumns(fixed, stored, probabilities=schema.has_probabilities)
 
     def decode(self, record: Record) -> InferenceMessage:
         """Raises InvalidMessage; UnknownFeatures when nothing else is known to be wrong."""
@@ -51,11 +52,16 @@ class InferenceDecoder:
             if pa.types.is_timestamp(field.type):
                 check_times(rows.column(field.name), field.name)
         _check_offsets(rows.column("request_offset"), claimed)
+        if holds_probabilities(rows.schema):
+            probabilities.check(rows)
         return InferenceMessage(self._columns.arranged(rows, found), claimed, mark)
 
 
 def claimed_range(record: Record) -> RequestRange | None:
-    """The range in the header; None for rows that came by HTTP. Raises InvalidMessage."""
+    """The range in the header; None for rows that came by HTTP. Raises InvalidMessage.
+
+    It may be wider than any number of rows: an aborted transaction is offsets without messages.
+    """
     claimed = request_range(record.headers)
     if claimed is None:
         return None
@@ -63,10 +69,21 @@ def claimed_range(record: Record) -> RequestRange | None:
         raise InvalidMessage(f"accounts for requests of partition {claimed.partition} in partition {record.partition}")
     if not 0 <= claimed.start <= claimed.end <= MAX_OFFSET:
         raise InvalidMessage(f"[{claimed.start}, {claimed.end}) is no range of request offsets")
-    if claimed.end - claimed.start > MAX_OFFSETS:
-        raise InvalidMessage(f"claims {claimed.end - claimed.start} requests at once; at most {MAX_OFFSETS}")
+    if len(claimed.quarantined) > MAX_ROWS:
+        raise InvalidMessage(f"names {len(claimed.quarantined)} quarantined requests at once; at most {MAX_ROWS}")
     if any(not claimed.start <= offset < claimed.end for offset in claimed.quarantined):
         raise InvalidMessage("names quarantined requests outside of its range")
+    return claimed
+
+
+def accounted_range(record: Record) -> RequestRange | None:
+    """The requests that a message accounts for whatever else is wrong with it; None when its header says nothing that can be."""
+    try:
+        claimed = request_range(record.headers)
+    except InvalidMessage:
+        return None
+    if claimed is None or claimed.partition != record.partition or not 0 <= claimed.start <= claimed.end <= MAX_OFFSET:
+        return None
     return claimed
 
 

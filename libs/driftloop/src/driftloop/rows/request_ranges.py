@@ -1,20 +1,30 @@
 """Which requests an inferences message adds to what the lake has: overlaps are trimmed, gaps are loud."""
 
+from collections.abc import Sequence
+
+from driftloop.contracts.gaps import AcceptedGap, after_gaps
 from driftloop.contracts.headers import RequestRange
 from driftloop.errors import GapError
 
 
-def accepted(claimed: RequestRange, cursor: int | None) -> tuple[int, int]:
+def accepted(
+    claimed: RequestRange, cursor: int | None, *, beginning: int | None = None, gaps: Sequence[AcceptedGap] = ()
+) -> tuple[int, int]:
     """The part ``[start, end)`` of the claimed request offsets that is new; empty when none is.
 
     ``cursor`` is the next request offset that the lake waits for, None before the first range: a predictor begins where
-    the requests begin. Raises GapError when the range starts later, for then rows between were never written.
+    the requests begin, at ``beginning`` or before it (None: not known). Raises GapError when the range starts later, for
+    then rows between were never written, unless ``gaps`` say that they are given up: those are in the part.
     """
-    if cursor is None:
+    waited_for = beginning if cursor is None else cursor
+    if waited_for is None:
         return claimed.start, claimed.end
-    if claimed.start > cursor:
+    if claimed.start > after_gaps(gaps, claimed.topic_id, claimed.partition, waited_for):
+        first = "the first range is" if cursor is None else "the next range is"
         raise GapError(
-            f"requests {cursor} to {claimed.start - 1} of partition {claimed.partition} (topic {claimed.topic_id}) have no inferences: "
-            f"the next range is [{claimed.start}, {claimed.end})"
+            f"requests {waited_for} to {claimed.start - 1} of partition {claimed.partition} (topic {claimed.topic_id}) have no "
+            f"inferences: {first} [{claimed.start}, {claimed.end})"
         )
+    if cursor is None:
+        return min(claimed.start, waited_for), claimed.end
     return cursor, max(cursor, claimed.end)

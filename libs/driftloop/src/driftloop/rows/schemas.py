@@ -2,6 +2,7 @@
 
 import pyarrow as pa
 
+from driftloop.contracts.class_probabilities import PROBABILITIES
 from driftloop.contracts.column_types import COLUMN_TYPES, FeatureType
 from driftloop.contracts.events import Table
 from driftloop.contracts.schema import LABEL_COLUMNS, PLACE_COLUMNS, REQUEST_COLUMNS, SCORING_COLUMNS, StreamSchema
@@ -10,12 +11,18 @@ TIME = pa.timestamp("us", tz="UTC")
 ARROW_TYPES: dict[FeatureType, pa.DataType] = {
     name: TIME if row.arrow == str(TIME) else pa.type_for_alias(row.arrow) for name, row in COLUMN_TYPES.items()
 }
+CLASS_PROBABILITIES = pa.field(PROBABILITIES, pa.map_(pa.string(), pa.float64()))
 _KINDS: dict[pa.DataType, FeatureType] = {arrow: name for name, arrow in ARROW_TYPES.items()}
 
 
 def kind_of(arrow: pa.DataType) -> FeatureType | None:
     """The declared type whose columns are so; None when there is none."""
     return _KINDS.get(arrow)
+
+
+def holds_probabilities(columns: pa.Schema) -> bool:
+    """Whether class probabilities are among the columns; a feature may have their name, and never their type."""
+    return PROBABILITIES in columns.names and bool(columns.field(PROBABILITIES).type == CLASS_PROBABILITIES.type)
 
 
 def feature_fields(schema: StreamSchema) -> list[pa.Field]:
@@ -53,9 +60,11 @@ def inference_schema(schema: StreamSchema) -> pa.Schema:
     """Rows on ``<stream>.inferences``.
 
     ``prediction``, ``score`` and ``model_version`` are null without a model; ``request_offset`` is null for rows that came
-    by HTTP.
+    by HTTP. Class probabilities come last, for streams that have them; null without a model, of one whose classes cannot be
+    recorded, and in messages of programs that did not record them.
     """
-    return pa.schema([*request_schema(schema), *_fields(schema, SCORING_COLUMNS)])
+    probabilities = [CLASS_PROBABILITIES] if schema.has_probabilities else []
+    return pa.schema([*request_schema(schema), *_fields(schema, SCORING_COLUMNS), *probabilities])
 
 
 def label_schema(schema: StreamSchema) -> pa.Schema:

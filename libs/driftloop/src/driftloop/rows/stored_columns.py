@@ -8,7 +8,7 @@ import pyarrow as pa
 
 from driftloop.contracts.evolution import retyped_column
 from driftloop.contracts.schema import RESERVED
-from driftloop.rows.schemas import kind_of
+from driftloop.rows.schemas import holds_probabilities, kind_of
 
 
 def stored_as(field: pa.Field, columns: pa.Schema) -> str | None:
@@ -20,8 +20,8 @@ def stored_as(field: pa.Field, columns: pa.Schema) -> str | None:
 
 
 def later_column(field: pa.Field) -> pa.Field | None:
-    """The column for a feature whose name is taken by an earlier type; None for what is no feature."""
-    kind = kind_of(field.type)
+    """The column for a feature, or for class probabilities, whose name is taken by an earlier type; None for what is neither."""
+    kind = "map" if holds_probabilities(pa.schema([field])) else kind_of(field.type)
     return None if kind is None or field.name in RESERVED else pa.field(retyped_column(field.name, kind), field.type)
 
 

@@ -5,6 +5,7 @@ from typing import Any, NamedTuple, Protocol
 
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
+from driftloop import supervised
 from driftloop.contracts.services import READY_PATH
 
 ALIVE_PATH, STATUS_PATH, METRICS_PATH = "/healthz", "/status", "/metrics"
@@ -46,15 +47,20 @@ class Answer(NamedTuple):
 
 
 def answer(path: str, health: Health) -> Answer | None:
-    """Of one of PATHS; None for any other."""
+    """Of one of PATHS; None for any other.
+
+    Not ready, whatever ``health`` says, while a thread that follows something does not (``supervised.stuck``).
+    """
     match path:
         case "/healthz":
             return _json(200, {"alive": True})
         case "/readyz":
             ready, more = health.ready()
+            if stuck := supervised.stuck():
+                ready, more = False, {"reason": f"does not follow: {', '.join(stuck)}", "followers": stuck}
             return _json(200 if ready else 503, {"ready": ready, **more})
         case "/status":
-            return _json(200, health.status())
+            return _json(200, {**health.status(), "followers": supervised.followers()})
         case "/metrics":
             return Answer(200, CONTENT_TYPE_LATEST, generate_latest())
         case _:

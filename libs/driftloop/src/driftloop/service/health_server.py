@@ -3,20 +3,23 @@
 import json
 import socket
 import threading
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 from driftloop.errors import ConfigurationError
+from driftloop.service.bounded_health import BoundedServer, GuardedHandler
 from driftloop.service.health import PATHS, Answer, Health, answer
 from driftloop.service.settings import ServiceSettings
 
 
 class HealthServer:
-    """Listens from construction on, in threads of its own from ``start`` on. A port that is taken raises ConfigurationError."""
+    """Listens from construction on, in threads of its own from ``start`` on. A port that is taken raises ConfigurationError.
 
-    def __init__(self, host: str, port: int, health: Health, *, setting: str) -> None:
+    Bounded as ``bounded_health`` says, for callers who name the service as it is called (``names``: see ``http_guard``).
+    """
+
+    def __init__(self, host: str, port: int, health: Health, *, setting: str, names: frozenset[str] = frozenset()) -> None:
         try:
-            self._server = _Server(host, port, health)
+            self._server = _Server(host, port, health, names)
         except OSError as exc:
             raise ConfigurationError(f"{setting}={port}: cannot listen on {host}:{port}: {exc.strerror or exc}") from exc
         self._thread = threading.Thread(target=self._server.serve_forever, name="health", daemon=True)
@@ -41,19 +44,17 @@ class HealthServer:
 
 def health_server(settings: ServiceSettings, health: Health) -> HealthServer:
     """For ``start.started``: health alone on the service's port. Raises ConfigurationError when it is taken."""
-    return HealthServer(settings.http_host, settings.http_port, health, setting=settings.port_setting)
+    return HealthServer(settings.http_host, settings.http_port, health, setting=settings.port_setting, names=settings.http_names)
 
 
-class _Server(ThreadingHTTPServer):
-    daemon_threads = True
-
-    def __init__(self, host: str, port: int, health: Health) -> None:
+class _Server(BoundedServer):
+    def __init__(self, host: str, port: int, health: Health, names: frozenset[str]) -> None:
         self.address_family = socket.AF_INET6 if ":" in host else socket.AF_INET
-        self.health = health
+        self.health, self.names = health, names
         super().__init__((host, port), _Handler)
 
 
-class _Handler(BaseHTTPRequestHandler):
+class _Handler(GuardedHandler):
     server: _Server
 
     def do_GET(self) -> None:

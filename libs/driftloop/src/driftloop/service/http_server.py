@@ -3,7 +3,7 @@
 import contextlib
 import socket
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 
 import uvicorn
 from starlette.applications import Starlette
@@ -13,7 +13,10 @@ from starlette.routing import Route
 from starlette.types import ASGIApp
 
 from driftloop.errors import ConfigurationError
+from driftloop.service.bounded_calls import BoundedCalls
+from driftloop.service.bounded_connections import BoundedConnections
 from driftloop.service.health import PATHS, Health, answer
+from driftloop.service.http_guard import Guarded
 from driftloop.service.settings import ServiceSettings
 
 GRACE_SECONDS = 5  # for answers in hand when the server stops
@@ -35,15 +38,19 @@ def serving(app: Starlette) -> "Callable[[ServiceSettings, Health], HttpServer]"
 
     def serve(settings: ServiceSettings, health: Health) -> HttpServer:
         app.router.routes.extend(health_routes(health))
-        return HttpServer(app, settings.http_host, settings.http_port, setting=settings.port_setting)
+        return HttpServer(app, settings.http_host, settings.http_port, setting=settings.port_setting, names=settings.http_names)
 
     return serve
 
 
 class HttpServer:
-    """Listens from construction on. A port that is taken raises ConfigurationError: an error with a name, not a thread that died."""
+    """Listens from construction on. A port that is taken raises ConfigurationError: an error with a name, not a thread that died.
 
-    def __init__(self, app: ASGIApp, host: str, port: int, *, setting: str) -> None:
+    Answers callers who name the service as it is called (``names``: see ``http_guard``): a bounded number of calls at a time, on a
+    bounded number of connections, each for a bounded time.
+    """
+
+    def __init__(self, app: ASGIApp, host: str, port: int, *, setting: str, names: Collection[str] = ()) -> None:
         self._socket = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET)
         self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
@@ -53,8 +60,10 @@ class HttpServer:
             self._socket.close()
             raise ConfigurationError(f"{setting}={port}: cannot listen on {host}:{port}: {exc.strerror or exc}") from exc
         config = uvicorn.Config(
-            app,
+            Guarded(BoundedCalls(app), names),
             loop="uvloop",
+            http=BoundedConnections,
+            ws="none",
             log_config=None,
             access_log=False,
             server_header=False,

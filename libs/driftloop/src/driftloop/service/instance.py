@@ -14,6 +14,7 @@ from pathlib import Path
 from driftloop.contracts.services import INSTANCES
 from driftloop.errors import ConfigurationError
 from driftloop.service.process import EXIT_CONFIGURATION
+from driftloop.service.project import remember_project, remembered_project
 from driftloop.settings import Environment
 
 
@@ -48,8 +49,23 @@ def claim_slot(service: str, variables: MutableMapping[str, str]) -> int:
             continue
         os.set_inheritable(lock, True)  # across the exec; children of the service do not get it
         variables[f"{env.prefix}INSTANCE"], variables[f"{env.prefix}STATE_DIR"] = folder.name, str(folder)
+        _join_the_others(folder)
         return number
     raise ConfigurationError(f"{env.prefix}STATE_DIR: all {INSTANCES} slots in {state} are taken by running instances")
+
+
+def _join_the_others(folder: Path) -> None:
+    """Replicas work for one project: a new one for that of the others, also when more are registered by now."""
+    if remembered_project(_state(folder)) is not None:
+        return
+    others = sorted(folder.parent.glob(f"{folder.name.rpartition('-')[0]}-*"))
+    known = next((name for name in map(remembered_project, map(_state, others)) if name is not None), None)
+    if known is not None:
+        remember_project(_state(folder), known)
+
+
+def _state(folder: Path) -> Path:
+    return folder / folder.name  # as the service makes it of STATE_DIR and INSTANCE
 
 
 if __name__ == "__main__":

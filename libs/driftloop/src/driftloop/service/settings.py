@@ -14,6 +14,7 @@ _ALL = (
     Setting("KAFKA_BOOTSTRAP", None, "brokers, host:port[,host:port]"),
     Setting("HTTP_HOST", "127.0.0.1", "address that HTTP listens on"),
     Setting("HTTP_PORT", None, "port of /healthz, /readyz, /status, /metrics and of the service's own API"),
+    Setting("HTTP_NAMES", "none", "what HTTP callers may call it, separated by commas, beside localhost and any address in digits"),
     Setting("STATE_DIR", None, "folder for what may be lost: caches, views, the last good model, ids of handled events"),
     Setting("REPLICATION", "the broker's", "replicas of new topics; a service refuses topics that have fewer"),
     Setting("INSTANCE", "<service>-0", "name of this process in logs and status: lower-case letters, digits and hyphens"),
@@ -25,7 +26,7 @@ _WITH_STORE = (
     Setting("S3_ACCESS_KEY_FILE", None, "file with the access key"),
     Setting("S3_SECRET_KEY_FILE", None, "file with the secret key"),
 )
-_FOR_PROJECT = (Setting("PROJECT", "the only one registered", "project to work for; needed when several are registered"),)
+_FOR_PROJECT = (Setting("PROJECT", "the one of before, else the only one registered", "project to work for"),)
 
 
 class ServiceSettings(msgspec.Struct, frozen=True, kw_only=True):
@@ -36,8 +37,9 @@ class ServiceSettings(msgspec.Struct, frozen=True, kw_only=True):
     kafka_bootstrap: str
     http_host: str
     http_port: int
+    http_names: frozenset[str] = frozenset()
     state_dir: Path
-    project: str | None  # None: the only one registered
+    project: str | None  # None: the one that it has worked for, else the only one registered
     replication: int | None = None  # of topics; None: the broker's default
 
     @property
@@ -74,6 +76,7 @@ def service_settings(service: Service, variables: Mapping[str, str] | None = Non
         kafka_bootstrap=_bootstrap(env),
         http_host=env.text("HTTP_HOST", "127.0.0.1"),
         http_port=env.integer("HTTP_PORT", minimum=1, maximum=65535),
+        http_names=env.host_names("HTTP_NAMES"),
         state_dir=Path(env.text("STATE_DIR")),
         instance=_named(env, "INSTANCE", env.text("INSTANCE", f"{service.name}-0"), "it names folders and clients"),
         project=_project(env) if service.for_project else None,

@@ -21,12 +21,19 @@ from driftloop.service.handled_events import HandledEventsFile
 from driftloop.service.health import Health
 from driftloop.service.health_server import health_server
 from driftloop.service.process import EXIT_FAILED, Stop
-from driftloop.service.project import FollowedRegistry, restart_on_new_archive, wait_for_project
+from driftloop.service.project import (
+    FollowedRegistry,
+    ProjectChoice,
+    remember_project,
+    remembered_project,
+    restart_on_new_archive,
+    wait_for_project,
+)
 from driftloop.service.settings import ServiceSettings
 from driftloop.telemetry import configure_logging, get_logger
 
 T = TypeVar("T")
-FindProject = Callable[[FollowedRegistry, ObjectStore, str | None, Stop], Project]
+FindProject = Callable[[FollowedRegistry, ObjectStore, ProjectChoice, Stop], Project]
 
 log = get_logger(__name__)
 
@@ -58,14 +65,17 @@ class Parts:
     def project(self, store: ObjectStore, *, log_seconds: float = 30.0, find: FindProject = wait_for_project) -> Project:
         """Follow the registry log and wait for the project to work for; from now on a new archive of it ends the process.
 
-        Reading the log to its end may take ``log_seconds``; then ``find`` begins with what is known. Raises Stopped.
+        Reading the log to its end may take ``log_seconds``; then ``find`` begins with what is known. The next start without
+        the setting PROJECT works for the same project, however many are registered then. Raises Stopped.
         """
         self.registry.start(timeout_seconds=0)
         deadline = time.monotonic() + log_seconds
         while not self.registry.caught_up and time.monotonic() < deadline:
             self.stop.check()
             self.stop.wait(0.02)
-        project = find(self.registry, store, self.settings.project, self.stop)
+        choice = ProjectChoice(self.settings.project, before=remembered_project(self.state_dir))
+        project = find(self.registry, store, choice, self.stop)
+        remember_project(self.state_dir, project.name)
         self.registry.subscribe(partial(restart_on_new_archive, project=project, stop=self.stop))
         restart_on_new_archive(self.registry.state(), project, self.stop)
         return project

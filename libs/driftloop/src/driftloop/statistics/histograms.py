@@ -55,8 +55,8 @@ def count(profile: Profile, table: pa.Table) -> dict[str, Counts]:
 
 
 def merge(a: Mapping[str, Counts], b: Mapping[str, Counts]) -> dict[str, Counts]:
-    """Counts of two disjoint sets of rows by one profile, together."""
-    return {name: a[name] + b[name] for name in a}
+    """Counts of two disjoint sets of rows by one profile, together; of a column that only one of them was counted by, its own."""
+    return {name: a[name] + b[name] if name in a and name in b else (a if name in a else b)[name] for name in (*a, *(b.keys() - a.keys()))}
 
 
 def build_profile(rows: pa.Table, scores: npt.NDArray[np.float64], schema: StreamSchema, bins: int) -> Profile:

@@ -13,8 +13,7 @@ from driftloop.statistics.task_metric import Metric, ModelOutput, Need, TaskMetr
 METRICS: dict[str, Metric] = {row.name: row for row in (*score_metrics.ROWS, *class_metrics.ROWS, *number_metrics.ROWS)}
 
 # What is recorded of a model's answers, in the lake as in training: a project may declare what can be computed from it.
-# Class probabilities are not recorded; the metrics that need them are accepted once they stand here.
-RECORDED: frozenset[Need] = frozenset({"scores", "predictions"})
+RECORDED: frozenset[Need] = frozenset({"scores", "predictions", "probabilities"})
 
 # The type of target that makes the task, as a project declares it.
 TARGETS = {task: name for name, task in TARGET_TASKS.items()}
@@ -46,7 +45,7 @@ def check_declared(name: str, task: Task) -> None:
     """Raises NoSuchMetric for a metric that a project cannot have, one included that needs what is not recorded."""
     needs = for_task(name, task).form.needs
     if needs not in RECORDED:
-        raise NoSuchMetric(f"{name} of a {TARGETS[task]} target needs {needs}, which are not recorded; use {_choices(task)}")
+        raise NoSuchMetric(f"{name} of a {TARGETS[task]} target needs class {needs}, which are not recorded; use {_choices(task)}")
 
 
 def declarable(task: Task) -> list[str]:

@@ -7,14 +7,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from driftloop.contracts.class_probabilities import ROUNDING
 from driftloop.statistics.optional_numpy import np
 from driftloop.statistics.task_metric import Form, Metric, Weighted
 from driftloop.statistics.weighted_rows import mean, ratio
 
 if TYPE_CHECKING:
     from driftloop.statistics.task_metric import Floats, Values
-
-ROUNDING = 1e-9  # by which a probability may leave 0 to 1
 
 
 def _roc_auc(labels: Values, scores: Floats) -> Weighted | None:
@@ -103,13 +102,15 @@ def _brier(labels: Values, scores: Floats) -> Weighted | None:
 
 
 def _brier_of_classes(labels: Values, probabilities: Floats, classes: tuple[str, ...]) -> Weighted | None:
-    """Mean over rows of the squared distance summed over classes, 0 to 2 (Brier 1950); halved for a model of two classes."""
+    """Mean over rows of the squared distance summed over classes, 0 to 2 (Brier 1950).
+
+    Not halved for two classes: how many there are differs between models of one target, and their scores are compared.
+    """
     if not _are_probabilities(probabilities):
         return None
     of_label = _of_label(labels, probabilities, classes)
     squared = (np.asarray(probabilities) ** 2).sum(axis=1) - of_label**2 + (1 - of_label) ** 2
-    scale = 0.5 if len(classes) < 3 else 1.0
-    return lambda weights: mean(weights, scale * squared)
+    return lambda weights: mean(weights, squared)
 
 
 def _column(probabilities: Floats, classes: tuple[str, ...], name: str) -> Floats:

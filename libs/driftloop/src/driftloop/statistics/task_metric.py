@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from functools import partial
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
+from driftloop.contracts.class_probabilities import MAX_CLASSES, SUM_TOLERANCE
 from driftloop.statistics.optional_numpy import np
 
 if TYPE_CHECKING:
@@ -39,6 +40,12 @@ class ModelOutput(NamedTuple):
         """The masked rows."""
         kept = None if self.probabilities is None else self.probabilities[mask]
         return ModelOutput(self.predictions[mask], self.scores[mask], kept, self.classes)
+
+    def of_class(self, name: str) -> Floats:
+        """P(class) of each row; 0 for a class that the model does not know."""
+        if self.probabilities is None or name not in self.classes:
+            return np.zeros(len(self.scores))
+        return self.probabilities[:, self.classes.index(name)]
 
 
 class Form(NamedTuple):
@@ -133,10 +140,14 @@ class TaskMetric(NamedTuple):
             raise ValueError(f"{len(labels)} labels for the model's output on {len(given)} rows")
         if self.form.needs == "probabilities" and given.shape[1] != len(output.classes):
             raise ValueError(f"{given.shape[1]} columns of probabilities for {len(output.classes)} classes")
+        if self.form.needs == "probabilities" and max(len(output.classes), len(set(labels))) > MAX_CLASSES:
+            return f"of more than {MAX_CLASSES} classes"
         if not len(labels):
             return "of which there are none"
         if _missing(labels) or _missing(given):
             return "with a label or an output that is missing or not a finite number"
+        if self.form.needs == "probabilities" and not _add_up(given):  # such are not recorded either
+            return "with class probabilities that do not add up to 1"
         return None
 
 
@@ -146,6 +157,11 @@ def _checked(computed: Weighted, weights: Floats) -> float | None:
     with np.errstate(all="ignore"):
         value = computed(weights)
     return value if value is not None and math.isfinite(value) else None
+
+
+def _add_up(probabilities: Any) -> bool:
+    with np.errstate(all="ignore"):
+        return bool((np.abs(probabilities.sum(axis=1) - 1) <= SUM_TOLERANCE).all())
 
 
 def _missing(values: Any) -> bool:

@@ -29,11 +29,19 @@ def agreement(project: Project, rows: TrainingRows, mask: Mask, *, recorded: byt
     return Agreement(
         rows=len(output.scores),
         differing=int((~_same(theirs.predictions, output.predictions)).sum()),
-        largest_score_difference=float(np.max(np.abs(theirs.scores - output.scores), initial=0.0)),
+        largest_score_difference=largest_difference(theirs, output),
         metric=project.metric,
         recorded_metric=value(project.task_metric, labels, theirs.where(held_out)),
         rebuilt_metric=value(project.task_metric, labels, output.where(held_out)),
     )
+
+
+def largest_difference(a: ModelOutput, b: ModelOutput) -> float:
+    """Of a row's score and, of several classes, of any class's probability; a class that a model does not know has 0."""
+    largest = float(np.max(np.abs(a.scores - b.scores), initial=0.0))
+    for name in {*a.classes, *b.classes}:
+        largest = max(largest, float(np.max(np.abs(a.of_class(name) - b.of_class(name)), initial=0.0)))
+    return largest
 
 
 def _same(a: Any, b: Any) -> Mask:

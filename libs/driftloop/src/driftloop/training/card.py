@@ -3,6 +3,8 @@
 from collections.abc import Sequence
 from datetime import datetime
 
+import msgspec
+
 from driftloop.contracts.schema import StreamSchema
 from driftloop.contracts.values import CandidateResult, GateMeasurements, Interval, TrainingPins
 from driftloop.statistics.metrics import TaskMetric
@@ -55,7 +57,8 @@ def _comparison(measured: GateMeasurements | None) -> list[str]:
         return ["Not compared with a champion."]
     window = f"{measured.window.start.isoformat()} to {measured.window.end.isoformat()}"
     return [
-        f"Its recipe on {measured.rows} labelled rows of the window {window}, fitted without them: "
+        f"Its recipe on {measured.rows} labelled rows of the window {window}, fitted without them"
+        f"{'' if measured.judged_on is msgspec.UNSET else f': those that version {measured.champion_version} was not fitted on either'}: "
         f"{_number(measured.candidate)} against {_number(measured.champion)} of version {measured.champion_version}; "
         f"gain {measured.gain:+.4f}, at least {measured.gain_lower:+.4f} with {measured.confidence:.0%} confidence."
     ]

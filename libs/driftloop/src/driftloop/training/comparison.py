@@ -1,4 +1,8 @@
-"""Candidates against one another and against the champion, on the newest labelled window, which none was fitted on."""
+"""Candidates against one another and against the champion, on the newest labelled window.
+
+Candidates are fitted on what came before it. The champion may have been fitted with it since, when the window is judged a
+second time: then the two are measured on those of its rows that the champion was not fitted on, and the measurements say so.
+"""
 
 import time
 from collections.abc import Callable
@@ -6,6 +10,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import msgspec
 import numpy as np
 
 from driftloop.artifact import skops_file
@@ -99,15 +104,16 @@ class Comparer:
         if version is None or not self._job.has_champion:
             return None, (f"The champion could not be compared: {self._job.champion_note}.",)
         try:
+            unseen = self._unseen(judged, version)
             champion = skops_file.load((self._folder / CHAMPION_FILE).read_bytes(), self._project.training.trusted_types)
-            theirs = call("scoring with the champion", lambda: self._finite_output(champion, judged, self._job.champion_schema))
+            theirs = call("scoring with the champion", lambda: self._finite_output(champion, unseen, self._job.champion_schema))
         except (IntegrityError, UserError) as exc:
             return None, (f"The champion, version {version}, could not be compared: {exc}.",)
         confidence, metric = self._project.promotion.confidence, self._project.metric
-        labels = self._rows.labels[judged]
+        labels, ours = self._rows.labels[unseen], ours.where(unseen[judged])
         gain = paired_gain(self._project.task_metric, labels, ours, theirs, confidence=confidence, seed=self._job.pins.seed)
         if gain is None:
-            return None, (f"{metric} of the champion, version {version}, is not defined on the window.",)
+            return None, (f"{metric} of the champion, version {version}, is not defined on {len(labels)} rows of the window.",)
         self._report(RunProgress(step="compared", rows=len(labels), metric=gain.champion))
         measurements = GateMeasurements(
             window=window,
@@ -119,8 +125,19 @@ class Comparer:
             gain_lower=gain.lower,
             confidence=confidence,
             champion_version=version,
+            judged_on=msgspec.UNSET if len(labels) == judged.sum() else "held-out",
         )
         return measurements, ()
+
+    def _unseen(self, judged: Mask, version: int) -> Mask:
+        """The judged rows that the champion was not fitted on. Raises UserError when there are none."""
+        fitted_on = self._job.champion_fitted_on
+        if fitted_on is None:
+            raise UserError("it is not known which rows it was fitted on")
+        unseen: Mask = judged & ~self._rows.seen_by(fitted_on)
+        if not unseen.any():
+            raise UserError(f"it was fitted on all {int(judged.sum())} labelled rows of the window")
+        return unseen
 
     def _finite_output(self, pipeline: Any, mask: Mask, schema: StreamSchema | None = None) -> ModelOutput:
         output = self._rows.output(pipeline, mask, schema)

@@ -14,9 +14,10 @@ from threadpoolctl import threadpool_limits
 from driftloop.artifact.scoring import Scorer, constant, target_values, to_frame, whole_times
 from driftloop.contracts.schema import StreamSchema
 from driftloop.errors import UserError
-from driftloop.lake.split import buckets, held_out, split_keys
+from driftloop.lake.split import BUCKETS, HASH, HELD_OUT_FROM, buckets, held_out, split_keys
 from driftloop.project.model import Project
 from driftloop.statistics.metrics import ModelOutput
+from driftloop.training.job import FittedOn
 
 MIN_ROWS = 20
 
@@ -43,11 +44,20 @@ class TrainingRows:
         """How many of the masked rows are fitted on."""
         return int((mask & ~self.held_out).sum())
 
+    def seen_by(self, model: FittedOn) -> Mask:
+        """Rows that a version may have been fitted on: all of its times where the rows have no such split any more."""
+        times = self.between(model.training_start, model.training_end)
+        split = model.split
+        published = (split.hash, split.buckets, split.held_out_from) == (HASH, BUCKETS, HELD_OUT_FROM)
+        if not published or split.key not in self.table.column_names:
+            return times
+        return times & ~held_out(buckets(split_keys(self.table, split.key), split.salt))
+
     def output(self, pipeline: Any, mask: Mask, schema: StreamSchema | None = None) -> ModelOutput:
         """What the pipeline says about the masked rows; raises what the pipeline raises. ``schema``: that of a pipeline which was
         fitted under an earlier one, and is given what it knows."""
         frame = self.frame if schema is None else to_frame(self.table, schema)
-        return ModelOutput(*Scorer(pipeline, self.schema).raw(frame[mask]))
+        return Scorer(pipeline, self.schema).raw(frame[mask])
 
 
 def fit(build: Callable[[], Any], rows: TrainingRows, mask: Mask, *, seed: int, threads: int) -> Any:

@@ -7,6 +7,7 @@ import msgspec
 
 from driftloop.contracts.schema import StreamSchema
 from driftloop.contracts.values import CandidateResult, GateMeasurements, ModelName, Part, Time, TrainingPins
+from driftloop.lake.split import SplitRule
 
 JOB_FILE, RESULT_FILE = "job.json", "result.json"
 ROWS_FILE, PROJECT_FILE, CHAMPION_FILE = "rows.arrow", "project.zip", "champion.skops"
@@ -21,6 +22,15 @@ class Recorded(Part, frozen=True, kw_only=True):
     measurements: GateMeasurements | None
 
 
+class FittedOn(Part, frozen=True, kw_only=True):
+    """Which rows a version was fitted on, as its lineage tells: event time in ``[training_start, training_end)``, null: from
+    the beginning, without the buckets that ``split`` holds out."""
+
+    training_start: Time | None
+    training_end: Time
+    split: SplitRule
+
+
 class Job(Part, frozen=True, kw_only=True):
     """One run. ``end``: event time up to which the final model is fitted. The work directory holds ROWS_FILE (Arrow IPC
     file), PROJECT_FILE and, when ``has_champion``, CHAMPION_FILE; RECORDED_FILE when a version is rebuilt."""
@@ -31,6 +41,7 @@ class Job(Part, frozen=True, kw_only=True):
     end: Time
     has_champion: bool
     champion_note: str | None = None  # why an existing champion cannot be compared with
+    champion_fitted_on: FittedOn | None = None  # null: it is not known, and nothing can be measured fairly
     champion_schema: StreamSchema | None = None  # null: the project's; else the earlier one that it was fitted under
     recorded: Recorded | None = None  # null: compare
 
@@ -51,7 +62,7 @@ class Agreement(Part, frozen=True, kw_only=True):
 
     rows: int
     differing: int = 0  # rows with another prediction
-    largest_score_difference: float = 0.0
+    largest_score_difference: float = 0.0  # of several classes: or of the probability of any
     metric: str
     recorded_metric: float | None = None
     rebuilt_metric: float | None = None

@@ -2,8 +2,8 @@
 
 - ``bytes``: model.skops, profile.json, card.md and lineage.json are the same, byte for byte. The comparison with the
   champion that card and lineage tell of is taken from the record, unless it was made again.
-- ``predictions``: on every row that the version was made from the prediction is the same, and no score differs by more
-  than SCORE_TOLERANCE.
+- ``predictions``: on every row that the version was made from the prediction is the same, and no score, nor the probability
+  of any of several classes, differs by more than SCORE_TOLERANCE.
 - ``metrics``: the project's metric on the held-out rows differs by no more than METRIC_TOLERANCE, of its value where that is
   above 1, as of an error in the target's unit.
 - ``none``: neither.

@@ -27,9 +27,11 @@ log = get_logger(__name__)
 class StopSignal(Protocol):
     """Tells whether this process shall end; ``driftloop.service.process.StopSignal`` does."""
 
-    def requested(self) -> bool: ...
+    def requested(self) -> bool:
+        """Whether it shall end by now."""
 
-    def wait(self, seconds: float) -> bool: ...
+    def wait(self, seconds: float) -> bool:
+        """Wait for the request, no longer than that; whether it has come."""
 
 
 def train(

@@ -44,7 +44,7 @@ class TrainingRun:
         data, loaded = dump_checked(pipeline, self._project.files, self._project.training.trusted_types)
         output = call("scoring", lambda: self._rows.output(loaded, mask))
         check_sanity(output.scores)
-        self._check_same(pipeline, mask, output.scores)
+        self._check_same(pipeline, mask, output)
         self._write(data, compared, mask, output)
         return TrainedModel(
             recipe=compared.recipe,
@@ -67,12 +67,16 @@ class TrainingRun:
         pins = self._job.pins
         return call(f"fitting {recipe}", lambda: fit(self._build, self._rows, mask, seed=pins.seed, threads=pins.threads))
 
-    def _check_same(self, pipeline: Any, mask: Mask, stored: Any) -> None:
+    def _check_same(self, pipeline: Any, mask: Mask, stored: ModelOutput) -> None:
         """What will be deployed is what was fitted."""
         few = np.zeros_like(mask)
         few[np.flatnonzero(mask)[:CHECKED_ROWS]] = True
-        scores = call("scoring", lambda: self._rows.output(pipeline, few)).scores
-        if not np.array_equal(scores, stored[: len(scores)]):
+        fitted = call("scoring", lambda: self._rows.output(pipeline, few))
+        n = len(fitted.scores)
+        same = np.array_equal(fitted.scores, stored.scores[:n])
+        if fitted.probabilities is not None and stored.probabilities is not None:
+            same = same and np.array_equal(fitted.probabilities, stored.probabilities[:n])
+        if not same:
             raise UserError("the stored model scores otherwise than the fitted one: its state cannot be stored by skops")
 
     def _agreement(self, data: bytes, mask: Mask, output: ModelOutput) -> Agreement | None:

@@ -19,13 +19,14 @@ from driftloop.lake.snapshot_batches import batches_schema, snapshot_batches
 from driftloop.ports import ObjectStore
 from driftloop.project.model import Project
 from driftloop.registry.state import ModelState
-from driftloop.training.job import CHAMPION_FILE, JOB_FILE, PROJECT_FILE, ROWS_FILE, Job, TrainedModel, write_json
+from driftloop.training.job import CHAMPION_FILE, JOB_FILE, PROJECT_FILE, ROWS_FILE, FittedOn, Job, TrainedModel, write_json
 
 
 class _Champion(NamedTuple):
     """Its model file; ``schema`` when it was fitted under an earlier one of the stream, null: the project's."""
 
     model: bytes
+    fitted_on: FittedOn
     schema: StreamSchema | None
 
 
@@ -62,6 +63,7 @@ class Workspace:
             end=snapshot.content.end,
             has_champion=champion is not None,
             champion_note=note,
+            champion_fitted_on=champion.fitted_on if champion is not None else None,
             champion_schema=champion.schema if champion is not None else None,
         )
         write_json(folder / JOB_FILE, job)
@@ -112,6 +114,15 @@ class Workspace:
             schema = None
             if manifest.schema_fingerprint != project.schema.fingerprint():
                 schema = trained_schema(self._store, manifest, project.name, project.schema)
-            return _Champion(load_file(self._store, manifest, champion.manifest, model_files.MODEL), schema), None
+            lineage = load_file(self._store, manifest, champion.manifest, model_files.LINEAGE)
+            model_file = load_file(self._store, manifest, champion.manifest, model_files.MODEL)
+            return _Champion(model_file, _fitted_on(lineage), schema), None
         except (IntegrityError, ObjectNotFound) as exc:
             return None, f"version {number} cannot be compared with: {exc}"
+
+
+def _fitted_on(lineage: bytes) -> FittedOn:
+    try:
+        return msgspec.json.decode(lineage, type=FittedOn)
+    except msgspec.MsgspecError as exc:
+        raise IntegrityError(f"its {model_files.LINEAGE} does not tell which rows it was fitted on: {exc}") from exc

@@ -20,7 +20,8 @@ class Table(Protocol):
 
     data: Any
 
-    def send_changelog(self, partition: int | None, key: Any, value: Any) -> Awaitable[Any]: ...
+    def send_changelog(self, partition: int | None, key: Any, value: Any) -> Awaitable[Any]:
+        """Send a value, None to delete it, to the table's changelog; awaited, the broker holds it."""
 
 
 class DurableTable:

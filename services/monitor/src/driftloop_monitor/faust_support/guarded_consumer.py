@@ -1,12 +1,14 @@
 """The consumer that goes on from the tables instead of Kafka's offsets."""
 
+import asyncio
 from collections import defaultdict
-from collections.abc import Container, Iterable, Mapping
+from collections.abc import Callable, Container, Iterable, Mapping
 from typing import Any
 
 from faust.transport.drivers.aiokafka import AIOKafkaConsumerThread, Consumer
 
-from driftloop.errors import GapError
+from driftloop.errors import GapError, TransientError
+from driftloop.service.accepted_gaps import WAY_ON
 from driftloop.telemetry import get_logger
 from driftloop_monitor.faust_support.durable_table import DurableTable
 from driftloop_monitor.faust_support.failure import Failure
@@ -37,7 +39,10 @@ class _ReadingCommitted(AIOKafkaConsumerThread):
         return consumer
 
 
-def guarded_consumer(guards: Mapping[str, DurableTable], failure: Failure) -> type[Consumer]:
+AfterGaps = Callable[[str, int, int], int]  # by topic and partition, where to go on from an offset whose messages are gone
+
+
+def guarded_consumer(guards: Mapping[str, DurableTable], failure: Failure, after_gaps: AfterGaps) -> type[Consumer]:
     """A consumer that seeks to the tables' offsets after every recovery, and commits nothing beyond them.
 
     faust may have committed further than its changelog got: it acknowledges what it throws away in a rebalance. Seeking
@@ -63,10 +68,9 @@ def guarded_consumer(guards: Mapping[str, DurableTable], failure: Failure) -> ty
             for tp, earliest in (await self.earliest_offsets(*mine)).items():
                 stored = guards[tp.topic].recovered(tp.partition)
                 places[tp] = earliest if stored is None else stored
-                guards[tp.topic].place(tp.partition, places[tp])
                 if places[tp] < earliest:
-                    lost = f"{tp.topic}[{tp.partition}]: messages {places[tp]} to {earliest} expired before they were read"
-                    await failure.halt(GapError(lost))
+                    places[tp] = await self._after_gaps(tp, places[tp], earliest)
+                guards[tp.topic].place(tp.partition, places[tp])
             await self.seek_wait(places)  # in the consumer's own thread
             for tp, offset in places.items():
                 self._committed_offset[tp] = offset
@@ -86,6 +90,18 @@ def guarded_consumer(guards: Mapping[str, DurableTable], failure: Failure) -> ty
             self._acked[tp][:] = [acked for acked in self._acked[tp] if acked >= durable]
             self._acked_index[tp].difference_update(done)
             return durable
+
+        async def _after_gaps(self, tp: Any, offset: int, earliest: int) -> int:
+            """Where to go on when the messages from ``offset`` on are gone and given up; otherwise it does not return."""
+            try:
+                place = await asyncio.to_thread(after_gaps, tp.topic, tp.partition, offset)
+            except TransientError as exc:
+                await failure.halt(exc)
+            if place < earliest:
+                lost = f"{tp.topic}-{tp.partition}: messages {offset} to {earliest - 1} expired before they were read; {WAY_ON}"
+                await failure.halt(GapError(lost))
+            log.warning("gap-passed", topic=tp.topic, partition=tp.partition, start=offset, end=place)
+            return place
 
         def _filter_committable_offsets(self, tps: Iterable[Any]) -> dict[Any, int]:
             committable: dict[Any, int] = super()._filter_committable_offsets(tps)

@@ -29,7 +29,12 @@ from driftloop.errors import UserError
 @click.option("--snapshot", help="Exactly the rows of the snapshot whose digest begins so.")
 @click.option("--labelled", is_flag=True, help="Only rows that have a label (of the joined table).")
 @click.option("-o", "--output", type=click.Path(dir_okay=False, path_type=Path), help="A file; its name says the format.")
-@click.option("--format", "form", type=click.Choice(FORMATS), help="Default: by the file's name; csv on stdout.")
+@click.option(
+    "--format",
+    "form",
+    type=click.Choice(FORMATS),
+    help="Default: by the file's name; csv on stdout. Texts such as =1+1 stay texts: a spreadsheet would compute them.",
+)
 @click.option("--json", "as_json", is_flag=True, help="Rows as one JSON array; with -o a summary of what was written.")
 @one_line_errors
 def export(

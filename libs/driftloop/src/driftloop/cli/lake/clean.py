@@ -1,21 +1,17 @@
 """`driftloop lake clean`: mark and delete files that nobody names."""
 
-import re
-from datetime import timedelta
 from typing import Any
 
 import click
 from rich.console import Console
 
 from driftloop.cli.errors import one_line_errors
+from driftloop.cli.lake.durations import duration
 from driftloop.cli.lake.progress import table_progress
 from driftloop.cli.output import emit, table
 from driftloop.client import Client
 from driftloop.client.changes import Changes
-from driftloop.errors import UserError
 from driftloop.lake.vacuum import DEFAULT_GRACE, Candidates
-
-_UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
 
 
 @click.command("clean")
@@ -30,7 +26,7 @@ def clean_command(stream: str, dry_run: bool, grace: str, as_json: bool) -> None
     After that, a table's version from before a compaction can no longer be read by its number; snapshots, and reading as
     of an offset or a time, are not affected.
     """
-    patience = _duration(grace)
+    patience = duration(grace)
     if dry_run:
         rows = [_would(stream, name, found) for name, found in Client().vacuum_plan(stream, grace=patience).items()]
     else:
@@ -49,13 +45,6 @@ def _would(stream: str, name: str, found: Candidates) -> dict[str, Any]:
     ]
     would = {"marked": len(found.dead), "deleted": len(found.due), "waiting": found.waiting, "foreign": found.foreign}
     return {"table": name, **would, "bytes": sum(f.size for f in found.due), "files": files}
-
-
-def _duration(text: str) -> timedelta:
-    match = re.fullmatch(r"(\d{1,6})([smhd])", text)
-    if match is None:
-        raise UserError(f"{text[:80]!r} is no duration; one looks like 90s, 15m, 24h or 7d")
-    return timedelta(**{_UNITS[match[2]]: int(match[1])})
 
 
 def _render(console: Console, rows: list[dict[str, Any]], dry_run: bool) -> None:

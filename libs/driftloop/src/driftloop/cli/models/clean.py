@@ -21,7 +21,7 @@ from driftloop.errors import UserError
 @as_json_option
 @one_line_errors
 def clean_models(name: str, grace: str, dry_run: bool, as_json: bool) -> None:
-    """Remove model file and profile of NAME's deleted versions that nothing needs any more.
+    """Remove the model files of NAME's deleted versions that nothing needs any more.
 
     The pins of all runs and versions are looked at again first. Manifest, card and lineage stay, so that `driftloop trace` can be followed.
     """

@@ -8,6 +8,7 @@ import click
 from rich.console import Console
 
 from driftloop.cli.errors import one_line_errors
+from driftloop.cli.output import say
 from driftloop.local.paths import cache_dir, default_home
 from driftloop.local.port_numbers import DEFAULT_PORT_BASE
 
@@ -49,7 +50,7 @@ def demo(keep: bool, fraction: float, seed: int | None, port_base: int, realtime
     try:
         report = run_demo(options, home, console)
     except KeyboardInterrupt:
-        click.echo("stopped", err=True)
+        say("stopped", err=True)
         os._exit(INTERRUPTED)  # what the demo was doing is of no use any more, and its threads must not hold up the end
     show(report, console)
     console.print(f"figures: {home / 'demo.json'}  picture: {home / 'demo.svg'}", soft_wrap=True)

@@ -22,8 +22,8 @@ def status(as_json: bool) -> None:
 
 def show_status(console: Console, found: dict[str, Any]) -> None:
     """``found``: a status as JSON has it."""
-    columns = ["instance", "state", "environment", "url"]
-    rows = [[s["instance"], s["state"], _shown(s.get("environment")), s["url"]] for s in found["services"]]
+    columns = ["instance", "project", "state", "environment", "url"]
+    rows = [[s["instance"], s.get("project"), s["state"], _shown(s.get("environment")), s["url"]] for s in found["services"]]
     console.print(table("services", columns, rows))
     console.print(
         table(

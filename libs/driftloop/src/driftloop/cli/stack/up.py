@@ -6,15 +6,18 @@ from pathlib import Path
 import click
 
 from driftloop.cli.errors import one_line_errors
+from driftloop.client import Client
 from driftloop.client.changes import Changes
 from driftloop.errors import UserError
 from driftloop.installation import installation_of, named_by_environment
 from driftloop.local.addresses import StackAddresses
-from driftloop.local.background import end_in_background, running_stack, start_in_background
+from driftloop.local.background import end_in_background
 from driftloop.local.paths import default_home
 from driftloop.local.port_numbers import DEFAULT_PORT_BASE
 from driftloop.local.readiness import wait_for_services
-from driftloop.local.scale import services_from
+from driftloop.local.scale import counts_from
+from driftloop.local.up import bring_up, take_down
+from driftloop.project.reading import read_project
 
 
 @click.command()
@@ -26,24 +29,28 @@ from driftloop.local.scale import services_from
 def up(project: Path | None, port_base: int | None, scale: tuple[str, ...], as_json: bool) -> None:
     """Start Kafka, S3 and the services, and leave them running.
 
-    Without a project, now or earlier, the services wait for one: `driftloop up --project DIR` on a running stack brings it.
+    Without a project, now or earlier, the services wait for one: `driftloop up --project DIR` on a running stack brings it, and each
+    further project an ingest, a predictor and a monitor of its own. On a running stack --scale changes the instances of the services
+    that it names; with several projects, those of the one that --project names.
     """
-    services = services_from(scale)
+    counts = counts_from(scale)  # a mistake is told before anything else
     if project is not None and not (project / "driftloop.toml").is_file():
         raise UserError(f"{project} is not a project: it has no driftloop.toml")
     if named_by_environment():
         return _register_elsewhere(project, as_json, own_stack=bool(scale) or port_base is not None)
-    home = default_home()
-    addresses = running_stack(home)
-    if addresses is None:
-        addresses = start_in_background(home, DEFAULT_PORT_BASE if port_base is None else port_base, services)
-    elif scale or port_base not in (None, addresses.port_base):
-        raise UserError("a stack already runs here with other settings: end it with `driftloop down`, then start again")
+    name = None if project is None else read_project(project).name
+    addresses = bring_up(default_home(), port_base, counts, name, registered=registered_projects)
     if project is not None:
         Changes(stack=installation_of(addresses)).register_project(project)
-        wait_for_services(addresses)
+        wait_for_services(addresses, project=name)
     click.echo(json.dumps(_summary(addresses)) if as_json else _text(addresses))
     return None
+
+
+def registered_projects(addresses: StackAddresses) -> list[str]:
+    """Of the stack that runs there. Raises TransientError when its registry does not answer."""
+    found = Client(stack=installation_of(addresses)).models()
+    return sorted({model.project.project for model in found if model.project is not None})
 
 
 def _register_elsewhere(project: Path | None, as_json: bool, *, own_stack: bool) -> None:
@@ -56,10 +63,15 @@ def _register_elsewhere(project: Path | None, as_json: bool, *, own_stack: bool)
 
 
 @click.command()
+@click.option("--project", metavar="NAME", help="End only what runs for this project; what it has recorded stays.")
 @click.option("--json", "as_json", is_flag=True, help="Print what was done as JSON.")
 @one_line_errors
-def down(as_json: bool) -> None:
+def down(project: str | None, as_json: bool) -> None:
     """End the stack that `up` started here; its data stays."""
+    if project is not None:
+        take_down(default_home(), project)
+        click.echo(json.dumps({"ended": project}) if as_json else f"nothing runs for {project} any more; its data stays")
+        return
     stopped = end_in_background(default_home())
     text = "stack stopped" if stopped else "no stack runs here"
     click.echo(json.dumps({"stopped": stopped}) if as_json else text)
@@ -73,10 +85,14 @@ def _summary(addresses: StackAddresses) -> dict[str, object]:
         "s3_endpoint": addresses.s3_endpoint,
         "registry_url": addresses.registry_url,
         "services": addresses.services,
+        "projects": addresses.projects,
     }
 
 
 def _text(addresses: StackAddresses) -> str:
-    rows = {"kafka": addresses.kafka_bootstrap, "s3": addresses.s3_endpoint, **addresses.services}
+    services = {
+        name: f"{url}  {addresses.projects[name]}" if name in addresses.projects else url for name, url in addresses.services.items()
+    }
+    rows = {"kafka": addresses.kafka_bootstrap, "s3": addresses.s3_endpoint, **services}
     lines = [f"  {name:<14}{address}" for name, address in rows.items()]
     return "\n".join(["stack is up; end it with `driftloop down`", *lines, f"  {'logs':<14}{addresses.home}/logs"])

@@ -1,0 +1,188 @@
+"""A profile that is gone holds up nobody: its version's rows are counted, and the report says that nothing was compared."""
+
+import asyncio
+from datetime import timedelta
+from functools import partial
+from types import SimpleNamespace
+from typing import Any
+
+import msgspec
+import pytest
+from tests.unit.monitoring.test_assembly import DIGEST, PROFILE, PROJECT, sketch
+from tests.unit.monitoring.traffic import HOUR, START, make_rows, message, window
+from tests.unit.registry.commands import MODEL, delete, folded, move_alias, pins, promote, register_project, register_version
+
+from driftloop.adapters.memory import MemoryStore
+from driftloop.artifact import model_files
+from driftloop.artifact.model_files import Manifest, model_key, store_model, stored_files
+from driftloop.contracts.codec import encode_event, envelope
+from driftloop.contracts.events import DriftReported
+from driftloop.errors import TransientError
+from driftloop.lineage.model_bytes import deleted_versions, remove
+from driftloop.monitoring.assembly import stored_offset
+from driftloop.monitoring.drift import drift_reports
+from driftloop.monitoring.partition_fold import PartitionFold
+from driftloop.monitoring.partition_state import PartitionState, decode_state
+from driftloop_monitor.assembly_runner import AssemblyRunner
+from driftloop_monitor.faust_support.durable_table import DurableTable
+from driftloop_monitor.profiles import LOST_SECONDS, Profiles
+
+LATER = timedelta(hours=2)
+
+
+class World:
+    """Version 1 was champion once and scored rows; version 2 is champion now."""
+
+    def __init__(self) -> None:
+        self.store, self.now = MemoryStore(), 0.0
+        contents = {model_files.MODEL: b"m", model_files.PROFILE: PROFILE.encode(), model_files.CARD: b"c", model_files.LINEAGE: b"{}"}
+        manifest = Manifest(
+            model=MODEL,
+            request_id="r1",
+            schema_fingerprint=PROJECT.schema.fingerprint(),
+            recipe="all",
+            rows=1,
+            pins=pins(0, None),
+            measurements=None,
+            environment={},
+            files=stored_files(contents),
+        )
+        self.manifest = store_model(self.store, manifest, contents)
+        self.key = model_key(MODEL, self.manifest, model_files.PROFILE)
+        self._commands = [
+            register_project(),
+            msgspec.structs.replace(register_version("r1"), manifest=self.manifest),
+            promote("r1", epoch=0),
+            register_version("r2"),
+            move_alias(2, epoch=1, command_id="up"),
+        ]
+
+    def state(self):
+        return folded(*self._commands)[0]
+
+    def delete(self) -> None:
+        self._commands.append(delete(1))
+
+    def profiles(self) -> Profiles:
+        return Profiles(MODEL, SimpleNamespace(state=self.state), self.store, monotonic=lambda: self.now)
+
+
+@pytest.fixture
+def world() -> World:
+    return World()
+
+
+def lost(world: World) -> Profiles:
+    """As a monitor that starts after an earlier release has cleaned up."""
+    world.delete()
+    world.store.delete(world.key)
+    profiles = world.profiles()
+    profiles.load(1)
+    return profiles
+
+
+def test_rows_of_an_open_window_are_still_counted_after_their_version_was_deleted_and_cleaned(world):
+    world.delete()
+    model = world.state().model(MODEL)
+    found = deleted_versions(world.store, model, [], before=model.standings[1].since + LATER)
+    assert [(each.version, each.held) for each in found] == [(1, None)]
+    remove(world.store, found)
+    profiles = world.profiles()
+    profiles.load(1)
+    assert profiles.profile(1)[1] == PROFILE
+
+
+def test_a_version_that_was_cleaned_by_an_earlier_release_stops_no_report(world):
+    """Every later window would wait behind it."""
+    world.delete()
+    world.store.delete(world.key)
+    published: list[DriftReported] = []
+    reports = SimpleNamespace(publish=lambda topic, event, **about: published.append(event))
+
+    async def stored(*about: Any) -> None: ...
+
+    table = DurableTable(SimpleNamespace(data={}, send_changelog=stored), partial(stored_offset, topic_id="t"))
+    runner = AssemblyRunner(PROJECT, 0, topic_id="t", table=table, profiles=world.profiles(), publisher=reports)
+
+    async def take(offset: int, counted) -> None:
+        value, headers = encode_event(counted, envelope(counted, id=f"s{offset}", source="test", subject=PROJECT.stream))
+        record = SimpleNamespace(topic="window-sketches", partition=0, offset=offset, value=value, headers=list(headers))
+
+        async def ack(event: Any) -> None: ...
+
+        await asyncio.wait_for(runner.handle(SimpleNamespace(message=record), ack), LOST_SECONDS)
+
+    for partition in (0, 1):
+        asyncio.run(take(partition, sketch(partition)))
+    [report] = published
+    assert (report.version, report.profile, report.rows, report.features, report.score, report.drifted) == (1, None, 200, {}, None, False)
+
+
+def test_rows_of_a_version_whose_profile_is_lost_are_counted_and_close_their_window(world):
+    profiles = lost(world)
+    fold = PartitionFold(PROJECT, 0, 1, profiles.counter, PartitionState(topic_id="t"))
+    fold.add(0, *message(make_rows(PROJECT, [START] * 3), 0))
+    fold.add(1, *message(make_rows(PROJECT, []), 3, 3, watermark=START + HOUR))
+    [counted] = fold.drain()
+    assert [(part.version, part.rows, part.counts) for part in counted.sketches] == [(1, 3, {})]
+    assert (counted.window, counted.rows) == (window(0), 3)
+
+
+def test_counts_of_before_the_loss_go_together_with_rows_of_after_it(world):
+    before = PartitionFold(PROJECT, 0, 1, lambda version: profiles_of(world).counter(version), PartitionState(topic_id="t"))
+    before.add(0, *message(make_rows(PROJECT, [START] * 3), 0))
+    stored = decode_state(before.state().encode())
+    after = PartitionFold(PROJECT, 0, 1, lost(world).counter, stored)
+    after.add(1, *message(make_rows(PROJECT, [START] * 2, first_request=3), 3))
+    after.add(2, *message(make_rows(PROJECT, []), 5, 5, watermark=START + HOUR))
+    [counted] = after.drain()
+    [part] = counted.sketches
+    assert part.rows == 5
+    assert {sum(values) for values in part.counts.values()} == {3}
+
+
+def test_a_worker_that_has_the_profile_reports_on_counts_of_one_that_has_lost_it():
+    without = sketch(0, partitions=1)
+    [part] = without.sketches
+    without = msgspec.structs.replace(without, sketches=(msgspec.structs.replace(part, counts={}),))
+    [report] = drift_reports(PROJECT, without.window, 0, {0: without}, lambda _: (DIGEST, PROFILE))
+    assert (report.version, report.profile, report.rows, report.features, report.drifted) == (1, None, 100, {}, False)
+
+
+def test_a_profile_that_is_missing_or_damaged_is_waited_for_a_while_and_no_longer(world):
+    world.store.put(world.key, b"damaged")
+    profiles = world.profiles()
+    for world.now in (0.0, LOST_SECONDS - 1):
+        with pytest.raises(TransientError, match="profile of version 1"):
+            profiles.load(1)
+    world.now = LOST_SECONDS
+    profiles.load(1)
+    assert profiles.profile(1)[1].columns == {}
+
+
+def test_a_profile_that_is_restored_in_time_is_used(world):
+    world.store.delete(world.key)
+    profiles = world.profiles()
+    with pytest.raises(TransientError):
+        profiles.load(1)
+    world.store.put(world.key, PROFILE.encode())
+    world.now = LOST_SECONDS
+    profiles.load(1)
+    assert profiles.profile(1)[1] == PROFILE
+
+
+def test_a_store_that_is_away_is_waited_for_as_long_as_it_takes(world):
+    class Away:
+        def get(self, key: str) -> bytes:
+            raise TransientError("away")
+
+    profiles = Profiles(MODEL, SimpleNamespace(state=world.state), Away(), monotonic=lambda: world.now)
+    for world.now in (0.0, 100 * LOST_SECONDS):
+        with pytest.raises(TransientError):
+            profiles.load(1)
+
+
+def profiles_of(world: World) -> Profiles:
+    profiles = world.profiles()
+    profiles.load(1)
+    return profiles
