@@ -33,6 +33,7 @@ MEASUREMENTS = {
     "lake-log": "bench.lake_log",
     "start": "bench.stack_start",
     "trace": "bench.trace",
+    "compression": "bench.compression",
 }
 # half an hour and gigabytes: only when named
 ON_REQUEST = {"many-commits": "bench.many_commits", "larger-than-memory": "bench.larger_than_memory"}

@@ -15,7 +15,7 @@ from driftloop.contracts.services import RIGHTS
 from driftloop.contracts.topics import CONTROL_TOPICS
 from driftloop.errors import ConfigurationError, TransientError
 from driftloop.service.process import EXIT_CONFIGURATION, EXIT_FAILED
-from driftloop.settings import Environment, S3Settings
+from driftloop.settings import Environment, S3Settings, replication
 
 from .policies import policy
 
@@ -43,8 +43,8 @@ def run(env: Environment) -> None:
     keys, bootstrap = Path(env.text("KEYS_DIR")), env.text("KAFKA_BOOTSTRAP")
     ensure_bucket(root)
     hand_out_keys(root, keys)
-    create_topics(bootstrap, CONTROL_TOPICS)
-    check_topics(bootstrap, CONTROL_TOPICS)
+    create_topics(bootstrap, CONTROL_TOPICS, replication=replication(env))
+    check_topics(bootstrap, CONTROL_TOPICS, replication=replication(env))
     sys.stderr.write(f"driftloop init: bucket {root.bucket}, {len(RIGHTS)} keys, {len(CONTROL_TOPICS)} topics\n")
 
 

@@ -23,7 +23,7 @@ def test_the_generated_files_are_the_generated_ones() -> None:
 def read_in(*sources: Path) -> set[str]:
     """The settings that code reads from an ``Environment``."""
     text = "\n".join(path.read_text() for source in sources for path in source.rglob("*.py"))
-    read = set(re.findall(r"env\.(?:text|optional|integer|number|host_names)\(\s*\"([A-Z0-9_]+)\"", text))
+    read = set(re.findall(r"env\.(?:text|optional|integer|optional_integer|number|host_names)\(\s*\"([A-Z0-9_]+)\"", text))
     return read | {f"{name}_FILE" for name in re.findall(r"env\.secret\(\s*\"([A-Z0-9_]+)\"", text)}
 
 

@@ -96,7 +96,7 @@ class House:
         (folder / "pyproject.toml").write_text(re.sub(r"driftloop\[.*\]\"", 'driftloop[kafka]"', project))
         dockerfile = (pattern / "Dockerfile").read_text().replace("trainer", "notifier")
         (folder / "Dockerfile").write_text("".join(line for line in dockerfile.splitlines(keepends=True) if "COMMIT" not in line))
-        wanted = ("crc32c", "kafka-python", "msgspec", "prometheus-client")
+        wanted = ("cramjam", "crc32c", "kafka-python", "msgspec", "prometheus-client")
         locked = re.split(r"\n(?=[a-z])", (pattern / "requirements.txt").read_text())
         (folder / "requirements.txt").write_text("\n".join(entry for entry in locked if entry.startswith(wanted)) + "\n")
 

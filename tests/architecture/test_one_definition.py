@@ -85,9 +85,9 @@ def test_both_make_the_same_topics_and_the_same_bucket(local: StackAddresses, mo
     for module, function in ((prepare, "create_bucket"), (init_job, "ensure_bucket")):
         monkeypatch.setattr(module, function, lambda access: made.update(bucket=access.bucket))
     for create in ("driftloop.adapters.kafka.create_topics", "infra.init.__main__.create_topics"):
-        monkeypatch.setattr(create, lambda bootstrap, topics: made.update(topics=topics))
+        monkeypatch.setattr(create, lambda bootstrap, topics, **named: made.update(topics=topics))
     for asking in ("check_topics", "hand_out_keys"):
-        monkeypatch.setattr(init_job, asking, lambda *arguments: None)
+        monkeypatch.setattr(init_job, asking, lambda *arguments, **named: None)
     prepare.prepare_stack(local)
     local_stack, made = made.copy(), made
     made.clear()

@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from tests.support.clients import abort_transaction
 from tests.support.told_ids import ToldIds
 from tests.support.waiting import wait_until
 
@@ -17,7 +18,7 @@ from driftloop.errors import ConfigurationError
 from driftloop.history.checkpoint import Checkpoint
 from driftloop.history.events import Events
 from driftloop.history.log_reader import LogReader
-from driftloop.ports import MessageProducer, Topics
+from driftloop.ports import MessageProducer, TopicPartition, Topics
 
 EVENT = RetrainRequested(model="m", reason="manual", detail="", requested_by="test")
 
@@ -26,9 +27,16 @@ class World:
     """Two topics of two partitions, and somebody who writes to them."""
 
     def __init__(
-        self, topics: Topics, producer: MessageProducer, create: Callable[[str], None], delete: Callable[[str], None], unique: str
+        self,
+        topics: Topics,
+        producer: MessageProducer,
+        create: Callable[[str], None],
+        delete: Callable[[str], None],
+        abort: Callable[[str, int], None],
+        unique: str,
     ):
-        self.topics, self.producer, self.create, self.delete = topics, producer, create, delete
+        """``abort``: leaves so many records of an aborted transaction in the first partition of a topic."""
+        self.topics, self.producer, self.create, self.delete, self.abort = topics, producer, create, delete, abort
         self.names = (f"asked-{unique}", f"run-{unique}")
         for name in self.names:
             create(name)
@@ -58,7 +66,10 @@ class InMemory:
 
     @pytest.fixture
     def world(self, broker: MemoryBroker, unique: str) -> World:
-        return World(broker, broker.producer(), lambda name: broker.create_topic(name, 2), broker.delete_topic, unique)
+        def abort(name: str, records: int) -> None:
+            broker.abort(TopicPartition(name, 0), records)
+
+        return World(broker, broker.producer(), lambda name: broker.create_topic(name, 2), broker.delete_topic, abort, unique)
 
 
 class OnKafka:
@@ -79,6 +90,9 @@ class OnKafka:
             with _admin(kafka_bootstrap, "deleting a topic") as admin:
                 admin.delete_topics([name])
 
+        def abort(name: str, records: int) -> None:
+            abort_transaction(kafka_bootstrap, name, records)
+
         producer = kafka.Producer(kafka_bootstrap, client_id="test")
-        yield World(kafka.KafkaTopics(kafka_bootstrap, client_id="test"), producer, create, delete, unique)
+        yield World(kafka.KafkaTopics(kafka_bootstrap, client_id="test"), producer, create, delete, abort, unique)
         producer.close()

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator, Sequence
 
 import pytest
+from tests.support.clients import abort_transaction
 from tests.support.waiting import wait_until
 
 from driftloop.adapters import kafka
@@ -10,6 +11,7 @@ from driftloop.adapters.kafka_records import HeaderKey
 from driftloop.adapters.memory import MemoryBroker
 from driftloop.contracts.topics import Topic
 from driftloop.errors import ConfigurationError, TransientError
+from driftloop.history.record_ends import ends_of_records
 from driftloop.ports import MessageConsumer, MessageProducer, RebalanceListener, Record, TopicPartition, Topics
 
 Member = Callable[..., MessageConsumer]
@@ -113,6 +115,35 @@ class BrokerContract:
         read(consumer, 3)
         assert consumer.last_known_end(tps[0]) == 3
 
+    def test_the_position_passes_offsets_without_a_record_also_at_the_end_of_the_log(
+        self, topic, producer: MessageProducer, member: Member, abort: Callable[[int], None]
+    ):
+        tps = [TopicPartition(topic, 0), TopicPartition(topic, 1)]
+        for n in range(2):
+            producer.send(topic, b"%d" % n, partition=0)
+        producer.flush()
+        abort(1000)
+        consumer = member()
+        assert [r.offset for r in read(consumer, 2)] == [0, 1]
+        wait_until(lambda: not consumer.poll(0.1) and consumer.position(tps[0]) == 1003, "the position to pass the aborted records")
+        assert consumer.last_position(tps[0]) == 1003 == consumer.end_offsets(tps)[tps[0]]
+        producer.send(topic, b"after", partition=0)
+        producer.flush()
+        assert [r.offset for r in read(consumer, 1)] == [1003]
+
+    def test_an_end_behind_which_nothing_is_unread_is_the_readers_own_place(
+        self, topic, producer: MessageProducer, topics: Topics, abort: Callable[[int], None]
+    ):
+        tps = [TopicPartition(topic, 0), TopicPartition(topic, 1)]
+        for partition in (0, 1):
+            producer.send(topic, b"x", partition=partition)
+        producer.flush()
+        abort(1000)
+        assert ends_of_records(topics.reader(tps), {tps[0]: 1, tps[1]: 0}) == {tps[0]: 1, tps[1]: 1}
+        producer.send(topic, b"x", partition=0)
+        producer.flush()
+        assert ends_of_records(topics.reader(tps), {tps[0]: 1, tps[1]: 1}) == {tps[0]: 1003, tps[1]: 1}
+
     def test_a_topic_is_described_and_a_missing_one_is_named(self, topic, topics: Topics, unique: str):
         [info] = topics.describe([topic]).values()
         assert (info.partitions, topics.describe([topic])) == (2, {topic: info})
@@ -164,6 +195,10 @@ class TestMemoryBroker(BrokerContract):
     def member(self, broker: MemoryBroker, topic: str) -> Member:
         return lambda listener=None: broker.consumer(group="g", topics=[topic], listener=listener)
 
+    @pytest.fixture
+    def abort(self, broker: MemoryBroker, topic: str) -> Callable[[int], None]:
+        return lambda records: broker.abort(TopicPartition(topic, 0), records)
+
 
 class TestKafka(BrokerContract):
     @pytest.fixture
@@ -200,6 +235,10 @@ class TestKafka(BrokerContract):
         yield join
         for consumer in members:
             consumer.close()
+
+    @pytest.fixture
+    def abort(self, kafka_bootstrap: str, topic: str) -> Callable[[int], None]:
+        return lambda records: abort_transaction(kafka_bootstrap, topic, records)
 
     def test_a_topic_with_other_settings_is_named_with_the_setting(self, kafka_bootstrap: str, unique: str) -> None:
         spec = Topic(name=f"t-{unique}", partitions=1, key="", carries="", written_by=(), read_by=(), plane="data")

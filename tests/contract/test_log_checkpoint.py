@@ -28,6 +28,15 @@ def often(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 class CheckpointContract:
+    def test_a_checkpoint_behind_an_aborted_transaction_is_believed(self, world: World, fold: ToldIds, often: None, tmp_path: Path) -> None:
+        world.say("a")
+        world.abort(world.names[0], 300)
+        world.reader(fold, tmp_path / "checkpoint").sync()
+        again = ToldIds()
+        world.say("b")
+        world.reader(again, tmp_path / "checkpoint").sync()
+        assert (again.ids, again.added, again.resets) == (["a", "b"], 1, 0)
+
     def test_a_start_goes_on_from_the_checkpoint(self, world: World, fold: ToldIds, often: None, tmp_path: Path) -> None:
         first, path = world.reader(ToldIds(), tmp_path / "f" / "checkpoint"), tmp_path / "f" / "checkpoint"
         world.say("a", "b")

@@ -19,6 +19,16 @@ def fold() -> ToldIds:
 
 
 class LogReaderContract:
+    def test_a_log_that_ends_in_an_aborted_transaction_is_read_to_its_end(self, world: World, fold: ToldIds) -> None:
+        reader = world.reader(fold)
+        world.say("a")
+        for name in world.names:
+            world.abort(name, 300)
+        reader.sync()
+        world.say("b")
+        reader.sync()
+        assert fold.ids == ["a", "b"]
+
     def test_every_record_is_folded_once_and_in_the_order_of_its_partition(self, world: World, fold: ToldIds) -> None:
         reader = world.reader(fold)
         world.say("a", "b", "c")
@@ -147,7 +157,7 @@ class TestInMemory(InMemory, LogReaderContract):
 
     def test_a_log_that_says_nothing_is_given_up_in_time(self, broker: MemoryBroker, world: World, fold: ToldIds) -> None:
         world.say("a")
-        broker.read = lambda tp, offset, most: []
+        broker.read_on = lambda tp, offset, most: ([], offset)
         with pytest.raises(TransientError, match=r"nothing came for 0\.5 s"):
             world.reader(fold).sync(0.5)
 

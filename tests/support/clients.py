@@ -12,7 +12,7 @@ from driftloop.local.s3 import S3Access
 with warnings.catch_warnings():
     warnings.simplefilter("ignore", DeprecationWarning)  # importing kafka emits some
     from kafka import KafkaAdminClient, KafkaConsumer, KafkaProducer, TopicPartition
-    from kafka.admin import NewTopic
+    from kafka.admin import ConfigResource, ConfigResourceType, NewTopic
 
 READ_TIMEOUT_MS = int(PATIENCE_SECONDS * 1000)
 
@@ -25,12 +25,39 @@ def create_topic(bootstrap: str, topic: str, partitions: int = 1, **configs: Any
     admin.close()
 
 
+def alter_topic(bootstrap: str, topic: str, **configs: Any) -> None:
+    """Change settings of a topic, named as for ``create_topic``."""
+    admin = KafkaAdminClient(bootstrap_servers=bootstrap)
+    settings = {name.replace("_", "."): str(value) for name, value in configs.items()}
+    admin.alter_configs([ConfigResource(ConfigResourceType.TOPIC, topic, configs=settings)])
+    admin.close()
+
+
 def publish(bootstrap: str, topic: str, *values: bytes) -> None:
     """Create the topic and return once the broker holds the values, in order, in its partition 0."""
     create_topic(bootstrap, topic)
     producer = KafkaProducer(bootstrap_servers=bootstrap, acks="all")
     for value in values:
         producer.send(topic, value=value, partition=0).get(PATIENCE_SECONDS)
+    producer.close()
+
+
+def abort_transaction(bootstrap: str, topic: str, records: int, partition: int = 0, *, value: bytes = b"aborted") -> None:
+    """Leave so many records of an aborted transaction, and its marker, at the end of a partition."""
+    producer = KafkaProducer(
+        bootstrap_servers=bootstrap,
+        acks="all",
+        enable_idempotence=True,
+        transactional_id=f"test-{topic}",
+        linger_ms=20,
+        batch_size=512 * 1024,
+    )
+    producer.init_transactions()
+    producer.begin_transaction()
+    for _ in range(records):
+        producer.send(topic, value, partition=partition)
+    producer.flush()
+    producer.abort_transaction()
     producer.close()
 
 

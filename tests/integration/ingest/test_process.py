@@ -7,10 +7,15 @@ import time
 from contextlib import contextmanager
 
 import pytest
+from tests.support.clients import alter_topic
+from tests.support.foreign import CODECS, send_batch
 from tests.support.ingest_process import IngestWorld
 from tests.support.lossy_proxy import lossy_proxy
 from tests.support.servers import pausable_s3_server
 from tests.support.waiting import wait_until
+
+from driftloop.adapters.kafka import read_topic
+from driftloop.service.quarantine import fetched, read_quarantined
 
 
 @pytest.mark.parametrize("point", ["before-store", "after-store", "after-commit", "after-event"])
@@ -120,3 +125,29 @@ def test_a_store_that_refuses_for_half_a_minute_loses_nothing_and_moves_no_parti
             world.wait_caught_up()
             assert ingest.logged("partition-taken") == taken == 8
     world.check()
+
+
+def test_labels_of_every_codec_reach_the_lake_also_where_the_broker_keeps_them_compressed(world):
+    with world.ingest():
+        alter_topic(world.bootstrap, f"{world.stream}.labels", compression_type="producer")
+        for n, codec in enumerate(CODECS):
+            rows = [b'{"event_id": "%d-%d", "event_time": "2024-03-01T00:00:00Z", "label": true}' % (n, i) for i in range(50)]
+            send_batch(world.bootstrap, f"{world.stream}.labels", rows, codec=codec)
+        world.wait_caught_up()
+    assert world.table("labels").read(["event_id"]).num_rows == 200
+
+
+def test_a_label_of_twelve_mebibytes_keeps_its_bytes_and_both_tables_go_on(world):
+    huge = b'{"event_id": "big", "event_time": "2024-03-01T00:00:00Z", "label": "' + b"x" * (12 * 1024 * 1024) + b'"}'
+    with world.ingest():
+        alter_topic(world.bootstrap, f"{world.stream}.labels", compression_type="producer")  # a topic of before
+        send_batch(world.bootstrap, f"{world.stream}.labels", [huge], codec="gzip")
+        world.traffic.label(0, 0)
+        world.traffic.scored(0, 0, 50)
+        world.producer.flush()
+        world.wait_caught_up()
+    assert world.table("labels").read(["event_id"])["event_id"].to_pylist() == ["e0-0"]
+    assert world.table("inferences").read(["event_id"]).num_rows == 50
+    (found,) = map(read_quarantined, read_topic(world.bootstrap, f"{world.stream}.quarantine"))
+    assert found.stored is not None
+    assert fetched(found, world.store).record.value == huge

@@ -7,25 +7,28 @@ from contextlib import contextmanager, suppress
 from datetime import UTC, datetime, timedelta
 from itertools import count
 from pathlib import Path
+from types import SimpleNamespace
 
 import pyarrow as pa
 import pyarrow.compute as pc
 from kafka.errors import KafkaError
 from kafka.structs import OffsetAndMetadata
 from tests.integration.monitor.worker import Worker
-from tests.support.clients import KafkaConsumer, TopicPartition
+from tests.support.clients import KafkaAdminClient, KafkaConsumer, TopicPartition
 from tests.support.waiting import PATIENCE_SECONDS, wait_until
 from tests.unit.monitoring.traffic import HOUR, START, make_profile, make_project, make_rows, message
 
-from driftloop.adapters.kafka import Producer, Publisher, create_topics, read_topic
+from driftloop.adapters.kafka import KafkaTopics, Producer, Publisher, create_topics, partitions_of, read_topic
 from driftloop.adapters.s3 import MinioObjectStore
 from driftloop.artifact.model_files import FILES, PROFILE, Manifest, store_model, stored_files
+from driftloop.client.partitions import grown
 from driftloop.contracts.codec import decode_event
 from driftloop.contracts.commands import RegisterProject, RegisterVersion
 from driftloop.contracts.events import Event, WindowSketched
 from driftloop.contracts.headers import ARROW, CONTENT_TYPE, watermark_header
 from driftloop.contracts.topics import CONTROL_TOPICS, REGISTRY_LOG, inferences, labels, stream_topics
 from driftloop.contracts.values import PromotionRules, TrainingPins
+from driftloop.errors import ConfigurationError, InvalidMessage
 from driftloop.local.s3 import S3Access
 from driftloop.monitoring.partition_state import decode_state
 from driftloop.project.model import archive_key
@@ -48,6 +51,7 @@ class World:
         self.project = make_project(name, min_new_labels)
         self.s3 = S3Settings(**{field: getattr(access, field) for field in S3Settings.__struct_fields__})
         self.store = MinioObjectStore(self.s3)
+        self.partitions = PARTITIONS
         self.profiles: dict[int, Profile] = {}
         create_topics(bootstrap, (*CONTROL_TOPICS, *stream_topics(name, PARTITIONS)))
         self.producer = Producer(bootstrap, client_id=f"test-{name}")
@@ -94,13 +98,13 @@ class World:
         for i in count():
             if i >= messages and enough():
                 return
-            for partition in range(PARTITIONS):
+            for partition in range(self.partitions):
                 version = (1, 2, None)[(i // 7 + partition) % 3]
                 span = WINDOWS * HOUR / messages
                 first = START + min(i, messages - 1) * span
                 times = [first + j * span / ROWS_PER_MESSAGE for j in range(ROWS_PER_MESSAGE)]
                 start = self._requests[partition]
-                rows = make_rows(self.project, times, version=version, seed=i * PARTITIONS + partition, first_request=start)
+                rows = make_rows(self.project, times, version=version, seed=i * 16 + partition, first_request=start)
                 self.send_rows(rows, partition)
             self.producer.flush()
             time.sleep(pause_seconds)
@@ -128,6 +132,30 @@ class World:
         assert not thread.is_alive(), "the traffic was not sent in time"
         self.close_windows(WINDOWS)
 
+    def add_partitions(self, partitions: int) -> None:
+        """As the command does; traffic takes them up with its next round."""
+        topics = KafkaTopics(self.bootstrap, client_id="test")
+        grown(SimpleNamespace(bootstrap=self.bootstrap, topics=topics), self.project.stream, partitions)  # type: ignore[arg-type]
+        self._requests |= dict.fromkeys(range(self.partitions, partitions), 0)
+        self.partitions = partitions
+
+    def make_inferences_anew(self) -> None:
+        """With nothing of what it held; the requests go on."""
+        topic = inferences(self.project.stream)
+        admin = KafkaAdminClient(bootstrap_servers=self.bootstrap)
+        admin.delete_topics([topic])
+        admin.close()
+
+        def made() -> bool:
+            create_topics(self.bootstrap, [t for t in stream_topics(self.project.stream, self.partitions) if t.name == topic])
+            with suppress(ConfigurationError):  # it is still being deleted
+                return bool(partitions_of(self.bootstrap, topic))
+            return False
+
+        wait_until(made, f"{topic} to be made anew")
+        self.producer.close()  # it would go on counting where it was
+        self.producer = Producer(self.bootstrap, client_id=f"test-{self.project.stream}-anew")
+
     def send_rows(self, rows: pa.Table, partition: int, watermark: datetime | None = None) -> None:
         start = self._requests[partition]
         value, headers = message(rows, start, partition=partition, watermark=watermark)
@@ -135,9 +163,12 @@ class World:
         self._requests[partition] = start + rows.num_rows
         self.sent.append(rows)
 
+    def next_request(self, partition: int) -> int:
+        return self._requests[partition]
+
     def close_windows(self, hours: int) -> None:
         """A watermark to every partition."""
-        for partition in range(PARTITIONS):
+        for partition in range(self.partitions):
             self.send_rows(make_rows(self.project, []), partition, START + hours * HOUR)
         self.producer.flush()
 
@@ -148,7 +179,10 @@ class World:
         """(id, event) of this stream or model, in the order of their partition."""
         found = []
         for record in read_topic(self.bootstrap, topic):
-            event, about = decode_event(record.value, record.headers)
+            try:
+                event, about = decode_event(record.value, record.headers)
+            except InvalidMessage:  # a stranger's, as every reader passes over it
+                continue
             if self.project.stream in (getattr(event, "stream", None), getattr(event, "model", None)):
                 found.append((about.id, event))
         return found
@@ -159,14 +193,14 @@ class World:
     def committed(self) -> dict[int, int]:
         """The group's offsets on inferences, by partition."""
         consumer = KafkaConsumer(bootstrap_servers=self.bootstrap, group_id=f"monitor-{self.project.stream}", enable_auto_commit=False)
-        offsets = {p: consumer.committed(TopicPartition(inferences(self.project.stream), p)) for p in range(PARTITIONS)}
+        offsets = {p: consumer.committed(TopicPartition(inferences(self.project.stream), p)) for p in range(self.partitions)}
         consumer.close()
         return {p: int(offset) for p, offset in offsets.items() if offset is not None}
 
     def commit_ends(self) -> None:
         """Move the group, once it is empty, to the ends of inferences."""
         consumer = KafkaConsumer(bootstrap_servers=self.bootstrap, group_id=f"monitor-{self.project.stream}", enable_auto_commit=False)
-        tps = [TopicPartition(inferences(self.project.stream), p) for p in range(PARTITIONS)]
+        tps = [TopicPartition(inferences(self.project.stream), p) for p in range(self.partitions)]
         consumer.assign(tps)
         offsets = {tp: OffsetAndMetadata(end, "", -1) for tp, end in consumer.end_offsets(tps).items()}
 
@@ -194,8 +228,8 @@ class World:
         arrow = ((CONTENT_TYPE, ARROW.encode()),)
         for i, start in enumerate(range(0, table.num_rows, 1000)):
             value = encode_table(table.slice(start, 1000).combine_chunks())
-            self.producer.send(labels(self.project.stream), value, key=b"k", partition=i % PARTITIONS, headers=arrow)
-        for partition in range(PARTITIONS):
+            self.producer.send(labels(self.project.stream), value, key=b"k", partition=i % self.partitions, headers=arrow)
+        for partition in range(self.partitions):
             mark = watermark_header(START + hours * HOUR)
             self.producer.send(labels(self.project.stream), b"", key=b"k", partition=partition, headers=(mark,))
         self.producer.flush()

@@ -7,10 +7,12 @@ import msgspec
 import pytest
 from tests.integration.registry.moves import set_up
 from tests.integration.registry.registry_process import World, registry
+from tests.support.waiting import wait_until
 from tests.unit.history.facts import about, drift, performance, window
 
 from driftloop import Client
-from driftloop.adapters.kafka import Producer, create_topics
+from driftloop.adapters.kafka import KafkaTopics, Producer, create_topics
+from driftloop.adapters.memory import MemoryStore
 from driftloop.client.changes import Changes
 from driftloop.contracts.codec import encode_event
 from driftloop.contracts.events import Event
@@ -124,7 +126,7 @@ def test_status_says_what_runs_and_how_far_the_lake_is_behind(world: World, clie
 def test_rejected_messages_are_answered_with_their_bytes(world: World, client: Client) -> None:
     producer = Producer(world.bootstrap, client_id="test")
     record = Record(f"{world.model}.labels", 1, 7, 0, None, b"\xff", (("h", b"\x00"),))
-    send_to_quarantine(producer, quarantine(world.model), record, "no JSON")
+    send_to_quarantine(producer, quarantine(world.model), record, "no JSON", MemoryStore())
     producer.flush()
     producer.close()
     [listed] = client.quarantined(world.model)
@@ -153,3 +155,19 @@ def test_a_registry_that_is_away_is_no_traceback(stack: Installation) -> None:
     away = Client(stack=stack._replace(registry_url="http://127.0.0.1:1"))
     with pytest.raises(TransientError, match="does not answer"):
         away.models()
+
+
+def test_a_stream_gets_more_partitions_and_never_fewer(world: World, stack: Installation) -> None:
+    changes = Changes(stack=stack)
+    grown = {each.topic.rpartition(".")[2]: (each.before, each.now) for each in changes.add_partitions(world.model, 3)}
+    assert grown == dict.fromkeys(("inferences", "quarantine", "labels", "requests"), (2, 3))
+    names = [topic.name for topic in stream_topics(world.model)]
+    topics = KafkaTopics(world.bootstrap, client_id="test")
+    wait_until(lambda: {info.partitions for info in topics.describe(names).values()} == {3}, "the partitions to be there")
+    assert {(each.before, each.now) for each in changes.add_partitions(world.model, 3)} == {(3, 3)}
+    with pytest.raises(UserError, match=r"inferences has 3 partitions, and a topic never loses one"):
+        changes.add_partitions(world.model, 2)
+    with pytest.raises(UserError, match="does not exist; a stream's topics are made when its project is registered"):
+        changes.add_partitions("nobody", 4)
+    with pytest.raises(UserError, match="0 partitions: give between 1 and 1000"):
+        changes.add_partitions(world.model, 0)

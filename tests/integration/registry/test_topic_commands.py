@@ -54,7 +54,7 @@ def test_a_rejected_message_is_listed_and_shown_with_its_very_bytes(world, drift
     create_topics(world.bootstrap, stream_topics(world.model, 2))
     producer = Producer(world.bootstrap, client_id="test")
     record = Record(f"{world.model}.requests", 1, 41, 0, b"\x00key", BROKEN, (("content-type", b"application/json"),))
-    send_to_quarantine(producer, quarantine(world.model), record, "broken UTF-8: invalid start byte")
+    send_to_quarantine(producer, quarantine(world.model), record, "broken UTF-8: invalid start byte", world.store)
     producer.flush()
     producer.close()
 
@@ -80,6 +80,32 @@ def test_a_rejected_message_is_listed_and_shown_with_its_very_bytes(world, drift
     assert "holds no message" in refused(driftloop("quarantine", "show", f"{partition}:{int(offset) + 1}", "--stream", world.model))
     assert "is no id of a rejected message" in refused(driftloop("quarantine", "show", "last", "--stream", world.model))
     assert "is no stream name" in refused(driftloop("quarantine", "list", "--stream", "a.b"))
+
+
+def test_a_rejected_message_that_was_too_large_for_the_topic_is_shown_and_got_as_it_was_or_not_at_all(world, driftloop, tmp_path):
+    create_topics(world.bootstrap, stream_topics(world.model, 2))
+    producer = Producer(world.bootstrap, client_id="test")
+    value = b"\xff large " * 1_500_000
+    record = Record(f"{world.model}.labels", 0, 3, 0, b"k", value, (("trace", b"1"),))
+    send_to_quarantine(producer, quarantine(world.model), record, "not a label", world.store)
+    producer.flush()
+    producer.close()
+    (listed,) = json.loads(driftloop("quarantine", "list", "--stream", world.model, "--json").stdout)
+    assert (listed["offset"], listed["reason"]) == (3, "not a label")
+    assert listed["bytes"] > len(value)
+
+    shown = json.loads(driftloop("quarantine", "show", listed["id"], "--stream", world.model, "--json").stdout)
+    assert (base64.b64decode(shown["value"]), base64.b64decode(shown["key"])) == (value, b"k")
+    file = tmp_path / "value"
+    assert driftloop("quarantine", "get", listed["id"], "--stream", world.model, "--output", str(file)).returncode == 0
+    assert file.read_bytes() == value
+    assert "cannot write" in refused(driftloop("quarantine", "get", listed["id"], "--stream", world.model, "--output", "/none/of/it"))
+
+    (stored,) = world.store.list(f"quarantine/{world.model}/")
+    world.store.put(stored.key, b"other bytes")
+    damaged = driftloop("quarantine", "show", listed["id"], "--stream", world.model)
+    assert damaged.returncode == 1
+    assert "does not hold the message that was rejected" in damaged.stderr
 
 
 def test_a_person_asks_for_a_new_version(world, driftloop):

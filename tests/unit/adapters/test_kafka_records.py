@@ -4,15 +4,15 @@ import subprocess
 import sys
 from typing import Any
 
+import aiokafka.codec as codecs
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from kafka.errors import CorruptRecordError
-from kafka.record.default_records import DefaultRecordBatch, DefaultRecordBatchBuilder
+from kafka.record.default_records import DefaultRecordBatchBuilder
 
-from driftloop.adapters.kafka_records import HeaderKey, read_record, read_records_so
-
-read_records_so()
+from driftloop.adapters.kafka_records import Batch, HeaderKey, read_record
+from driftloop.contracts.headers import UNREADABLE_BATCH
 
 Row = tuple[int, bytes | None, bytes | None, list[tuple[str, bytes | None]]]
 
@@ -29,7 +29,7 @@ def batch_of(records: list[Row]) -> bytes:
 
 
 def read(data: bytes) -> list[tuple[Any, ...]]:
-    return [(r.offset, r.timestamp, r.timestamp_type, r.key, r.value, r.headers, r.size_in_bytes) for r in DefaultRecordBatch(data)]
+    return [(r.offset, r.timestamp, r.timestamp_type, r.key, r.value, r.headers, r.size_in_bytes) for r in Batch(data)]
 
 
 @given(rows)
@@ -62,20 +62,37 @@ def test_a_header_key_that_is_not_text_is_read_and_goes_back_as_it_was() -> None
 
 
 @given(st.lists(st.tuples(st.integers(0, 10**6), some_bytes, some_bytes, headers), min_size=1, max_size=3), st.data())
-def test_damage_is_an_error_that_kafka_python_knows_or_other_content(records: list[Row], data: st.DataObject) -> None:
+def test_damage_is_one_record_that_holds_the_batch_or_other_content(records: list[Row], data: st.DataObject) -> None:
     whole = batch_of(records)
     at = data.draw(st.integers(61, len(whole) - 1))
     damaged = whole[:at] + bytes([whole[at] ^ data.draw(st.integers(1, 255))]) + whole[at + 1 :]
     for broken in (damaged, whole[:at]):
-        try:
-            found = read(broken)
-        except CorruptRecordError:
-            continue
-        assert len(found) == len(records)
-        assert len(broken) == len(whole)
+        found = read(broken)
+        assert len(found) <= len(records) + 1
+        *_, last = found
+        if (names := [name for name, _ in last[5]]) and names == [UNREADABLE_BATCH]:
+            assert last[4] == broken
+        else:
+            assert len(found) == len(records)
+            assert len(broken) == len(whole)
+
+
+@pytest.mark.parametrize("codec", [1, 2, 3, 4, 5, 7])
+@given(st.binary(max_size=300))
+def test_any_bytes_that_claim_to_be_compressed_come_as_one_record_or_as_what_they_are(codec: int, data: bytes) -> None:
+    header = bytearray(batch_of([(0, None, b"x", [])])[:61])
+    header[22] |= codec  # the low byte of the attributes
+    for claimed in (bytes(header) + data, bytes(header) + _compressed(codec, data)):
+        for record in read(claimed):
+            assert record[4] == claimed or [name for name, _ in record[5]] != [UNREADABLE_BATCH]
+
+
+def _compressed(codec: int, data: bytes) -> bytes:
+    encode = {1: codecs.gzip_encode, 2: codecs.snappy_encode, 3: codecs.lz4_encode, 4: codecs.zstd_encode}.get(codec)
+    return data if encode is None else encode(data)
 
 
 def test_a_record_that_says_it_is_longer_than_the_batch_is_corrupt() -> None:
-    batch = DefaultRecordBatch(batch_of([(0, None, b"x" * 50, [])])[:-20])
+    batch = Batch(batch_of([(0, None, b"x" * 50, [])])[:-20])
     with pytest.raises(CorruptRecordError, match="ends before"):
         read_record(batch)

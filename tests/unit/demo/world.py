@@ -2,6 +2,8 @@
 
 from datetime import UTC, datetime, timedelta
 
+import msgspec
+
 from driftloop.adapters.memory import MemoryBroker
 from driftloop.contracts.codec import encode_event, envelope
 from driftloop.contracts.commands import PromoteVersion, RegisterProject, RegisterVersion
@@ -11,6 +13,7 @@ from driftloop.history.events import Events
 from driftloop.history.lake_lag import Lag, TopicLag
 from driftloop.history.log_reader import LogReader
 from driftloop.history.model_history import LOOP_TOPICS, ModelHistory
+from driftloop.monitoring.evidence import Evidence
 from driftloop.registry.fold import RegistryState, fold
 
 MODEL = "late"
@@ -66,9 +69,11 @@ class World:
         self.broker.producer().send(topic, value, key=MODEL.encode(), headers=headers)
 
     def decide(self, *, accepted: bool, request_id: str | None = None, window: Window = WINDOW, seconds: float = 0) -> None:
+        evidence = Evidence(window=window, version=1, rows=1, labelled=1, drifted=False, metric="roc_auc")
         decision = DecisionMade(
-            model=MODEL, kind="retrain", accepted=accepted, reason="r", window=window, rule="f" * 64, evidence={}, request_id=request_id
-        )
+            model=MODEL, kind="retrain", accepted=accepted, reason="r", window=window, rule="f" * 64,
+            evidence=msgspec.to_builtins(evidence), request_id=request_id,
+        )  # fmt: skip
         self.say("decisions", decision, id=f"d-{window.end}", seconds=seconds)
 
     def request(self, request_id: str, seconds: float = 0) -> None:

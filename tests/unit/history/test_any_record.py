@@ -78,7 +78,7 @@ def asked(history: ModelHistory) -> list[Any]:
         history.in_flight(datetime(1, 1, 2, tzinfo=UTC)),
         history.last_completed("m"),
         history.runs(),
-        history.performance_report("m", window.start, None),
+        history.performance_report("m", window, None),
         history.drift_report(window),
         history.drift_reports(),
         history.performance_reports(),

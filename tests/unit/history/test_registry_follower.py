@@ -16,6 +16,7 @@ from driftloop.contracts.topics import REGISTRY_LOG
 from driftloop.errors import TransientError
 from driftloop.history import log_reader, registry_follower
 from driftloop.history.registry_follower import RegistryFollower, read_registry
+from driftloop.ports import TopicPartition
 from driftloop.registry.state import RegistryState
 
 LOG = (register_project(), register_version("r1"), promote("r1", epoch=0), register_version("r2"), move_alias(2, epoch=1, command_id="m"))
@@ -164,3 +165,25 @@ def test_a_follower_waits_for_a_log_that_is_not_there_yet(broker: MemoryBroker, 
         assert follower.state() == folded(*LOG)[0]
     finally:
         follower.stop()
+
+
+def test_a_log_that_ends_in_an_aborted_transaction_is_followed_to_its_end(broker: MemoryBroker, start: Start) -> None:
+    append(broker, *LOG[:3])
+    broker.abort(TopicPartition(REGISTRY_LOG, 0), 3)
+    follower = start()
+    assert follower.caught_up
+    assert follower.sync(5).next_offset == 7
+    broker.abort(TopicPartition(REGISTRY_LOG, 0), 3)
+    assert follower.sync(5).next_offset == 11
+    append(broker, *LOG[3:])
+    assert follower.sync(5) == read_registry(broker)
+    assert follower.state().next_offset == 13
+
+
+@pytest.mark.parametrize(("below", "reached"), [(1, 1), (4, 4), (7, 7), (8, 8), (99, 12)])
+def test_a_log_with_an_aborted_transaction_is_folded_up_to_any_offset(broker: MemoryBroker, below: int, reached: int) -> None:
+    append(broker, *LOG[:3])
+    broker.abort(TopicPartition(REGISTRY_LOG, 0), 3)
+    append(broker, *LOG[3:])
+    broker.abort(TopicPartition(REGISTRY_LOG, 0), 2)
+    assert read_registry(broker, below=below).next_offset == reached

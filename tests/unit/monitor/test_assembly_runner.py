@@ -1,6 +1,7 @@
 """Sketches in their turn: none is passed over, whatever order faust hands them out in."""
 
 import asyncio
+from functools import partial
 from types import SimpleNamespace
 from typing import Any
 
@@ -41,9 +42,11 @@ class Runner:
 
     def __init__(self, placed: int = 0) -> None:
         self.reports, self.acknowledged = Reports(), list[int]()
-        self.table = DurableTable(Changelog(), stored_offset)
+        self.table = DurableTable(Changelog(), partial(stored_offset, topic_id="t"))
         self.table.place(0, placed)
-        self.runner = AssemblyRunner(PROJECT, 0, table=self.table, profiles=SimpleNamespace(profile=None), publisher=self.reports)
+        self.runner = AssemblyRunner(
+            PROJECT, 0, topic_id="t", table=self.table, profiles=SimpleNamespace(profile=None), publisher=self.reports
+        )
 
     def handle(self, offset: int, which: int) -> None:
         value, headers = encode_event(SKETCHES[which], envelope(SKETCHES[which], id=f"s{offset}", source="test", subject=PROJECT.stream))
@@ -107,7 +110,7 @@ def test_what_was_reported_of_performance_is_stored_without_waiting_for_another_
     runner.handle(0, 0)
     runner.handle(1, 1)
     asyncio.run(runner.runner.remember([performance_report(3)]))
-    stored = WindowAssembler(PROJECT.stream, runner.table.values(0))
+    stored = WindowAssembler(PROJECT.stream, runner.table.values(0), "t")
     assert [held.last_report(None).revision for held in stored.complete()] == [3]
     assert stored.cursor.next_offset == 2
 

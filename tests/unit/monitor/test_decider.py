@@ -2,6 +2,7 @@
 
 from datetime import timedelta
 
+import msgspec
 import numpy as np
 import pyarrow as pa
 import pytest
@@ -39,7 +40,7 @@ class FakeLake:
         ranges, self.ranges = self.ranges, []
         return ranges
 
-    def holds(self, closing_offsets: dict[str, int]) -> bool:
+    def holds(self, closing_offsets: dict[str, int], topic_ids: dict[str, str]) -> bool:
         return self.held
 
     def labels_known(self, window: Window) -> bool:
@@ -82,7 +83,7 @@ class Bench:
         self.restart()
 
     def restart(self) -> None:
-        self.assembler = WindowAssembler(PROJECT.stream, self.table)
+        self.assembler = WindowAssembler(PROJECT.stream, self.table, "of window-sketches")
         history = ModelHistory(PROJECT.model, KEEP)
         self.publisher = FailingPublisher(self.broker.producer(), source="driftloop/test")
         reader = LogReader(self.broker, TOPICS, Events(history))
@@ -337,3 +338,27 @@ def evidence_of(bench: Bench) -> dict:
     other = Bench()
     other.step(0)
     return other.events(DECISIONS)[0].evidence
+
+
+@pytest.mark.parametrize("changes", [{}, {"rows": "many"}, {"window": None}, {"trigger": "because"}, {"window": "other"}])
+def test_a_forged_decision_whose_evidence_is_none_neither_stops_the_decider_nor_stands_in_its_way(bench, changes):
+    evidence = {"window": window(0), "version": 1, "rows": 1, "labelled": 1, "drifted": False, "metric": "roc_auc", "trigger": "window"}
+    if changes.get("window") == "other":
+        changes = {"window": window(7)}
+    forged = DecisionMade(
+        model=PROJECT.model,
+        kind="retrain",
+        accepted=True,
+        reason="because I say so",
+        window=window(0),
+        rule="0" * 64,
+        evidence=msgspec.to_builtins(evidence | changes) if changes else {},
+        request_id="forged",
+    )
+    forger = Publisher(bench.broker.producer(), source="forger")
+    honest_id = caused_id("decision", "retrain", PROJECT.model, window(0).start, window(0).end)
+    forger.publish(DECISIONS, forged, key=PROJECT.model, id=honest_id)
+    bench.step(0, 1)
+    _, first, second = bench.events(DECISIONS)
+    assert (first.window, first.accepted, second.window) == (window(0), True, window(1))
+    assert bench.ids(RETRAIN_REQUESTS) == [first.request_id]

@@ -2,6 +2,7 @@
 
 import asyncio
 from datetime import timedelta
+from functools import partial
 from types import SimpleNamespace
 from typing import Any
 
@@ -100,8 +101,8 @@ def test_a_version_that_was_cleaned_by_an_earlier_release_stops_no_report(world)
 
     async def stored(*about: Any) -> None: ...
 
-    table = DurableTable(SimpleNamespace(data={}, send_changelog=stored), stored_offset)
-    runner = AssemblyRunner(PROJECT, 0, table=table, profiles=world.profiles(), publisher=reports)
+    table = DurableTable(SimpleNamespace(data={}, send_changelog=stored), partial(stored_offset, topic_id="t"))
+    runner = AssemblyRunner(PROJECT, 0, topic_id="t", table=table, profiles=world.profiles(), publisher=reports)
 
     async def take(offset: int, counted) -> None:
         value, headers = encode_event(counted, envelope(counted, id=f"s{offset}", source="test", subject=PROJECT.stream))

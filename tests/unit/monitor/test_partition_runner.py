@@ -1,6 +1,7 @@
 """Publish, store, acknowledge, in this order: a crash between two steps repeats them, and nothing is acknowledged unstored."""
 
 import asyncio
+from functools import partial
 from types import SimpleNamespace
 from typing import Any
 
@@ -33,7 +34,7 @@ class Steps:
         broker = MemoryBroker()
         broker.create_topic("shop.quarantine")
         fold = PartitionFold(PROJECT, 0, 1, lambda version: ("1" * 64, COUNTER), PartitionState(topic_id="t"))
-        self.table = DurableTable(self, stored_offset)
+        self.table = DurableTable(self, partial(stored_offset, topic_id="t"))
         self.store = MemoryStore()
         self.runner = PartitionRunner(
             fold,
@@ -42,6 +43,7 @@ class Steps:
             profiles=SimpleNamespace(),
             publisher=self,
             quarantine=broker.producer(),
+            store=self.store,
             gaps=AcceptedGaps(self.store, PROJECT.stream),
             ack=self.ack,
         )

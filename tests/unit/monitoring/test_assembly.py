@@ -9,7 +9,7 @@ from tests.unit.monitoring.traffic import START, make_profile, make_project, mak
 
 from driftloop.contracts.events import DriftReported, WindowSketched
 from driftloop.contracts.values import PartitionSketch, Window
-from driftloop.monitoring.assembly import COUNTED_WINDOWS, REMEMBERED_WINDOWS, WindowAssembler
+from driftloop.monitoring.assembly import COUNTED_WINDOWS, REMEMBERED_WINDOWS, WindowAssembler, stored_offset
 from driftloop.monitoring.drift import drift_reports, worst
 from driftloop.monitoring.partition_fold import KEPT_CLOSED_WINDOWS
 from driftloop.statistics.distances import STATISTICS
@@ -18,6 +18,7 @@ from driftloop.statistics.histograms import Counter
 PROJECT = make_project()
 PROFILE = make_profile(PROJECT, seed=1)
 DIGEST = "1" * 64
+SKETCHES_ID = "of window-sketches"
 
 
 def sketch(partition: int, i: int = 0, offset: int = 10, rows: int = 100, *, version: int | None = 1, late: int = 0, partitions: int = 2):
@@ -41,7 +42,7 @@ class Teller:
 
     def __init__(self) -> None:
         self.table: dict[bytes, bytes] = {}
-        self.assembler, self.offset = WindowAssembler(PROJECT.stream, {}), 0
+        self.assembler, self.offset = WindowAssembler(PROJECT.stream, {}, SKETCHES_ID), 0
 
     def tell(self, *sketches: WindowSketched) -> list[DriftReported]:
         made: list[DriftReported] = []
@@ -59,8 +60,8 @@ class Teller:
                     self.table[key] = value
         return made
 
-    def restart(self) -> None:
-        self.assembler = WindowAssembler(PROJECT.stream, dict(self.table))
+    def restart(self, topic_id: str = SKETCHES_ID) -> None:
+        self.assembler = WindowAssembler(PROJECT.stream, dict(self.table), topic_id)
 
 
 @pytest.fixture
@@ -206,6 +207,18 @@ def test_windows_that_share_a_start_are_never_taken_for_one_another(teller):
     assert [(h.window, h.summary.rows) for h in teller.assembler.complete()] == [(window(0), 200), (day, 1900)]
 
 
+def test_a_sketch_that_is_taken_back_leaves_a_window_of_the_same_start_as_it_was(teller):
+    teller.tell(sketch(0), sketch(1))
+    day = Window(start=window(0).start, end=window(0).start + timedelta(days=1))
+    one = msgspec.structs.replace(sketch(0, offset=500, rows=1000), window=day)
+    standing = teller.assembler.standing(one)
+    assert (standing.sketch, standing.closed, standing.window_is_new) == (None, window(0).end, True)
+    teller.assembler.add(one)
+    teller.assembler.take_back(one, standing)
+    assert [(h.window, sorted(h.by_partition)) for h in teller.assembler.windows.values()] == [(window(0), [0, 1])]
+    assert teller.assembler.cursor.closed[0] == window(0).end
+
+
 def test_a_window_that_an_earlier_release_stored_under_its_start_is_changed_in_its_place(teller):
     teller.tell(sketch(0), sketch(1))
     [key] = [key for key in teller.table if key != b"cursor"]
@@ -224,7 +237,7 @@ def test_a_window_that_an_earlier_release_stored_is_read_and_stored_alike():
         b"\xa7version\x01\xa4rows\x05\xa7drifted\xc3\xa6column\xa6amount\xa3psi\xcb@\x17p\xf4\xe5\x83\xa9\xca\xa9threshold"
         b"\xcb?\xd0\x00\x00\x00\x00\x00\x00\xafclosing_offsets\x82\xa10\n\xa11\n"
     )
-    [held] = WindowAssembler(PROJECT.stream, {b"2026-01-01T00:00:00+00:00": stored}).complete()
+    [held] = WindowAssembler(PROJECT.stream, {b"2026-01-01T00:00:00+00:00": stored}, SKETCHES_ID).complete()
     assert held.summary is not None
     assert (held.summary.column, held.summary.value, held.summary.threshold) == ("amount", pytest.approx(5.8603092), 0.25)
     assert msgspec.msgpack.encode(held) == stored
@@ -243,3 +256,39 @@ def of_rows(rows) -> WindowSketched:
 def doubled(one: WindowSketched) -> tuple[PartitionSketch, ...]:
     [part] = one.sketches
     return (msgspec.structs.replace(part, rows=2 * part.rows, counts={name: [2 * c for c in v] for name, v in part.counts.items()}),)
+
+
+def test_counts_of_inferences_made_anew_replace_older_ones_though_their_offsets_begin_again(teller):
+    def of_topic(topic_id: str, **fields: int) -> WindowSketched:
+        return msgspec.structs.replace(sketch(1, **fields), topic_id=topic_id)
+
+    teller.tell(sketch(0), of_topic("old", offset=1000, rows=50))
+    [corrected] = teller.tell(of_topic("new", offset=7, rows=60))
+    assert (corrected.rows, corrected.closing_offsets) == (160, {"0": 10, "1": 7})
+    assert teller.tell(of_topic("new", offset=6, rows=1)) == []
+    assert teller.assembler.complete()[0].summary.topic_ids == {"1": "new"}
+
+
+def test_of_counts_that_name_no_topic_the_highest_offset_wins(teller):
+    teller.tell(sketch(0), sketch(1, offset=1000))
+    assert teller.tell(msgspec.structs.replace(sketch(1, offset=7, rows=1), topic_id="new")) == []
+
+
+def test_when_window_sketches_is_made_anew_it_is_read_from_its_beginning_and_the_windows_stay(teller):
+    teller.tell(sketch(0), sketch(1), sketch(0, 1))
+    assert stored_offset(teller.table, SKETCHES_ID) == 3
+    assert stored_offset(teller.table, "another") is None
+    teller.restart("another")
+    assert teller.assembler.cursor.next_offset == 0
+    assert [held.window for held in teller.assembler.complete()] == [window(0)]
+    [report] = teller.tell(sketch(1, 1))
+    assert report.window == window(1)
+
+
+def test_partitions_that_are_added_are_waited_for_and_correct_what_was_reported_without_them(teller):
+    teller.tell(sketch(0), sketch(1))
+    [corrected] = teller.tell(sketch(2, rows=30, partitions=3))
+    assert (corrected.window, corrected.revision, corrected.rows) == (window(0), 1, 230)
+    assert teller.tell(sketch(0, 1, partitions=3), sketch(1, 1, partitions=3)) == []
+    [report] = teller.tell(sketch(2, 1, partitions=3))
+    assert (report.window, report.rows) == (window(1), 300)

@@ -15,7 +15,7 @@ from driftloop.ports import TopicPartition
 from driftloop.rows.limits import EARLIEST, LATEST
 from driftloop.statistics.histograms import Counter
 from driftloop_ingest.buffer import Buffer
-from driftloop_predictor.idle import IdlePartitions
+from driftloop_predictor.idle import IdlePartitions, Seen
 
 PROJECT = msgspec.structs.replace(make_project(), windows=WindowPlan(every=timedelta(days=7)), allowed_lateness=timedelta(days=30))
 ENDS = (EARLIEST, LATEST)
@@ -49,5 +49,5 @@ def test_a_watermark_does_not_fall_out_of_the_calendar():
     assert buffer.watermark < EARLIEST
     idle = IdlePartitions(0.0, timedelta(days=30))
     idle.own(TopicPartition("s.requests", 0), 0.0)
-    idle.saw_rows(EARLIEST)
-    assert list(idle.due(1.0).values()) == [buffer.watermark]
+    idle.saw_rows(Seen(EARLIEST, EARLIEST))
+    assert list(idle.due(1.0, EARLIEST).values()) == [buffer.watermark]

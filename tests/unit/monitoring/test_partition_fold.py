@@ -24,8 +24,8 @@ from tests.unit.monitoring.traffic import (
 from driftloop.contracts.headers import RequestRange, range_header, watermark_header
 from driftloop.contracts.values import Window
 from driftloop.errors import GapError, InvalidMessage
-from driftloop.monitoring.partition_fold import KEPT_CLOSED_WINDOWS, PartitionFold, ProfileNeeded
-from driftloop.monitoring.partition_state import PartitionState, decode_state
+from driftloop.monitoring.partition_fold import KEPT_CLOSED_WINDOWS, MAX_WINDOWS, PartitionFold, ProfileNeeded
+from driftloop.monitoring.partition_state import STATE_KEY, PartitionState, decode_state, stored_offset
 from driftloop.statistics.histograms import Counter
 
 PROJECT = make_project()
@@ -278,3 +278,61 @@ def test_messages_of_predictors_with_other_schemas_are_counted_by_the_profile_of
     [counted], [expected] = fold.drain(), plain.drain()
     assert counted.rows == 70
     assert counted.sketches == expected.sketches
+
+
+def test_strays_of_wrong_clocks_give_way_to_windows_that_are_nearer():
+    fold, request = new_fold(), 0
+    for i in range(MAX_WINDOWS):  # one row in each of as many windows of ten years on
+        rows = make_rows(PROJECT, [START + timedelta(days=3650, hours=i)], first_request=request)
+        fold.add(fold.next_offset, *message(rows, request))
+        request += 1
+    for hour in range(50):
+        rows = make_rows(PROJECT, [at(hour + k / 100) for k in range(100)], first_request=request)
+        fold.add(fold.next_offset, *message(rows, request))
+        request += 100
+    sketches = fold.drain()
+    assert sum(s.rows for s in sketches) == 49 * 100
+    strays_left = sum(w.rows for w in fold.state().windows if w.window.start.year > 2030)
+    assert fold.uncounted_rows == (0, MAX_WINDOWS - strays_left)
+    assert len(fold.state().windows) <= MAX_WINDOWS
+
+
+def test_a_row_farther_than_all_windows_that_are_kept_opens_none():
+    fold = new_fold()
+    for i in range(MAX_WINDOWS):
+        fold.add(i, *message(make_rows(PROJECT, [at(i + 0.5)], scored_at=[START]), i))
+    fold.add(MAX_WINDOWS, *message(make_rows(PROJECT, [at(9999)] * 7, first_request=MAX_WINDOWS), MAX_WINDOWS))
+    assert fold.uncounted_rows[1] == 7
+
+
+def test_a_watermark_that_lies_beyond_the_time_at_which_it_was_written_closes_nothing_for_ever():
+    fold, written = new_fold(), at(2)
+    fold.add(0, *message(make_rows(PROJECT, [at(0.1), at(1.1)]), 0), written)
+    fold.drain()
+    fold.add(1, *message(make_rows(PROJECT, []), 2, 2, watermark=datetime(9999, 12, 1, tzinfo=UTC)), written)
+    assert fold.drain() == []
+    fold.add(2, *message(make_rows(PROJECT, [at(2.1)] * 100, first_request=2), 2), written)
+    assert [s.window for s in fold.drain()] == [window(1)]
+    assert fold.uncounted_rows == (0, 0)
+
+
+def test_with_a_replay_clock_such_a_watermark_is_believed():
+    project = msgspec.structs.replace(PROJECT, clock="replay")
+    fold = PartitionFold(project, 0, 1, COUNTERS.__getitem__, PartitionState(topic_id="t"))
+    fold.add(0, *message(make_rows(PROJECT, [at(0.1)]), 0), at(0))
+    fold.add(1, *message(make_rows(PROJECT, []), 1, 1, watermark=at(5)), at(0))
+    assert len(fold.drain()) == 5
+
+
+def test_on_a_topic_made_anew_the_fold_goes_on_at_its_beginning_and_counts_no_request_twice():
+    fold = new_fold()
+    fold.add(0, *message(make_rows(PROJECT, [at(0.1)] * 30), 0))
+    state = decode_state(fold.state().encode())
+    assert stored_offset({STATE_KEY: state.encode()}, "t") == 1
+    assert stored_offset({STATE_KEY: state.encode()}, "new") is None
+    assert state.on_topic("t", 0) is state
+    anew = new_fold(state.on_topic("new", 0))
+    anew.add(0, *message(make_rows(PROJECT, [at(0.1)] * 50), 0))  # the predictor accounts for all requests again
+    anew.add(1, *message(make_rows(PROJECT, []), 50, 50, watermark=at(1)))
+    [counted] = anew.drain()
+    assert (counted.rows, counted.closing_offset, counted.topic_id) == (50, 2, "new")

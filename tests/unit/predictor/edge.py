@@ -15,6 +15,7 @@ from driftloop.service.accepted_gaps import AcceptedGaps
 from driftloop_predictor.handlers import RequestHandler
 from driftloop_predictor.idle import IdlePartitions
 from driftloop_predictor.positions import Positions
+from driftloop_predictor.progress import StreamProgress
 
 
 class FailingProducer(MemoryProducer):
@@ -36,26 +37,36 @@ class MemoryEdge:
     def __init__(self, name: str = "edge", partitions: int = 2) -> None:
         self.broker = MemoryBroker()
         self.project: Project = sample_project(name)
+        self.store = MemoryStore()
+        self.clock = FixedClock(START + timedelta(hours=2))
         self.topic_id = "first"
         self.now = 0.0
-        self.store = MemoryStore()
         for topic in (requests(name), inferences(name), quarantine(name)):
             self.broker.create_topic(topic, partitions)
         self.tps = frozenset(self.broker.partitions(requests(name)))
 
-    def handler(self, *, producer: MessageProducer | None = None, idle_seconds: float = float("inf")) -> RequestHandler:
+    def handler(
+        self, *, producer: MessageProducer | None = None, idle_seconds: float = float("inf"), grace: timedelta | None = None
+    ) -> RequestHandler:
         name = self.project.stream
         gaps = AcceptedGaps(self.store, name)
         positions = Positions(
-            self.broker.reader, lambda _: self.topic_id, requests=requests(name), inferences=inferences(name), after_gaps=gaps.after
+            self.broker.reader,
+            lambda _: self.topic_id,
+            lambda topic: len(self.broker.partitions(topic)),
+            requests=requests(name),
+            inferences=inferences(name),
+            after_gaps=gaps.after,
         )
         return RequestHandler(
             self.project,
             topic=positions,
             producer=producer or self.broker.producer(),
+            store=self.store,
             serving=lambda: None,
-            idle=IdlePartitions(idle_seconds, timedelta(seconds=10)),
-            clock=FixedClock(START),
+            idle=IdlePartitions(idle_seconds, timedelta(seconds=10), grace=grace, replay=self.project.clock == "replay"),
+            progress=StreamProgress(self.broker.reader, inferences(name), lambda: len(self.tps), self.project.ahead).newest,
+            clock=self.clock,
             monotonic=lambda: self.now,
         )
 

@@ -10,6 +10,7 @@ from tests.unit.predictor.samples import START, request_json
 from driftloop.contracts.headers import watermark, watermark_header
 from driftloop.contracts.topics import inferences, quarantine
 from driftloop.errors import GapError
+from driftloop.rows.inferences import MAX_OFFSETS, InferenceDecoder
 from driftloop.service.quarantine import read_quarantined
 from driftloop_predictor.buffer import MAX_ROWS
 
@@ -177,3 +178,21 @@ def test_an_idle_partition_gets_one_watermark_and_only_when_nothing_is_unread(ed
     handler.on_tick()
     assert [watermark(r.headers) for r in edge.written(1)] == [None, expected]
     assert len(edge.written(0)) == 2
+
+
+@pytest.mark.parametrize("aborted", [0, 49_999, 100_001, 250_000])
+def test_a_transaction_of_any_length_leaves_no_gap_and_no_message_that_accounts_for_too_much(edge: MemoryEdge, aborted: int) -> None:
+    edge.broker.abort(edge.tp(0), aborted)
+    edge.send([request_json(0)])
+    edge.broker.abort(edge.tp(0), aborted)
+    edge.send([request_json(n) for n in (1, 2)])
+    handler = edge.handler()
+    handler.starting_offsets(edge.tps)
+    edge.feed(handler, 0)
+    edge.feed(handler, 0)
+    found = [InferenceDecoder(edge.project.schema).decode(record) for record in edge.written(0)]
+    assert [row for one in found if one.rows is not None for row in one.rows.column("event_id").to_pylist()] == ["e0", "e1", "e2"]
+    ends = [0, *(one.claimed.end for one in found)]
+    assert [one.claimed.start for one in found] == ends[:-1]
+    assert ends[-1] == 2 * (aborted + 1) + 3
+    assert max(one.claimed.end - one.claimed.start for one in found) <= MAX_OFFSETS

@@ -215,6 +215,23 @@ def test_what_a_predictor_does_with_another_environment_is_declared(tmp_path: Pa
         read_project(write(tmp_path, TOML + "[serving]\npackages = []\n"))
 
 
+def test_how_long_a_stream_is_kept_and_by_which_clock_its_events_go_is_declared(tmp_path: Path) -> None:
+    declared = TOML.replace('split_key = "entity"', 'split_key = "entity"\nretention = "90d"\nclock = "replay"')
+    project = read_project(write(tmp_path, declared))
+    assert (project.retention, project.retention_ms, project.ahead) == (timedelta(days=90), 90 * 86_400_000, None)
+    default = read_project(write(tmp_path))
+    assert (default.retention_ms, default.ahead) == (30 * 86_400_000, timedelta(hours=1))
+    assert read_project(write(tmp_path, declared.replace("90d", "forever"))).retention_ms == -1
+
+
+@pytest.mark.parametrize(
+    ("line", "said"), [('retention = "10m"', "must be"), ('retention = "soon"', "retention"), ('clock = "sun"', "clock")]
+)
+def test_a_retention_or_clock_that_is_none_is_named_with_its_line(tmp_path: Path, line: str, said: str) -> None:
+    with pytest.raises(UserError, match=rf"driftloop.toml:8: .*{said}"):
+        read_project(write(tmp_path, TOML.replace('split_key = "entity"', f'split_key = "entity"\n{line}')))
+
+
 def test_a_project_is_checked_where_numpy_is_not_installed(tmp_path: Path) -> None:
     """As in the registry's image."""
     write(tmp_path, TOML.replace('"r2"', '"mae"') + "[monitoring]\njs = 0.3\n")

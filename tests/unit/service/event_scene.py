@@ -11,6 +11,7 @@ from driftloop.service.event_worker import EventWorker, HandledEvents, on
 from driftloop.service.process import Stop
 
 TP = TopicPartition("training-runs", 0)
+INVALID_SECONDS = 0.2
 
 
 class Scene:
@@ -30,6 +31,7 @@ class Scene:
             reject=lambda r, why: self.rejected.append((r, why)),
             handled=handled,
             max_backoff_seconds=0.1,
+            invalid_seconds=INVALID_SECONDS,
         )
 
     def publish(self, n: int = 1) -> None:

@@ -1,4 +1,4 @@
-"""The loop of the control services: commit last, the three fates of an error, membership during long work."""
+"""The loop of the control services: commit last, the fates of an error, membership during long work."""
 
 import threading
 import time
@@ -6,13 +6,14 @@ import time
 import pytest
 from tests.support.waiting import PATIENCE_SECONDS
 from tests.unit.predictor.samples import sample_pins
-from tests.unit.service.event_scene import TP, Scene
+from tests.unit.service.event_scene import INVALID_SECONDS, TP, Scene
 
 from driftloop.adapters.memory import MemoryBroker
 from driftloop.contracts.codec import Envelope
 from driftloop.contracts.events import Event, TrainingFailed, TrainingStarted
-from driftloop.errors import ConfigurationError, InvalidMessage, TransientError
-from driftloop.service.event_worker import MAX_INVALID_IN_A_ROW, EventWorker, on
+from driftloop.errors import ConfigurationError, Fenced, GapError, InvalidMessage, TransientError
+from driftloop.service.attempts import MAX_ATTEMPTS
+from driftloop.service.event_worker import INVALID_IN_A_ROW, EventWorker, on
 from driftloop.service.process import Stop
 
 
@@ -58,30 +59,68 @@ def test_a_handler_may_call_a_message_invalid_too() -> None:
     assert scene.rejected[0][1] == "nonsense"
 
 
-def test_ten_invalid_messages_in_a_row_stop_the_service() -> None:
+def test_many_invalid_messages_in_a_row_are_passed_over_slowly_and_the_next_is_handled() -> None:
+    seen: list[str] = []
+    scene = Scene(lambda event, about: seen.append(event.request_id))
+    scene.garbage(INVALID_IN_A_ROW + 2)
+    scene.publish()
+    began = time.monotonic()
+    scene.run_until(lambda: scene.committed == INVALID_IN_A_ROW + 3)
+    assert seen == ["0"]
+    assert len(scene.rejected) == INVALID_IN_A_ROW + 2
+    assert time.monotonic() - began >= 3 * INVALID_SECONDS
+
+
+def test_a_few_invalid_messages_cost_no_time() -> None:
+    waits: list[float] = []
     scene = Scene(lambda event, about: None)
-    scene.garbage(MAX_INVALID_IN_A_ROW + 5)
-    with pytest.raises(ConfigurationError, match="10 invalid messages in a row"):
-        scene.run_until(lambda: False)
-    assert scene.committed == MAX_INVALID_IN_A_ROW - 1
-
-
-def test_invalid_messages_with_a_good_one_between_them_stop_nobody() -> None:
-    scene = Scene(lambda event, envelope: None)
-    for _ in range(2):
-        scene.garbage(MAX_INVALID_IN_A_ROW - 1)
+    scene.worker._idle = waits.append  # type: ignore[method-assign]
+    for _ in range(3):
+        scene.garbage(INVALID_IN_A_ROW - 1)
         scene.publish()
-    scene.run_until(lambda: scene.committed == 2 * MAX_INVALID_IN_A_ROW)
-    assert len(scene.rejected) == 2 * (MAX_INVALID_IN_A_ROW - 1)
+    scene.run_until(lambda: scene.committed == 3 * INVALID_IN_A_ROW)
+    assert waits == []
 
 
-def test_an_unknown_error_stops_the_service_and_leaves_the_offset() -> None:
+def test_an_event_that_fails_again_and_again_in_an_unforeseen_way_is_set_aside_and_the_next_is_handled() -> None:
+    attempts: list[str] = []
+
     def handle(event: Event, about: Envelope) -> None:
-        raise ZeroDivisionError
+        attempts.append(event.request_id)
+        if event.request_id == "0":
+            raise ZeroDivisionError("once more")
+
+    scene = Scene(handle)
+    scene.publish(2)
+    scene.run_until(lambda: scene.committed == 2, seconds=30)
+    assert attempts == ["0"] * MAX_ATTEMPTS + ["1"]
+    ((record, reason),) = scene.rejected
+    assert record.offset == 0
+    assert "ZeroDivisionError: once more" in reason
+
+
+def test_an_unforeseen_failure_that_passes_sets_nothing_aside() -> None:
+    attempts: list[str] = []
+
+    def handle(event: Event, about: Envelope) -> None:
+        attempts.append(event.request_id)
+        if len(attempts) < MAX_ATTEMPTS:
+            raise ZeroDivisionError
 
     scene = Scene(handle)
     scene.publish()
-    with pytest.raises(ZeroDivisionError):
+    scene.run_until(lambda: scene.committed == 1, seconds=30)
+    assert scene.rejected == []
+
+
+@pytest.mark.parametrize("error", [ConfigurationError, Fenced, GapError])
+def test_an_error_that_no_event_can_mend_stops_the_service_and_leaves_the_offset(error: type[Exception]) -> None:
+    def handle(event: Event, about: Envelope) -> None:
+        raise error("no")
+
+    scene = Scene(handle)
+    scene.publish()
+    with pytest.raises(error):
         scene.run_until(lambda: False)
     assert scene.committed is None
 

@@ -4,6 +4,7 @@ import threading
 import time
 from collections.abc import Mapping, Sequence
 
+import pytest
 from prometheus_client import REGISTRY
 from tests.support.waiting import PATIENCE_SECONDS
 
@@ -26,6 +27,10 @@ class Sums:
         self.buffered: list[Record] = []
         self.revoked: frozenset[TopicPartition] = frozenset()
         self.drained = False
+        self.poison: bytes | None = None
+        self.calls = 0
+        self.rejected: list[tuple[int, str]] = []
+        self.positions: list[int] = []
 
     def starting_offsets(self, tps: frozenset[TopicPartition]) -> Mapping[TopicPartition, int]:
         if self.fail:
@@ -37,8 +42,21 @@ class Sums:
         if self.fail:
             self.fail -= 1
             raise TransientError("store away")
-        self.values += [(r.offset, r.value) for r in records]
-        self.next = records[-1].offset + 1
+        for record in records:
+            if record.offset < self.next:
+                continue
+            self.calls += 1
+            if self.poison is not None and record.value == self.poison:
+                raise ZeroDivisionError("nobody foresaw this")
+            self.values.append((record.offset, record.value))
+            self.next = record.offset + 1
+
+    def reject(self, tp: TopicPartition, record: Record, reason: str) -> None:
+        self.rejected.append((record.offset, reason))
+        self.next = record.offset + 1
+
+    def on_position(self, tp: TopicPartition, position: int) -> None:
+        self.positions.append(position)
 
     def on_tick(self) -> None:
         pass
@@ -57,8 +75,8 @@ class Sums:
 
 
 class Scene:
-    def __init__(self) -> None:
-        self.broker, self.handler, self.stop = MemoryBroker(), Sums(), Stop()
+    def __init__(self, handler: Sums | None = None) -> None:
+        self.broker, self.handler, self.stop = MemoryBroker(), handler or Sums(), Stop()
         self.broker.create_topic("t")
         self.worker = PartitionWorker(self.handler, stop=self.stop)
         self.consumer = self.broker.consumer(group="g", topics=["t"], listener=self.worker)
@@ -133,3 +151,58 @@ def test_the_end_of_a_partition_is_shown_beside_its_durable_offset() -> None:
         for name in ("driftloop_end_offset", "driftloop_durable_offset")
     }
     assert shown == {"driftloop_end_offset": 5, "driftloop_durable_offset": 5}
+
+
+def test_a_record_that_fails_again_and_again_in_an_unforeseen_way_is_rejected_and_the_partition_goes_on() -> None:
+    scene = Scene()
+    scene.handler.poison = b"3"
+    scene.send(6)
+    scene.run_until(lambda: scene.handler.next == 6, seconds=30)
+    assert [offset for offset, _ in scene.handler.values] == [0, 1, 2, 4, 5]
+    ((offset, reason),) = scene.handler.rejected
+    assert offset == 3
+    assert "ZeroDivisionError: nobody foresaw this" in reason
+    assert scene.broker.committed[("g", TP)] == 6
+
+
+def test_offsets_without_a_record_are_told_wherever_they_lie() -> None:
+    scene = Scene()
+    scene.send(2)
+    scene.broker.abort(TP, 100_000)
+    scene.run_until(lambda: scene.handler.positions == [100_003])
+    assert scene.handler.next == 2
+
+
+def test_records_alone_are_no_news_about_the_position() -> None:
+    scene = Scene()
+    scene.send(5)
+    scene.run_until(lambda: scene.handler.next == 5)
+    assert scene.handler.positions == []
+
+
+class Forgetful(Sums):
+    """Its state is of one topic: what it is revoked it begins again."""
+
+    def on_revoked(self, tps: frozenset[TopicPartition]) -> None:
+        super().on_revoked(tps)
+        self.next = 0
+
+
+@pytest.mark.parametrize("records", [1, 4, 30], ids=["shorter than it was", "as long", "longer"])
+def test_a_topic_that_is_made_anew_under_the_worker_is_read_from_where_the_handler_says(records: int) -> None:
+    scene = Scene(Forgetful())
+    scene.send(4)
+    made_anew = threading.Event()
+
+    def reached() -> bool:
+        if scene.handler.next == 4 and not made_anew.is_set():
+            made_anew.set()
+            with scene.broker.lock:
+                scene.broker.delete_topic(TP.topic)
+                scene.broker.create_topic(TP.topic)
+                scene.send(records)
+        return len(scene.handler.values) >= 4 + records
+
+    scene.run_until(reached, seconds=30)
+    assert [offset for offset, _ in scene.handler.values] == [*range(4), *range(records)]
+    assert scene.handler.revoked == {TP}

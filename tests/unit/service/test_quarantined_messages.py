@@ -2,7 +2,7 @@
 
 import pytest
 
-from driftloop.adapters.memory import MemoryBroker
+from driftloop.adapters.memory import MemoryBroker, MemoryStore
 from driftloop.contracts.headers import Headers
 from driftloop.ports import Record
 from driftloop.service.quarantine import MAX_REASON_CHARACTERS, read_quarantined, send_to_quarantine
@@ -13,7 +13,7 @@ HEADERS: Headers = (("content-type", b"application/json"), ("content-type", b"\x
 def through_quarantine(record: Record, reason: str = "broken"):
     broker = MemoryBroker()
     broker.create_topic("q")
-    send_to_quarantine(broker.producer(), "q", record, reason)
+    send_to_quarantine(broker.producer(), "q", record, reason, MemoryStore())
     (stored,) = broker.records("q")
     return stored, read_quarantined(stored)
 

@@ -9,6 +9,10 @@ class TransientError(Exception):
     """The world was not ready: leave the offset, try again."""
 
 
+class MessageTooLarge(Exception):
+    """The broker will never take a message of that size: sending it again does not help."""
+
+
 class ConfigurationError(Exception):
     """No message can succeed: stop the service and say which setting."""
 

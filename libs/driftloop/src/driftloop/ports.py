@@ -72,12 +72,12 @@ class MessageProducer(Protocol):
     ) -> None:
         """Hand over for sending; not durable before ``flush``. A key or a value must be there.
 
-        Raises TransientError if an earlier one has failed.
+        Raises TransientError if an earlier one has failed, MessageTooLarge for one that no broker would take.
         """
 
     def flush(self) -> None:
-        """Return once the broker holds everything that was sent. Raises TransientError if anything was not delivered:
-        later messages of that partition may have been, so the process must not go on as if in order."""
+        """Return once the broker holds everything that was sent. Raises TransientError if anything was not delivered, or
+        MessageTooLarge if that was why: later messages of that partition may have been, so the process must not go on as if in order."""
 
     def close(self) -> None:
         """Let go of the connection; what was sent and not flushed may or may not arrive. Raises TransientError."""
@@ -103,8 +103,12 @@ class MessageConsumer(Protocol):
         poll, which raises GapError. Raises ValueError for a partition that is not assigned."""
 
     def position(self, tp: TopicPartition) -> int:
-        """The offset of the record after the last one that ``poll`` gave out; behind control records and aborted ones, which are
-        offsets without a record. Raises ValueError for a partition that is not assigned."""
+        """The offset that is read next: of the record after the last one that ``poll`` gave out, or further on. Control markers
+        and records of aborted transactions are offsets without a record, and a log may end in them; so who asks whether an end
+        is reached compares this with it. Raises ValueError for a partition that is not assigned."""
+
+    def last_position(self, tp: TopicPartition) -> int | None:
+        """The same as far as it is known; None before the first seek, or for a partition that is not assigned. Asks nobody."""
 
     def pause(self, tps: Sequence[TopicPartition]) -> None:
         """Give nothing of these partitions out while polling goes on, so that the group sees this member alive. Lasts until

@@ -73,6 +73,10 @@ class Environment:
             raise ConfigurationError(f"{self.prefix}{name}={value} is not between {minimum} and {maximum}")
         return value
 
+    def optional_integer(self, name: str, *, minimum: int = 0, maximum: int = 2**31) -> int | None:
+        """None when the variable is not set or empty."""
+        return None if self.optional(name) is None else self.integer(name, minimum=minimum, maximum=maximum)
+
     def number(self, name: str, default: float) -> float:
         text = self.text(name, str(default))
         try:
@@ -90,3 +94,8 @@ class Environment:
         if not value:
             raise ConfigurationError(f"{self.prefix}{name}_FILE: {path} is empty")
         return value
+
+
+def replication(env: Environment) -> int | None:
+    """How many replicas topics shall have; None: as many as the broker makes. Raises ConfigurationError."""
+    return env.optional_integer("REPLICATION", minimum=1, maximum=15)

@@ -42,7 +42,7 @@ def run(stop: Stop) -> None:
 
 
 def _filling(settings: IngestSettings, parts: Parts, outputs: Outputs, project: Project) -> Filling:
-    check_surroundings(settings.common, INGEST.topics(project.stream))
+    check_surroundings(settings.common, INGEST.topics(project.stream, project.retention_ms))
     opened = partial(LakeTable.open, settings.common.s3, project.stream)
     return Filling(
         project,

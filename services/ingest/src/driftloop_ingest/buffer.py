@@ -47,6 +47,10 @@ class Buffer:
         if self.since is None:
             self.since = time.monotonic()
 
+    def passed_to(self, position: int) -> None:
+        """Offsets below it that brought no record have none."""
+        self.next = max(self.next, position)
+
     def add(self, rows: pa.Table, offsets: list[int] | int) -> None:
         """Rows with the offset of the message that each came in."""
         if rows.num_rows:

@@ -41,9 +41,10 @@ class Filling:
             return TableWriter(table, topic, intake, outputs, limits, self._give_up)
 
         stored = pa.schema([field for field in inferences.schema if field.name not in ("partition", "offset")])
+        lateness, ahead = project.allowed_lateness, project.ahead
         requests = StreamRequests(topics.requests(stream), inferences, broker.topic_id, lambda: self._consumer)
-        intake = InferenceIntake(project.schema, project.allowed_lateness, clock, stored=stored, newer=newer, requests=requests)
-        label_intake = LabelIntake(project.schema, project.allowed_lateness, clock)
+        intake = InferenceIntake(project.schema, lateness, clock, ahead=ahead, stored=stored, newer=newer, requests=requests)
+        label_intake = LabelIntake(project.schema, lateness, clock, ahead=ahead)
         self.handler = IngestHandler(
             [writer(inferences, topics.inferences(stream), intake), writer(labels, topics.labels(stream), label_intake)],
             beginning_offsets=self._beginning_offsets,

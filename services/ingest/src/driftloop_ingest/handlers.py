@@ -39,6 +39,12 @@ class IngestHandler:
             self.drain()  # what came before the gap is good, and the other partitions are
             raise
 
+    def reject(self, tp: TopicPartition, record: Record, reason: str) -> None:
+        self._writers[tp.topic].reject(tp.partition, record, reason)
+
+    def on_position(self, tp: TopicPartition, position: int) -> None:
+        self._writers[tp.topic].read_up_to(tp.partition, position)
+
     def on_tick(self) -> None:
         for writer in self._writers.values():
             writer.flush_if_due()

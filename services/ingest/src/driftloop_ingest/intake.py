@@ -12,14 +12,15 @@ from driftloop.contracts import topics
 from driftloop.contracts.gaps import AcceptedGap
 from driftloop.contracts.headers import RequestRange, is_arrow, watermark
 from driftloop.contracts.schema import StreamSchema
+from driftloop.contracts.values import LATEST
+from driftloop.contracts.windows import CLOCK_SKEW
 from driftloop.errors import GapError, InvalidMessage
 from driftloop.lake.cursors import Span, request_app_id, spans_of
 from driftloop.lake.label_times import capped
 from driftloop.ports import Clock, Record
 from driftloop.rows.feature_columns import UnknownFeatures
-from driftloop.rows.inferences import InferenceDecoder, accounted_range
+from driftloop.rows.inferences import MAX_OFFSETS, InferenceDecoder, accounted_range
 from driftloop.rows.labels import LabelDecoder
-from driftloop.rows.limits import LATEST
 from driftloop.rows.request_ranges import accepted
 from driftloop.rows.schemas import TIME, inference_schema
 from driftloop.service.accepted_gaps import WAY_ON
@@ -27,7 +28,6 @@ from driftloop_ingest.buffer import Buffer
 
 _JSON_AT_A_TIME = 1000
 _LAST_MS = int(LATEST.timestamp()) * 1000
-_BELIEVED = 100_000  # requests: a range that is wider is compared with the topic
 Cursor = Callable[[str], int | None]  # the lake's, by app id
 
 
@@ -61,6 +61,9 @@ class Intake(Protocol):
     def take(self, records: Sequence[Record], buffer: Buffer, cursor: Cursor) -> bool:
         """Add records to the buffer; true when one carried a watermark. Raises GapError, with nothing of the record taken."""
 
+    def reject(self, record: Record, reason: str, buffer: Buffer, cursor: Cursor) -> None:
+        """The record goes to quarantine; what it accounts for counts as quarantined."""
+
 
 class InferenceIntake:
     """Trims what the lake has, stops at a gap, and accounts for every request."""
@@ -71,16 +74,20 @@ class InferenceIntake:
         lateness: timedelta,
         clock: Clock,
         *,
+        ahead: timedelta | None = CLOCK_SKEW,
         stored: pa.Schema | None = None,
         newer: Callable[[], None] = lambda: None,
         requests: Requests | None = None,
     ) -> None:
-        """``stored``: the table's columns, but for partition and offset; by default the schema's. ``newer`` is called for rows
-        with features that it does not have; it raises TransientError if they are of a newer project."""
+        """``ahead``: how far a watermark may lie beyond the clock to be believed; None: however far.
+
+        ``stored``: the table's columns, but for partition and offset; by default the schema's. ``newer`` is called for rows
+        with features that it does not have; it raises TransientError if they are of a newer project.
+        """
         self._decoder, self._newer = InferenceDecoder(schema, inference_schema(schema) if stored is None else stored), newer
         self._topic = topics.requests(schema.stream)
         self._requests = requests or _Unknown()
-        self._lateness, self._clock = lateness, clock
+        self._lateness, self._clock, self._ahead = lateness, clock, ahead
 
     def few(self, records: Sequence[Record]) -> int:
         return 1  # each may hold thousands of rows
@@ -100,7 +107,7 @@ class InferenceIntake:
         except InvalidMessage as exc:
             if isinstance(exc, UnknownFeatures):
                 self._newer()
-            self._reject(record, str(exc), buffer, cursor)
+            self.reject(record, str(exc), buffer, cursor)
             return False
         if claimed is not None:
             start = self._account(claimed, buffer, cursor, spans_of(sorted(claimed.quarantined)))
@@ -110,13 +117,13 @@ class InferenceIntake:
             metrics.ROWS.labels(record.topic).inc(rows.num_rows)
             buffer.add(rows, record.offset)
             buffer.promise_from(rows.column("event_time"), self._lateness, self._clock.now())
-        if mark is not None:
-            buffer.promise(mark)
+        if mark is not None and (self._ahead is None or mark <= self._clock.now() + self._ahead):
+            buffer.promise(mark)  # else of a predictor of before, which passed on what a wrong clock had promised
         return mark is not None
 
     def _check_end(self, claimed: RequestRange) -> None:
         """Raises InvalidMessage for a wide range that goes beyond the requests: it would make all that are yet to come seem known."""
-        if claimed.end - claimed.start > _BELIEVED:
+        if claimed.end - claimed.start > MAX_OFFSETS:
             bounds = self._requests.bounds(claimed.topic_id, claimed.partition)
             if bounds is not None and claimed.end > bounds[1]:
                 raise InvalidMessage(f"accounts for requests up to {claimed.end}, and there are none from {bounds[1]} on")
@@ -135,7 +142,7 @@ class InferenceIntake:
         buffer.account(claimed, self._topic, start, end, first=known is None, quarantined=fresh)
         return start
 
-    def _reject(self, record: Record, reason: str, buffer: Buffer, cursor: Cursor) -> None:
+    def reject(self, record: Record, reason: str, buffer: Buffer, cursor: Cursor) -> None:
         """The whole message goes to quarantine. The requests that it accounts for are counted as quarantined, or the next
         message would seem to leave a gap."""
         claimed = accounted_range(record)
@@ -153,9 +160,10 @@ class InferenceIntake:
 class LabelIntake:
     """Takes labels as they come; only the join knows whether their event exists."""
 
-    def __init__(self, schema: StreamSchema, lateness: timedelta, clock: Clock) -> None:
+    def __init__(self, schema: StreamSchema, lateness: timedelta, clock: Clock, *, ahead: timedelta | None = CLOCK_SKEW) -> None:
+        """``ahead``: how far a watermark may lie beyond the clock; None: however far."""
         self._stream, self._decoder = schema.stream, LabelDecoder(schema)
-        self._lateness, self._clock = lateness, clock
+        self._lateness, self._clock, self._ahead = lateness, clock, ahead
 
     def few(self, records: Sequence[Record]) -> int:
         first = records[:_JSON_AT_A_TIME]
@@ -165,9 +173,10 @@ class LabelIntake:
     def take(self, records: Sequence[Record], buffer: Buffer, cursor: Cursor) -> bool:
         flush = False
         with_rows, rejected = [], []
+        latest = None if self._ahead is None else self._clock.now() + self._ahead
         for record in records:
             try:
-                mark = watermark(record.headers)
+                mark = watermark(record.headers, latest)
             except InvalidMessage as exc:
                 rejected.append((record, str(exc)))
                 continue
@@ -181,12 +190,15 @@ class LabelIntake:
         buffer.add(rows, decoded.offsets)
         buffer.promise_from(rows.column("label_time"), self._lateness, self._clock.now())
         for record, reason in sorted([*rejected, *decoded.rejected], key=lambda pair: pair[0].offset):
-            metrics.QUARANTINED.labels(record.topic).inc()
-            buffer.reject(record, reason)
+            self.reject(record, reason, buffer, cursor)
         metrics.ROWS.labels(buffer.tp.topic).inc(decoded.rows.num_rows)
         for record in records:
             buffer.passed(record)
         return flush
+
+    def reject(self, record: Record, reason: str, buffer: Buffer, cursor: Cursor) -> None:
+        metrics.QUARANTINED.labels(record.topic).inc()
+        buffer.reject(record, reason)
 
     def _dated(self, rows: pa.Table, offsets: Sequence[int], records: Sequence[Record]) -> pa.Table:
         """No label became known after its message had reached the broker (``lake.label_times``)."""

@@ -99,6 +99,19 @@ class TableWriter:
             if self._enough():
                 self.flush()
 
+    def reject(self, partition: int, record: Record, reason: str) -> None:
+        """Pass over a record that cannot be taken up."""
+        self.finish()
+        buffer = self._buffers.get(partition)
+        if buffer is not None and record.offset >= buffer.next:
+            self._intake.reject(record, reason, buffer, self._table.cursor)
+            buffer.passed(record)
+
+    def read_up_to(self, partition: int, position: int) -> None:
+        """There is no record between the last one and ``position``; the next commit says so."""
+        if partition in self._buffers:
+            self._buffers[partition].passed_to(position)
+
     def flush_if_due(self) -> None:
         self.finish()
         now = time.monotonic()
@@ -175,7 +188,7 @@ class TableWriter:
 
     def _make_durable(self, flush: Flush) -> CommitNote:
         for record, reason in self._rejected:
-            send_to_quarantine(self._out.producer, topics.quarantine(self._table.stream), record, reason)
+            send_to_quarantine(self._out.producer, topics.quarantine(self._table.stream), record, reason, self._out.store)
         if self._rejected:
             self._out.producer.flush()
         crash_point("ingest.before-store")

@@ -1,6 +1,7 @@
 """The faust app: three agents and two tables."""
 
 import asyncio
+from functools import partial
 from typing import Any
 
 import faust
@@ -9,6 +10,7 @@ from driftloop.contracts import topics
 from driftloop.contracts.topics import MIB
 from driftloop.monitoring.assembly import stored_offset as assembled_offset
 from driftloop.monitoring.partition_state import stored_offset as folded_offset
+from driftloop.ports import TopicInfo
 from driftloop_monitor.assembly_runner import AssemblyRunner
 from driftloop_monitor.faust_support.changelogs import changelog_name
 from driftloop_monitor.faust_support.durable_table import DurableTable
@@ -25,13 +27,16 @@ class Monitor:
     """The app and what runs in it."""
 
     def __init__(
-        self, settings: MonitorSettings, stream: str, runners: Runners, *, partitions: int, sketch_partitions: int, failure: Failure
+        self, settings: MonitorSettings, stream: str, runners: Runners, *, inferences: TopicInfo, sketches: TopicInfo, failure: Failure
     ) -> None:
+        """``inferences`` and ``sketches``: the topics as they are now. Others are for the next start: see ``source_topics``."""
         self.stream, self._runners, self._failure = stream, runners, failure
+        self._partitions = {topics.inferences(stream): inferences.partitions, topics.WINDOW_SKETCHES: sketches.partitions}
         self.app = _new_app(settings, stream)
         self.inferences, self.sketches = topics.inferences(stream), topics.WINDOW_SKETCHES
-        self.folds_table = DurableTable(self._table(FOLDS, partitions), folded_offset)
-        self.assemblies_table = DurableTable(self._table(ASSEMBLIES, sketch_partitions), assembled_offset)
+        self.folds_table = DurableTable(self._table(FOLDS, inferences.partitions), partial(folded_offset, topic_id=inferences.id))
+        assembled = partial(assembled_offset, topic_id=sketches.id)
+        self.assemblies_table = DurableTable(self._table(ASSEMBLIES, sketches.partitions), assembled)
         self.folds: dict[int, PartitionRunner] = {}
         self.assemblies: dict[int, AssemblyRunner] = {}
         self.lake_changed = asyncio.Event()
@@ -85,6 +90,7 @@ class Monitor:
         flusher: asyncio.Task[None] | None = None
         try:
             async for event in stream.noack().events():
+                await self._check_partition(event.message)
                 if runner is None:
                     runner = self._runners.of_inferences(event.message.partition, self.folds_table, stream.ack)
                     self.folds[event.message.partition] = runner
@@ -101,6 +107,7 @@ class Monitor:
         try:
             async for event in stream.noack().events():
                 partition = event.message.partition
+                await self._check_partition(event.message)
                 await self._guard(self._assembly(partition).handle(event, stream.ack))
         finally:
             for tp in stream.active_partitions or ():
@@ -115,6 +122,11 @@ class Monitor:
         async for event in stream.events():  # only a hint that something happened: what, the lake itself says
             if event.message.key == self.stream.encode():
                 self.lake_changed.set()
+
+    async def _check_partition(self, message: Any) -> None:
+        """The tables have no place for a partition that came after the start; the next start makes one."""
+        if message.partition >= self._partitions[message.topic]:
+            await self._failure.start_again(f"{message.topic} has more partitions than the {self._partitions[message.topic]} at the start")
 
     async def _guard(self, work: Any) -> None:
         try:

@@ -2,25 +2,29 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
-from typing import Any
+from typing import Any, TypeVar
 
 from driftloop import metrics
 from driftloop.contracts.codec import caused_id, decode_event
 from driftloop.contracts.events import DriftReported, PerformanceReported, WindowSketched
 from driftloop.contracts.topics import DRIFT_REPORTS
-from driftloop.errors import ConfigurationError, GapError, InvalidMessage, TransientError
+from driftloop.errors import GapError, InvalidMessage, TransientError
 from driftloop.monitoring.assembly import AssembledWindow, WindowAssembler
 from driftloop.monitoring.drift import drift_reports
 from driftloop.monitoring.partition_fold import ProfileNeeded
+from driftloop.monitoring.sketch_check import check_sketch
 from driftloop.ports import EventPublisher
 from driftloop.project.model import Project
+from driftloop.service.attempts import Attempts, unforeseen
+from driftloop.service.event_worker import INVALID_IN_A_ROW, INVALID_SECONDS
 from driftloop.telemetry import get_logger
 from driftloop_monitor.faust_support.durable_table import DurableTable
 from driftloop_monitor.faust_support.early_messages import EarlyMessages
+from driftloop_monitor.faust_support.records import hole_before, plain_headers
 from driftloop_monitor.partition_runner import FaustMessage
 from driftloop_monitor.profiles import Profiles
 
-MAX_INVALID_IN_A_ROW = 10  # on a control topic: a bad deploy must not drain it
+T = TypeVar("T")
 
 log = get_logger(__name__)
 
@@ -28,14 +32,17 @@ log = get_logger(__name__)
 class AssemblyRunner:
     """The windows that one partition of ``window-sketches`` tells of, as its table has them."""
 
-    def __init__(self, project: Project, partition: int, *, table: DurableTable, profiles: Profiles, publisher: EventPublisher) -> None:
+    def __init__(
+        self, project: Project, partition: int, *, topic_id: str, table: DurableTable, profiles: Profiles, publisher: EventPublisher
+    ) -> None:
         self._project, self.partition, self._table = project, partition, table
         self._profiles, self._publisher = profiles, publisher
-        self.assembler = WindowAssembler(project.stream, table.values(partition))
+        self.assembler = WindowAssembler(project.stream, table.values(partition), topic_id)
         if not self.assembler.cursor.next_offset:  # nothing stored: what expired before the beginning is not missing
             self.assembler.cursor.next_offset = table.placed(partition)
-        self._early = EarlyMessages()
+        self._early, self._attempts = EarlyMessages(), Attempts()
         self._invalid = 0
+        self._invalid_seconds = INVALID_SECONDS
         self._handling = asyncio.Lock()
 
     async def handle(self, event: Any, ack: Callable[[Any], Awaitable[Any]]) -> None:
@@ -57,34 +64,62 @@ class AssemblyRunner:
 
     async def _handle(self, event: Any, ack: Callable[[Any], Awaitable[Any]]) -> None:
         message: FaustMessage = event.message
-        due = self.assembler.cursor.next_offset
+        cursor, hole = self.assembler.cursor, hole_before(message)
+        if hole is not None and hole <= cursor.next_offset < message.offset:
+            cursor.next_offset = message.offset
+        due = cursor.next_offset
         if self._early.is_one(message.offset, due):
             return
         if message.offset > due:
             raise GapError(f"{message.topic}[{self.partition}]: sketch {message.offset} came where {due} was due")
         if message.offset == due:
-            counted = self._decode(message)
-            if counted is not None and self.assembler.add(counted):
-                for held in list(self.assembler.to_report(counted)):
-                    await self._report(held)
+            await self._take_up(message)
             next_offset = message.offset + 1
             await self._table.write(self.partition, self.assembler.changes(next_offset), next_offset)
         await ack(event)
 
-    def _decode(self, message: FaustMessage) -> WindowSketched | None:
+    async def _take_up(self, message: FaustMessage) -> None:
+        while True:
+            try:
+                await self._add(message)
+                self._invalid = 0
+                break
+            except InvalidMessage as exc:
+                await self._pass_over(message, str(exc))
+                break
+            except Exception as exc:  # one sketch must not stop the others; known kinds are raised again
+                pause = self._attempts.again(message.offset, exc)
+                log.error("sketch-failed", exc_info=True, topic=message.topic, partition=message.partition, offset=message.offset)
+                if pause is None:
+                    await self._pass_over(message, unforeseen(exc))
+                    break
+                await asyncio.sleep(pause)
+
+    async def _add(self, message: FaustMessage) -> None:
+        """Put the counts in their place and report what is complete by them; after an error it is as if they had never come."""
+        counted, _ = decode_event(message.value, plain_headers(message))
+        if not isinstance(counted, WindowSketched):
+            raise InvalidMessage(f"{type(counted).__name__} is no sketch")
+        if counted.stream != self._project.stream:
+            return
+        await self._with_profiles(lambda: check_sketch(counted, self._profiles.profile))
+        standing = self.assembler.standing(counted)
         try:
-            event, _ = decode_event(message.value, tuple(message.headers or ()))
-            if not isinstance(event, WindowSketched):
-                raise InvalidMessage(f"{type(event).__name__} is no sketch")
-        except InvalidMessage as exc:
-            self._invalid += 1
-            log.warning("sketch-rejected", topic=message.topic, partition=message.partition, offset=message.offset, reason=str(exc))
-            metrics.QUARANTINED.labels(message.topic).inc()
-            if self._invalid >= MAX_INVALID_IN_A_ROW:
-                raise ConfigurationError(f"{self._invalid} invalid messages in a row on {message.topic}: look at who writes there") from exc
-            return None
-        self._invalid = 0
-        return event
+            if self.assembler.add(counted):
+                for held in list(self.assembler.to_report(counted)):
+                    await self._report(held)
+        except BaseException:
+            self.assembler.take_back(counted, standing)
+            raise
+
+    async def _pass_over(self, message: FaustMessage, reason: str) -> None:
+        """The topic is kept for weeks: the sketch stays where it is, and its coordinates are in the log."""
+        self._invalid += 1
+        log.warning("sketch-rejected", topic=message.topic, partition=message.partition, offset=message.offset, reason=reason)
+        metrics.QUARANTINED.labels(message.topic).inc()
+        if self._invalid >= INVALID_IN_A_ROW:  # a bad deploy must not drain the topic
+            log.error("sketches-invalid-in-a-row", topic=message.topic, offset=message.offset, count=self._invalid)
+            await asyncio.sleep(self._invalid_seconds)
 
     async def _report(self, held: AssembledWindow) -> None:
         reports = await self._compare(held)
@@ -93,10 +128,15 @@ class AssemblyRunner:
         self.assembler.reported(held, reports)
 
     async def _compare(self, held: AssembledWindow) -> list[DriftReported]:
+        return await self._with_profiles(
+            lambda: drift_reports(self._project, held.window, held.revision + 1, held.by_partition, self._profiles.profile)
+        )
+
+    async def _with_profiles(self, work: Callable[[], T]) -> T:
         attempt = 0
         while True:
             try:
-                return drift_reports(self._project, held.window, held.revision + 1, held.by_partition, self._profiles.profile)
+                return work()
             except ProfileNeeded as needed:
                 try:
                     await asyncio.to_thread(self._profiles.load, needed.version)

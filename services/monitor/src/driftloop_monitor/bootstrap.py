@@ -23,7 +23,8 @@ def run(stop: Stop) -> None:
     parts, status = Parts(settings.common, stop), MonitorStatus(settings.common.instance)
     with started(parts, status):
         project = parts.project(MinioObjectStore(settings.common.s3))
-        parts.until_connected(lambda: check_surroundings(settings.common, MONITOR.topics(project.stream)))
+        topics = MONITOR.topics(project.stream, project.retention_ms)
+        parts.until_connected(lambda: check_surroundings(settings.common, topics))
         wiring = Wiring(settings, project, parts.registry, status, stop)
         asyncio.set_event_loop_policy(uvloop.EventLoopPolicy())  # for the consumer's thread too, which makes its own loop
         asyncio.run(wiring.run())

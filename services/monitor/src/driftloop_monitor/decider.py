@@ -68,7 +68,7 @@ class Decider:
         return [held for held in complete if held.window not in decided and (up_to is None or held.window.end > up_to)]
 
     def _settled(self, window: Window, summary: WindowSummary) -> bool:
-        return self._lake.holds(summary.closing_offsets) and self._lake.labels_known(window)
+        return self._lake.holds(summary.closing_offsets, summary.topic_ids or {}) and self._lake.labels_known(window)
 
     def _mark_changed(self, complete: Sequence[AssembledWindow]) -> None:
         for low, high in self._lake.changed():
@@ -80,7 +80,7 @@ class Decider:
         windows = {held.window: held for held in complete}
         for window in sorted(self._dirty, key=lambda w: (w.start, w.end))[:WINDOWS_PER_STEP]:
             held = windows.get(window)
-            if held is None or held.summary is None or self._lake.holds(held.summary.closing_offsets):
+            if held is None or held.summary is None or self._lake.holds(held.summary.closing_offsets, held.summary.topic_ids or {}):
                 self._report(held or AssembledWindow(window))
                 self._dirty.remove(window)
 

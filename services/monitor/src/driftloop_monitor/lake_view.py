@@ -1,6 +1,6 @@
 """What the monitor asks of the lake: is a window all there, which event times have changed, the joined rows."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -68,10 +68,12 @@ class LakeView:
         self._seen = {name: table.version for name, table in self._tables.items()}
         return ranges
 
-    def holds(self, closing_offsets: dict[str, int]) -> bool:
-        """Whether all messages of ``inferences`` below these offsets are in the lake."""
+    def holds(self, closing_offsets: Mapping[str, int], topic_ids: Mapping[str, str]) -> bool:
+        """Whether all messages of ``inferences`` below these offsets are in the lake. ``topic_ids``: the topics that the offsets
+        are of, as far as that is known; from one that is no more, nothing is to come."""
         cursors = self._tables["inferences"].cursors()
-        return all(cursors.get(app_id(self._topic_id, int(p)), 0) >= offset for p, offset in closing_offsets.items())
+        to_come = {p: offset for p, offset in closing_offsets.items() if topic_ids.get(p, self._topic_id) == self._topic_id}
+        return all(cursors.get(app_id(self._topic_id, int(p)), 0) >= offset for p, offset in to_come.items())
 
     def labels_known(self, window: Window) -> bool:
         """Whether every partition of the labels has promised to be past the window's end, or the next window is over too,

@@ -2,23 +2,27 @@
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime
 from typing import Any, Protocol, TypeVar
 
 from driftloop import metrics
 from driftloop.contracts.codec import caused_id
 from driftloop.contracts.events import WindowSketched
+from driftloop.contracts.headers import Headers
 from driftloop.contracts.topics import WINDOW_SKETCHES, quarantine
 from driftloop.crashpoints import crash_point
 from driftloop.errors import GapError, InvalidMessage, TransientError
 from driftloop.monitoring.partition_fold import PartitionFold, ProfileNeeded
 from driftloop.monitoring.partition_state import STATE_KEY
-from driftloop.ports import EventPublisher, MessageProducer, Record
+from driftloop.ports import EventPublisher, MessageProducer, ObjectStore, Record
 from driftloop.service.accepted_gaps import WAY_ON, AcceptedGaps
-from driftloop.service.quarantine import send_to_quarantine
+from driftloop.service.attempts import Attempts, unforeseen
+from driftloop.service.quarantine import quarantine_message
 from driftloop.telemetry import get_logger
 from driftloop_monitor.faust_support.durable_table import DurableTable
 from driftloop_monitor.faust_support.early_messages import EarlyMessages
+from driftloop_monitor.faust_support.records import hole_before, plain_headers
 from driftloop_monitor.profiles import Profiles
 
 FLUSH_SECONDS = 0.5
@@ -26,6 +30,10 @@ MAX_BACKOFF_SECONDS = 5.0
 T = TypeVar("T")
 
 log = get_logger(__name__)
+
+
+class StoreAway(Exception):
+    """A rejected message is too large for the topic, and the store cannot take it now."""
 
 
 class FaustMessage(Protocol):
@@ -52,11 +60,13 @@ class PartitionRunner:
         profiles: Profiles,
         publisher: EventPublisher,
         quarantine: MessageProducer,
+        store: ObjectStore,
         gaps: AcceptedGaps,
         ack: Callable[[Any], Awaitable[Any]],
     ) -> None:
         self.fold, self._stream, self._table, self._profiles = fold, stream, table, profiles
-        self._publisher, self._quarantine, self._gaps, self._ack = publisher, quarantine, gaps, ack
+        self._publisher, self._quarantine, self._store, self._gaps, self._ack = publisher, quarantine, store, gaps, ack
+        self._attempts = Attempts()
         self._covered: list[Any] = []
         self._flushing = asyncio.Lock()
         self._flushed_at = time.monotonic()
@@ -65,6 +75,9 @@ class PartitionRunner:
     async def handle(self, event: Any) -> None:
         """Fold one event; flush if it closed a window or time has come. Raises GapError, TransientError."""
         message: FaustMessage = event.message
+        hole = hole_before(message)
+        if hole is not None and hole <= self.fold.next_offset:
+            self.fold.pass_over(message.offset)
         if self._early.is_one(message.offset, self.fold.next_offset):
             return
         closed = self.fold.closed_up_to
@@ -88,6 +101,9 @@ class PartitionRunner:
             await self._table.write(self.fold.partition, {STATE_KEY: value}, next_offset)
             crash_point("monitor.after-changelog")
             metrics.DURABLE_OFFSET.labels(events[-1].message.topic, self.fold.partition).set(next_offset)
+            late, early = self.fold.uncounted_rows
+            metrics.TOO_LATE_ROWS.labels(self.fold.partition).set(late)
+            metrics.TOO_EARLY_ROWS.labels(self.fold.partition).set(early)
             for event in events:
                 await self._ack(event)
 
@@ -99,19 +115,41 @@ class PartitionRunner:
                 await self.flush()
 
     async def _fold(self, message: FaustMessage) -> None:
-        headers = tuple((name, value or b"") for name, value in message.headers or ())  # null in Kafka is empty to us
+        headers = plain_headers(message)
         while True:
             try:
-                rows = await self._permitted(lambda: self.fold.add(message.offset, message.value, headers))
+                rows = await self._counted(message, headers)
                 metrics.MESSAGES.labels(message.topic).inc()
                 metrics.ROWS.labels(message.topic).inc(rows)
-                return
+                break
+            except InvalidMessage as exc:
+                await self._pass_over(message, headers, str(exc))
+                break
+            except Exception as exc:  # one message must not stop the partition; known kinds are raised again
+                pause = self._attempts.again(message.offset, exc)
+                log.error("message-failed", exc_info=True, topic=message.topic, partition=message.partition, offset=message.offset)
+                if pause is None:
+                    await self._pass_over(message, headers, unforeseen(exc))
+                    break
+                await asyncio.sleep(pause)
+
+    async def _counted(self, message: FaustMessage, headers: Headers) -> int:
+        while True:
+            try:
+                return await self._permitted(lambda: self.fold.add(message.offset, message.value, headers, _written(message)))
             except ProfileNeeded as needed:
                 await self._load_profile(needed.version)
-            except InvalidMessage as exc:
-                await asyncio.to_thread(self._reject, message, headers, str(exc))
-                await self._permitted(lambda: self.fold.skip(message.offset, headers))
-                return
+
+    async def _pass_over(self, message: FaustMessage, headers: Headers, reason: str) -> None:
+        attempt = 0
+        while True:
+            try:
+                await asyncio.to_thread(self._reject, message, headers, reason)
+                return await self._permitted(lambda: self.fold.skip(message.offset, headers))
+            except StoreAway as exc:
+                attempt += 1
+                log.warning("message-not-stored", offset=message.offset, attempt=attempt, reason=str(exc))
+                await asyncio.sleep(min(MAX_BACKOFF_SECONDS, 0.1 * 2**attempt))
 
     async def _permitted(self, step: Callable[[], T]) -> T:
         """A step of the fold; at a gap, again with what people have given up. Raises GapError when that is not on record."""
@@ -133,14 +171,26 @@ class PartitionRunner:
                 log.warning("profile-not-loaded", version=version, attempt=attempt, reason=str(exc))
                 await asyncio.sleep(min(MAX_BACKOFF_SECONDS, 0.1 * 2**attempt))
 
-    def _reject(self, message: FaustMessage, headers: Sequence[tuple[str, bytes]], reason: str) -> None:
+    def _reject(self, message: FaustMessage, headers: Headers, reason: str) -> None:
         log.warning("message-rejected", topic=message.topic, partition=message.partition, offset=message.offset, reason=reason)
         stamp = int((message.timestamp or 0) * 1000)
-        record = Record(message.topic, message.partition, message.offset, stamp, message.key, message.value, tuple(headers))
-        send_to_quarantine(self._quarantine, quarantine(self._stream), record, reason)
+        record = Record(message.topic, message.partition, message.offset, stamp, message.key, message.value, headers)
+        topic = quarantine(self._stream)
+        try:
+            value, key, ours = quarantine_message(topic, record, reason, self._store)
+        except TransientError as exc:
+            raise StoreAway(str(exc)) from exc
+        self._quarantine.send(topic, value, key=key, headers=ours)
         self._quarantine.flush()
         metrics.QUARANTINED.labels(message.topic).inc()
 
     def _publish(self, counted: WindowSketched) -> None:
         cause = caused_id("sketch", counted.stream, counted.window.start, counted.window.end, counted.partition, counted.closing_offset)
         self._publisher.publish(WINDOW_SKETCHES, counted, key=counted.stream, id=cause)
+
+
+def _written(message: FaustMessage) -> datetime | None:
+    try:
+        return datetime.fromtimestamp(message.timestamp, UTC) if message.timestamp else None
+    except (ValueError, OverflowError, OSError):  # a producer may say anything, where the broker lets it
+        return None

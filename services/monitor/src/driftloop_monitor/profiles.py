@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable
 
 from driftloop.artifact.model_files import PROFILE, load_file, load_manifest
-from driftloop.errors import IntegrityError, ObjectNotFound, TransientError
+from driftloop.errors import IntegrityError, InvalidMessage, ObjectNotFound, TransientError
 from driftloop.monitoring.partition_fold import ProfileNeeded
 from driftloop.ports import ObjectStore
 from driftloop.registry.fold import RegistryReader
@@ -17,6 +17,7 @@ from driftloop.statistics.profile import Profile
 from driftloop.telemetry import get_logger
 
 LOST_SECONDS = 60.0  # so long rows wait for bytes that somebody may restore
+UNKNOWN_SECONDS = 60.0  # a predictor may know a version before this process does, but not by so much
 
 log = get_logger(__name__)
 
@@ -28,6 +29,7 @@ class Profiles:
         self, model: str, registry: RegistryReader, store: ObjectStore, *, monotonic: Callable[[], float] = time.monotonic
     ) -> None:
         self._model, self._registry, self._store, self._now = model, registry, store, monotonic
+        self._unknown_since: dict[int, float] = {}
         self._missed_since: dict[int, float] = {}
         self._loaded: dict[int, tuple[str, Counter]] = {}
         self._loading = threading.Lock()
@@ -45,7 +47,8 @@ class Profiles:
         return digest, counter.profile
 
     def load(self, version: int) -> None:
-        """Raises TransientError while the version is not registered yet, or its profile cannot be had or is not intact.
+        """Raises TransientError while the version is not registered yet, or its profile cannot be had or is not intact;
+        InvalidMessage for a version that nobody has registered for so long that it does not exist.
 
         A profile that is gone or damaged for good is replaced by one without columns (``Profile.lost``): what the stream
         brings goes on. Of a deleted version that is at once, since releases before this one removed its profile.
@@ -56,6 +59,8 @@ class Profiles:
             model = self._registry.state().model(self._model)
             known = None if model is None else model.version(version)
             if model is None or known is None:
+                if self._now() - self._unknown_since.setdefault(version, self._now()) >= UNKNOWN_SECONDS:
+                    raise InvalidMessage(f"names version {version} of {self._model}, which is not in the registry log")
                 raise TransientError(f"version {version} of {self._model} is not in the registry log yet")
             try:
                 digest = known.manifest

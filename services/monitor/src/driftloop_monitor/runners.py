@@ -5,7 +5,7 @@ from typing import Any
 
 from driftloop.monitoring.partition_fold import PartitionFold
 from driftloop.monitoring.partition_state import STATE_KEY, PartitionState, decode_state
-from driftloop.ports import EventPublisher, MessageProducer
+from driftloop.ports import EventPublisher, MessageProducer, ObjectStore, TopicInfo
 from driftloop.project.model import Project
 from driftloop.service.accepted_gaps import AcceptedGaps
 from driftloop.telemetry import get_logger
@@ -18,29 +18,33 @@ log = get_logger(__name__)
 
 
 class Runners:
-    """``topic_id`` and ``partitions`` are of the stream's inferences, as the topic is now."""
+    """``inferences`` and ``sketches`` are the topics as they are now."""
 
     def __init__(
         self,
         project: Project,
         *,
-        topic_id: str,
-        partitions: int,
+        inferences: TopicInfo,
+        sketches: TopicInfo,
         profiles: Profiles,
         publisher: EventPublisher,
         quarantine: MessageProducer,
+        store: ObjectStore,
         gaps: AcceptedGaps,
     ) -> None:
-        self._project, self._topic_id, self._partitions = project, topic_id, partitions
-        self._profiles, self._publisher, self._quarantine, self._gaps = profiles, publisher, quarantine, gaps
+        self._project, self._inferences, self._sketches = project, inferences, sketches
+        self._profiles, self._publisher = profiles, publisher
+        self._quarantine, self._store, self._gaps = quarantine, store, gaps
 
     def of_inferences(self, partition: int, table: DurableTable, ack: Callable[[Any], Awaitable[Any]]) -> PartitionRunner:
         """Goes on from the table's value; where there is none, from where the consumer was put."""
         value = table.values(partition).get(STATE_KEY)
-        fresh = PartitionState(topic_id=self._topic_id, next_offset=table.placed(partition))
-        state = fresh if value is None else decode_state(value)
-        fold = PartitionFold(self._project, partition, self._partitions, self._profiles.counter, state)
-        fold.go_on_from(table.placed(partition))  # beyond the stored offset only after a gap that was given up
+        topic, placed = self._inferences, table.placed(partition)
+        state = PartitionState(topic_id=topic.id, next_offset=placed) if value is None else decode_state(value)
+        if state.topic_id != topic.id:
+            log.warning("topic-made-anew", partition=partition, was=state.topic_id, now=topic.id, begins_at=placed)
+        fold = PartitionFold(self._project, partition, topic.partitions, self._profiles.counter, state.on_topic(topic.id, placed))
+        fold.go_on_from(placed)  # beyond the stored offset only after a gap that was given up
         if fold.new_plan:
             log.warning("windows-declared-anew", stream=self._project.stream, partition=partition, from_time=str(fold.begins_at))
         return PartitionRunner(
@@ -50,13 +54,16 @@ class Runners:
             profiles=self._profiles,
             publisher=self._publisher,
             quarantine=self._quarantine,
+            store=self._store,
             gaps=self._gaps,
             ack=ack,
         )
 
     def after_gaps(self, partition: int, offset: int) -> int:
         """Where the fold of a partition may go on from ``offset``. Raises TransientError."""
-        return self._gaps.after(self._topic_id, partition, offset)
+        return self._gaps.after(self._inferences.id, partition, offset)
 
     def of_window_counts(self, partition: int, table: DurableTable) -> AssemblyRunner:
-        return AssemblyRunner(self._project, partition, table=table, profiles=self._profiles, publisher=self._publisher)
+        return AssemblyRunner(
+            self._project, partition, topic_id=self._sketches.id, table=table, profiles=self._profiles, publisher=self._publisher
+        )

@@ -10,10 +10,9 @@ from driftloop.settings import Environment
 
 
 class MonitorSettings(msgspec.Struct, frozen=True, kw_only=True):
-    """``replication``: of the topics that faust keeps its state in (1 locally, 3 in production)."""
+    """What it is told beyond what every service is."""
 
     common: StoreSettings
-    replication: int
     session_timeout_seconds: int
     max_poll_interval_seconds: int
 
@@ -23,7 +22,6 @@ def monitor_settings(variables: Mapping[str, str] | None = None) -> MonitorSetti
     env = Environment(MONITOR.name, variables)
     return MonitorSettings(
         common=store_settings(MONITOR, variables),
-        replication=env.integer("REPLICATION", 1, minimum=1, maximum=15),
         session_timeout_seconds=env.integer("SESSION_TIMEOUT_SECONDS", 10, minimum=6, maximum=300),
         max_poll_interval_seconds=env.integer("MAX_POLL_INTERVAL_SECONDS", 120, minimum=10, maximum=3600),
     )

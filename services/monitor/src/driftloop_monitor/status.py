@@ -37,6 +37,8 @@ class MonitorStatus:
             "partitions": {str(p): runner.fold.next_offset for p, runner in sorted(folds)},
             "durable": {str(p): monitor.folds_table.durable(p) for p, _ in sorted(folds)} if monitor else {},
             "closed_up_to": {str(p): runner.fold.closed_up_to for p, runner in sorted(folds)},
+            "too_late_rows": {str(p): runner.fold.uncounted_rows[0] for p, runner in sorted(folds)},
+            "too_early_rows": {str(p): runner.fold.uncounted_rows[1] for p, runner in sorted(folds)},
             "closed_windows": [held.window.start for runner in assemblies for held in runner.assembler.windows.values()],
             "reported": [held.window.start for held in complete],
             "decided": [d.window.start for d in decisions if d.window is not None],

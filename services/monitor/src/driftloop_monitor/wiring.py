@@ -3,10 +3,9 @@
 import asyncio
 from typing import Any
 
-from driftloop.adapters.kafka import KafkaTopics, Producer, Publisher, create_topics, partitions_of, topic_id
+from driftloop.adapters.kafka import KafkaTopics, Producer, Publisher, add_partitions, create_topics
 from driftloop.adapters.memory import SystemClock
 from driftloop.adapters.s3 import MinioObjectStore
-from driftloop.contracts import topics
 from driftloop.errors import TransientError
 from driftloop.monitoring.performance import columns
 from driftloop.project.model import Project
@@ -23,9 +22,11 @@ from driftloop_monitor.lake_view import LakeView
 from driftloop_monitor.profiles import Profiles
 from driftloop_monitor.runners import Runners
 from driftloop_monitor.settings import MonitorSettings
+from driftloop_monitor.source_topics import SourceTopics
 from driftloop_monitor.status import MonitorStatus
 
 DECIDE_SECONDS = 0.5  # between two looks, when the lake says that it changed
+TOPICS_SECONDS = 5.0  # between two looks whether the topics are those of the start
 IDLE_SECONDS = 2.0  # between two looks without a hint
 
 log = get_logger(__name__)
@@ -39,19 +40,19 @@ class Wiring:
         bootstrap, stream = common.kafka_bootstrap, project.stream
         self._project, self._stop, self._status = project, stop, status
         self.failure = Failure(stop)
-        self._partitions = partitions_of(bootstrap, topics.inferences(stream))
-        self._sketch_partitions = partitions_of(bootstrap, topics.WINDOW_SKETCHES)
-        tables = {FOLDS: self._partitions, ASSEMBLIES: self._sketch_partitions}
-        create_topics(bootstrap, changelogs(stream, tables), replication=settings.replication)
+        self._sources = SourceTopics(KafkaTopics(bootstrap, client_id=f"monitor-topics-{common.instance}"), stream)
+        tables = changelogs(stream, {FOLDS: self._sources.inferences.partitions, ASSEMBLIES: self._sources.sketches.partitions})
+        create_topics(bootstrap, tables, replication=common.replication)
+        add_partitions(bootstrap, {table.name: table.partitions for table in tables})  # a value stays in the partition that it is of
         self._producer = Producer(bootstrap, client_id=f"monitor-{common.instance}")
         self._publisher = Publisher(self._producer, source="driftloop/monitor")
-        self._topic_id = topic_id(bootstrap, topics.inferences(stream))
-        self._profiles = Profiles(project.model, registry, MinioObjectStore(common.s3))
+        self._store = MinioObjectStore(common.s3)
+        self._profiles = Profiles(project.model, registry, self._store)
         self._history, self._follower = model_history(
             KafkaTopics(bootstrap, client_id=f"monitor-history-{common.instance}"), project.model, common.state_dir / common.instance
         )
-        label_partitions, folder = partitions_of(bootstrap, topics.labels(stream)), common.state_dir / common.instance
-        lake = LakeView(common.s3, stream, self._topic_id, label_partitions, columns(project), folder=folder)
+        folder, found = common.state_dir / common.instance, self._sources
+        lake = LakeView(common.s3, stream, found.inferences.id, found.labels.partitions, columns(project), folder=folder)
         self._decider = Decider(project, lake, self._history, self._publisher, SystemClock(), self._follower.sync)
         self._settings = settings
 
@@ -62,6 +63,7 @@ class Wiring:
         self._follower.start()
         starting = asyncio.create_task(monitor.app.start())  # returns when the tables are recovered
         deciding = asyncio.create_task(self._decide_for_ever(monitor))
+        watching = asyncio.create_task(self._watch_topics())
         while not self._stop.requested() and not monitor.app.crashed:
             await asyncio.sleep(0.1)
             self._status.settled = monitor.settled()
@@ -71,6 +73,7 @@ class Wiring:
             reason = monitor.app.crash_reason or starting.exception()
             self.failure.reason = self.failure.reason or TransientError(f"faust stopped: {reason!r}")
         deciding.cancel()
+        watching.cancel()
         await _within(4.0, monitor.flush(), "flush")
         await _within(4.0, monitor.app.stop(), "leaving the group")
         starting.cancel()
@@ -79,21 +82,29 @@ class Wiring:
     def _new_monitor(self) -> Monitor:
         runners = Runners(
             self._project,
-            topic_id=self._topic_id,
-            partitions=self._partitions,
+            inferences=self._sources.inferences,
+            sketches=self._sources.sketches,
             profiles=self._profiles,
             publisher=self._publisher,
             quarantine=self._producer,
-            gaps=AcceptedGaps(MinioObjectStore(self._settings.common.s3), self._project.stream),
+            store=self._store,
+            gaps=AcceptedGaps(self._store, self._project.stream),
         )
         return Monitor(
             self._settings,
             self._project.stream,
             runners,
-            partitions=self._partitions,
-            sketch_partitions=self._sketch_partitions,
+            inferences=self._sources.inferences,
+            sketches=self._sources.sketches,
             failure=self.failure,
         )
+
+    async def _watch_topics(self) -> None:
+        while True:
+            await asyncio.sleep(TOPICS_SECONDS)
+            changed = await asyncio.to_thread(self._sources.changed)
+            if changed is not None:
+                await self.failure.start_again(changed)
 
     async def _decide_for_ever(self, monitor: Monitor) -> None:
         while True:

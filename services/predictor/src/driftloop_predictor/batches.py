@@ -1,12 +1,11 @@
 """A batch of requests on its way to inferences: decoded, scored, and encoded as the message that accounts for it."""
 
 import itertools
-from collections.abc import Sequence
-from datetime import datetime
+from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
 from typing import NamedTuple
 
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from driftloop.artifact.scoring import SEARCH_SECONDS, Scored, Scorer
 from driftloop.artifact.unscorable import Unscored
@@ -22,14 +21,18 @@ from driftloop.contracts.headers import (
     watermark_header,
 )
 from driftloop.contracts.schema import StreamSchema
+from driftloop.contracts.windows import CLOCK_SKEW
 from driftloop.errors import InvalidMessage
 from driftloop.ports import Record
 from driftloop.rows.arrow_stream import encode_table
 from driftloop.rows.requests import RequestDecoder
 from driftloop.rows.schemas import CLASS_PROBABILITIES, holds_probabilities, inference_schema
 from driftloop_predictor.buffer import Batch
+from driftloop_predictor.idle import Seen
+from driftloop_predictor.progress import newest_row
 from driftloop_predictor.unscored import NO_MODEL
 
+_NONE: Mapping[int, str] = {}
 MAX_MESSAGE_BYTES = 8 * 1024 * 1024 - 256 * 1024  # the topic takes 8 MiB, headers included
 
 
@@ -53,7 +56,7 @@ class Accounted(NamedTuple):
     unknown_field_rows: int
     rejected: list[tuple[Record, str]]
     unscored: tuple[tuple[str, str], ...]  # reason and detail, one for each row without a prediction
-    newest: datetime | None  # event time
+    newest: Seen | None  # the highest event time
     watermark: datetime | None
 
 
@@ -64,14 +67,21 @@ class TooLarge(Exception):
 class BatchEncoder:
     """Makes a batch of requests one message that says which offsets it accounts for."""
 
-    def __init__(self, schema: StreamSchema, topic_id: str) -> None:
-        self.topic_id = topic_id
+    def __init__(self, schema: StreamSchema, topic_id: str, ahead: timedelta | None = CLOCK_SKEW) -> None:
+        """``ahead``: how far times may lie beyond the clock; None: however far."""
+        self.topic_id, self._ahead = topic_id, ahead
         self._decoder = RequestDecoder(schema)
         self._schema = inference_schema(schema)
 
-    def account(self, batch: Batch, start: int, serving: ScoringModel | None, scored_at: datetime) -> Accounted:
-        """``start`` is where the partition's previous range ended. Raises TooLarge, never for a single request."""
-        taken = self._take(batch)
+    def account(
+        self, batch: Batch, start: int, serving: ScoringModel | None, scored_at: datetime, set_aside: Mapping[int, str] = _NONE
+    ) -> Accounted:
+        """``start`` is where the partition's previous range ended; ``set_aside`` are offsets to reject unread, with the reason.
+
+        Raises TooLarge, never for a single request.
+        """
+        latest = None if self._ahead is None else scored_at + self._ahead
+        taken = self._take(batch, set_aside, latest)
         rows = taken.rows(self._decoder.schema)
         inferences = scored(rows, self._schema, serving, scored_at, pa.array(taken.offsets, pa.int64()))
         value = encode_table(inferences.table)
@@ -92,7 +102,7 @@ class BatchEncoder:
         headers: Headers = ((CONTENT_TYPE, ARROW.encode()), range_header(accounts_for))
         if taken.watermark is not None:
             headers = (*headers, watermark_header(taken.watermark))
-        newest = pc.max(rows.column("event_time")).as_py() if rows.num_rows else None
+        newest = newest_row(rows.column("event_time"), pa.chunked_array([_repeated(scored_at, rows.num_rows)]), self._ahead)
         return Accounted(
             value=value,
             headers=headers,
@@ -105,12 +115,23 @@ class BatchEncoder:
             watermark=taken.watermark,
         )
 
-    def _take(self, batch: Batch) -> "_Taken":
-        taken = _Taken(rejected=[])
-        if batch.plain:
-            taken.take_json(batch.records, self._decoder)
+    def fails_alone(self, record: Record, serving: ScoringModel | None, scored_at: datetime) -> bool:
+        """Whether it is this request that nobody foresaw."""
+        alone = Batch(since=0.0)
+        alone.records, alone.plain = [record], False
+        try:
+            self.account(alone, record.offset, serving, scored_at)
+        except Exception:  # noqa: BLE001 - that is the question
+            return True
+        return False
+
+    def _take(self, batch: Batch, set_aside: Mapping[int, str], latest: datetime | None) -> "_Taken":
+        taken = _Taken(rejected=[(record, set_aside[record.offset]) for record in batch.records if record.offset in set_aside])
+        records = [record for record in batch.records if record.offset not in set_aside] if taken.rejected else batch.records
+        if batch.plain or not records:
+            taken.take_json(records, self._decoder)
             return taken
-        with_rows = taken.take_watermark(batch.records)
+        with_rows = taken.take_watermark(records, latest)
         for arrow, run in itertools.groupby(with_rows, lambda record: is_arrow(record.headers)):
             if not arrow:
                 taken.take_json(list(run), self._decoder)
@@ -150,11 +171,11 @@ class _Taken:
         self.offsets += [record.offset] * table.num_rows
         self.unknown_field_rows += unknown
 
-    def take_watermark(self, records: Sequence[Record]) -> Sequence[Record]:
-        """The messages that hold rows: all, unless the last one is a watermark only."""
+    def take_watermark(self, records: Sequence[Record], latest: datetime | None) -> Sequence[Record]:
+        """The messages that hold rows: all, unless the last one is a watermark only, or one that is beyond ``latest``."""
         last = records[-1]
         try:
-            self.watermark = watermark(last.headers)
+            self.watermark = watermark(last.headers, latest)
         except InvalidMessage as exc:
             self.rejected.append((last, f"header {WATERMARK}: {exc}"))
             return records[:-1]
@@ -191,11 +212,15 @@ def scored(
     else:
         answer, unscored = serving.scorer.score_rows(rows, search_seconds)
     version = pa.nulls(n, pa.int64()) if serving is None else pa.repeat(pa.scalar(serving.version, pa.int64()), n)
-    scored_at = pa.repeat(pa.scalar(at, schema.field("scored_at").type), n)
+    scored_at = _repeated(at, n)
     offsets = pa.nulls(n, pa.int64()) if request_offsets is None else request_offsets
     columns = [*rows.columns, answer.prediction, answer.score, version, scored_at, offsets]
     table = pa.Table.from_arrays([*columns, answer.probabilities] if holds_probabilities(schema) else columns, schema=schema)
     return Inferences(table, serving is not None, unscored)
+
+
+def _repeated(time: datetime, n: int) -> pa.Array:
+    return pa.repeat(pa.scalar(time, pa.timestamp("us", tz="UTC")), n)
 
 
 def _without_probabilities(table: pa.Table) -> pa.Table:

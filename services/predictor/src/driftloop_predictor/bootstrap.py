@@ -6,6 +6,7 @@ from functools import cache, partial
 from driftloop.adapters.s3 import MinioObjectStore
 from driftloop.contracts.services import PREDICTOR
 from driftloop.contracts.topics import inferences
+from driftloop.ports import ObjectStore
 from driftloop.project.model import Project
 from driftloop.service.accepted_gaps import AcceptedGaps
 from driftloop.service.checks import check_surroundings_but_for_a_silent_store
@@ -45,27 +46,38 @@ def run(stop: Stop) -> None:
         parts.at_end.callback(model.stop)
         parts.registry.subscribe(model.on_state)
         model.wait_for_first(stop, FIRST_MODEL_SECONDS)
-        recorder = _recorder(settings, parts, project).start()
+        recorder = _recorder(settings, parts, project, health).start()
         parts.at_end.callback(recorder.stop, RECORDING_SECONDS)
         edge.open(project.schema, new_id=lambda: str(uuid.uuid4()), serving=health.serving, recorder=recorder)
-        stream = parts.until_connected(lambda: _stream(settings, parts, project, health, edge.unscored), on_failure=health.not_connected)
+        stream = parts.until_connected(
+            lambda: _stream(settings, parts, store, project, health, edge.unscored), on_failure=health.not_connected
+        )
         health.connected(stream.handler)
         stream.run()
 
 
-def _recorder(settings: PredictorSettings, parts: Parts, project: Project) -> Recorder:
+def _recorder(settings: PredictorSettings, parts: Parts, project: Project, health: PredictorHealth) -> Recorder:
     topic = inferences(project.stream)
     connect = partial(parts.broker.producer, delivery_timeout_seconds=DELIVERY_SECONDS)
-    return Recorder(topic, connect=connect, partitions=cache(lambda: parts.broker.partitions_of(topic)), max_rows=settings.http_buffer_rows)
+    return Recorder(
+        topic,
+        connect=connect,
+        partitions=cache(lambda: parts.broker.partitions_of(topic)),
+        position=health.position,
+        max_rows=settings.http_buffer_rows,
+    )
 
 
-def _stream(settings: PredictorSettings, parts: Parts, project: Project, health: PredictorHealth, unscored: UnscoredRows) -> RequestStream:
-    check_surroundings_but_for_a_silent_store(settings.common, PREDICTOR.topics(project.stream))
+def _stream(
+    settings: PredictorSettings, parts: Parts, store: ObjectStore, project: Project, health: PredictorHealth, unscored: UnscoredRows
+) -> RequestStream:
+    check_surroundings_but_for_a_silent_store(settings.common, PREDICTOR.topics(project.stream, project.retention_ms))
     return RequestStream(
         project,
         broker=parts.broker,
+        store=store,
         serving=health.serving,
-        after_gaps=AcceptedGaps(MinioObjectStore(settings.common.s3), project.stream).after,
+        after_gaps=AcceptedGaps(store, project.stream).after,
         idle_seconds=settings.idle_seconds,
         clock=parts.clock,
         stop=parts.stop,

@@ -5,9 +5,11 @@ from collections.abc import Iterable
 
 from driftloop.contracts.headers import WATERMARK, Headers, header, is_arrow
 from driftloop.ports import Record
+from driftloop.rows.inferences import MAX_OFFSETS
 
 MAX_ROWS = 2000  # a pipeline costs some 3 ms a call, however few the rows: at 1,000 it is a quarter more CPU per row
 MAX_BATCH_BYTES = 3 * 1024 * 1024  # of request values, so that the Arrow message fits with room to spare
+MAX_SPAN = MAX_OFFSETS // 2  # from a batch's first offset to its last; as many again may lie before it
 ARROW_ROW_BYTES = 64  # a guess at one row, to weigh an Arrow message whose rows are not counted yet
 
 
@@ -22,8 +24,11 @@ class Batch:
         self.plain = True  # JSON rows only
         self.ended = False  # by a watermark
 
-    def has_room_for(self, rows: int, size: int) -> bool:
-        return not self.ended and (not self.records or (self.rows + rows <= MAX_ROWS and self.bytes + size <= MAX_BATCH_BYTES))
+    def has_room_for(self, offset: int, rows: int, size: int) -> bool:
+        if self.ended or not self.records:
+            return not self.ended
+        fits = self.rows + rows <= MAX_ROWS and self.bytes + size <= MAX_BATCH_BYTES
+        return fits and offset - self.records[0].offset < MAX_SPAN
 
     def split(self) -> tuple["Batch", "Batch"]:
         """Two halves of a batch that was too large for one message."""
@@ -41,6 +46,7 @@ class PartitionBuffer:
 
     def __init__(self, next_offset: int) -> None:
         self.next_offset = next_offset
+        self.read_to = next_offset  # every request below it has been read, also where none are
         self._batches: deque[Batch] = deque()
         self._end = next_offset
         self.rows = 0
@@ -64,7 +70,7 @@ class PartitionBuffer:
                 headers = record.headers
                 arrow, ends = is_arrow(headers), header(headers, WATERMARK) is not None
             rows = max(1, size // ARROW_ROW_BYTES) if arrow else 1
-            if open_batch is None or not open_batch.has_room_for(rows, size):
+            if open_batch is None or not open_batch.has_room_for(record.offset, rows, size):
                 open_batch = Batch(now)
                 self._batches.append(open_batch)
             open_batch.records.append(record)
@@ -74,6 +80,14 @@ class PartitionBuffer:
             open_batch.ended = ends
             self.rows += rows
             self.bytes += size
+
+    def first_offset(self) -> int | None:
+        """Of the oldest request; None without one."""
+        return self._batches[0].records[0].offset if self._batches else None
+
+    def passed_to(self, position: int) -> None:
+        """Offsets below it that brought no request have none."""
+        self.read_to = max(self.read_to, position)
 
     def due(self, now: float, max_age_seconds: float) -> bool:
         if not self._batches:

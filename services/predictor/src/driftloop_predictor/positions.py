@@ -2,15 +2,20 @@
 
 import time
 from collections.abc import Callable, Sequence
+from functools import partial
 
+from driftloop.contracts.headers import request_position
 from driftloop.errors import GapError, InvalidMessage, TransientError
-from driftloop.ports import MessageConsumer, TopicPartition
-from driftloop.rows.inferences import claimed_range
+from driftloop.ports import MessageConsumer, Record, TopicPartition
+from driftloop.rows.inferences import MAX_OFFSETS, claimed_range
 from driftloop.service.accepted_gaps import WAY_ON
 from driftloop.telemetry import get_logger
 
 PATIENCE_SECONDS = 30
 FIRST_LOOK = 8  # messages; each further look back is four times as long
+# All looks together. Every message of a stream's own predictors says where its partition has got to; without one among so
+# many there were none since long ago, and beginning anew costs work but no row: readers trim what they have.
+MOST = 20_000
 
 log = get_logger(__name__)
 
@@ -22,10 +27,17 @@ class Positions:
     """Reads ranges back from ``inferences``. Kafka's committed offsets are not asked: they may be ahead of what is there."""
 
     def __init__(
-        self, open_reader: OpenReader, topic_id: Callable[[str], str], *, requests: str, inferences: str, after_gaps: AfterGaps
+        self,
+        open_reader: OpenReader,
+        topic_id: Callable[[str], str],
+        partitions: Callable[[str], int],
+        *,
+        requests: str,
+        inferences: str,
+        after_gaps: AfterGaps,
     ) -> None:
-        self._open_reader, self._topic_id, self._requests, self._inferences = open_reader, topic_id, requests, inferences
-        self._after_gaps = after_gaps
+        self._open_reader, self._topic_id, self._partitions = open_reader, topic_id, partitions
+        self._requests, self._inferences, self._after_gaps = requests, inferences, after_gaps
         self._asking: MessageConsumer | None = None
 
     def topic_id(self) -> str:
@@ -40,8 +52,16 @@ class Positions:
     def next_offsets(self, partitions: Sequence[int], topic_id: str) -> dict[int, int]:
         """Per partition, the end of the last range of this incarnation of the topic; without one, the topic's beginning.
 
-        Raises GapError when requests behind the last range have expired, unless they are given up.
+        Looks at the last MOST messages at most, however many there are. Raises TransientError while ``inferences`` has fewer
+        partitions than there are requests of, GapError when requests behind the last range have expired, unless they are
+        given up.
         """
+        known = self._partitions(self._inferences)
+        if any(p >= known for p in partitions):
+            raise TransientError(
+                f"{self._requests} has more partitions than the {known} of {self._inferences}; make them as many with: "
+                f"driftloop partitions add {self._requests.rpartition('.')[0]} {max(partitions) + 1}"
+            )
         written = {p: TopicPartition(self._inferences, p) for p in partitions}
         asked = {p: TopicPartition(self._requests, p) for p in partitions}
         reader = self._open_reader(list(written.values()))
@@ -50,8 +70,11 @@ class Positions:
             for tp, end in ends.items():
                 reader.seek(tp, end)
             reader.pause(list(written.values()))
-            found = {p: _last_range_end(reader, tp, starts[tp], ends[tp], topic_id) for p, tp in written.items()}
-            beginnings = reader.beginning_offsets(list(asked.values()))
+            beginnings, requested = reader.beginning_offsets(list(asked.values())), reader.end_offsets(list(asked.values()))
+            found = {
+                p: _last_range_end(reader, tp, starts[tp], ends[tp], partial(_said, topic_id=topic_id, requested=requested[asked[p]]))
+                for p, tp in written.items()
+            }
         finally:
             reader.close()
         return {p: self._place(asked[p], topic_id, end, beginnings[asked[p]]) for p, end in found.items()}
@@ -66,34 +89,55 @@ class Positions:
         return place
 
 
-def _last_range_end(reader: MessageConsumer, tp: TopicPartition, start: int, end: int, topic_id: str) -> int | None:
+def _last_range_end(reader: MessageConsumer, tp: TopicPartition, start: int, end: int, said: Callable[[Record], int | None]) -> int | None:
     """The highest end among the newest ranges: a twin that was paused may have written an older one last."""
-    look, high = FIRST_LOOK, end
+    look, high, start = FIRST_LOOK, end, max(start, end - MOST)
+    deadline = time.monotonic() + PATIENCE_SECONDS
     while high > start:
         low = max(start, high - look)
-        found = _range_ends(reader, tp, low, high, topic_id)
+        try:
+            found = _range_ends(reader, tp, low, high, said, deadline)
+        except TransientError:
+            if look == FIRST_LOOK:
+                raise  # the broker is too slow to say anything
+            break
         if found:
             return max(found)
         look, high = look * 4, low
+    if end > start:
+        log.warning("no-range-found", topic=tp.topic, partition=tp.partition, end=end, looked_back_to=high)
     return None
 
 
-def _range_ends(reader: MessageConsumer, tp: TopicPartition, low: int, high: int, topic_id: str) -> list[int]:
+def _range_ends(
+    reader: MessageConsumer, tp: TopicPartition, low: int, high: int, said: Callable[[Record], int | None], deadline: float
+) -> list[int]:
     reader.seek(tp, low)
     reader.resume([tp])
     ends: list[int] = []
-    deadline = time.monotonic() + PATIENCE_SECONDS
     while reader.position(tp) < high:
         if time.monotonic() > deadline:
             raise TransientError(f"{tp.topic}/{tp.partition} could not be read up to offset {high} within {PATIENCE_SECONDS} s")
         for record in reader.poll(0.5, max_records=high - low).get(tp, ()):
             if record.offset >= high:
                 continue
-            try:
-                found = claimed_range(record)
-            except InvalidMessage:
-                found = None  # not the predictor's: whoever reads the rows quarantines it
-            if found is not None and found.topic_id == topic_id:
-                ends.append(found.end)
+            found = said(record)
+            if found is not None:
+                ends.append(found)
     reader.pause([tp])
     return ends
+
+
+def _said(record: Record, *, topic_id: str, requested: int) -> int | None:
+    """Up to where the requests are accounted for, as one message says it. ``requested``: where they end; a wide range or a
+    position that goes beyond is forged, and would make those that are yet to come seem known."""
+    try:
+        accounted, position = claimed_range(record), request_position(record.headers)
+    except InvalidMessage:
+        return None  # not the predictor's: whoever reads the rows quarantines it
+    if accounted is not None and accounted.topic_id == topic_id:
+        believed = accounted.end <= requested or accounted.end - accounted.start <= MAX_OFFSETS
+        return accounted.end if believed else None
+    if position is not None and (position.topic_id, position.partition) == (topic_id, record.partition):
+        return position.offset if position.offset <= requested else None
+    return None

@@ -12,7 +12,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from driftloop import metrics
-from driftloop.contracts.headers import ARROW, CONTENT_TYPE
+from driftloop.contracts.headers import ARROW, CONTENT_TYPE, Headers, RequestPosition, position_header
 from driftloop.errors import ConfigurationError, TransientError
 from driftloop.ports import MessageProducer
 from driftloop.rows.arrow_stream import encode_table
@@ -31,12 +31,21 @@ class BufferFull(Exception):
 
 
 class Recorder:
-    """Records rows at least once; readers drop repeats by event id. These messages account for no request offsets."""
+    """Records rows at least once; readers drop repeats by event id. These messages account for no request offsets, but say
+    where their partition's requests have got to: a stream that is served by HTTP alone would hide that behind years of them."""
 
     def __init__(
-        self, topic: str, *, connect: Callable[[], MessageProducer], partitions: Callable[[], int], max_rows: int = 10_000
+        self,
+        topic: str,
+        *,
+        connect: Callable[[], MessageProducer],
+        partitions: Callable[[], int],
+        position: Callable[[int], RequestPosition | None] = lambda partition: None,
+        max_rows: int = 10_000,
     ) -> None:
+        """``position``: up to where this process knows a partition's requests to be accounted for, if it does."""
         self._topic, self._connect, self._partitions, self._max_rows = topic, connect, partitions, max_rows
+        self._position = position
         self._waiting: deque[tuple[pa.Table, Future[None]]] = deque()
         self._rows = 0
         self._changed = threading.Condition()
@@ -132,8 +141,12 @@ class Recorder:
         owners = pa.array([zlib.crc32(entity.encode()) % n for entity in table.column("entity").to_pylist()])
         for partition in owners.unique().to_pylist():
             rows = table.filter(pc.equal(owners, partition)).combine_chunks()
+            headers: Headers = ((CONTENT_TYPE, ARROW.encode()),)
+            place = self._position(partition)
+            if place is not None:
+                headers = (*headers, position_header(place))
             for part in _parts(rows):
-                self._producer.send(self._topic, encode_table(part), partition=partition, headers=((CONTENT_TYPE, ARROW.encode()),))
+                self._producer.send(self._topic, encode_table(part), partition=partition, headers=headers)
         self._producer.flush()
 
     def _disconnect(self) -> None:

@@ -4,6 +4,7 @@ from typing import Any
 
 import msgspec
 
+from driftloop.contracts.headers import RequestPosition
 from driftloop.project.model import Project
 from driftloop.service.project import FollowedRegistry
 from driftloop_predictor.batches import ScoringModel
@@ -31,6 +32,10 @@ class PredictorHealth:
 
     def serving(self) -> ScoringModel | None:
         return self.model.serving if self.model else None
+
+    def position(self, partition: int) -> RequestPosition | None:
+        """Up to where this process knows a partition's requests to be accounted for."""
+        return self._handler.position(partition) if self._handler else None
 
     def ready(self) -> tuple[bool, dict[str, Any]]:
         ready, reason = self._ready()

@@ -1,9 +1,10 @@
 """The stream of requests as this member of its group works through it."""
 
 from collections.abc import Callable
+from functools import partial
 
 from driftloop.contracts.topics import inferences, requests
-from driftloop.ports import Clock
+from driftloop.ports import Clock, ObjectStore
 from driftloop.project.model import Project
 from driftloop.service.broker import Broker
 from driftloop.service.partition_worker import PartitionWorker
@@ -12,6 +13,7 @@ from driftloop_predictor.batches import ScoringModel
 from driftloop_predictor.handlers import RequestHandler
 from driftloop_predictor.idle import IdlePartitions
 from driftloop_predictor.positions import AfterGaps, Positions
+from driftloop_predictor.progress import StreamProgress
 from driftloop_predictor.unscored import UnscoredRows
 
 POLL_SECONDS = 0.02  # a batch waits no longer for company
@@ -25,6 +27,7 @@ class RequestStream:
         project: Project,
         *,
         broker: Broker,
+        store: ObjectStore,
         serving: Callable[[], ScoringModel | None],
         after_gaps: AfterGaps,
         idle_seconds: int,
@@ -33,14 +36,24 @@ class RequestStream:
         unscored: UnscoredRows,
     ) -> None:
         stream = project.stream
+        progress = StreamProgress(broker.reader, inferences(stream), partial(broker.partitions_of, inferences(stream)), project.ahead)
         self.handler = RequestHandler(
             project,
             topic=Positions(
-                broker.reader, broker.topic_id, requests=requests(stream), inferences=inferences(stream), after_gaps=after_gaps
+                broker.reader,
+                broker.topic_id,
+                broker.partitions_of,
+                requests=requests(stream),
+                inferences=inferences(stream),
+                after_gaps=after_gaps,
             ),
             producer=broker.producer(),
+            store=store,
             serving=serving,
-            idle=IdlePartitions(idle_seconds or float("inf"), project.allowed_lateness),
+            idle=IdlePartitions(
+                idle_seconds or float("inf"), project.allowed_lateness, grace=project.windows.every, replay=project.clock == "replay"
+            ),
+            progress=progress.newest,
             clock=clock,
             unscored=unscored,
         )

@@ -6,13 +6,19 @@ from typing import Any
 
 from kafka import KafkaAdminClient
 from kafka.admin import ConfigResource, ConfigResourceType
-from kafka.errors import TopicAlreadyExistsError
+from kafka.errors import InvalidReplicationFactorError, TopicAlreadyExistsError
 
 from driftloop.adapters.kafka_consumer import AssignedConsumer
 from driftloop.adapters.kafka_errors import translated
+from driftloop.adapters.kafka_replicas import Replicas, check_replicas
 from driftloop.contracts.topics import Topic
 from driftloop.errors import ConfigurationError
 from driftloop.ports import Record, TopicInfo, TopicPartition
+from driftloop.telemetry import get_logger
+
+_DEFAULT = -1  # the broker's default.replication.factor
+
+log = get_logger(__name__)
 
 
 @contextmanager
@@ -25,45 +31,89 @@ def _admin(bootstrap: str, doing: str) -> Iterator[Any]:
             client.close()
 
 
-def create_topics(bootstrap: str, topics: Iterable[Topic], *, replication: int = 1) -> None:
-    """Create those that are missing; existing ones are left as they are (``check_topics`` compares them)."""
+def create_topics(bootstrap: str, topics: Iterable[Topic], *, replication: int | None = None) -> None:
+    """Create those that are missing, and set the settings of existing ones as the table has them.
+
+    ``replication``: brokers that hold each new one; None: as many as the broker makes by default. Raises ConfigurationError
+    when there are not so many.
+    """
     wanted = list(topics)
     with _admin(bootstrap, "creating topics") as admin:
         existing = set(admin.list_topics())
         missing = {
-            t.name: {"num_partitions": t.partitions, "replication_factor": replication, "configs": t.config}
+            t.name: {"num_partitions": t.partitions, "replication_factor": replication or _DEFAULT, "configs": t.config}
             for t in wanted
             if t.name not in existing
         }
         if missing:
             try:
                 admin.create_topics(missing, wait_for_metadata=True)
+            except InvalidReplicationFactorError as exc:
+                raise ConfigurationError(
+                    f"topics cannot have {replication} replicas: {exc}; set REPLICATION to what the cluster has"
+                ) from exc
             except TopicAlreadyExistsError:  # another process was faster
                 admin.wait_for_topics([t.name for t in wanted])
+        for name, settings in _differing(admin, [t for t in wanted if t.name in existing]).items():
+            log.info("topic-altered", topic=name, settings=settings)
+            admin.alter_configs([ConfigResource(ConfigResourceType.TOPIC, name, configs=settings)])
 
 
-def check_topics(bootstrap: str, topics: Iterable[Topic]) -> None:
-    """Raises ConfigurationError naming the first topic that is missing or whose settings contradict the table."""
+def add_partitions(bootstrap: str, wanted: Mapping[str, int]) -> dict[str, int]:
+    """Give each topic so many partitions, in the order told; one that has as many or more stays. Returns how many each had.
+
+    Raises ConfigurationError naming one that does not exist, TransientError.
+    """
+    before = {name: info.partitions for name, info in describe_topics(bootstrap, list(wanted)).items()}
+    with _admin(bootstrap, "adding partitions") as admin:
+        for name, partitions in wanted.items():
+            if before[name] < partitions:
+                admin.create_partitions({name: partitions})
+                log.info("topic-grown", topic=name, before=before[name], after=partitions)
+    return before
+
+
+def check_topics(bootstrap: str, topics: Iterable[Topic], *, replication: int | None = None) -> None:
+    """Raises ConfigurationError naming the first topic that is missing, whose settings contradict the table, or that has fewer
+    replicas than ``replication`` asks for. Says in the log which are less safe than they could be."""
     wanted = list(topics)
     with _admin(bootstrap, "checking topics") as admin:
         described = {t["name"]: t for t in admin.describe_topics()}
         for topic in wanted:
             found = described.get(topic.name)
             if found is None:
-                raise ConfigurationError(f"topic {topic.name} does not exist; create it with: driftloop up, or driftloop topics create")
+                raise ConfigurationError(f"topic {topic.name} does not exist; create it with: driftloop up --project DIR")
             if len(found["partitions"]) < topic.partitions and topic.plane == "control" and topic.partitions == 1:
                 raise ConfigurationError(f"topic {topic.name} has {len(found['partitions'])} partitions, needs {topic.partitions}")
             if topic.partitions == 1 and len(found["partitions"]) != 1:
                 raise ConfigurationError(f"topic {topic.name} has {len(found['partitions'])} partitions, but its order needs exactly 1")
+        differing = _differing(admin, wanted)
         configs = _configs(admin, [t.name for t in wanted])
+        brokers = len(admin.describe_cluster()["brokers"])
+    for name, settings in differing.items():
+        setting, value = next(iter(settings.items()))
+        raise ConfigurationError(
+            f"topic {name}: {setting} is {configs[name].get(setting)}, needs {value}; set it right with: driftloop up --project DIR, "
+            f"or kafka-configs --alter --topic {name} --add-config {','.join(f'{key}={right}' for key, right in settings.items())}"
+        )
     for topic in wanted:
-        for setting, value in topic.config.items():
-            actual = configs[topic.name].get(setting)
-            if actual != value:
-                raise ConfigurationError(f"topic {topic.name}: {setting} is {actual}, needs {value}; alter it with kafka-configs")
+        fewest = min(len(partition["replica_nodes"]) for partition in described[topic.name]["partitions"])
+        found_replicas = Replicas(fewest, int(configs[topic.name]["min.insync.replicas"]), brokers)
+        unsafe = check_replicas(topic.name, found_replicas, replication)
+        if unsafe is not None:
+            log.warning("topic-unsafe", topic=topic.name, reason=unsafe)
+
+
+def _differing(admin: Any, topics: list[Topic]) -> dict[str, dict[str, str]]:
+    """By topic, the settings that the broker shows otherwise, as they should be."""
+    configs = _configs(admin, [t.name for t in topics])
+    found = {t.name: {key: value for key, value in t.config.items() if configs[t.name].get(key) != value} for t in topics}
+    return {name: settings for name, settings in found.items() if settings}
 
 
 def _configs(admin: Any, names: list[str]) -> dict[str, dict[str, str]]:
+    if not names:
+        return {}
     described = admin.describe_configs([ConfigResource(ConfigResourceType.TOPIC, name) for name in names], config_filter="all")
     topics = described.get("topic", described)
     return {name: {key: str(entry["value"]) for key, entry in topics[name].items()} for name in names}

@@ -10,7 +10,7 @@ from kafka.errors import CommitFailedError, IllegalStateError, RebalanceInProgre
 from kafka.structs import OffsetAndMetadata
 
 from driftloop.adapters.kafka_errors import translated
-from driftloop.adapters.kafka_records import read_records_so
+from driftloop.adapters.kafka_records import BytesOfPoll, EnoughForNow, read_records_so
 from driftloop.contracts.headers import Headers
 from driftloop.errors import TransientError
 from driftloop.ports import RebalanceListener, Record, TopicPartition
@@ -39,9 +39,17 @@ class _Consumer:
 
     _inner: KafkaConsumer
 
+    def _connect(self, **settings: object) -> None:
+        self._inner = KafkaConsumer(**settings)
+        self._bytes = BytesOfPoll(self._inner)
+
     def poll(self, timeout_seconds: float, max_records: int = 1000) -> Mapping[TopicPartition, Sequence[Record]]:
         with translated("reading from Kafka"):
-            polled = self._inner.poll(timeout_ms=int(timeout_seconds * 1000), max_records=max_records)
+            self._bytes.start()
+            try:
+                polled = self._inner.poll(timeout_ms=int(timeout_seconds * 1000), max_records=max_records)
+            except EnoughForNow:  # of the poll before
+                polled = self._inner.poll(timeout_ms=int(timeout_seconds * 1000), max_records=max_records)
         known: dict[int, tuple[object, Headers]] = {}
         return {TopicPartition(tp.topic, tp.partition): [_record(r, known) for r in records] for tp, records in polled.items()}
 
@@ -89,6 +97,13 @@ class _Consumer:
         end = self._inner.highwater(KafkaPartition(*tp))
         return None if end is None else int(end)
 
+    def last_position(self, tp: TopicPartition) -> int | None:
+        partition = KafkaPartition(*tp)
+        if not self._inner._subscription.is_assigned(partition):
+            return None
+        position = self._inner._subscription.assignment[partition].position
+        return None if position is None else int(position.offset)
+
     def topic_id(self, topic: str) -> str | None:
         found = self._inner._cluster.topic_id(topic)  # of the last metadata; fetches name topics by it
         return None if found is None else str(found)
@@ -131,7 +146,7 @@ class GroupConsumer(_Consumer):
     ) -> None:
         self._unplaced: frozenset[TopicPartition] = frozenset()
         with translated("connecting to Kafka"):
-            self._inner = KafkaConsumer(
+            self._connect(
                 **_common(bootstrap, client_id, GROUP_WAIT_MS),
                 group_id=group,
                 session_timeout_ms=int(session_timeout_seconds * 1000),
@@ -177,7 +192,7 @@ class AssignedConsumer(_Consumer):
 
     def __init__(self, bootstrap: str, partitions: Sequence[TopicPartition], *, client_id: str) -> None:
         with translated("connecting to Kafka"):
-            self._inner = KafkaConsumer(**_common(bootstrap, client_id, FOLLOWER_WAIT_MS))
+            self._connect(**_common(bootstrap, client_id, FOLLOWER_WAIT_MS))
             self._inner.assign([KafkaPartition(*tp) for tp in partitions])
 
 

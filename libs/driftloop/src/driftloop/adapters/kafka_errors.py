@@ -5,8 +5,9 @@ from contextlib import contextmanager
 
 from kafka import errors as k
 
-from driftloop.errors import ConfigurationError, GapError, TransientError
+from driftloop.errors import ConfigurationError, GapError, MessageTooLarge, TransientError
 
+TOO_LARGE = (k.MessageSizeTooLargeError, k.RecordListTooLargeError)
 _CONFIGURATION = (
     k.KafkaConfigurationError,
     k.AuthorizationError,
@@ -24,6 +25,8 @@ def translated(doing: str) -> Iterator[None]:
         yield
     except k.OffsetOutOfRangeError as exc:
         raise GapError(f"{doing}: messages that were not read yet are gone from the topic: {exc}") from exc
+    except TOO_LARGE as exc:
+        raise MessageTooLarge(f"{doing}: {exc}") from exc
     except _CONFIGURATION as exc:
         raise ConfigurationError(f"{doing}: {exc}") from exc
     except (k.KafkaError, OSError) as exc:

@@ -1,20 +1,26 @@
 """Writing to Kafka."""
 
 import threading
+import time
 from datetime import datetime
+from typing import Literal
 
 from kafka import KafkaProducer
 from kafka.errors import KafkaError
 from kafka.serializer import Serializer
 
-from driftloop.adapters.kafka_errors import translated
+from driftloop.adapters.kafka_codecs import write_zstd_so
+from driftloop.adapters.kafka_errors import TOO_LARGE, translated
 from driftloop.contracts.codec import encode_event, envelope
 from driftloop.contracts.events import Event
 from driftloop.contracts.headers import Headers
-from driftloop.errors import TransientError
+from driftloop.errors import MessageTooLarge, TransientError
 from driftloop.ports import MessageProducer
 
+write_zstd_so()
+
 MIB = 1024 * 1024
+NEW_PARTITION_SECONDS = 10.0
 _NULL = object()  # kafka-python refuses null under a null key, which a rejected message may well have
 
 
@@ -30,7 +36,15 @@ class Producer:
     good: every later ``send`` and ``flush`` raises, and the owner must end the process.
     """
 
-    def __init__(self, bootstrap: str, *, client_id: str, max_message_bytes: int = 8 * MIB, delivery_timeout_seconds: float = 60) -> None:
+    def __init__(
+        self,
+        bootstrap: str,
+        *,
+        client_id: str,
+        max_message_bytes: int = 8 * MIB,
+        delivery_timeout_seconds: float = 60,
+        compression: Literal["zstd"] | None = "zstd",
+    ) -> None:
         self._failure: BaseException | None = None
         self._lock = threading.Lock()
         with translated("connecting to Kafka"):
@@ -41,6 +55,7 @@ class Producer:
                 enable_idempotence=True,
                 linger_ms=5,
                 batch_size=256 * 1024,
+                compression_type=compression,
                 max_request_size=max_message_bytes + 64 * 1024,
                 delivery_timeout_ms=int(delivery_timeout_seconds * 1000),
                 request_timeout_ms=min(30_000, int(delivery_timeout_seconds * 1000) - 1000),
@@ -61,6 +76,8 @@ class Producer:
         timestamp_ms: int | None = None,
     ) -> None:
         self._raise_failure()
+        if partition is not None:
+            self._know(topic, partition)
         with translated(f"sending to {topic}"):
             future = self._inner.send(
                 topic,
@@ -71,6 +88,16 @@ class Producer:
                 timestamp_ms=timestamp_ms,
             )
         future.add_errback(self._remember)
+
+    def _know(self, topic: str, partition: int) -> None:
+        """The topic may have got the partition since its metadata was fetched, which is done every few minutes."""
+        metadata, deadline = self._inner._metadata, time.monotonic() + NEW_PARTITION_SECONDS
+        while partition not in (known := metadata.partitions_for_topic(topic) or {partition}):
+            if time.monotonic() > deadline:
+                raise TransientError(f"{topic} has {len(known)} partitions, none of them is {partition}")
+            metadata.request_update()
+            self._inner._sender.wakeup()
+            time.sleep(0.1)
 
     def flush(self) -> None:
         with translated("flushing to Kafka"):
@@ -90,6 +117,8 @@ class Producer:
             self._failure = self._failure or failure
 
     def _raise_failure(self) -> None:
+        if isinstance(self._failure, TOO_LARGE):
+            raise MessageTooLarge(f"a message was not delivered: {self._failure}")
         if self._failure is not None:
             reason = self._failure if isinstance(self._failure, KafkaError) else repr(self._failure)
             raise TransientError(f"a message was not delivered: {reason}")

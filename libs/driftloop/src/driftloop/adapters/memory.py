@@ -79,7 +79,7 @@ class MemoryBroker:
     """Topics with partitions, committed offsets of groups, and eager rebalances, in one process."""
 
     def __init__(self) -> None:
-        self._logs: dict[str, list[list[Record]]] = {}
+        self._logs: dict[str, list[list[Record | None]]] = {}
         self._start: dict[TopicPartition, int] = {}
         self._ids: dict[str, str] = {}
         self.committed: dict[tuple[str, TopicPartition], int] = {}
@@ -90,6 +90,12 @@ class MemoryBroker:
         with self.lock:
             if topic not in self._logs:
                 self._logs[topic], self._ids[topic] = [[] for _ in range(partitions)], str(uuid.uuid4())
+
+    def add_partitions(self, topic: str, partitions: int) -> None:
+        """Give a topic so many; the members of groups hear of it with the next rebalance."""
+        with self.lock:
+            logs = self._log_of(topic)
+            logs.extend([] for _ in range(partitions - len(logs)))
 
     def delete_topic(self, topic: str) -> None:
         """With its records; made again under its name it has another id."""
@@ -112,11 +118,16 @@ class MemoryBroker:
     def records(self, topic: str) -> list[Record]:
         """All records of a topic, partition after partition."""
         with self.lock:
-            return list(itertools.chain.from_iterable(self._log_of(topic)))
+            return [record for record in itertools.chain.from_iterable(self._log_of(topic)) if record is not None]
 
     def expire(self, tp: TopicPartition, before: int) -> None:
         """As if retention had removed everything below ``before``."""
         self._start[tp] = before
+
+    def abort(self, tp: TopicPartition, records: int) -> None:
+        """As if a transaction of that many records had been aborted: they and its control marker are offsets without a record."""
+        with self.lock:
+            self._log_of(tp.topic)[tp.partition].extend([None] * (records + 1))
 
     def producer(self) -> "MemoryProducer":
         return MemoryProducer(self)
@@ -156,12 +167,18 @@ class MemoryBroker:
         return self._start.get(tp, 0), len(self._log_of(tp.topic)[tp.partition])
 
     def read(self, tp: TopicPartition, offset: int, most: int) -> list[Record]:
+        return self.read_on(tp, offset, most)[0]
+
+    def read_on(self, tp: TopicPartition, offset: int, most: int) -> tuple[list[Record], int]:
+        """Records from ``offset`` on, and the offset to read next."""
         start, end = self.bounds(tp)
         if not start <= offset <= end:
             raise GapError(f"messages that were not read yet are gone from {tp}: wanted {offset}, there are {start} to {end}")
-        return self._log_of(tp.topic)[tp.partition][offset : offset + most]
+        following = (record for record in self._log_of(tp.topic)[tp.partition][offset:] if record is not None)
+        records = list(itertools.islice(following, most))
+        return records, records[-1].offset + 1 if len(records) == most else end
 
-    def _log_of(self, topic: str) -> list[list[Record]]:
+    def _log_of(self, topic: str) -> list[list[Record | None]]:
         if topic not in self._logs:
             raise ConfigurationError(f"topic {topic} does not exist")
         return self._logs[topic]
@@ -225,6 +242,9 @@ class MemoryConsumer:
     def position(self, tp: TopicPartition) -> int:
         return self._positions[tp]
 
+    def last_position(self, tp: TopicPartition) -> int | None:
+        return self._positions.get(tp)
+
     def pause(self, tps: Sequence[TopicPartition]) -> None:
         self._paused |= set(tps)
 
@@ -274,10 +294,12 @@ class MemoryConsumer:
     def _fetch(self, max_records: int) -> dict[TopicPartition, list[Record]]:
         found: dict[TopicPartition, list[Record]] = {}
         for tp in sorted(self.owned - self._paused):
+            left = max_records - sum(map(len, found.values()))
+            if not left:
+                break
             if self._broker.topic_id(tp.topic) is None:  # deleted: there is nothing to read for now
                 continue
-            records = self._broker.read(tp, self._positions[tp], max_records - sum(map(len, found.values())))
+            records, self._positions[tp] = self._broker.read_on(tp, self._positions[tp], left)
             if records:
                 found[tp] = records
-                self._positions[tp] = records[-1].offset + 1
         return found

@@ -8,7 +8,7 @@ import threading
 from collections.abc import Callable
 
 from driftloop.contracts.headers import Headers
-from driftloop.errors import TransientError
+from driftloop.errors import MessageTooLarge, TransientError
 from driftloop.ports import MessageProducer
 from driftloop.telemetry import get_logger
 
@@ -36,7 +36,7 @@ class RenewedProducer:
         producer = self._connected()
         try:
             producer.send(topic, value, key=key, partition=partition, headers=headers, timestamp_ms=timestamp_ms)
-        except TransientError:
+        except (MessageTooLarge, TransientError):
             self._forget(producer)
             raise
 
@@ -44,7 +44,7 @@ class RenewedProducer:
         producer = self._connected()
         try:
             producer.flush()
-        except TransientError:
+        except (MessageTooLarge, TransientError):
             self._forget(producer)
             raise
 

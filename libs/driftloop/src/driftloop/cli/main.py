@@ -20,6 +20,7 @@ COMMANDS: dict[str, tuple[str, str, str]] = {
     "trace": ("driftloop.cli.trace", "trace", "A prediction back to the bytes that it came from."),
     "datasets": ("driftloop.cli.datasets", "datasets", "Versions of the data in the lake."),
     "lake": ("driftloop.cli.lake", "lake", "Merge small files, delete what nobody names any more."),
+    "partitions": ("driftloop.cli.partitions", "partitions", "Give a stream more partitions while it runs."),
     "decisions": ("driftloop.cli.decisions", "decisions", "Every decision with its evidence."),
     "quarantine": ("driftloop.cli.quarantine", "quarantine", "Rejected messages, with their bytes and reasons."),
 }

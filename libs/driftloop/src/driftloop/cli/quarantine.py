@@ -1,5 +1,6 @@
 """`driftloop quarantine`: messages that were rejected, where they came from, why, and their original bytes."""
 
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
@@ -8,6 +9,7 @@ from rich.console import Console
 from driftloop.cli.errors import one_line_errors
 from driftloop.cli.output import emit, table
 from driftloop.client import Client
+from driftloop.errors import UserError
 
 if TYPE_CHECKING:
     from driftloop.client.rejected_messages import RejectedBytes
@@ -41,6 +43,25 @@ def show(id: str, stream: str | None, as_json: bool) -> None:
     """One rejected message in full. ID is its partition and offset in the quarantine topic, such as 2:41."""
     found = Client().quarantined_message(id, stream)
     emit(found, as_json, lambda console: _render(console, found))
+
+
+@quarantine.command()
+@click.argument("id")
+@stream_option
+@click.option("--output", type=click.Path(dir_okay=False, path_type=Path), default=None, help="File to write; default: standard output.")
+@one_line_errors
+def get(id: str, stream: str | None, output: Path | None) -> None:
+    """The value of one rejected message, byte by byte as it was sent."""
+    original = Client().quarantined_message(id, stream)
+    if original.value is None:
+        raise UserError(f"message {id} had no value")
+    if output is None:
+        click.get_binary_stream("stdout").write(original.value)
+        return
+    try:
+        output.write_bytes(original.value)
+    except OSError as exc:
+        raise UserError(f"cannot write {output}: {exc.strerror or exc}") from exc
 
 
 def _render(console: Console, shown: "RejectedBytes") -> None:

@@ -11,6 +11,7 @@ from driftloop.installation import Installation, current_installation
 if TYPE_CHECKING:
     from driftloop.client.maintenance import TableProgress
     from driftloop.client.model_changes import Changed
+    from driftloop.client.partitions import GrownTopic
     from driftloop.client.reproductions import AuditResult
     from driftloop.contracts.events import RetrainReason
     from driftloop.contracts.gaps import AcceptedGap
@@ -101,6 +102,12 @@ class Changes:
         from driftloop.client.reproductions import audited
 
         return audited(self._to, name, count, audit, compare_again=compare_again, on_progress=on_progress, say=say)
+
+    def add_partitions(self, stream: str, partitions: int) -> "list[GrownTopic]":
+        """Give all topics of a stream so many partitions, while it runs; every service goes on with the new ones by itself."""
+        from driftloop.client.partitions import grown
+
+        return grown(self._to, stream, partitions)
 
     def compact(self, stream: str, *, dry_run: bool = False, on_progress: "TableProgress" = _silent) -> "list[Compacted]":
         """Merge the small files of a stream's tables. The old files stay until they are cleaned away."""

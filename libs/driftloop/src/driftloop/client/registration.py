@@ -11,6 +11,7 @@ from driftloop.contracts.topics import stream_topics
 from driftloop.installation import Installation
 from driftloop.project.model import Project, archive_key
 from driftloop.project.reading import read_project
+from driftloop.settings import Environment, replication
 
 
 def register_project(folder: Path, installation: Installation) -> Project:
@@ -20,7 +21,8 @@ def register_project(folder: Path, installation: Installation) -> Project:
     """
     project = read_project(folder)
     MinioObjectStore(installation.s3).put(archive_key(project.name, project.digest()), project.archive())
-    create_topics(installation.kafka_bootstrap, stream_topics(project.stream))
+    topics = stream_topics(project.stream, retention_ms=project.retention_ms)
+    create_topics(installation.kafka_bootstrap, topics, replication=replication(Environment("cli")))
     RegistryClient(installation.registry_url).change("/projects", _registration(project))
     return project
 

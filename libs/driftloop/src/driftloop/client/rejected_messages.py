@@ -10,7 +10,7 @@ from driftloop.contracts.topics import quarantine
 from driftloop.contracts.values import Part
 from driftloop.errors import UserError
 from driftloop.ports import Record
-from driftloop.service.quarantine import read_quarantined
+from driftloop.service.quarantine import fetched, read_quarantined
 
 
 class RejectedMessage(Part, frozen=True, kw_only=True):
@@ -44,7 +44,7 @@ def rejected_messages(to: Connections, stream: str | None) -> list[RejectedMessa
 
 
 def rejected_message(to: Connections, message_id: str, stream: str | None) -> RejectedBytes:
-    """Raises UserError when there is none of this id, TransientError."""
+    """Raises UserError when there is none of this id; IntegrityError when its bytes are not those that were rejected; TransientError."""
     partition, colon, offset = message_id.partition(":")
     if not (colon and partition.isdigit() and offset.isdigit()):
         raise UserError(f"{message_id!r} is no id of a rejected message: partition:offset, as `driftloop quarantine list` shows it")
@@ -53,7 +53,7 @@ def rejected_message(to: Connections, message_id: str, stream: str | None) -> Re
     record = next((r for r in records if (r.partition, r.offset) == place), None)
     if record is None:
         raise UserError(f"{topic} holds no message {message_id}; see `driftloop quarantine list`")
-    original = read_quarantined(record).record
+    original = fetched(read_quarantined(record), to.store).record
     headers = tuple(Header(name=str(name), value=value) for name, value in original.headers)
     return RejectedBytes(**_about(record), value=original.value, key=original.key, headers=headers)
 
@@ -65,7 +65,7 @@ def _about(record: Record) -> dict[str, Any]:
         "topic": found.topic,
         "partition": found.partition,
         "offset": found.offset,
-        "bytes": len(record.value or b""),
+        "bytes": len(record.value or b"") if found.stored is None else found.stored.size,
         "reason": found.reason,
     }
 

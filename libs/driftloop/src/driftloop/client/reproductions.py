@@ -13,6 +13,7 @@ from driftloop.contracts.values import ModelName, Part
 from driftloop.lineage.audit import audit_name, run_audit
 from driftloop.lineage.rebuilding import VersionProgress, rebuilt
 from driftloop.lineage.reproduction import Reproduction
+from driftloop.settings import Environment, replication
 
 FOLDER = "reproduce"  # below the installation's home
 
@@ -40,7 +41,8 @@ def audited(
     """
     audit_name(audit)
     known = model(to.registry, name).state()
-    create_topics(to.bootstrap, [topic for topic in CONTROL_TOPICS if topic.name == REPRODUCTIONS])
+    topics = [topic for topic in CONTROL_TOPICS if topic.name == REPRODUCTIONS]
+    create_topics(to.bootstrap, topics, replication=replication(Environment("cli")))
     before = {t.event.version: t.event for t in reproductions(to.topics, known.model, say) if t.event.audit == audit}
     root = to.installation.home / FOLDER
     with closing(Producer(to.bootstrap, client_id="driftloop-audit")) as producer:

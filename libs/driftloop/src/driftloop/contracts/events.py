@@ -7,11 +7,13 @@ import msgspec
 from driftloop.contracts.names import Digest
 from driftloop.contracts.values import (
     CandidateResult,
+    Count,
     Difference,
     FeatureDrift,
     GateMeasurements,
     Interval,
     ModelName,
+    Offset,
     OffsetRange,
     PartitionSketch,
     StreamName,
@@ -52,12 +54,13 @@ class WindowSketched(Event, frozen=True, kw_only=True):
     TYPE: ClassVar[str] = "driftloop.window-sketched.v1"
     stream: StreamName
     window: Window
-    partition: int
-    partitions: int  # of the topic, so that the reader knows when all are there
-    closing_offset: int  # rows of `inferences` below it are counted
-    rows: int  # all rows of the window, scored or not
-    late_rows: int
+    partition: Count
+    partitions: Count  # of the topic, so that the reader knows when all are there
+    closing_offset: Offset  # rows of `inferences` below it are counted
+    rows: Count  # all rows of the window, scored or not
+    late_rows: Count
     sketches: tuple[PartitionSketch, ...]
+    topic_id: str | None = None  # of `inferences`: made anew, its offsets begin again; null in events of before
 
 
 class DriftReported(Event, frozen=True, kw_only=True):

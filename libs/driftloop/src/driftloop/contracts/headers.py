@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 
 import msgspec
 
-from driftloop.contracts.values import Part
+from driftloop.contracts.values import EARLIEST, LATEST, Count, Offset, Part
 from driftloop.errors import InvalidMessage
 
 JSON = "application/json"
@@ -13,6 +13,8 @@ ARROW = "application/vnd.apache.arrow.stream"
 CONTENT_TYPE = "content-type"
 WATERMARK = "driftloop-watermark"  # RFC 3339: the partition has no earlier rows after this message
 REQUEST_RANGE = "driftloop-request-range"
+REQUEST_POSITION = "driftloop-request-position"
+UNREADABLE_BATCH = "driftloop-unreadable-batch"  # of a record that holds a whole batch as the broker has it: why it is not read
 
 Headers = tuple[tuple[str, bytes], ...]
 
@@ -21,10 +23,19 @@ class RequestRange(Part, frozen=True, kw_only=True):
     """The contiguous request offsets ``[start, end)`` that one inferences message accounts for."""
 
     topic_id: str
-    partition: int
-    start: int
-    end: int
-    quarantined: tuple[int, ...] = ()
+    partition: Count
+    start: Offset
+    end: Offset
+    quarantined: tuple[Offset, ...] = ()
+
+
+class RequestPosition(Part, frozen=True, kw_only=True):
+    """Where a message without a request range says that its partition's ranges had got to: all requests below ``offset`` are
+    accounted for before this message. It accounts for none itself."""
+
+    topic_id: str
+    partition: Count
+    offset: Offset
 
 
 def header(headers: Headers, name: str) -> bytes | None:
@@ -59,21 +70,26 @@ def parse_time(text: str) -> datetime:
         raise InvalidMessage(f"{text!r} is not an RFC 3339 time") from exc
     if time.tzinfo is None:
         raise InvalidMessage(f"{text!r} has no UTC offset")
-    try:
-        return time.astimezone(UTC)
-    except OverflowError as exc:
-        raise InvalidMessage(f"{text!r} is not between the years 1 and 9999 in UTC") from exc
+    if not EARLIEST <= time <= LATEST:  # a day beyond that, and UTC's calendar ends
+        raise InvalidMessage(f"{text!r} is not between the years 1 and 9999")
+    return time.astimezone(UTC)
 
 
-def watermark(headers: Headers) -> datetime | None:
-    """The watermark that a message carries, if any. Raises InvalidMessage when it cannot be read."""
+def watermark(headers: Headers, latest: datetime | None = None) -> datetime | None:
+    """The watermark that a message carries, if any. Raises InvalidMessage when it cannot be read, or lies beyond ``latest``:
+    a watermark never falls, so one of a wrong clock would make all rows to come late."""
     value = header(headers, WATERMARK)
     if value is None:
         return None
     try:
-        return parse_time(value.decode())
+        mark = parse_time(value.decode())
     except UnicodeDecodeError as exc:
         raise InvalidMessage(f"header {WATERMARK} is not UTF-8") from exc
+    if latest is not None and mark > latest:
+        raise InvalidMessage(
+            f"{format_time(mark)} lies in the future; where event times are ahead of the clock, the project says: [stream] clock = 'replay'"
+        )
+    return mark
 
 
 def watermark_header(time: datetime) -> tuple[str, bytes]:
@@ -95,3 +111,20 @@ def request_range(headers: Headers) -> RequestRange | None:
         raise InvalidMessage(f"header {REQUEST_RANGE}: {exc}") from exc
     except RecursionError as exc:
         raise InvalidMessage(f"header {REQUEST_RANGE}: nested too deep") from exc
+
+
+def position_header(value: RequestPosition) -> tuple[str, bytes]:
+    return REQUEST_POSITION, msgspec.json.encode(value)
+
+
+def request_position(headers: Headers) -> RequestPosition | None:
+    """What a message says of its partition's ranges, if anything. Raises InvalidMessage."""
+    value = header(headers, REQUEST_POSITION)
+    if value is None:
+        return None
+    try:
+        return msgspec.json.decode(value, type=RequestPosition)
+    except (msgspec.MsgspecError, ValueError) as exc:
+        raise InvalidMessage(f"header {REQUEST_POSITION}: {exc}") from exc
+    except RecursionError as exc:
+        raise InvalidMessage(f"header {REQUEST_POSITION}: nested too deep") from exc

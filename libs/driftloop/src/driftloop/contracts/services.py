@@ -7,8 +7,8 @@ A new service has its line here, is named by the topics that it reads or writes,
 from collections.abc import Mapping
 from typing import NamedTuple
 
-from driftloop.contracts.storage_rights import CLI_RIGHTS, PROBE, Rights
-from driftloop.contracts.topics import CONTROL_TOPICS, Topic, stream_topics
+from driftloop.contracts.storage_rights import CLI_RIGHTS, PROBE, QUARANTINE, Rights
+from driftloop.contracts.topics import CONTROL_TOPICS, DAY_MS, Topic, stream_topics
 from driftloop.contracts.values import Part
 
 INSTANCES = 10  # of one service at most: each has ten ports on a machine, and ten folders on a volume that replicas share
@@ -38,9 +38,10 @@ class Service(Part, frozen=True, kw_only=True):
         """What ``python -m`` starts."""
         return f"driftloop_{self.name}"
 
-    def topics(self, stream: str | None = None) -> tuple[Topic, ...]:
-        """What it reads or writes, as ``contracts.topics`` has it: control topics, and with ``stream`` those of the stream too."""
-        known = (*(stream_topics(stream) if stream else ()), *CONTROL_TOPICS)
+    def topics(self, stream: str | None = None, retention_ms: int = 30 * DAY_MS) -> tuple[Topic, ...]:
+        """What it reads or writes, as ``contracts.topics`` has it: control topics, and with ``stream`` those of the stream too,
+        which are kept for ``retention_ms``."""
+        known = (*(stream_topics(stream, retention_ms=retention_ms) if stream else ()), *CONTROL_TOPICS)
         return tuple(topic for topic in known if self.name in (*topic.read_by, *topic.written_by))
 
 
@@ -50,7 +51,7 @@ INGEST = Service(
     name="ingest",
     port_offset=30,
     for_project=True,
-    rights=Rights(read=("lake", "projects", "snapshots"), write=("lake", PROBE), delete=("lake",)),
+    rights=Rights(read=("lake", "projects", "snapshots"), write=("lake", QUARANTINE, PROBE), delete=("lake",)),
     settings=(
         Setting("FLUSH_ROWS", "10000", "rows in one commit at most"),
         Setting("FLUSH_MIB", "64", "buffered MiB that force a commit"),
@@ -66,7 +67,7 @@ PREDICTOR = Service(
     name="predictor",
     port_offset=20,
     for_project=True,
-    rights=Rights(read=("gaps", "models", "projects")),
+    rights=Rights(read=("gaps", "models", "projects"), write=(QUARANTINE,)),
     settings=(
         Setting("IDLE_SECONDS", "60", "wall time without requests after which a partition gets a watermark; 0: never"),
         Setting("HTTP_MAX_BODY_BYTES", "4194304", "largest body of POST /invocations"),
@@ -79,9 +80,8 @@ MONITOR = Service(
     name="monitor",
     port_offset=40,
     for_project=True,
-    rights=Rights(read=("gaps", "lake", "models", "projects")),
+    rights=Rights(read=("gaps", "lake", "models", "projects"), write=(QUARANTINE,)),
     settings=(
-        Setting("REPLICATION", "1", "replicas of the changelog topics"),
         Setting("SESSION_TIMEOUT_SECONDS", "10", "silence after which the group gives this member's partitions away"),
         Setting("MAX_POLL_INTERVAL_SECONDS", "120", "time without a poll after which the group gives them away"),
     ),

@@ -2,6 +2,7 @@
 
 from typing import NamedTuple
 
+QUARANTINE = "quarantine"  # rejected messages that are too large for the topic
 PROBE = "probe"  # whoever may write here tries at start whether the store honours conditional puts
 
 
@@ -14,7 +15,7 @@ class Rights(NamedTuple):
 
 
 CLI_RIGHTS = Rights(
-    read=("gaps", "lake", "models", "projects", "snapshots"),
+    read=("gaps", "lake", "models", "projects", QUARANTINE, "snapshots"),
     write=("gaps", "lake", "projects", "snapshots"),
     delete=("lake", "models", "snapshots"),
 )

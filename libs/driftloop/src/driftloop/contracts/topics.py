@@ -31,16 +31,25 @@ class Topic(Part, frozen=True, kw_only=True):
     plane: Literal["data", "control"]
     retention_ms: int = 30 * DAY_MS
     max_message_bytes: int = MIB
+    uncompressed: bool = False  # as the broker keeps it, whatever the producer does
+    append_time: bool = False  # records have the broker's time, whatever the producer says
     events: tuple[str, ...] = ()  # CloudEvents types, on the control plane
 
     @property
     def config(self) -> dict[str, str]:
         """The settings that the broker must show; a contradiction stops a service at start."""
-        return {
+        settings = {
             "cleanup.policy": "delete",
             "retention.ms": str(self.retention_ms),
             "max.message.bytes": str(self.max_message_bytes),
         }
+        if self.uncompressed:
+            # The broker inflates what strangers send and compares that with max.message.bytes: every codec, and no bomb.
+            settings["compression.type"] = "uncompressed"
+        if self.append_time:
+            # By the producer's time retention would delete a back-fill before it is read, and keep a wrong clock's for ever.
+            settings["message.timestamp.type"] = "LogAppendTime"
+        return settings
 
 
 def requests(stream: str) -> str:
@@ -59,7 +68,7 @@ def quarantine(stream: str) -> str:
     return f"{stream}.quarantine"
 
 
-def stream_topics(stream: str, partitions: int = 4) -> tuple[Topic, ...]:
+def stream_topics(stream: str, partitions: int = 4, retention_ms: int = 30 * DAY_MS) -> tuple[Topic, ...]:
     """The four topics of one stream."""
     return (
         Topic(
@@ -70,7 +79,10 @@ def stream_topics(stream: str, partitions: int = 4) -> tuple[Topic, ...]:
             written_by=("applications",),
             read_by=("predictor",),
             plane="data",
+            retention_ms=retention_ms,
+            append_time=True,
             max_message_bytes=4 * MIB,
+            uncompressed=True,
         ),
         Topic(
             name=inferences(stream),
@@ -80,6 +92,8 @@ def stream_topics(stream: str, partitions: int = 4) -> tuple[Topic, ...]:
             written_by=("predictor",),
             read_by=("ingest", "monitor"),
             plane="data",
+            retention_ms=retention_ms,
+            append_time=True,
             max_message_bytes=8 * MIB,
         ),
         Topic(
@@ -90,7 +104,10 @@ def stream_topics(stream: str, partitions: int = 4) -> tuple[Topic, ...]:
             written_by=("applications",),
             read_by=("ingest",),
             plane="data",
+            retention_ms=retention_ms,
+            append_time=True,
             max_message_bytes=4 * MIB,
+            uncompressed=True,
         ),
         Topic(
             name=quarantine(stream),
@@ -100,6 +117,8 @@ def stream_topics(stream: str, partitions: int = 4) -> tuple[Topic, ...]:
             written_by=("predictor", "ingest", "monitor"),
             read_by=("people",),
             plane="data",
+            retention_ms=retention_ms,
+            append_time=True,
             max_message_bytes=8 * MIB,
         ),
     )

@@ -2,7 +2,7 @@
 
 import hashlib
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Annotated, Literal
 
 import msgspec
@@ -10,6 +10,11 @@ import msgspec
 from driftloop.contracts.names import Digest, Name
 
 Time = Annotated[datetime, msgspec.Meta(tz=True)]
+EARLIEST, LATEST = datetime(1, 1, 2, tzinfo=UTC), datetime(9999, 12, 30, tzinfo=UTC)  # that every time zone of Python's can show
+_FIRST, _LAST = datetime.min.replace(tzinfo=UTC), datetime.max.replace(tzinfo=UTC)
+# Strangers' JSON may hold whole numbers of any size; ours go through Arrow, MessagePack and Delta.
+Count = Annotated[int, msgspec.Meta(ge=0, le=2**63 - 1)]
+Offset = Count
 
 
 class Part(msgspec.Struct, frozen=True, kw_only=True):
@@ -26,9 +31,9 @@ class OffsetRange(Part, frozen=True, kw_only=True):
 
     topic: str
     topic_id: str
-    partition: int
-    start: int
-    end: int
+    partition: Count
+    start: Offset
+    end: Offset
 
 
 class Window(Part, frozen=True, kw_only=True):
@@ -36,6 +41,11 @@ class Window(Part, frozen=True, kw_only=True):
 
     start: Time
     end: Time
+
+    def __post_init__(self) -> None:
+        for time in (self.start, self.end):
+            if not _FIRST <= time <= _LAST:
+                raise ValueError("a window's time is not between the years 1 and 9999")
 
 
 class Interval(Part, frozen=True, kw_only=True):
@@ -145,10 +155,10 @@ class PartitionSketch(Part, frozen=True, kw_only=True):
     the layout of a histogram is that of ``driftloop.statistics.profile``.
     """
 
-    version: int
+    version: Count
     profile: Digest
-    rows: int
-    counts: dict[str, list[int]]
+    rows: Count
+    counts: dict[str, list[Count]]
 
 
 ModelName = Name

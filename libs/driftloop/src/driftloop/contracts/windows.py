@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 from driftloop.contracts.values import Part, Window
 
 _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 7 * 86400}
+CLOCK_SKEW = timedelta(hours=1)  # how far a producer's clock may be ahead of the broker's and ours
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _FIRST, _LAST = datetime.min.replace(tzinfo=UTC), datetime.max.replace(tzinfo=UTC)
 

@@ -5,10 +5,18 @@ from datetime import datetime
 import msgspec
 
 from driftloop.contracts.codec import Envelope
-from driftloop.contracts.events import DecisionMade
+from driftloop.contracts.events import DecisionMade, RetrainReason
 from driftloop.contracts.values import Window
+from driftloop.errors import InvalidMessage
 from driftloop.history.told import Pair, Told, first
+from driftloop.monitoring.evidence import Evidence
 from driftloop.monitoring.policy import PolicyState, carried
+
+
+class _Recorded(Evidence, frozen=True, kw_only=True):
+    """Evidence as the decider writes it."""
+
+    trigger: RetrainReason | None = None
 
 
 class StoredDecisions(msgspec.Struct, frozen=True, kw_only=True):
@@ -32,12 +40,15 @@ class Decisions:
         self._carried: dict[str, PolicyState] = {}
 
     def add(self, event: DecisionMade, about: Envelope) -> None:
+        """Raises InvalidMessage for a retrain decision on a window without its evidence: no decider wrote it, and no policy can go
+        on from it."""
         if event.kind != "retrain" or event.window is None:
             others = self._others.setdefault(event.model, {})
             others.setdefault(about.id, Told(event, about))
             if self._kept is not None and len(others) > self._kept:
                 del others[next(iter(others))]
             return
+        _check_evidence(event)
         up_to = self.carried(event.model).decided_up_to
         if up_to is None or event.window.end > up_to:
             self._by_window.setdefault(event.model, {}).setdefault(event.window, Told(event, about))
@@ -86,6 +97,15 @@ class Decisions:
         self._carried[model] = carried(self.carried(model), [told.event for _, told in oldest])
         for window, _ in oldest:
             del decisions[window]
+
+
+def _check_evidence(decision: DecisionMade) -> None:
+    try:
+        recorded = msgspec.convert(decision.evidence, _Recorded)
+    except msgspec.ValidationError as exc:
+        raise InvalidMessage(f"a retrain decision without its evidence: {exc}") from exc
+    if recorded.window != decision.window:
+        raise InvalidMessage("a retrain decision whose evidence is of another window")
 
 
 def _start(decision: DecisionMade) -> tuple[datetime, datetime]:

@@ -10,7 +10,7 @@ from driftloop.contracts.codec import Envelope, decode_event
 from driftloop.contracts.events import Event
 from driftloop.errors import InvalidMessage
 from driftloop.history.id_set import IdSet
-from driftloop.ports import Record
+from driftloop.ports import Record, TopicPartition
 from driftloop.telemetry import get_logger
 
 PassedOver = Callable[[Record, str], None]  # told of each record that cannot be read, and why
@@ -26,7 +26,8 @@ class EventFold(Protocol):
     """A state made of events. One thread at a time changes it."""
 
     def add(self, event: Event, about: Envelope) -> None:
-        """Fold one more event; no two have the same id."""
+        """Fold one more event; no two have the same id. Raises InvalidMessage, with nothing folded, for one that says what no
+        event of its kind can say: it does not stand in the way of another of its id."""
 
     def reset(self) -> None:
         """Forget everything: a topic was made anew, and all is read from the beginning."""
@@ -46,8 +47,17 @@ class Events:
 
     def fold(self, record: Record) -> None:
         found = read_event(record, passed_over=self._passed_over)
-        if found is not None and self._seen.add(found[1].id):
+        if found is None or found[1].id in self._seen:
+            return
+        try:
             self._fold.add(*found)
+        except InvalidMessage as exc:
+            _pass_over(record, str(exc), self._passed_over)
+        else:
+            self._seen.add(found[1].id)
+
+    def passed(self, tp: TopicPartition, offset: int) -> None:
+        """Offsets are nothing to a fold of events."""
 
     def reset(self) -> None:
         self._seen = IdSet()
@@ -69,7 +79,11 @@ def read_event(record: Record, kind: type[Event] = Event, passed_over: PassedOve
         if not isinstance(event, kind):
             raise InvalidMessage(f"{type(event).__name__} is no {kind.__name__}")
     except InvalidMessage as exc:
-        metrics.UNREADABLE_RECORDS.labels(record.topic).inc()
-        passed_over(record, str(exc))
+        _pass_over(record, str(exc), passed_over)
         return None
     return event, about
+
+
+def _pass_over(record: Record, reason: str, passed_over: PassedOver) -> None:
+    metrics.UNREADABLE_RECORDS.labels(record.topic).inc()
+    passed_over(record, reason)

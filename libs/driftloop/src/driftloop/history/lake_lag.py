@@ -5,6 +5,7 @@ from typing import NamedTuple, Self
 from driftloop.contracts import topics as names
 from driftloop.contracts.values import Part
 from driftloop.errors import ObjectNotFound
+from driftloop.history.record_ends import ends_of_records
 from driftloop.lake.table import LakeTable, app_id, request_app_id
 from driftloop.ports import TopicPartition, Topics
 from driftloop.settings import S3Settings
@@ -47,19 +48,19 @@ class LakeLag:
         self._partitions = [TopicPartition(topic, p) for topic, info in self._topics.items() for p in range(info.partitions)]
         self._consumer = topics.reader(self._partitions)
         self._tables: dict[str, LakeTable] = {}
+        self._before: dict[TopicPartition, tuple[int, int]] = {}
 
     def measure(self) -> Lag:
         """Raises TransientError when broker or store do not answer."""
-        ends = self._consumer.end_offsets(self._partitions)
         for table in ("inferences", "labels"):
             self._refresh(table)
+        reached = {tp: self._reached(tp) for tp in self._partitions}
+        ends = self._ends(reached)
         lags = []
-        for topic, table, cursor in self._sources:
-            known, opened = self._topics[topic], self._tables.get(table)
+        for topic, _, _ in self._sources:
             tps = [tp for tp in self._partitions if tp.topic == topic]
-            end = sum(ends[tp] for tp in tps)
-            reached = sum(opened.cursor(cursor(known.id, tp.partition)) or 0 for tp in tps) if opened is not None else 0
-            lags.append(TopicLag(topic=topic, end=end, in_lake=reached, lag=end - reached))
+            end, in_lake = sum(ends[tp] for tp in tps), sum(reached[tp] for tp in tps)
+            lags.append(TopicLag(topic=topic, end=end, in_lake=in_lake, lag=end - in_lake))
         return Lag(*lags)
 
     def close(self) -> None:
@@ -70,6 +71,20 @@ class LakeLag:
 
     def __exit__(self, *exc: object) -> None:
         self.close()
+
+    def _reached(self, tp: TopicPartition) -> int:
+        _, table, cursor = next(source for source in self._sources if source[0] == tp.topic)
+        opened = self._tables.get(table)
+        return 0 if opened is None else opened.cursor(cursor(self._topics[tp.topic].id, tp.partition)) or 0
+
+    def _ends(self, reached: dict[TopicPartition, int]) -> dict[TopicPartition, int]:
+        """Of the records. Where a partition has stood still since the last look, there may be none behind what is reached, but
+        control markers and aborted transactions: there it is read on."""
+        ends = self._consumer.end_offsets(self._partitions)
+        now = {tp: (reached[tp], ends[tp]) for tp in self._partitions}
+        still = {tp for tp in self._partitions if self._before.get(tp, now[tp]) == now[tp]}
+        self._before = now
+        return ends_of_records(self._consumer, {tp: reached[tp] if tp in still else ends[tp] for tp in self._partitions})
 
     def _refresh(self, table: str) -> None:
         if table in self._tables:

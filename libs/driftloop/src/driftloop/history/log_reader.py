@@ -26,6 +26,10 @@ class RecordFold(Protocol):
     def fold(self, record: Record) -> None:
         """Fold one more record. Those of a partition come in order, each once; partitions come in no order among each other."""
 
+    def passed(self, tp: TopicPartition, offset: int) -> None:
+        """All records of ``tp`` below ``offset`` were folded: the last offsets before it are of no record, but of control markers
+        or of aborted transactions. A log may end so."""
+
     def reset(self) -> None:
         """Forget everything: what comes next is the beginning."""
 
@@ -111,8 +115,6 @@ class LogReader:
                 deadline = time.monotonic() + timeout_seconds
             elif time.monotonic() > deadline:
                 return False
-            else:
-                self._pass_over_markers(consumer, ends)
             self._store(STORE_ON_THE_WAY)
         self._store(STORE_AT_END)
         return True
@@ -134,13 +136,12 @@ class LogReader:
                 self._fold.fold(record)
                 self._next[tp] = record.offset + 1
             self._unstored += len(records)
+        for tp, offset in self._next.items():
+            position = consumer.last_position(tp)
+            if position is not None and position > offset:
+                self._next[tp] = position
+                self._fold.passed(tp, position)
         return bool(polled)
-
-    def _pass_over_markers(self, consumer: MessageConsumer, ends: Mapping[TopicPartition, int]) -> None:
-        """Records of the broker's own, such as the ends of transactions, are at offsets that no poll returns."""
-        for tp, end in ends.items():
-            if self._next[tp] < end:
-                self._next[tp] = max(self._next[tp], consumer.position(tp))
 
     def _connected(self) -> MessageConsumer:
         if self._consumer is None:

@@ -55,6 +55,13 @@ class RegistryFold:
     def fold(self, record: Record) -> None:
         if self._below is None or record.offset < self._below:
             self._become(after_record(self.state, record))
+        else:
+            self.passed(TopicPartition(record.topic, record.partition), record.offset)
+
+    def passed(self, tp: TopicPartition, offset: int) -> None:
+        reached = offset if self._below is None else min(offset, self._below)
+        if reached > self.state.next_offset:
+            self._become(self.state.skip(reached - 1))
 
     def reset(self) -> None:
         self._become(RegistryState())

@@ -6,6 +6,7 @@ is known by start and end: where a project declares others, an earlier one may s
 
 from collections.abc import Iterator, Mapping
 from datetime import datetime
+from typing import NamedTuple
 
 import msgspec
 
@@ -34,6 +35,7 @@ class WindowSummary(msgspec.Struct, frozen=True):
     value: float | None = msgspec.field(name="psi")  # how far it moved, by RANKED_BY; stored under the older name
     threshold: float  # of that statistic
     closing_offsets: dict[str, int]
+    topic_ids: dict[str, str] | msgspec.UnsetType = msgspec.UNSET  # by partition, of the ``inferences`` that these offsets are of
 
 
 class AssembledWindow(msgspec.Struct):
@@ -58,12 +60,22 @@ class AssemblyCursor(msgspec.Struct):
     next_offset: int = 0
     closed: dict[int, Time] = {}
     forgotten_up_to: Time | None = None
+    topic_id: str | None = None  # of the topic that ``next_offset`` is of; not in older values
+
+
+class Standing(NamedTuple):
+    """What the windows knew of one partition before a sketch."""
+
+    sketch: WindowSketched | None
+    closed: datetime | None
+    window_is_new: bool
 
 
 class WindowAssembler:
     """The windows of one stream, rebuilt from table values and changed by one partition's counts after another."""
 
-    def __init__(self, stream: str, values: Mapping[bytes, bytes]) -> None:
+    def __init__(self, stream: str, values: Mapping[bytes, bytes], topic_id: str) -> None:
+        """``topic_id``: of the topic that the counts come from, as it is now; what an older one told stays, but its offsets."""
         self._stream = stream
         self.cursor = AssemblyCursor()
         self.windows: dict[Window, AssembledWindow] = {}
@@ -76,9 +88,13 @@ class WindowAssembler:
                 held = msgspec.msgpack.decode(value, type=AssembledWindow)
                 self.windows[held.window] = held
                 self._keys[held.window] = key
+        if self.cursor.topic_id not in (None, topic_id):
+            self.cursor.next_offset = 0
+        self.cursor.topic_id = topic_id
 
     def add(self, counted: WindowSketched) -> bool:
-        """Put one partition's counts in their place; False if they change nothing. The highest closing offset wins."""
+        """Put one partition's counts in their place; False if they change nothing. The highest closing offset wins, and of two
+        incarnations of ``inferences``, whose offsets begin anew, the one that comes later."""
         if counted.stream != self._stream:
             return False
         forgotten = self.cursor.forgotten_up_to
@@ -88,13 +104,33 @@ class WindowAssembler:
         if held.revision >= 0 and not held.by_partition:
             return False
         before = held.by_partition.get(counted.partition)
-        if before is not None and before.closing_offset >= counted.closing_offset:
+        if before is not None and _same_topic(before, counted) and before.closing_offset >= counted.closing_offset:
             return False
         held.by_partition[counted.partition] = counted
         closed = self.cursor.closed.get(counted.partition)
         self.cursor.closed[counted.partition] = max(counted.window.end, closed or counted.window.end)
         self._changed.add(counted.window)
         return True
+
+    def standing(self, counted: WindowSketched) -> Standing:
+        """What ``add`` would replace."""
+        held = self.windows.get(counted.window)
+        before = None if held is None else held.by_partition.get(counted.partition)
+        return Standing(before, self.cursor.closed.get(counted.partition), held is None)
+
+    def take_back(self, counted: WindowSketched, standing: Standing) -> None:
+        """As if ``counted`` had never come: ``standing`` is from before it was added."""
+        window = counted.window
+        if standing.sketch is not None:
+            self.windows[window].by_partition[counted.partition] = standing.sketch
+        elif window in self.windows:
+            self.windows[window].by_partition.pop(counted.partition, None)
+            if standing.window_is_new:
+                del self.windows[window]
+        if standing.closed is None:
+            self.cursor.closed.pop(counted.partition, None)
+        else:
+            self.cursor.closed[counted.partition] = standing.closed
 
     def to_report(self, counted: WindowSketched) -> Iterator[AssembledWindow]:
         """After ``add``: the windows that are now complete for the first time, in order, and the corrected one."""
@@ -117,6 +153,9 @@ class WindowAssembler:
             value=most[1] if most else None,
             threshold=main.thresholds[RANKED_BY],
             closing_offsets=main.closing_offsets,
+            topic_ids={
+                str(partition): counted.topic_id for partition, counted in held.by_partition.items() if counted.topic_id is not None
+            },
         )
         held.revision = reports[0].revision
         self._changed.add(held.window)
@@ -166,7 +205,12 @@ def _order(window: Window) -> tuple[datetime, datetime]:
     return window.start, window.end
 
 
-def stored_offset(values: Mapping[bytes, bytes]) -> int | None:
-    """The next offset of ``window-sketches`` in a partition's table values; None when nothing was stored."""
+def stored_offset(values: Mapping[bytes, bytes], topic_id: str) -> int | None:
+    """The next offset of ``window-sketches`` in a partition's table values; None when none of this incarnation of it was stored."""
     value = values.get(CURSOR_KEY)
-    return None if value is None else msgspec.msgpack.decode(value, type=AssemblyCursor).next_offset
+    cursor = None if value is None else msgspec.msgpack.decode(value, type=AssemblyCursor)
+    return None if cursor is None or cursor.topic_id not in (None, topic_id) else cursor.next_offset
+
+
+def _same_topic(one: WindowSketched, other: WindowSketched) -> bool:
+    return None in (one.topic_id, other.topic_id) or one.topic_id == other.topic_id

@@ -92,6 +92,11 @@ class PartitionFold:
         return self._state.next_offset
 
     @property
+    def uncounted_rows(self) -> tuple[int, int]:
+        """Rows that are in no sketch: too late, for windows no longer kept; too early, for more windows than are kept."""
+        return self._state.too_late_rows, self._state.too_early_rows
+
+    @property
     def closed_up_to(self) -> datetime | None:
         return self._state.closed_up_to
 
@@ -106,8 +111,9 @@ class PartitionFold:
             self._state.next_offset = offset
             self._state.requests.clear()
 
-    def add(self, offset: int, value: bytes | None, headers: Headers) -> int:
-        """Fold one message; returns its rows. A message below ``next_offset`` changes nothing.
+    def add(self, offset: int, value: bytes | None, headers: Headers, written: datetime | None = None) -> int:
+        """Fold one message; returns its rows. A message below ``next_offset`` changes nothing. ``written``: when it was, by
+        the broker's clock; a watermark too far beyond it is not believed.
 
         Raises GapError when messages or requests were skipped, InvalidMessage when it can never be read (then ``skip``
         it), ProfileNeeded; after any of them the state is as before.
@@ -128,11 +134,18 @@ class PartitionFold:
         self._state.next_offset = offset + 1
         promised = mark is not None
         if rows.num_rows and mark is None:
-            seen = latest(rows.column("event_time"), rows.column("scored_at"))
+            seen = latest(rows.column("event_time"), rows.column("scored_at"), self._project.ahead)
             mark = None if seen is None else shifted(seen, -self._project.allowed_lateness)
+        ahead = self._project.ahead
+        if promised and written is not None and ahead is not None and mark is not None and mark > written + ahead:
+            mark = None  # of a predictor of before, which passed on what a wrong clock had promised
         if mark is not None:
             self._advance(mark, promised=promised)
         return int(rows.num_rows)
+
+    def pass_over(self, offset: int) -> None:
+        """There are no messages below ``offset`` that were not taken: their offsets belong to none."""
+        self._state.next_offset = max(self._state.next_offset, offset)
 
     def skip(self, offset: int, headers: Headers) -> None:
         """Pass over an invalid message; the requests that it accounts for, if that can be read, count as done. Raises GapError,
@@ -175,12 +188,23 @@ class PartitionFold:
             late = self._closed is not None and index < self._closed
             if index < self._begin or (late and index < (self._closed or 0) - KEPT_CLOSED_WINDOWS):
                 self._state.too_late_rows += n_rows
-            elif index not in self._windows and len(self._windows) >= MAX_WINDOWS:
+            elif index not in self._windows and not self._room_for(index):
                 self._state.too_early_rows += n_rows
             else:
                 self._windows.setdefault(index, OpenWindow()).add(n_rows, late=late, version=version, counted=counted)
                 if late:
                     self._corrected.add(index)
+
+    def _room_for(self, index: int) -> bool:
+        """Whether a window may be opened: the farthest in the future gives way, so that strays of wrong clocks do not take
+        the place of what is to come next."""
+        if len(self._windows) < MAX_WINDOWS:
+            return True
+        farthest = max(self._windows)
+        if farthest < index:
+            return False
+        self._state.too_early_rows += self._windows.pop(farthest).rows
+        return True
 
     def _advance(self, mark: datetime, *, promised: bool) -> None:
         if self._state.watermark is not None and mark <= self._state.watermark:
@@ -217,6 +241,7 @@ class PartitionFold:
             partition=self.partition,
             partitions=self._partitions,
             closing_offset=self.next_offset,
+            topic_id=self._state.topic_id,
             rows=held.rows,
             late_rows=held.late_rows,
             sketches=held.by_version(),

@@ -41,6 +41,12 @@ class PartitionState(msgspec.Struct):
     too_late_rows: int = 0  # for windows that are no longer kept, or for none, where windows of one plan end and those of another begin
     too_early_rows: int = 0  # for more windows than are kept
 
+    def on_topic(self, topic_id: str, beginning: int) -> "PartitionState":
+        """To go on from. On a topic that was made anew that is its ``beginning``; what was counted, closed and accounted for stays."""
+        if topic_id == self.topic_id:
+            return self
+        return msgspec.structs.replace(self, topic_id=topic_id, next_offset=beginning)
+
     def encode(self) -> bytes:
         return msgspec.msgpack.encode(self)
 
@@ -50,7 +56,8 @@ def decode_state(data: bytes) -> PartitionState:
     return msgspec.msgpack.decode(data, type=PartitionState)
 
 
-def stored_offset(values: Mapping[bytes, bytes]) -> int | None:
-    """The next offset of ``inferences`` in a partition's table values; None when nothing was stored."""
+def stored_offset(values: Mapping[bytes, bytes], topic_id: str) -> int | None:
+    """The next offset of ``inferences`` in a partition's table values; None when none of this incarnation of the topic was stored."""
     value = values.get(STATE_KEY)
-    return None if value is None else decode_state(value).next_offset
+    state = None if value is None else decode_state(value)
+    return None if state is None or state.topic_id != topic_id else state.next_offset

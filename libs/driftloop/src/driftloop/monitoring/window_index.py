@@ -7,12 +7,11 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from driftloop.contracts.values import Window
-from driftloop.contracts.windows import WindowPlan, shifted
+from driftloop.contracts.windows import CLOCK_SKEW, WindowPlan, shifted
 
 Indices = npt.NDArray[np.int64]
 NO_WINDOW = np.iinfo(np.int64).min
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-CLOCK_SKEW = timedelta(hours=1)
 _MICROSECOND = timedelta(microseconds=1)
 
 
@@ -71,10 +70,11 @@ class WindowIndex:
         return max(0, int(np.searchsorted(self._cuts, at, side="right")) - 1)
 
 
-def latest(event_times: pa.ChunkedArray, scored_at: pa.ChunkedArray) -> datetime | None:
-    """The highest event time that is not beyond the time of scoring: one row from the year 9999 must not close all windows."""
+def latest(event_times: pa.ChunkedArray, scored_at: pa.ChunkedArray, ahead: timedelta | None = CLOCK_SKEW) -> datetime | None:
+    """The highest event time that is not beyond the time of scoring and ``ahead`` (None: however far): one row from the year
+    9999 must not close all windows."""
     times = event_times.cast(pa.int64()).to_numpy()
-    known = times[times <= scored_at.cast(pa.int64()).to_numpy() + CLOCK_SKEW // _MICROSECOND]
+    known = times if ahead is None else times[times <= scored_at.cast(pa.int64()).to_numpy() + ahead // _MICROSECOND]
     return _time(int(known.max())) if known.size else None
 
 

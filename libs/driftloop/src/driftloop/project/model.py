@@ -10,14 +10,20 @@ import msgspec
 
 from driftloop.contracts.names import Name
 from driftloop.contracts.schema import StreamSchema
+from driftloop.contracts.topics import FOREVER
 from driftloop.contracts.values import Part, PromotionRules
-from driftloop.contracts.windows import WindowPlan
+from driftloop.contracts.windows import CLOCK_SKEW, WindowPlan
 from driftloop.project.rules import Monitoring, Policy
 from driftloop.statistics.metrics import TaskMetric, for_task
 
 CONFIG_FILE = "driftloop.toml"
 PIPELINE_FILE = "pipeline.py"
 ALL = "all"  # the recipe that fits on everything
+
+
+# wall: event times are at or before the time at which rows come, but for a skew; they may be as old as they like.
+# replay: they are those of another clock, and may lie ahead of it.
+Clock = Literal["wall", "replay"]
 
 
 class Training(Part, frozen=True, kw_only=True):
@@ -59,12 +65,23 @@ class Project(Part, frozen=True, kw_only=True):
     training: Training
     promotion: Promotion
     serving: Serving = Serving()
+    clock: Clock = "wall"
+    retention: timedelta | None = timedelta(days=30)  # of the stream's topics; None: for ever
     files: dict[str, bytes]
     foreign_archive: bytes | None = None  # that it was read from, if it is not the one that ``archive`` makes of the files
 
     @property
+    def ahead(self) -> timedelta | None:
+        """How far event times and watermarks may lie beyond the wall clock; None: however far."""
+        return CLOCK_SKEW if self.clock == "wall" else None
+
+    @property
     def stream(self) -> str:
         return self.schema.stream
+
+    @property
+    def retention_ms(self) -> int:
+        return FOREVER if self.retention is None else self.retention // timedelta(milliseconds=1)
 
     @property
     def task_metric(self) -> TaskMetric:

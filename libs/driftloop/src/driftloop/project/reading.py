@@ -23,6 +23,7 @@ from driftloop.project.model import (
     ALL,
     CONFIG_FILE,
     PIPELINE_FILE,
+    Clock,
     Project,
     Promotion,
     Serving,
@@ -33,6 +34,8 @@ from driftloop.project.rules import Monitoring, Policy, default_thresholds
 from driftloop.project.toml_lines import line_of
 from driftloop.statistics.distances import STATISTICS
 from driftloop.statistics.metrics import NoSuchMetric, check_declared, for_task
+
+SHORTEST_RETENTION = timedelta(hours=1)
 
 
 # The file as written: tables of driftloop.toml.
@@ -47,6 +50,8 @@ class _StreamTable(msgspec.Struct, forbid_unknown_fields=True):
     split_salt: str = "driftloop"
     allowed_lateness: str = "0s"
     version: Annotated[int, msgspec.Meta(ge=1)] = 1
+    clock: Clock = "wall"
+    retention: str = "30d"
 
 
 class _FeatureTable(msgspec.Struct, forbid_unknown_fields=True):
@@ -228,6 +233,8 @@ def _check(file: _File, files: dict[str, bytes]) -> Project:
         training=file.training,
         promotion=file.promotion,
         serving=file.serving,
+        clock=file.stream.clock,
+        retention=_retention(file.stream.retention),
         files=files,
     )
 
@@ -253,6 +260,18 @@ def _duration(key: str, text: str) -> timedelta:
         raise _Problem(key, f"{key}: {exc}") from exc
     except OverflowError as exc:
         raise _Problem(key, f"{key}: {text} is longer than the calendar") from exc
+
+
+def _retention(text: str) -> timedelta | None:
+    if text == "forever":
+        return None
+    kept = _duration("stream.retention", text)
+    if kept < SHORTEST_RETENTION:
+        raise _Problem(
+            "stream.retention",
+            f"must be {SHORTEST_RETENTION // timedelta(hours=1)}h at least, or a service that is away for a while loses rows",
+        )
+    return kept
 
 
 def _windows(table: _WindowsTable) -> WindowPlan:

@@ -1,18 +1,18 @@
 """Limits that all rows keep, whoever sends them: how long an id may be, and times that Python can hold in any time zone.
 
+
 Each is there twice, for one value and for a column, and says the same of both.
 """
 
-from datetime import MAXYEAR, MINYEAR, UTC, datetime
+from datetime import datetime
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from driftloop.contracts.values import EARLIEST, LATEST
 from driftloop.errors import InvalidMessage
 
 MAX_ID_BYTES = 512
-# A day inside what datetime can hold, so that no later conversion to any time zone overflows.
-EARLIEST, LATEST = datetime(MINYEAR, 1, 2, tzinfo=UTC), datetime(MAXYEAR, 12, 30, tzinfo=UTC)
 _EARLIEST_US, _LATEST_US = int(EARLIEST.timestamp()) * 1_000_000, int(LATEST.timestamp()) * 1_000_000
 _BYTES_A_CHARACTER = 4  # at most
 

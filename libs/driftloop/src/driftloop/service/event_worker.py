@@ -9,13 +9,15 @@ from driftloop import metrics
 from driftloop.contracts.codec import Envelope, decode_event
 from driftloop.contracts.events import Event
 from driftloop.crashpoints import crash_point
-from driftloop.errors import ConfigurationError, InvalidMessage, TransientError
+from driftloop.errors import InvalidMessage, TransientError
 from driftloop.ports import MessageConsumer, Record, TopicPartition
+from driftloop.service.attempts import Attempts, unforeseen
 from driftloop.service.process import Stop
 from driftloop.telemetry import get_logger
 
 E = TypeVar("E", bound=Event)
-MAX_INVALID_IN_A_ROW = 10  # on a control topic: a bad deploy must not drain it
+INVALID_IN_A_ROW = 10  # on a control topic: beyond it each one more is passed over slowly, so that a bad deploy does not drain it
+INVALID_SECONDS = 1.0
 
 log = get_logger(__name__)
 
@@ -52,7 +54,8 @@ class EventWorker:
 
     A handler may take longer than the poll interval: it runs in a thread while this loop keeps polling with all
     partitions paused. Events whose type has no handler are passed over. The fates of an error: InvalidMessage →
-    ``reject`` and go on; TransientError → wait and repeat; anything else → stop, offset untouched.
+    ``reject`` and go on, slowly when there are many in a row; TransientError → wait and repeat; ConfigurationError, GapError
+    and Fenced → stop, offset untouched; anything else → a few tries, then ``reject`` and go on.
 
     An event may be delivered again: after a crash, after a rebalance, by a sender who repeats it. With ``handled``, one whose
     handler returned is not handled again, as long as its id is remembered; a crash while the handler runs still repeats it.
@@ -67,13 +70,15 @@ class EventWorker:
         reject: Callable[[Record, str], None],
         handled: HandledEvents | None = None,
         max_backoff_seconds: float = 10.0,
+        invalid_seconds: float = INVALID_SECONDS,
     ) -> None:
         self._consumer, self._stop, self._reject, self._handled = consumer, stop, reject, handled
         self._handlers = {handler.type: handler.handle for handler in handlers}
         if len(self._handlers) < len(handlers):
             raise ValueError("two handlers for one type of events")
-        self._max_backoff = max_backoff_seconds
+        self._max_backoff, self._invalid_seconds = max_backoff_seconds, invalid_seconds
         self._invalid = 0
+        self._attempts = Attempts()
         self._returned = ""  # id of the event whose handler returned last, so that a failure to remember it repeats no handler
 
     def run(self) -> None:
@@ -106,13 +111,32 @@ class EventWorker:
             try:
                 self._in_thread(record)
                 return True
+            except InvalidMessage as exc:
+                self._pass_over(record, str(exc))
+                return True
             except TransientError as exc:
                 attempt += 1
                 delay = min(self._max_backoff, 0.2 * 2**attempt) * random.uniform(0.5, 1.0)
                 log.warning("handling-postponed", reason=str(exc), topic=record.topic, offset=record.offset, attempt=attempt)
                 metrics.RETRIES.labels("handle").inc()
                 self._idle(delay)
+            except Exception as exc:  # one event must not stop the service; known kinds are raised again
+                pause = self._attempts.again((record.topic, record.partition, record.offset), exc)
+                log.error("handling-failed", exc_info=True, topic=record.topic, partition=record.partition, offset=record.offset)
+                if pause is None:
+                    self._pass_over(record, unforeseen(exc))
+                    return True
+                self._idle(pause)
         return False
+
+    def _pass_over(self, record: Record, reason: str) -> None:
+        log.warning("event-rejected", reason=reason, topic=record.topic, partition=record.partition, offset=record.offset)
+        metrics.QUARANTINED.labels(record.topic).inc()
+        self._reject(record, reason)
+        self._invalid += 1
+        if self._invalid >= INVALID_IN_A_ROW:
+            log.error("events-invalid-in-a-row", topic=record.topic, offset=record.offset, count=self._invalid)
+            self._idle(self._invalid_seconds)
 
     def _in_thread(self, record: Record) -> None:
         outcome: list[BaseException] = []
@@ -155,22 +179,11 @@ class EventWorker:
         self._consumer.resume(list(self._consumer.assignment()))
 
     def _dispatch(self, record: Record) -> None:
-        try:
-            event, about = decode_event(record.value, record.headers)
-            self._invalid = 0
-            handler = self._handlers.get(type(event))
-            if handler is not None:
-                self._handle_once(handler, event, about)
-        except InvalidMessage as exc:
-            self._invalid += 1
-            log.warning("event-rejected", reason=str(exc), topic=record.topic, partition=record.partition, offset=record.offset)
-            metrics.QUARANTINED.labels(record.topic).inc()
-            self._reject(record, str(exc))
-            if self._invalid >= MAX_INVALID_IN_A_ROW:
-                raise ConfigurationError(
-                    f"{self._invalid} invalid messages in a row on {record.topic}, up to offset {record.offset}: "
-                    f"look at who writes there ({exc})"
-                ) from exc
+        event, about = decode_event(record.value, record.headers)
+        handler = self._handlers.get(type(event))
+        if handler is not None:
+            self._handle_once(handler, event, about)
+        self._invalid = 0
 
     def _handle_once(self, handle: Callable[[Event, Envelope], None], event: Event, about: Envelope) -> None:
         if self._handled is not None and about.id in self._handled:

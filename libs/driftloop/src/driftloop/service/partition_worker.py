@@ -5,8 +5,9 @@ from functools import partial
 from typing import Protocol
 
 from driftloop import metrics
-from driftloop.errors import TransientError
+from driftloop.errors import GapError, TransientError
 from driftloop.ports import MessageConsumer, Record, TopicPartition
+from driftloop.service.attempts import KNOWN, Attempts, unforeseen
 from driftloop.service.process import Stop
 from driftloop.telemetry import get_logger
 
@@ -24,7 +25,14 @@ class PartitionHandler(Protocol):
         """Where the durable state says to go on, for every partition of ``tps``; called on each assignment."""
 
     def on_records(self, tp: TopicPartition, records: Sequence[Record]) -> None:
-        """Take records up, in offset order. Must be safe to call again with the same records after a TransientError."""
+        """Take records up, in offset order. Must be safe to call again with the same records, or one by one, after any error."""
+
+    def reject(self, tp: TopicPartition, record: Record, reason: str) -> None:
+        """Account for a record that ``on_records`` cannot take up: it goes to quarantine with its bytes."""
+
+    def on_position(self, tp: TopicPartition, position: int) -> None:
+        """All records below ``position`` have been handed over: what lies between the last one and it are control markers
+        and records of aborted transactions. Called where the reading has got further than the records."""
 
     def on_tick(self) -> None:
         """Flush what is due by time or size; called after every poll, at least every 100 ms."""
@@ -53,6 +61,9 @@ class PartitionWorker:
         self._consumer: MessageConsumer | None = None
         self._to_seek: frozenset[TopicPartition] = frozenset()
         self._committed: dict[TopicPartition, int] = {}
+        self._handed_over: dict[TopicPartition, int] = {}
+        self._topic_ids: dict[str, str] = {}
+        self._attempts = Attempts()
         self._paused = False
 
     # The rebalance listener: called inside poll. Reading starts only after the seek, outside of the callback.
@@ -67,6 +78,7 @@ class PartitionWorker:
         self._to_seek -= tps
         for tp in tps:
             self._committed.pop(tp, None)
+            self._handed_over.pop(tp, None)
         self._handler.on_revoked(tps)
 
     def run(self, consumer: MessageConsumer) -> None:
@@ -75,11 +87,15 @@ class PartitionWorker:
         polls = 0
         while not self._stop.requested():
             polled = self._poll(0.0 if self._handler.full() else self._poll_seconds)
+            anew = self._topics_made_anew()
+            if anew:  # what was polled is of the new topic, from an offset that the old one had
+                polled = {tp: records for tp, records in polled.items() if tp.topic not in anew}
             self._seek_assigned()
             for tp, records in polled.items():
                 if tp in consumer.assignment() and tp not in self._to_seek:
                     metrics.MESSAGES.labels(tp.topic).inc(len(records))
-                    self._insist(partial(self._handler.on_records, tp, records), tp)
+                    self._insist(partial(self._hand_over, tp, records), tp)
+            self._show_positions()
             self._insist(self._handler.on_tick)
             polls += 1
             if polls % self._commit_every == 0 or not polled:
@@ -93,6 +109,36 @@ class PartitionWorker:
         self._to_seek |= tps & self._consumer.assignment()
         self._consumer.pause(list(self._to_seek))
 
+    def _hand_over(self, tp: TopicPartition, records: Sequence[Record]) -> None:
+        """Where taking up fails in a way nobody foresaw, one by one; a record at which it fails again and again is rejected."""
+        try:
+            self._handler.on_records(tp, records)
+        except KNOWN:
+            raise
+        except Exception:  # noqa: BLE001 - one record must not stop the partition
+            for record in records:
+                self._hand_over_one(tp, record)
+        self._handed_over[tp] = records[-1].offset + 1
+
+    def _hand_over_one(self, tp: TopicPartition, record: Record) -> None:
+        try:
+            self._handler.on_records(tp, [record])
+        except Exception as exc:
+            pause = self._attempts.again((tp, record.offset), exc)  # raises errors of known kinds
+            log.error("record-failed", exc_info=True, topic=tp.topic, partition=tp.partition, offset=record.offset)
+            if pause is not None:
+                self._stop.wait(pause)
+                raise TransientError(f"record {record.offset} of {tp.topic}/{tp.partition}: {type(exc).__name__}: {exc}") from exc
+            self._handler.reject(tp, record, unforeseen(exc))
+
+    def _show_positions(self) -> None:
+        assert self._consumer is not None
+        for tp in self._consumer.assignment() - self._to_seek:
+            position = self._consumer.last_position(tp)
+            if position is not None and position > self._handed_over.get(tp, position):
+                self._handed_over[tp] = position
+                self._handler.on_position(tp, position)
+
     def _poll(self, timeout: float) -> Mapping[TopicPartition, Sequence[Record]]:
         assert self._consumer is not None
         try:
@@ -102,6 +148,30 @@ class PartitionWorker:
             metrics.RETRIES.labels("poll").inc()
             self._stop.wait(0.5)
             return {}
+        except GapError:
+            if not self._topics_made_anew():
+                raise
+            return {}  # offsets begin again: where to go on is asked for
+
+    def _topics_made_anew(self) -> frozenset[str]:
+        """Topics that have another id than before. Their partitions wait until the handler has said where to go on in them."""
+        assert self._consumer is not None
+        anew = set()
+        for topic in {tp.topic for tp in self._consumer.assignment()}:
+            now = self._consumer.topic_id(topic)
+            if now is None:  # deleted, or the broker has not said yet
+                continue
+            before = self._topic_ids.setdefault(topic, now)
+            if now != before:
+                log.warning("topic-made-anew", topic=topic, was=before, now=now)
+                self._topic_ids[topic] = now
+                anew.add(topic)
+        tps = frozenset(tp for tp in self._consumer.assignment() if tp.topic in anew)
+        if tps:
+            self.on_revoked(tps)
+            self._to_seek |= tps
+            self._consumer.pause(list(tps))
+        return frozenset(anew)
 
     def _seek_assigned(self) -> None:
         assert self._consumer is not None
@@ -114,6 +184,7 @@ class PartitionWorker:
                     continue
                 log.info("partition-taken", topic=tp.topic, partition=tp.partition, offset=offsets[tp])
                 self._consumer.seek(tp, offsets[tp])
+                self._handed_over[tp] = offsets[tp]
                 if not self._paused:
                     self._consumer.resume([tp])
             self._to_seek -= tps

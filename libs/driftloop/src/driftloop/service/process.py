@@ -8,7 +8,7 @@ import threading
 from collections.abc import Callable
 from contextlib import suppress
 
-from driftloop.errors import ConfigurationError, Fenced, GapError, TransientError, UserError
+from driftloop.errors import ConfigurationError, Fenced, GapError, MessageTooLarge, TransientError, UserError
 from driftloop.telemetry import get_logger
 
 EXIT_CONFIGURATION = 78  # EX_CONFIG: starting again will not help
@@ -75,7 +75,7 @@ def run_service(service: str, main: Callable[[Stop], None]) -> None:
     except UserError as exc:
         sys.stderr.write(f"driftloop {service}: {exc}\n")
         code = 2
-    except (TransientError, GapError, Fenced) as exc:
+    except (TransientError, GapError, Fenced, MessageTooLarge) as exc:
         log.error("service-stopped", reason=str(exc), kind=type(exc).__name__)
         code = EXIT_FAILED
     sys.stderr.flush()

@@ -8,7 +8,7 @@ import msgspec
 from driftloop.contracts.names import is_name
 from driftloop.contracts.services import SERVICES, Service, Setting
 from driftloop.errors import ConfigurationError
-from driftloop.settings import Environment, S3Settings
+from driftloop.settings import Environment, S3Settings, replication
 
 _ALL = (
     Setting("KAFKA_BOOTSTRAP", None, "brokers, host:port[,host:port]"),
@@ -16,6 +16,7 @@ _ALL = (
     Setting("HTTP_PORT", None, "port of /healthz, /readyz, /status, /metrics and of the service's own API"),
     Setting("HTTP_NAMES", "none", "what HTTP callers may call it, separated by commas, beside localhost and any address in digits"),
     Setting("STATE_DIR", None, "folder for what may be lost: caches, views, the last good model, ids of handled events"),
+    Setting("REPLICATION", "the broker's", "replicas of new topics; a service refuses topics that have fewer"),
     Setting("INSTANCE", "<service>-0", "name of this process in logs and status: lower-case letters, digits and hyphens"),
 )
 _WITH_STORE = (
@@ -39,6 +40,7 @@ class ServiceSettings(msgspec.Struct, frozen=True, kw_only=True):
     http_names: frozenset[str] = frozenset()
     state_dir: Path
     project: str | None  # None: the one that it has worked for, else the only one registered
+    replication: int | None = None  # of topics; None: the broker's default
 
     @property
     def port_setting(self) -> str:
@@ -78,6 +80,7 @@ def service_settings(service: Service, variables: Mapping[str, str] | None = Non
         state_dir=Path(env.text("STATE_DIR")),
         instance=_named(env, "INSTANCE", env.text("INSTANCE", f"{service.name}-0"), "it names folders and clients"),
         project=_project(env) if service.for_project else None,
+        replication=replication(env),
     )
 
 

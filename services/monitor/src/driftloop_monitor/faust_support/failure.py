@@ -3,7 +3,7 @@
 import asyncio
 
 from driftloop.errors import ConfigurationError, GapError, TransientError
-from driftloop.service.process import Stop
+from driftloop.service.process import EXIT_RESTART, Stop
 from driftloop.telemetry import get_logger
 
 log = get_logger(__name__)
@@ -21,6 +21,13 @@ class Failure:
         log.error("agent-failed", kind=type(exc).__name__, reason=str(exc), exc_info=True)
         self.reason = self.reason or exc
         self._stop.request(1)
+        await asyncio.Event().wait()
+
+    async def start_again(self, why: str) -> None:
+        """Ask the process to stop and to be started again at once, and never return."""
+        if not self._stop.requested():
+            log.info("starting-again", reason=why)
+        self._stop.request(EXIT_RESTART)
         await asyncio.Event().wait()
 
     def raise_reason(self) -> None:

@@ -5,13 +5,16 @@ from collections import defaultdict
 from collections.abc import Callable, Container, Iterable, Mapping
 from typing import Any
 
-from faust.transport.drivers.aiokafka import Consumer
+from faust.transport.drivers.aiokafka import AIOKafkaConsumerThread, Consumer
 
 from driftloop.errors import GapError, TransientError
 from driftloop.service.accepted_gaps import WAY_ON
 from driftloop.telemetry import get_logger
 from driftloop_monitor.faust_support.durable_table import DurableTable
 from driftloop_monitor.faust_support.failure import Failure
+from driftloop_monitor.faust_support.records import read_so
+
+read_so()
 
 log = get_logger(__name__)
 
@@ -25,6 +28,15 @@ class _NotRemembered(defaultdict[Any, Any]):
 
     def __getitem__(self, tp: Any) -> Any:
         return None if tp.topic in self._topics else super().__getitem__(tp)
+
+
+class _ReadingCommitted(AIOKafkaConsumerThread):
+    """faust reads what transactions have aborted, unless it writes in transactions itself; ingest reads only what they committed."""
+
+    def _create_worker_consumer(self, transport: Any) -> Any:
+        consumer = super()._create_worker_consumer(transport)
+        consumer._isolation_level = "read_committed"
+        return consumer
 
 
 AfterGaps = Callable[[str, int, int], int]  # by topic and partition, where to go on from an offset whose messages are gone
@@ -44,6 +56,9 @@ def guarded_consumer(guards: Mapping[str, DurableTable], failure: Failure, after
             # its way then; the folds know themselves what they have seen.
             self._read_offset = _NotRemembered(guards)
 
+        def _new_consumer_thread(self) -> AIOKafkaConsumerThread:
+            return _ReadingCommitted(self, loop=self.loop, beacon=self.beacon)
+
         async def perform_seek(self) -> None:
             await super().perform_seek()
             mine = [tp for tp in self.assignment() if tp.topic in guards]
@@ -62,6 +77,19 @@ def guarded_consumer(guards: Mapping[str, DurableTable], failure: Failure, after
                 for forgotten in (self._acked, self._acked_index, self._gap):
                     forgotten.pop(tp, None)  # acknowledged, but perhaps never handled
             log.info("partitions-placed", offsets={f"{tp.topic}[{tp.partition}]": offset for tp, offset in sorted(places.items())})
+
+        def _new_offset(self, tp: Any) -> int | None:
+            """The table's offset, not the end of an unbroken run of messages: there may be offsets without one."""
+            if tp.topic not in guards:
+                offset: int | None = super()._new_offset(tp)
+                return offset
+            durable = guards[tp.topic].durable(tp.partition)
+            done = [acked for acked in self._acked[tp] if acked < durable]
+            if not done:
+                return None
+            self._acked[tp][:] = [acked for acked in self._acked[tp] if acked >= durable]
+            self._acked_index[tp].difference_update(done)
+            return durable
 
         async def _after_gaps(self, tp: Any, offset: int, earliest: int) -> int:
             """Where to go on when the messages from ``offset`` on are gone and given up; otherwise it does not return."""

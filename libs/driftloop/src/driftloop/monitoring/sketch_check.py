@@ -1,0 +1,27 @@
+"""Whether a sketch can be one of this stream's: a forged one must not stop the reports that the others make together. Pure."""
+
+from collections.abc import Callable
+
+from driftloop.contracts.events import WindowSketched
+from driftloop.errors import InvalidMessage
+from driftloop.statistics.profile import Profile
+
+
+def check_sketch(sketch: WindowSketched, profile_of: Callable[[int], tuple[str, Profile]]) -> None:
+    """Raises InvalidMessage for a partition that its topic does not have, and for counts that are not on the bins of the
+    version's profile; whatever ``profile_of`` raises. Where the profile is lost to the worker that counted, which then counts
+    rows only, or to the one that asks, there is nothing to compare."""
+    if sketch.partition >= sketch.partitions:
+        raise InvalidMessage(f"is of partition {sketch.partition} of {sketch.partitions}")
+    versions = [part.version for part in sketch.sketches]
+    if len(set(versions)) != len(versions):
+        raise InvalidMessage("holds two sketches of one version")
+    for part in sketch.sketches:
+        digest, profile = profile_of(part.version)
+        if not part.counts or not profile.columns:
+            continue
+        if part.profile != digest:
+            raise InvalidMessage(f"version {part.version} is counted on the bins of {part.profile}, not of its profile {digest}")
+        bins = {name: len(counts) for name, counts in part.counts.items()}
+        if bins != {name: column.size for name, column in profile.columns.items()}:
+            raise InvalidMessage(f"version {part.version} is not counted on the columns and bins of its profile")

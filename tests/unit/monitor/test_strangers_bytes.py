@@ -1,0 +1,285 @@
+"""Messages and sketches that no honest process writes: each is set aside, and what comes after it is counted."""
+
+import asyncio
+from datetime import UTC, datetime
+from functools import partial
+from types import SimpleNamespace
+from typing import Any
+
+import msgspec
+import pyarrow as pa
+import pytest
+from tests.unit.monitor.test_assembly_runner import Changelog, Runner
+from tests.unit.monitoring.test_assembly import DIGEST, PROFILE, sketch
+from tests.unit.monitoring.test_partition_fold import PROJECT, at, new_fold
+from tests.unit.monitoring.traffic import REQUESTS_ID, make_rows, message
+
+from driftloop.adapters.memory import MemoryBroker, MemoryStore
+from driftloop.contracts.codec import encode_event, envelope
+from driftloop.contracts.headers import Headers, watermark_header
+from driftloop.contracts.topics import inferences, quarantine
+from driftloop.errors import GapError, InvalidMessage, TransientError
+from driftloop.monitoring.partition_fold import PartitionFold
+from driftloop.monitoring.partition_state import stored_offset
+from driftloop.service.accepted_gaps import AcceptedGaps
+from driftloop.service.attempts import MAX_ATTEMPTS
+from driftloop.service.event_worker import INVALID_IN_A_ROW
+from driftloop.service.quarantine import fetched, read_quarantined
+from driftloop_monitor.faust_support.durable_table import DurableTable
+from driftloop_monitor.faust_support.early_messages import EarlyMessages
+from driftloop_monitor.faust_support.records import HeadersBehindHole
+from driftloop_monitor.partition_runner import PartitionRunner
+from driftloop_monitor.profiles import UNKNOWN_SECONDS, Profiles
+
+CALENDAR = pa.timestamp("us", tz="UTC")
+
+
+class Folding:
+    """A fold runner with a broker and a store in memory."""
+
+    def __init__(self) -> None:
+        self.broker, self.store, self.acknowledged = MemoryBroker(), MemoryStore(), list[int]()
+        self.topic = quarantine(PROJECT.stream)
+        self.broker.create_topic(self.topic)
+        self.profiles = SimpleNamespace(load=self._load)
+
+        async def ack(event: Any) -> None:
+            self.acknowledged.append(event.message.offset)
+
+        self.runner = PartitionRunner(
+            new_fold(),
+            stream=PROJECT.stream,
+            table=DurableTable(Changelog(), partial(stored_offset, topic_id="t")),
+            profiles=self.profiles,  # type: ignore[arg-type]
+            publisher=SimpleNamespace(publish=lambda *args, **named: None),
+            quarantine=self.broker.producer(),
+            store=self.store,
+            gaps=AcceptedGaps(self.store, PROJECT.stream),
+            ack=ack,
+        )
+
+    def _load(self, version: int) -> None:
+        raise InvalidMessage(f"names version {version} of shop, which is not in the registry log")
+
+    def take(self, offset: int, value: bytes | None, headers: Headers | HeadersBehindHole) -> None:
+        found = SimpleNamespace(
+            topic=inferences(PROJECT.stream), partition=0, offset=offset, timestamp=0.0, key=None, value=value, headers=headers
+        )
+
+        async def taken() -> None:
+            await self.runner.handle(SimpleNamespace(message=found))
+            await self.runner.flush()
+
+        asyncio.run(taken())
+
+    @property
+    def fold(self) -> PartitionFold:
+        return self.runner.fold
+
+    def rejected(self) -> list[tuple[int, str]]:
+        found = [fetched(read_quarantined(r), self.store) for r in self.broker.records(self.topic)]
+        return [(q.offset, q.reason) for q in found]
+
+
+def far(years_us: int) -> pa.Table:
+    rows = make_rows(PROJECT, [at(0.1), at(0.2)])
+    times = pa.array([years_us, years_us], pa.int64()).cast(CALENDAR)
+    return rows.set_column(rows.schema.get_field_index("event_time"), rows.schema.field("event_time"), times)
+
+
+def of_partition(partition: int) -> tuple[bytes, Headers]:
+    return message(make_rows(PROJECT, [at(0.1)]), 0, partition=partition)
+
+
+def named_column() -> tuple[bytes, Headers]:
+    """An Arrow stream with a column name that is no UTF-8."""
+    rows = make_rows(PROJECT, [at(0.1)])
+    value, headers = message(rows.rename_columns(["amoune" if n == "amount" else n for n in rows.schema.names]), 0)
+    return value.replace(b"amoune", b"amoun\xff"), headers
+
+
+BEYOND = b'{"topic_id":"t","partition":0,"start":0,"end":%d}' % 2**70
+FOREIGN: dict[str, tuple[bytes | None, Headers]] = {
+    "an event time beyond the calendar": message(far(2**62), 0),
+    "an event time before it": message(far(-(2**62)), 0),
+    "a range that no partition has": (b"", (("driftloop-request-range", BEYOND),)),
+    "a range of another partition": of_partition(3),
+    "a column name that is no text": named_column(),
+    "a watermark beyond the calendar": (b"", (("driftloop-watermark", b"0001-01-01T00:00:00+01:00"),)),
+    "a version that nobody has registered": message(make_rows(PROJECT, [at(0.1)], version=77), 0),
+    "a null value": (None, ()),
+    "headers of any bytes": (b"x", (("\udcff", b"\xff"),)),
+    "twelve mebibytes": (b"x" * (12 * 1024 * 1024), ()),
+}
+
+
+@pytest.mark.parametrize("bad", FOREIGN.values(), ids=FOREIGN)
+def test_a_message_that_no_predictor_writes_is_quarantined_and_the_next_is_counted(bad: tuple[bytes | None, Headers]) -> None:
+    folding = Folding()
+    folding.take(0, *bad)
+    start = folding.fold.state().requests.get(REQUESTS_ID, 0)  # a rejected message still accounts for its requests
+    folding.take(1, *message(make_rows(PROJECT, [at(0.1), at(0.2)], first_request=start), start))
+    assert [offset for offset, _ in folding.rejected()] == [0]
+    assert sum(w.rows for w in folding.fold.state().windows) == 2
+    assert folding.acknowledged == [0, 1]
+
+
+@pytest.mark.parametrize("time", [datetime(1, 1, 2, tzinfo=UTC), datetime(9999, 12, 30, tzinfo=UTC)])
+def test_rows_and_watermarks_at_the_calendars_ends_are_folded_and_stored(time: datetime) -> None:
+    fold = new_fold()
+    fold.add(0, *message(make_rows(PROJECT, [time, at(0.1)]), 0))
+    fold.add(1, b"", (watermark_header(time),))
+    fold.drain()
+    assert fold.state().encode()
+    assert fold.next_offset == 2
+
+
+def test_a_message_at_which_the_fold_fails_again_and_again_is_quarantined(monkeypatch: pytest.MonkeyPatch) -> None:
+    folding, calls = Folding(), []
+    add = PartitionFold.add
+
+    def broken(self: PartitionFold, offset: int, value: bytes | None, headers: Headers, written: datetime | None) -> int:
+        calls.append(offset)
+        if offset == 0:
+            raise ZeroDivisionError("nobody foresaw this")
+        return add(self, offset, value, headers, written)
+
+    monkeypatch.setattr(PartitionFold, "add", broken)
+    folding.take(0, *message(make_rows(PROJECT, [at(0.1)]), 0))
+    folding.take(1, *message(make_rows(PROJECT, [at(0.1)], first_request=1), 1))
+    assert calls == [0] * MAX_ATTEMPTS + [1]
+    ((offset, reason),) = folding.rejected()
+    assert offset == 0
+    assert "ZeroDivisionError: nobody foresaw this" in reason
+    assert sum(w.rows for w in folding.fold.state().windows) == 1
+
+
+def behind_hole(headers: Headers, since: int) -> HeadersBehindHole:
+    made = HeadersBehindHole(headers)
+    made.since = since
+    return made
+
+
+def test_offsets_of_aborted_transactions_are_no_gap_but_missing_messages_are() -> None:
+    folding = Folding()
+    folding.runner._early = EarlyMessages(patience_seconds=0)
+    value, headers = message(make_rows(PROJECT, [at(0.1)]), 0)
+    folding.take(0, value, headers)
+    value, headers = message(make_rows(PROJECT, [at(0.2)], first_request=1), 1)
+    folding.take(100_005, value, behind_hole(headers, since=1))
+    assert folding.fold.next_offset == 100_006
+    value, headers = message(make_rows(PROJECT, [at(0.3)]), 2)
+    with pytest.raises(GapError, match="message 100010 came where 100006 was due"):
+        folding.take(100_010, value, behind_hole(headers, since=100_008))
+
+
+def test_a_version_that_stays_unknown_does_not_exist() -> None:
+    now = [0.0]
+    registry = SimpleNamespace(state=lambda: SimpleNamespace(model=lambda name: None))
+    profiles = Profiles("shop", registry, MemoryStore(), monotonic=lambda: now[0])  # type: ignore[arg-type]
+    with pytest.raises(TransientError):
+        profiles.load(7)
+    now[0] = UNKNOWN_SECONDS
+    with pytest.raises(InvalidMessage, match="version 7 of shop, which is not in the registry log"):
+        profiles.load(7)
+
+
+class Assembling(Runner):
+    """A board runner whose profile is known, fed with any bytes."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.runner._profiles.profile = lambda version: (DIGEST, PROFILE)
+        self.runner._invalid_seconds = 0.0
+
+    def give(self, offset: int, value: bytes | None, headers: Any) -> None:
+        message = SimpleNamespace(topic="window-sketches", partition=0, offset=offset, value=value, headers=headers)
+
+        async def ack(event: Any) -> None:
+            self.acknowledged.append(event.message.offset)
+
+        asyncio.run(self.runner.handle(SimpleNamespace(message=message), ack))
+
+
+def encoded(found: Any) -> tuple[bytes, Headers]:
+    return encode_event(found, envelope(found, id="s", source="test", subject=PROJECT.stream))
+
+
+def altered(**fields: Any) -> tuple[bytes, Headers]:
+    value, headers = encoded(sketch(0))
+    return msgspec.json.encode(msgspec.json.decode(value) | fields), headers
+
+
+def part(**changes: Any) -> list[dict[str, Any]]:
+    (honest,) = sketch(0).sketches
+    return [msgspec.to_builtins(honest) | changes]
+
+
+FORGED: dict[str, tuple[bytes | None, Any]] = {
+    "a closing offset that no partition has": altered(closing_offset=2**70),
+    "a partition beyond the topic's": altered(partition=5),
+    "columns of another stream": altered(sketches=part(counts={"height": [1, 2]})),
+    "fewer bins than the profile": altered(sketches=part(counts={name: [1] for name in PROFILE.columns})),
+    "negative counts": altered(sketches=part(counts={name: [-1] * column.size for name, column in PROFILE.columns.items()})),
+    "another profile": altered(sketches=part(profile="f" * 64)),
+    "a window beyond the calendar": altered(window={"start": "0001-01-01T00:00:00+01:00", "end": "2026-01-01T00:00:00Z"}),
+    "no event": (b"junk", ()),
+    "a header key that is no text": (b"junk", (("\udcff", None),)),
+    "an event time that is none": (b"{}", [*encoded(sketch(0))[1][:-2], ("ce_time", b"0001-01-01T00:00:00+01:00")]),
+}
+
+
+@pytest.mark.parametrize("bad", FORGED.values(), ids=FORGED)
+def test_a_sketch_that_no_monitor_writes_is_passed_over_and_the_window_is_reported_from_the_others(bad: tuple[bytes | None, Any]) -> None:
+    board = Assembling()
+    board.give(0, *bad)
+    for n, partition in enumerate((0, 1)):
+        board.give(1 + n, *encoded(sketch(partition)))
+    (report,) = board.reports.published
+    assert set(report.closing_offsets) == {"0", "1"}
+    assert board.acknowledged == [0, 1, 2]
+
+
+def test_a_sketch_of_a_worker_that_had_lost_the_profile_is_taken() -> None:
+    board = Assembling()
+    board.give(0, *altered(sketches=part(counts={}, profile="f" * 64)))
+    board.give(1, *encoded(sketch(1)))
+    (report,) = board.reports.published
+    assert (set(report.closing_offsets), report.rows) == ({"0", "1"}, 200)
+
+
+def test_many_sketches_that_are_none_do_not_stop_the_monitor() -> None:
+    board = Assembling()
+    for offset in range(2 * INVALID_IN_A_ROW):
+        board.give(offset, b"junk", ())
+    for n, partition in enumerate((0, 1)):
+        board.give(2 * INVALID_IN_A_ROW + n, *encoded(sketch(partition)))
+    assert len(board.reports.published) == 1
+
+
+def test_a_sketch_at_which_the_report_fails_again_and_again_is_taken_back(monkeypatch: pytest.MonkeyPatch) -> None:
+    board = Assembling()
+    poison = msgspec.structs.replace(sketch(1), closing_offset=99)
+    real, calls = board.runner._report, []
+
+    async def failing(held: Any) -> None:
+        if held.by_partition[1].closing_offset == 99:
+            calls.append(held)
+            raise ZeroDivisionError("nobody foresaw this")
+        await real(held)
+
+    monkeypatch.setattr(board.runner, "_report", failing)
+    board.give(0, *encoded(sketch(0)))
+    board.give(1, *encoded(poison))
+    assert len(calls) == MAX_ATTEMPTS
+    board.give(2, *encoded(sketch(1)))
+    (report,) = board.reports.published
+    assert report.closing_offsets["1"] == sketch(1).closing_offset
+
+
+def test_offsets_without_a_sketch_are_no_gap() -> None:
+    board = Assembling()
+    board.give(0, *encoded(sketch(0)))
+    value, headers = encoded(sketch(1))
+    board.give(7, value, behind_hole(headers, since=1))
+    assert len(board.reports.published) == 1
