@@ -72,7 +72,7 @@ def run(task: Task) -> Iterated:
     if task.of == "dataset":
         batches: Iterable[pa.RecordBatch] = _dataset(task)
     elif task.memory_bytes is None:
-        batches[pa.RecordBatch] = read_snapshot(store, snapshot, snapshot.schema).to_batches(max_chunksize=65_536)
+        batches = read_snapshot(store, snapshot, snapshot.schema).to_batches(max_chunksize=65_536)
     else:
         batches = snapshot_batches(
             store, snapshot, snapshot.schema, memory_bytes=task.memory_bytes, folder=Path(task.folder), progress=_Shown()

@@ -45,9 +45,9 @@ def test_a_snapshot_larger_than_its_memory_is_iterated_within_the_bound_in_the_s
     assert "joining: " in progress
 
 
-@pytest.mark.parametrize("of", ["dataset", "diff"])
-def test_the_tables_as_they_are_and_a_diff_stay_within_it_too(iterated, of):
+@pytest.mark.parametrize(("of", "bound"), [("dataset", BOUND), ("diff", BOUND + 150 * 2**20)])  # a diff holds two joins
+def test_the_tables_as_they_are_and_a_diff_stay_within_it_too(iterated, of, bound):
     (at_once, _), (bounded, _) = iterated(None, of), iterated(MEMORY, of)
     assert (bounded.rows, bounded.content) == (at_once.rows, at_once.content)
-    assert at_once.peak_bytes > BOUND, "the bound says nothing"
-    assert bounded.peak_bytes < BOUND
+    assert at_once.peak_bytes > bound, "the bound says nothing"
+    assert bounded.peak_bytes < bound, (at_once.peak_bytes, bounded.peak_bytes)

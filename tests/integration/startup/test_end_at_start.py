@@ -51,7 +51,7 @@ def start(tmp_path: Path) -> Start:
 
 def said(done: "subprocess.CompletedProcess[str]") -> str:
     """Its one line for a person."""
-    assert "Traceback" not in done.stderr
+    assert "Traceback" not in done.stderr, done.stderr
     (line,) = [line for line in done.stderr.splitlines() if line.startswith("driftloop ")]
     return line
 

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from driftloop import metrics
-from driftloop.errors import TransientError
+from driftloop.errors import ConfigurationError, GapError, IntegrityError, TransientError
 from driftloop.telemetry import get_logger
 
 FIRST_PAUSE_SECONDS = 0.5  # doubled with every failure in a row
@@ -116,7 +116,8 @@ class SupervisedThread:
         if expected:
             log.warning("follower-postponed", follower=self.name, reason=str(exc), pause_seconds=pause)
         else:
-            log.error("follower-broke-down", exc_info=True, follower=self.name, pause_seconds=pause)
+            foreseen = isinstance(exc, (ConfigurationError, GapError, IntegrityError))  # its sentence says it all
+            log.error("follower-broke-down", exc_info=not foreseen, follower=self.name, reason=self._last_error, pause_seconds=pause)
         if not self.stopping:
             self.wait(pause)
 
