@@ -16,6 +16,11 @@ TOO_LATE_ROWS = Gauge("driftloop_too_late_rows", "Rows that came for windows no 
 TOO_EARLY_ROWS = Gauge("driftloop_too_early_rows", "Rows with event times too far in the future to be in a drift report", ["partition"])
 DURABLE_OFFSET = Gauge("driftloop_durable_offset", "Offset that the durable state of a partition goes on from", ["topic", "partition"])
 END_OFFSET = Gauge("driftloop_end_offset", "Offset at the end of a partition, as last seen", ["topic", "partition"])
+BEHIND_SECONDS = Gauge(
+    "driftloop_behind_seconds",
+    "Time since the durable offset of a partition last moved, while it is behind the partition's end; 0 at the end",
+    ["topic", "partition"],
+)
 PAUSED = Gauge("driftloop_paused", "1 while reading is paused under back-pressure")
 HANDLING_SECONDS = Histogram("driftloop_handling_seconds", "Time to handle one control event", ["type"])
 COMMIT_SECONDS = Histogram("driftloop_lake_commit_seconds", "Time to store and commit one flush to the lake", ["table"])

@@ -100,7 +100,6 @@ class PartitionRunner:
             crash_point("monitor.after-sketches")
             await self._table.write(self.fold.partition, {STATE_KEY: value}, next_offset)
             crash_point("monitor.after-changelog")
-            metrics.DURABLE_OFFSET.labels(events[-1].message.topic, self.fold.partition).set(next_offset)
             late, early = self.fold.uncounted_rows
             metrics.TOO_LATE_ROWS.labels(self.fold.partition).set(late)
             metrics.TOO_EARLY_ROWS.labels(self.fold.partition).set(early)

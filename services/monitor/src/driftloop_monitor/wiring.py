@@ -1,6 +1,7 @@
 """The parts of one worker, put together and run in one event loop."""
 
 import asyncio
+import itertools
 from typing import Any
 
 from driftloop.adapters.kafka import KafkaTopics, Producer, Publisher, add_partitions, create_topics
@@ -27,6 +28,7 @@ from driftloop_monitor.status import MonitorStatus
 
 DECIDE_SECONDS = 0.5  # between two looks, when the lake says that it changed
 TOPICS_SECONDS = 5.0  # between two looks whether the topics are those of the start
+LOOK_SECONDS, SHOWN_EVERY = 0.1, 10  # whether it runs; its progress with every tenth look
 IDLE_SECONDS = 2.0  # between two looks without a hint
 
 log = get_logger(__name__)
@@ -64,9 +66,12 @@ class Wiring:
         starting = asyncio.create_task(monitor.app.start())  # returns when the tables are recovered
         deciding = asyncio.create_task(self._decide_for_ever(monitor))
         watching = asyncio.create_task(self._watch_topics())
+        looks = itertools.count(1)
         while not self._stop.requested() and not monitor.app.crashed:
-            await asyncio.sleep(0.1)
+            await asyncio.sleep(LOOK_SECONDS)
             self._status.settled = monitor.settled()
+            if next(looks) % SHOWN_EVERY == 0:
+                monitor.show_progress()
             if starting.done() and starting.exception() is not None:
                 break
         if monitor.app.crashed or (starting.done() and starting.exception() is not None):
