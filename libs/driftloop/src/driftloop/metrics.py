@@ -21,6 +21,7 @@ BEHIND_SECONDS = Gauge(
     "Time since the durable offset of a partition last moved, while it is behind the partition's end; 0 at the end",
     ["topic", "partition"],
 )
+GAP = Gauge("driftloop_gap", "1 while a service has stopped at messages that are gone, and waits for a person")
 PAUSED = Gauge("driftloop_paused", "1 while reading is paused under back-pressure")
 HANDLING_SECONDS = Histogram("driftloop_handling_seconds", "Time to handle one control event", ["type"])
 COMMIT_SECONDS = Histogram("driftloop_lake_commit_seconds", "Time to store and commit one flush to the lake", ["table"])

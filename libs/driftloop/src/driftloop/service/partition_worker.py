@@ -1,6 +1,7 @@
 """The loop of the services on the data plane: poll, hand over, flush by time and size, commit what is durable."""
 
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from functools import partial
 from typing import Protocol
 
@@ -86,8 +87,17 @@ class PartitionWorker:
         self._handler.on_revoked(tps)
 
     def run(self, consumer: MessageConsumer) -> None:
-        """Until a stop is requested; then drains. Errors that are not transient end the loop."""
+        """Until a stop is requested; then drains. Errors that are not transient end the loop; a GapError leaves the group, too."""
         self._consumer = consumer
+        try:
+            self._run(consumer)
+        except GapError:
+            with suppress(TransientError):
+                consumer.close()
+            raise
+        self._drain()
+
+    def _run(self, consumer: MessageConsumer) -> None:
         polls = 0
         while not self._stop.requested():
             polled = self._poll(0.0 if self._handler.full() else self._poll_seconds)
@@ -106,7 +116,6 @@ class PartitionWorker:
             if polls % self._commit_every == 0 or not polled:
                 self._commit()
             self._pause_while_full()
-        self._drain()
 
     def reseek(self, tps: frozenset[TopicPartition]) -> None:
         """Ask the handler again where to go on (its state turned out to be someone else's)."""
