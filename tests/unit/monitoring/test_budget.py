@@ -1,5 +1,6 @@
 """How attempts are spread: never more in a period than the budget, never none for long, some kept for what is urgent."""
 
+import itertools
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 
@@ -60,7 +61,7 @@ def test_where_the_year_has_fewer_windows_than_attempts_every_window_is_one(leng
 
 def test_hourly_windows_are_tried_all_year_and_never_wait_for_more_than_half_a_day() -> None:
     tried = attempts(decided(Policy(), HOUR, 13 * YEAR // (12 * HOUR)))
-    waits = [b - a for a, b in zip(tried, tried[1:], strict=False)]
+    waits = [b - a for a, b in itertools.pairwise(tried)]
     assert max(waits) <= 12 * HOUR
     assert tried[-1] > START + 13 * YEAR / 12 - 12 * HOUR
 

@@ -47,12 +47,12 @@ class Decider:
         if not complete or not self._lake.refresh():
             return
         self._mark_changed(complete)
-        if not self._dirty and not self._undecided(complete):
+        if not self._dirty and not self.undecided(complete):
             return
         self._sync()
         self._report_dirty(complete)
         self._request_accepted()
-        for held in self._undecided(complete):
+        for held in self.undecided(complete):
             if held.summary is None or not self._settled(held.window, held.summary):
                 return  # decisions follow the windows' order
             self._decide(held, held.summary, [other for other in complete if other.window.end <= held.window.start])
@@ -62,7 +62,8 @@ class Decider:
         told, self._told = self._told, []
         return told
 
-    def _undecided(self, complete: Iterable[AssembledWindow]) -> list[AssembledWindow]:
+    def undecided(self, complete: Iterable[AssembledWindow]) -> list[AssembledWindow]:
+        """Those that wait for their decision, as far as the history has come. Asks nobody."""
         decided = {d.window for d in self._history.retrain_decisions() if d.window is not None}
         up_to = self._history.carried(self._project.model).decided_up_to
         return [held for held in complete if held.window not in decided and (up_to is None or held.window.end > up_to)]

@@ -115,10 +115,10 @@ class PartitionRunner:
 
     async def _fold(self, message: FaustMessage) -> None:
         headers = plain_headers(message)
+        metrics.MESSAGES.labels(message.topic).inc()
         while True:
             try:
                 rows = await self._counted(message, headers)
-                metrics.MESSAGES.labels(message.topic).inc()
                 metrics.ROWS.labels(message.topic).inc(rows)
                 break
             except InvalidMessage as exc:

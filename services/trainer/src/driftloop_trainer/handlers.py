@@ -25,8 +25,6 @@ from driftloop_trainer.pinning import Pinner
 from driftloop_trainer.registry_view import RegistryNow
 from driftloop_trainer.status import TrainerStatus
 
-OTHER = "other"  # in metrics: models that are not registered
-
 log = get_logger(__name__)
 
 
@@ -140,13 +138,15 @@ class RetrainRequests:
         self._events.publish(TRAINING_RUNS, completed, key=started.model, id=caused_id("completed", started.request_id))
         crash_point("trainer.after-event")
         metrics.TRAININGS.labels(self._label(started.model), "completed").inc()
+        self._status.completed(started.model)
         log.info("training-completed", model=started.model, request_id=started.request_id, manifest=manifest, recipe=trained.recipe)
 
     def _fail(self, model: str, request_id: str, answers: tuple[str, ...], failure: RunFailure) -> None:
         failed = TrainingFailed(model=model, request_id=request_id, answers=answers, reason=failure.reason, detail=failure.detail)
         self._events.publish(TRAINING_RUNS, failed, key=model, id=caused_id("failed", request_id))
         metrics.TRAININGS.labels(self._label(model), "failed").inc()
+        self._status.failed(model, request_id, failure.reason)
         log.warning("training-failed", model=model, request_id=request_id, reason=failure.reason)
 
     def _label(self, model: str) -> str:
-        return model if model in self._registered else OTHER
+        return model if model in self._registered else metrics.OTHER

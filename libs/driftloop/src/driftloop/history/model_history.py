@@ -123,6 +123,11 @@ class ModelHistory:
         with self._lock:
             return self._decisions.retrain()
 
+    def last_retrain_decision(self) -> Told[DecisionMade] | None:
+        """The one on the last window."""
+        with self._lock:
+            return self._decisions.last_retrain()
+
     def carried(self, model: str) -> PolicyState:
         """What the policy needs of retrain decisions that are not kept."""
         with self._lock:

@@ -22,8 +22,8 @@ log = get_logger(__name__)
 class ToldGap:
     """A service's health, and the gap that it has stopped at."""
 
-    def __init__(self, health: Health, seconds: float = GAP_SECONDS) -> None:
-        self._health, self._seconds = health, seconds
+    def __init__(self, health: Health, seconds: float | None = None) -> None:
+        self._health, self._seconds = health, GAP_SECONDS if seconds is None else seconds
         self._gap: str | None = None
         metrics.GAP.set(0)
 
