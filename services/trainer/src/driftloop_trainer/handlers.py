@@ -23,6 +23,7 @@ from driftloop.training.process import Spare, train
 from driftloop.training.workspace import Workspace
 from driftloop_trainer.pinning import Pinner
 from driftloop_trainer.registry_view import RegistryNow
+from driftloop_trainer.run_limit import RunLimit
 from driftloop_trainer.status import TrainerStatus
 
 log = get_logger(__name__)
@@ -46,10 +47,11 @@ class RetrainRequests:
         status: TrainerStatus,
         stop: Stop,
         spare: Spare,
+        limit: RunLimit,
     ) -> None:
         self._history, self._log_reader, self._registry, self._pinner, self._workspace = history, log_reader, registry, pinner, workspace
         self._store, self._events, self._status, self._stop = store, events, status, stop
-        self._spare = spare
+        self._spare, self._limit = spare, limit
         self._registered: set[str] = set()  # models: names that strangers make up get no metric of their own
 
     def on_retrain_requested(self, event: RetrainRequested, about: Envelope) -> None:
@@ -88,6 +90,7 @@ class RetrainRequests:
         found = self._history.started(request_id)
         if found is None:
             self._log_reader.sync()
+            self._limit.check(model.model)
             others = [other for other in self._history.waiting(model.model) if other.about.id != request_id]
             mine = self._pinner.pin([request, *others], model, project)
             self._events.publish(TRAINING_RUNS, mine, key=model.model, id=caused_id("started", request_id))

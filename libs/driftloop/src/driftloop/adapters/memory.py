@@ -269,7 +269,7 @@ class MemoryConsumer:
         found = {}
         for tp in tps:
             start, end = self._broker.bounds(tp)
-            later = (record.offset for record in self._broker.read(tp, start, end) if record.timestamp_ms >= time_ms)
+            later = (record.offset for record in self._broker.read(tp, start, end + 1) if record.timestamp_ms >= time_ms)
             found[tp] = next(later, end)
         return found
 

@@ -173,6 +173,11 @@ class ModelHistory:
         with self._lock:
             return self._requests.ended(request_id)
 
+    def starts_since(self, model: str, time: datetime) -> list[datetime]:
+        """When runs of ``model`` were started, from ``time`` on, oldest first; of many, the newest STARTS_KEPT."""
+        with self._lock:
+            return self._requests.starts_since(model, time)
+
     def waiting(self, model: str) -> list[Told[RetrainRequested]]:
         """Requests that no run answers yet, oldest first."""
         with self._lock:

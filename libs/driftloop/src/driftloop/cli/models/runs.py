@@ -19,12 +19,13 @@ from driftloop.history.requests import Run
 @one_line_errors
 def runs(name: str | None, limit: int, as_json: bool) -> None:
     """Training runs of NAME, or of all models, oldest first: which failed and why, which gave a version's files."""
-    found = [_about(run) for run in Client().runs(name, say=tell)][-limit:]
+    found = [about_run(run) for run in Client().runs(name, say=tell)][-limit:]
     columns = ["started", "ended", "model", "request", "state", "recipe", "rows", "why"]
     emit(found, as_json, lambda console: console.print(table("training runs", columns, map(_row, found))))
 
 
-def _about(run: Run) -> dict[str, Any]:
+def about_run(run: Run) -> dict[str, Any]:
+    """As JSON has it."""
     ended = run.completed or run.failed
     first = run.started or ended
     assert first is not None  # a run is known by what was told of it
