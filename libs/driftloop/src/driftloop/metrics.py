@@ -11,7 +11,11 @@ UNREADABLE_RECORDS = Counter("driftloop_unreadable_records", "Records of a contr
 LABELS_DATED_AHEAD = Counter(
     "driftloop_labels_dated_ahead", "Labels dated later than their message can have been sent, taken up as of then", ["stream"]
 )
-UNKNOWN_CLASSES = Counter("driftloop_unknown_classes", "Labels of a class that no row had from which the champion was fitted", ["stream"])
+UNKNOWN_CLASSES = Gauge(
+    "driftloop_unknown_class_labels",
+    "Labels in the window that was measured last whose class is known to no version that scored it; where class probabilities are read",
+    ["model"],
+)
 UNKNOWN_FIELDS = Counter("driftloop_unknown_fields", "JSON fields that the schema does not know and that were ignored", ["stream"])
 RETRIES = Counter("driftloop_retries", "Times that a step was repeated because the world was not ready", ["step"])
 UNFORESEEN = Counter("driftloop_unforeseen_failures", "Records set aside after several failures of a kind that nobody foresaw")

@@ -5,6 +5,7 @@ from datetime import datetime, timedelta
 
 import msgspec
 
+from driftloop import metrics
 from driftloop.contracts.codec import caused_id
 from driftloop.contracts.events import DecisionMade, PerformanceReported, RetrainRequested
 from driftloop.contracts.topics import DECISIONS, PERFORMANCE_REPORTS, RETRAIN_REQUESTS
@@ -14,7 +15,7 @@ from driftloop.history.model_history import ModelHistory
 from driftloop.monitoring.assembly import AssembledWindow, WindowSummary
 from driftloop.monitoring.evidence import window_evidence
 from driftloop.monitoring.late_labels import WindowLabels, counted_labels
-from driftloop.monitoring.performance import LastReport, performance_reports
+from driftloop.monitoring.performance import LastReport, performance_reports, unknown_classes
 from driftloop.monitoring.policy import decide, restore
 from driftloop.ports import Clock, EventPublisher
 from driftloop.project.model import Project
@@ -87,8 +88,9 @@ class Decider:
 
     def _report(self, held: AssembledWindow) -> list[PerformanceReported]:
         """Measure a window; publish what differs from the last report on it."""
-        reports = []
-        for measured in performance_reports(self._project, held.window, self._lake.rows(held.window), *self._lake.versions):
+        reports, rows = [], self._lake.rows(held.window)
+        metrics.UNKNOWN_CLASSES.labels(self._project.model).set(unknown_classes(rows))
+        for measured in performance_reports(self._project, held.window, rows, *self._lake.versions):
             report = self._as_told(held, measured) or self._tell(held, measured)
             if LastReport.of(report) != held.last_report(report.version):
                 self._told.append(report)

@@ -22,7 +22,7 @@ METRICS = (
     "driftloop_too_late_rows",
     "driftloop_too_early_rows",
     "driftloop_decision_age_seconds",
-    "driftloop_unknown_classes_total",
+    "driftloop_unknown_class_labels",
 )
 
 
@@ -129,9 +129,9 @@ def _rows(project: str, samples: Samples) -> list[Sentence]:
     refused = samples.by("driftloop_refused_calls_total", "status")
     if refused:
         found.append(Sentence(about=project, says=f"HTTP: refused since the start: {_listed(refused)}"))
-    unknown = samples.total("driftloop_unknown_classes_total")
+    unknown = samples.total("driftloop_unknown_class_labels")
     if unknown:
-        says = f"labels of a class that no training row had: {unknown:,.0f} since the start"
+        says = f"labels of a class that no version knows: {unknown:,.0f} in the window that was measured last"
         found.append(Sentence(about=project, says=says, act="if the class is right, `driftloop retrain` learns it; else mend the labels"))
     return found
 
