@@ -87,6 +87,11 @@ def test_what_operators_are_told_is_in_an_alert_or_in_the_words_of_the_status(th
         assert alerted or metric in status_words.METRICS, metric
 
 
+def test_what_operators_are_told_is_on_the_dashboard() -> None:
+    dashboard = (ROOT / "infra" / "grafana" / "dashboards" / "driftloop.json").read_text()
+    assert {metric for metrics in TOLD.values() for metric in metrics if not re.search(rf"\b{metric}\b", dashboard)} == set()
+
+
 def test_a_service_of_which_nothing_runs_is_an_alert_whichever_it_is() -> None:
     assert set(re.findall(r'absent\(up\{service="(\w+)"\}\)', RULES["ServiceAbsent"]["expr"])) == set(SERVICES)
 

@@ -8,7 +8,7 @@ import pytest
 from driftloop.adapters.memory import MemoryBroker
 from driftloop.client.samples import Samples, read_samples
 from driftloop.client.status import quarantined
-from driftloop.client.status_words import Seen, Sentence, project_sentences, stack_sentences
+from driftloop.client.status_words import METRICS, Seen, Sentence, project_sentences, stack_sentences
 
 NOW = datetime(2026, 5, 1, 12, tzinfo=UTC)
 
@@ -23,7 +23,11 @@ def seen(instance: str, text: str, *, before: str = "", project: str | None = "s
 
 def said(*instances: Seen, quarantine: int | None = 0) -> dict[str, Sentence]:
     """By the first word of each sentence."""
-    return {s.says.partition(":")[0]: s for s in project_sentences("shop", instances, quarantine, NOW)}
+    return {s.says.partition(":")[0]: s for s in said_all(*instances, quarantine=quarantine)}
+
+
+def said_all(*instances: Seen, quarantine: int | None = 0) -> list[Sentence]:
+    return project_sentences("shop", instances, quarantine, NOW)
 
 
 def offsets(durable: int, end: int, behind: float = 0, partition: int = 0) -> str:
@@ -67,6 +71,20 @@ def test_messages_set_aside_in_the_last_hour(count: int, words: str) -> None:
     sentence = said(quarantine=count)["quarantine"]
     assert sentence.says == f"quarantine: {words} in the last hour"
     assert (sentence.act is not None) == (count > 0)
+
+
+@pytest.mark.parametrize("name", METRICS)
+def test_each_metric_that_the_words_are_made_of_changes_them(name: str) -> None:
+    """So that an alert-free metric is told somewhere."""
+    labels = {"topic": "t", "partition": "0", "reason": "refused", "status": "422", "model": "m"}
+    about = "{" + ",".join(f'{key}="{value}"' for key, value in labels.items()) + "}"
+
+    def words(value: int) -> list[str]:
+        samples = dict.fromkeys(METRICS, 100) | {"driftloop_end_offset": 20_000, name: value}
+        text = "".join(f"{metric}{about} {found}\n" for metric, found in samples.items())
+        return [sentence.says for sentence in said_all(seen("ingest-0", text, before="", policy=policy()))]
+
+    assert words(150) != words(9000)
 
 
 def test_unscored_late_early_and_refused_are_told_when_there_are_any() -> None:
@@ -128,6 +146,20 @@ def test_a_monitor_of_another_release_says_nothing_of_its_policy(told: Any) -> N
 def test_of_two_monitors_the_one_that_has_heard_more_is_believed() -> None:
     late = policy(last_decision=(NOW - timedelta(hours=3)).isoformat())
     assert "last decision 14 min ago" in said(seen("monitor-0", "", policy=late), seen("monitor-1", "", policy=policy()))
+
+
+def test_a_service_that_is_not_ready_says_why_in_its_own_words() -> None:
+    waits = "does not follow: registry"
+    mine = seen("predictor-0", "")._replace(not_ready=waits)
+    assert Sentence(about="shop", says=f"predictor-0: not ready: {waits}", act="see the log of predictor-0") in said_all(mine)
+    shared = [seen("trainer-0", "", project=None)._replace(not_ready=waits), Seen("registry-0", None, {}, None, None, 1.0)]
+    assert [s.says for s in stack_sentences(shared, {}, {})] == [f"trainer-0: not ready: {waits}", "registry-0: does not answer"]
+
+
+def test_the_age_of_the_last_decision_is_the_metrics() -> None:
+    told = 'driftloop_decision_age_seconds{model="m"} 7200\n'
+    other = 'driftloop_decision_age_seconds{model="m"} NaN\n'
+    assert "last decision 2 h ago" in said(seen("monitor-0", told, policy=policy()), seen("monitor-1", other))
 
 
 def test_failed_runs_restarts_and_what_was_given_up() -> None:

@@ -74,9 +74,7 @@ def status(installation: Installation) -> Status:
     topics = KafkaTopics(installation.kafka_bootstrap, client_id="driftloop-status")
     recent = {model.project.project: quarantined(topics, model.project.stream) for model in known if model.project is not None}
     seconds, now = time.monotonic() - since, _samples(installation.services)
-    seen = [
-        Seen(status.instance, _project(status), about, before[status.instance], now[status.instance], seconds) for status, about in told
-    ]
+    seen = [_seen(status, about, before[status.instance], now[status.instance], seconds) for status, about in told]
     return Status(
         services=tuple(status for status, _ in told),
         models=tuple(_champion(model) for model in known),
@@ -124,6 +122,12 @@ def _sentences(installation: Installation, seen: list[Seen], recent: dict[str, i
         mine = [one for one in seen if one.project == project]
         yield from project_sentences(project, mine, recent.get(project), datetime.now(UTC))
     yield from stack_sentences(seen, installation.restarts, installation.failures)
+
+
+def _seen(status: ServiceStatus, told: dict[str, Any], before: Samples | None, now: Samples | None, seconds: float) -> Seen:
+    says = status.says if isinstance(status.says, dict) else {}
+    not_ready = str(says.get("reason") or "it does not say why") if status.state == "not ready" else None
+    return Seen(status.instance, _project(status), told, before, now, seconds, not_ready)
 
 
 def _project(status: ServiceStatus) -> str | None:

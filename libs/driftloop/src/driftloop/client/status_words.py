@@ -1,7 +1,8 @@
 """What an operator must know, in sentences: how far each service is, what was set aside, what was decided, what to do. Pure."""
 
+import math
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
 import msgspec
@@ -43,6 +44,7 @@ class Seen(NamedTuple):
     before: Samples | None
     now: Samples | None
     seconds: float
+    not_ready: str | None = None  # why, in its own words; null when it is ready or does not answer
 
     @property
     def service(self) -> str:
@@ -71,19 +73,25 @@ def project_sentences(project: str, seen: Sequence[Seen], quarantined: int | Non
     if quarantined is not None:
         act = "`driftloop quarantine list` says why" if quarantined else None
         found.append(Sentence(about=project, says=f"quarantine: {_count(quarantined, 'message')} in the last hour", act=act))
+    found += _not_ready(project, seen)
     samples = together(one.now for one in seen if one.now is not None)
     found += _rows(project, samples)
     policies = [policy for one in seen if (policy := _policy(one.told)) is not None]
     if policies:
-        found += _decisions(project, max(policies, key=lambda p: p.last_decision or datetime.min.replace(tzinfo=now.tzinfo)), now)
+        ages = [sample.value for sample in samples.of("driftloop_decision_age_seconds") if not math.isnan(sample.value)]
+        found += _decisions(
+            project, max(policies, key=lambda p: p.last_decision or datetime.min.replace(tzinfo=UTC)), min(ages, default=None), now
+        )
     return found
 
 
 def stack_sentences(seen: Iterable[Seen], restarts: Mapping[str, int], failures: Mapping[str, str]) -> list[Sentence]:
     """About what all projects share, and about processes."""
     shared = [one for one in seen if one.project is None]
-    found = []
+    found = _not_ready("stack", shared)
     for one in shared:
+        if one.now is None:
+            found.append(Sentence(about="stack", says=f"{one.instance}: does not answer", act=f"see the log of {one.instance}"))
         held_up = _held_up([one])
         if held_up is not None:
             found.append(Sentence(about="stack", says=f"{one.instance}: {held_up}", act=f"see the log of {one.instance}"))
@@ -99,6 +107,11 @@ def stack_sentences(seen: Iterable[Seen], restarts: Mapping[str, int], failures:
     for name, reason in sorted(failures.items()):
         found.append(Sentence(about="stack", says=f"{name}: given up: {reason}", act="mend it, then `driftloop down` and `driftloop up`"))
     return found
+
+
+def _not_ready(about: str, seen: Iterable[Seen]) -> list[Sentence]:
+    says = {one.instance: one.not_ready for one in seen if one.not_ready is not None and not one.told.get("gap")}
+    return [Sentence(about=about, says=f"{name}: not ready: {why}", act=f"see the log of {name}") for name, why in says.items()]
 
 
 def _progress(project: str, service: str, seen: Sequence[Seen]) -> Sentence:
@@ -136,7 +149,7 @@ def _rows(project: str, samples: Samples) -> list[Sentence]:
     return found
 
 
-def _decisions(project: str, policy: _Policy, now: datetime) -> list[Sentence]:
+def _decisions(project: str, policy: _Policy, age: float | None, now: datetime) -> list[Sentence]:
     found = []
     if policy.overdue_seconds > OVERDUE_SECONDS:
         says = f"a closed window has waited {_ago(policy.overdue_seconds)} longer for its decision than its labels may take"
@@ -144,8 +157,8 @@ def _decisions(project: str, policy: _Policy, now: datetime) -> list[Sentence]:
     if policy.last_decision is None:
         return [*found, Sentence(about=project, says="no window was decided yet")]
     answer = "yes" if policy.accepted else "no"
-    age = _ago((now - policy.last_decision).total_seconds())
-    found.append(Sentence(about=project, says=f"last decision {age} ago: {answer}, {policy.reason}"))
+    ago = _ago((now - policy.last_decision).total_seconds() if age is None else age)
+    found.append(Sentence(about=project, says=f"last decision {ago} ago: {answer}, {policy.reason}"))
     budget = f"budget: {policy.budget_left} of {policy.budget} attempts left in {policy.budget_period}"
     if policy.budget_at_once < policy.budget_left:
         budget += f", {policy.budget_at_once} of them at once"
