@@ -52,7 +52,9 @@ def test_a_partition_that_another_member_has_now_is_shown_by_it_alone() -> None:
     progress.end(tp, 9)
     progress.forget([tp])
     assert shown(tp) == [None, None, None]
-    progress.forget([tp])  # of one that was never its own, nothing
+    progress.forget([tp])  # of one that is not its own, nothing
+    progress.durable(tp, 1)  # it comes back, or is the same partition of a topic made anew
+    assert shown(tp) == [1, None, 0]
 
 
 def test_a_partition_whose_store_is_away_is_shown_as_behind_while_the_loop_is_stuck() -> None:
@@ -62,8 +64,15 @@ def test_a_partition_whose_store_is_away_is_shown_as_behind_while_the_loop_is_st
     def away(tp: TopicPartition, records: object) -> None:
         raise TransientError("store away")
 
-    scene.handler.on_records = away  # type: ignore[method-assign]
-    scene.run_until(lambda: shown(TP)[1] == 5 and (shown(TP)[2] or 0) > 0.3)
+    take_up = scene.handler.on_records
+
+    def at_the_end_and_then_stuck() -> bool:
+        if scene.handler.on_records == take_up and shown(TP) == [5, 5, 0]:
+            scene.handler.on_records = away  # type: ignore[method-assign]
+            scene.send(3)
+        return shown(TP)[1] == 8 and (shown(TP)[2] or 0) > 0.3
+
+    scene.run_until(at_the_end_and_then_stuck)
 
 
 def test_a_revoked_partition_is_shown_no_longer() -> None:
