@@ -104,6 +104,15 @@ class BrokerContract:
         wait_until(shared, "one partition each")
         assert second.assignment() <= listener.revoked
 
+    def test_the_offset_of_a_time_is_told_and_the_end_where_nothing_is_so_late(self, topic, producer: MessageProducer, member: Member):
+        for n in range(5):
+            producer.send(topic, b"x", partition=0, timestamp_ms=1000 + 10 * n)
+        producer.flush()
+        consumer, (first, second) = member(), (TopicPartition(topic, 0), TopicPartition(topic, 1))
+        assert consumer.offsets_at([first, second], 1015) == {first: 2, second: 0}
+        assert consumer.offsets_at([first], 1020) == {first: 2}
+        assert consumer.offsets_at([first], 1041) == {first: 5}
+
     def test_offsets_of_beginning_and_end_are_told(self, topic, producer: MessageProducer, member: Member):
         for _ in range(3):
             producer.send(topic, b"x", partition=0)

@@ -7,6 +7,7 @@ from tests.unit.history.facts import (
     completed,
     decided,
     drift,
+    failed,
     judged,
     performance,
     reproduced,
@@ -15,6 +16,7 @@ from tests.unit.history.facts import (
 )
 
 from driftloop.adapters.memory import MemoryBroker
+from driftloop.cli.models.runs import about_run
 from driftloop.client import told_events
 from driftloop.contracts.codec import encode_event
 from driftloop.contracts.events import Event
@@ -72,3 +74,18 @@ def test_runs_and_reproductions_are_told(world: World) -> None:
     assert (run.request_id, run.completed.event) == ("r1", completed("r1"))
     assert [told.event.version for told in told_events.reproductions(world, None, world.said.append)] == [3]
     assert world.said == []
+
+
+def test_runs_are_shown_with_what_came_of_them_and_why(world: World) -> None:
+    world.tell(TRAINING_RUNS, started("r1"), "s1", seconds=0)
+    world.tell(TRAINING_RUNS, completed("r1"), "c1", seconds=60)
+    world.tell(TRAINING_RUNS, started("r2"), "s2", seconds=70)
+    world.tell(TRAINING_RUNS, failed("r2"), "f2", seconds=80)
+    world.tell(TRAINING_RUNS, started("r3"), "s3", seconds=90)
+    shown = [about_run(run) for run in told_events.runs(world, world.said.append, MODEL)]
+    assert [(run["request_id"], run["state"], run["reason"]) for run in shown] == [
+        ("r1", "completed", None),
+        ("r2", "failed", failed("r2").reason),
+        ("r3", "running", None),
+    ]
+    assert told_events.runs(world, world.said.append, "other") == []

@@ -59,8 +59,8 @@ def requested(model: str = MODEL) -> RetrainRequested:
     return RetrainRequested(model=model, reason="manual", detail="", requested_by="test")
 
 
-def started(request_id: str, *answers: str, snapshot: str = "a") -> TrainingStarted:
-    return TrainingStarted(model=MODEL, request_id=request_id, answers=(request_id, *answers), pins=pins(snapshot))
+def started(request_id: str, *answers: str, snapshot: str = "a", model: str = MODEL) -> TrainingStarted:
+    return TrainingStarted(model=model, request_id=request_id, answers=(request_id, *answers), pins=pins(snapshot))
 
 
 def completed(request_id: str, *answers: str, model: str = MODEL) -> TrainingCompleted:

@@ -42,3 +42,10 @@ def test_the_wait_ends_when_the_supervisor_has_given_up(tmp_path: Path) -> None:
 def test_the_wait_ends_when_the_stack_has(tmp_path: Path) -> None:
     with pytest.raises(LocalStackError, match="the stack ended"):
         wait_for_services(stack(tmp_path), 60)
+
+
+def test_whom_it_waits_for_is_told_once(tmp_path: Path) -> None:
+    told: list[str] = []
+    with pytest.raises(LocalStackError):
+        wait_for_services(stack(tmp_path), 0.5, failures=dict, say=told.append)
+    assert told == ["waiting for ingest-0"]

@@ -10,7 +10,7 @@ import pytest
 from sklearn import metrics as theirs
 from tests.unit.monitoring.traffic import CONFIG, START, window
 
-from driftloop.monitoring.performance import columns, content_digest, performance_reports
+from driftloop.monitoring.performance import columns, content_digest, performance_reports, unknown_classes
 from driftloop.project.model import Project
 from driftloop.project.reading import parse_project
 from driftloop.rows.probabilities import encode
@@ -166,3 +166,16 @@ def test_a_report_on_other_rows_with_probabilities_tells_something_new():
     again = msgspec.structs.replace(few, inferences_version=2, labels_version=5)
     assert content_digest(few) == content_digest(again)
     assert content_digest(few) != content_digest(msgspec.structs.replace(again, measured_rows=N - 1))
+
+
+def test_labels_of_a_class_that_no_version_knows_are_counted_where_class_probabilities_are_read() -> None:
+    known = np.array(["a", "b"])[RNG.integers(0, 2, N)]
+    label = known.copy().astype("<U9")
+    label[:7] = "cherimoya"
+    missing = np.zeros(N, bool)
+    missing[:2] = True  # not known yet
+    probabilities = encode(np.full((N, 2), 0.5), ("a", "b"))
+    assert unknown_classes(rows(label, known, SCORE, missing, probabilities)) == 5
+    assert unknown_classes(rows(known, known, SCORE, missing, probabilities)) == 0
+    assert unknown_classes(rows(label, known, SCORE, missing, encode(np.full((N, 2), np.nan), ("a", "b")))) == 0
+    assert unknown_classes(rows(label, known, SCORE)) == 0

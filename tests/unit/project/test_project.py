@@ -89,6 +89,20 @@ def test_an_archive_depends_on_contents_only_and_opens_to_the_same_project(tmp_p
         (('every = "7d"', "cuts = [2026-01-01]"), 19, ""),
         (('cooldown = "1d"', 'cooldwon = "1d"'), 22, "unknown setting 'cooldwon'"),
         (('split_key = "entity"', 'split_key = "plate"'), 7, "neither entity, event_id nor a feature"),
+        (
+            ('cooldown = "1d"', 'triggers = ["windows"]'),
+            22,
+            "policy.triggers[0]: Invalid enum value 'windows'; one of drift, performance, window",
+        ),
+        (
+            ('type = "number"\nmetric', 'type = "float"\nmetric'),
+            15,
+            "target.type: Invalid enum value 'float'; one of boolean, category, number",
+        ),
+        (('distance = "number"', 'distance = "float"'), 10, "one of boolean, category, datetime, integer, number"),
+        (('cooldown = "1d"', "budget = 5\nbudget_burst = 6"), 23, "at most the budget of 5"),
+        (('cooldown = "1d"', "budget = 5\nbudget_kept = 5"), 23, "must be below the 5 that can be spent at once"),
+        (('cooldown = "1d"', "budget = 5\nbudget_burst = 2\nbudget_kept = 2"), 24, "must be below the 2"),
         (("[target]", "[target"), None, "line 13"),
         (('distance = "number"', 'distance = { type = "number", parts = ["hour"] }'), 10, "'distance' is a number, which has no parts"),
         (

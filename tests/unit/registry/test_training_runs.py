@@ -6,6 +6,7 @@ from typing import Any
 
 import msgspec
 import pytest
+from prometheus_client import REGISTRY
 from tests.unit.registry.commands import MODEL, pins, register_project
 
 from driftloop.adapters.memory import FixedClock, MemoryStore
@@ -117,3 +118,24 @@ def test_a_repeat_is_answered_as_the_first_time_also_when_the_objects_are_gone(r
         registry.store.delete(found.key)
     assert registry.complete("r1", digest) == first
     assert registry.versions() == [digest]
+
+
+def verdicts() -> dict[str, float]:
+    labels = [(model, outcome) for model in (MODEL, "other") for outcome in ("accepted", "refused", "not-measured")]
+    found = {f"{m} {o}": REGISTRY.get_sample_value("driftloop_gate_total", {"model": m, "outcome": o}) or 0 for m, o in labels}
+    return {label: value for label, value in found.items() if value}
+
+
+def test_verdicts_are_counted_and_those_that_nothing_was_measured_for_apart(registry: Registry) -> None:
+    before = verdicts()
+    registry.complete("r1", registry.stored("r1"))  # the first champion
+    registry.complete("r2", registry.stored("r2", b"another"))
+    grown = {label: count - before.get(label, 0) for label, count in verdicts().items()}
+    assert {label: count for label, count in grown.items() if count} == {f"{MODEL} accepted": 1, f"{MODEL} not-measured": 1}
+
+
+def test_verdicts_on_models_that_nobody_registered_share_one_metric(registry: Registry) -> None:
+    before = verdicts().get("other not-measured", 0)
+    registry.now = RegistryState()
+    registry.complete("r1", "0" * 64)
+    assert verdicts()["other not-measured"] == before + 1

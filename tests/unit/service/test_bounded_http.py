@@ -8,6 +8,7 @@ from contextlib import ExitStack
 
 import httpx
 import pytest
+from prometheus_client import REGISTRY
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
@@ -17,6 +18,7 @@ from tests.support.waiting import wait_until
 
 from driftloop.service import bounded_bodies, bounded_calls, bounded_connections, bounded_health
 from driftloop.service.bounded_bodies import BoundedBodies
+from driftloop.service.health import Waiting
 from driftloop.service.health_server import HealthServer
 from driftloop.service.http_server import HttpServer
 
@@ -198,3 +200,30 @@ def test_health_is_told_to_nobody_who_calls_it_by_another_name(health):
     assert httpx.get(f"{base}/status", headers=FOREIGN).status_code == 421
     assert httpx.get(f"{base}/status").json() == {"at": "work", "followers": {}}
     assert httpx.post(f"{base}/status", headers={"Origin": "http://evil.example"}).status_code == 403
+
+
+def refusals() -> dict[str, float]:
+    samples = (sample for family in REGISTRY.collect() for sample in family.samples if sample.name == "driftloop_refused_calls_total")
+    return {sample.labels["status"]: sample.value for sample in samples}
+
+
+def test_what_a_service_refuses_is_counted_by_status_alone(served, health):
+    before = refusals()
+    served.client.get("/nowhere-at-all")
+    served.client.get("/healthz", headers=FOREIGN)
+    served.client.post("/echo", content=b"x")
+    served.client.get("/healthz")
+    httpx.get(f"http://127.0.0.1:{health.port}/nowhere")
+    httpx.get(f"http://127.0.0.1:{health.port}/readyz")
+    grown = {status: count - before.get(status, 0) for status, count in refusals().items()}
+    assert {status: count for status, count in grown.items() if count} == {"404": 2, "421": 1}
+
+
+def test_that_a_service_is_not_ready_is_no_refusal():
+    before = refusals().get("503", 0)
+    with_reason = HealthServer("127.0.0.1", 0, Waiting("i", "waiting"), setting="PORT").start()
+    try:
+        assert httpx.get(f"http://127.0.0.1:{with_reason.port}/readyz").status_code == 503
+        assert refusals().get("503", 0) == before
+    finally:
+        with_reason.stop()

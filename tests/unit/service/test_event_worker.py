@@ -158,3 +158,42 @@ def test_two_handlers_for_one_type_are_a_mistake_of_whoever_builds_the_worker() 
     handlers = [on(TrainingFailed, lambda event, about: None)] * 2
     with pytest.raises(ValueError, match="two handlers"):
         EventWorker(consumer, handlers, stop=Stop(), reject=lambda record, why: None)
+
+
+@pytest.mark.parametrize("records_before", [2, 5])  # fewer than the new topic has, and more: an offset that it does not have
+def test_a_topic_that_is_made_anew_is_read_from_its_beginning(records_before: int) -> None:
+    seen: list[str] = []
+    scene = Scene(lambda event, about: seen.append(event.request_id))
+    scene.publish(records_before)
+
+    def made_anew_and_read() -> bool:
+        if len(seen) == records_before and scene.committed == records_before:
+            with scene.broker.lock:
+                scene.broker.delete_topic(TP.topic)
+                scene.broker.create_topic(TP.topic)
+                scene.publish(3)
+        return seen[records_before:] == ["0", "1", "2"] and scene.committed == 3
+
+    scene.run_until(made_anew_and_read)
+
+
+def test_messages_that_expired_unread_are_still_a_gap_and_no_topic_made_anew() -> None:
+    scene = Scene(lambda event, about: None)
+    scene.publish(5)
+    scene.broker.expire(TP, 3)
+    scene.broker.committed[("g", TP)] = 1
+    scene.broker.rebalance("g")
+    with pytest.raises(GapError):
+        scene.run_until(lambda: False)
+
+
+def test_a_broker_that_does_not_take_an_offset_stops_nothing() -> None:
+    seen: list[str] = []
+    scene = Scene(lambda event, about: seen.append(event.request_id))
+
+    def away(offsets: object) -> None:
+        raise TransientError("away")
+
+    scene.consumer.commit = away  # type: ignore[method-assign]
+    scene.publish(2)
+    scene.run_until(lambda: seen == ["0", "1"])

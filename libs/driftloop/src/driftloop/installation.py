@@ -2,7 +2,9 @@
 
 import os
 import socket
+from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import NamedTuple
 from urllib.parse import urlsplit
 
@@ -20,6 +22,8 @@ class Installation(NamedTuple):
     s3: S3Settings
     registry_url: str
     services: dict[str, str]
+    restarts: Mapping[str, int] = MappingProxyType({})  # of a local stack's processes, by name
+    failures: Mapping[str, str] = MappingProxyType({})  # those that its supervisor has given up on, and why
 
 
 def named_by_environment() -> bool:
@@ -49,6 +53,8 @@ def installation_of(addresses: StackAddresses) -> Installation:
         ),
         registry_url=addresses.registry_url,
         services=dict(addresses.services),
+        restarts=dict(addresses.restarts),
+        failures=dict(addresses.failures),
     )
 
 

@@ -130,6 +130,9 @@ class MessageConsumer(Protocol):
         """Where each log ends: the next record that can be read will have at least this offset. An open transaction holds it back.
         Compare it with ``position``, not with offsets of records: a log can end in control records."""
 
+    def offsets_at(self, tps: Sequence[TopicPartition], time_ms: int) -> dict[TopicPartition, int]:
+        """The first offset in each log whose record is of this wall time or later; the end when there is none."""
+
     def last_known_end(self, tp: TopicPartition) -> int | None:
         """The end offset that the last fetch showed; None before the first. Asks nobody."""
 

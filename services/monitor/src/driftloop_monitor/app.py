@@ -16,6 +16,7 @@ from driftloop_monitor.faust_support.changelogs import changelog_name
 from driftloop_monitor.faust_support.durable_table import DurableTable
 from driftloop_monitor.faust_support.failure import Failure
 from driftloop_monitor.faust_support.guarded_consumer import guarded_consumer
+from driftloop_monitor.faust_support.shown_progress import ShownProgress
 from driftloop_monitor.partition_runner import FLUSH_SECONDS, PartitionRunner
 from driftloop_monitor.runners import Runners
 from driftloop_monitor.settings import MonitorSettings
@@ -41,6 +42,7 @@ class Monitor:
         self.assemblies: dict[int, AssemblyRunner] = {}
         self.lake_changed = asyncio.Event()
         guards = {self.inferences: self.folds_table, self.sketches: self.assemblies_table}
+        self._shown = ShownProgress(guards)
         self.app.transport.Consumer = guarded_consumer(guards, failure, self._after_gaps)
         self._agent(self._fold, self.inferences, "fold", isolated=True)
         self._agent(self._assemble, self.sketches, "assemble", isolated=True)
@@ -58,6 +60,11 @@ class Monitor:
             return []
         owned = {tp.partition for tp in self.app.consumer.assignment() if tp.topic == self.sketches}
         return [self._assembly(partition) for partition in sorted(owned)]
+
+    def show_progress(self) -> None:
+        """As metrics, for the partitions that this worker owns now. For the event loop's thread only."""
+        if self.settled():
+            self._shown.show(self.app.consumer)
 
     async def flush(self) -> None:
         for runner in list(self.folds.values()):

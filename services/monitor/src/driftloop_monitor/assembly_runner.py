@@ -79,6 +79,7 @@ class AssemblyRunner:
         await ack(event)
 
     async def _take_up(self, message: FaustMessage) -> None:
+        metrics.MESSAGES.labels(message.topic).inc()
         while True:
             try:
                 await self._add(message)

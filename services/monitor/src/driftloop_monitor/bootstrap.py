@@ -28,4 +28,4 @@ def run(stop: Stop) -> None:
         wiring = Wiring(settings, project, parts.registry, status, stop)
         asyncio.set_event_loop_policy(uvloop.EventLoopPolicy())  # for the consumer's thread too, which makes its own loop
         asyncio.run(wiring.run())
-    wiring.failure.raise_reason()
+        wiring.failure.raise_reason()

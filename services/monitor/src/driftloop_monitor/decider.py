@@ -5,6 +5,7 @@ from datetime import datetime, timedelta
 
 import msgspec
 
+from driftloop import metrics
 from driftloop.contracts.codec import caused_id
 from driftloop.contracts.events import DecisionMade, PerformanceReported, RetrainRequested
 from driftloop.contracts.topics import DECISIONS, PERFORMANCE_REPORTS, RETRAIN_REQUESTS
@@ -14,7 +15,7 @@ from driftloop.history.model_history import ModelHistory
 from driftloop.monitoring.assembly import AssembledWindow, WindowSummary
 from driftloop.monitoring.evidence import window_evidence
 from driftloop.monitoring.late_labels import WindowLabels, counted_labels
-from driftloop.monitoring.performance import LastReport, performance_reports
+from driftloop.monitoring.performance import LastReport, performance_reports, unknown_classes
 from driftloop.monitoring.policy import decide, restore
 from driftloop.ports import Clock, EventPublisher
 from driftloop.project.model import Project
@@ -47,12 +48,12 @@ class Decider:
         if not complete or not self._lake.refresh():
             return
         self._mark_changed(complete)
-        if not self._dirty and not self._undecided(complete):
+        if not self._dirty and not self.undecided(complete):
             return
         self._sync()
         self._report_dirty(complete)
         self._request_accepted()
-        for held in self._undecided(complete):
+        for held in self.undecided(complete):
             if held.summary is None or not self._settled(held.window, held.summary):
                 return  # decisions follow the windows' order
             self._decide(held, held.summary, [other for other in complete if other.window.end <= held.window.start])
@@ -62,7 +63,8 @@ class Decider:
         told, self._told = self._told, []
         return told
 
-    def _undecided(self, complete: Iterable[AssembledWindow]) -> list[AssembledWindow]:
+    def undecided(self, complete: Iterable[AssembledWindow]) -> list[AssembledWindow]:
+        """Those that wait for their decision, as far as the history has come. Asks nobody."""
         decided = {d.window for d in self._history.retrain_decisions() if d.window is not None}
         up_to = self._history.carried(self._project.model).decided_up_to
         return [held for held in complete if held.window not in decided and (up_to is None or held.window.end > up_to)]
@@ -86,8 +88,9 @@ class Decider:
 
     def _report(self, held: AssembledWindow) -> list[PerformanceReported]:
         """Measure a window; publish what differs from the last report on it."""
-        reports = []
-        for measured in performance_reports(self._project, held.window, self._lake.rows(held.window), *self._lake.versions):
+        reports, rows = [], self._lake.rows(held.window)
+        metrics.UNKNOWN_CLASSES.labels(self._project.model).set(unknown_classes(rows))
+        for measured in performance_reports(self._project, held.window, rows, *self._lake.versions):
             report = self._as_told(held, measured) or self._tell(held, measured)
             if LastReport.of(report) != held.last_report(report.version):
                 self._told.append(report)

@@ -100,7 +100,6 @@ class PartitionRunner:
             crash_point("monitor.after-sketches")
             await self._table.write(self.fold.partition, {STATE_KEY: value}, next_offset)
             crash_point("monitor.after-changelog")
-            metrics.DURABLE_OFFSET.labels(events[-1].message.topic, self.fold.partition).set(next_offset)
             late, early = self.fold.uncounted_rows
             metrics.TOO_LATE_ROWS.labels(self.fold.partition).set(late)
             metrics.TOO_EARLY_ROWS.labels(self.fold.partition).set(early)
@@ -116,10 +115,10 @@ class PartitionRunner:
 
     async def _fold(self, message: FaustMessage) -> None:
         headers = plain_headers(message)
+        metrics.MESSAGES.labels(message.topic).inc()
         while True:
             try:
                 rows = await self._counted(message, headers)
-                metrics.MESSAGES.labels(message.topic).inc()
                 metrics.ROWS.labels(message.topic).inc(rows)
                 break
             except InvalidMessage as exc:

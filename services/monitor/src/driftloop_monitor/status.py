@@ -4,6 +4,7 @@ from typing import Any
 
 from driftloop.history.model_history import ModelHistory
 from driftloop_monitor.app import Monitor
+from driftloop_monitor.shown_policy import ShownPolicy
 
 
 class MonitorStatus:
@@ -14,6 +15,7 @@ class MonitorStatus:
         self.project: str | None = None
         self.monitor: Monitor | None = None
         self.history: ModelHistory | None = None
+        self.policy: ShownPolicy | None = None
         self.settled = False  # as the event loop last saw it
         self.last_error: str | None = None
 
@@ -42,5 +44,6 @@ class MonitorStatus:
             "closed_windows": [held.window.start for runner in assemblies for held in runner.assembler.windows.values()],
             "reported": [held.window.start for held in complete],
             "decided": [d.window.start for d in decisions if d.window is not None],
+            "policy": self.policy.as_dict() if self.policy is not None else None,
             "last_error": self.last_error,
         }

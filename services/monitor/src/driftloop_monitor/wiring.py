@@ -1,6 +1,7 @@
 """The parts of one worker, put together and run in one event loop."""
 
 import asyncio
+import itertools
 from typing import Any
 
 from driftloop.adapters.kafka import KafkaTopics, Producer, Publisher, add_partitions, create_topics
@@ -22,11 +23,13 @@ from driftloop_monitor.lake_view import LakeView
 from driftloop_monitor.profiles import Profiles
 from driftloop_monitor.runners import Runners
 from driftloop_monitor.settings import MonitorSettings
+from driftloop_monitor.shown_policy import ShownPolicy
 from driftloop_monitor.source_topics import SourceTopics
 from driftloop_monitor.status import MonitorStatus
 
 DECIDE_SECONDS = 0.5  # between two looks, when the lake says that it changed
 TOPICS_SECONDS = 5.0  # between two looks whether the topics are those of the start
+LOOK_SECONDS, SHOWN_EVERY = 0.1, 10  # whether it runs; its progress with every tenth look
 IDLE_SECONDS = 2.0  # between two looks without a hint
 
 log = get_logger(__name__)
@@ -54,19 +57,24 @@ class Wiring:
         folder, found = common.state_dir / common.instance, self._sources
         lake = LakeView(common.s3, stream, found.inferences.id, found.labels.partitions, columns(project), folder=folder)
         self._decider = Decider(project, lake, self._history, self._publisher, SystemClock(), self._follower.sync)
+        self._shown = ShownPolicy(project, self._history, SystemClock())
         self._settings = settings
 
     async def run(self) -> None:
         """Until a stop is requested; then store what was folded and leave the group."""
         monitor = self._new_monitor()
         self._status.project, self._status.history, self._status.monitor = self._project.name, self._history, monitor
+        self._status.policy = self._shown
         self._follower.start()
         starting = asyncio.create_task(monitor.app.start())  # returns when the tables are recovered
         deciding = asyncio.create_task(self._decide_for_ever(monitor))
         watching = asyncio.create_task(self._watch_topics())
+        looks = itertools.count(1)
         while not self._stop.requested() and not monitor.app.crashed:
-            await asyncio.sleep(0.1)
+            await asyncio.sleep(LOOK_SECONDS)
             self._status.settled = monitor.settled()
+            if next(looks) % SHOWN_EVERY == 0:
+                monitor.show_progress()
             if starting.done() and starting.exception() is not None:
                 break
         if monitor.app.crashed or (starting.done() and starting.exception() is not None):
@@ -114,7 +122,10 @@ class Wiring:
             except TimeoutError:
                 pass
             monitor.lake_changed.clear()
-            for runner in monitor.own_assemblies():
+            owned = monitor.own_assemblies()
+            waiting = (held.window for runner in owned for held in self._decider.undecided(runner.assembler.complete()))
+            self._shown.undecided(waiting)
+            for runner in owned:
                 try:
                     await asyncio.to_thread(self._decider.step, runner.assembler.complete())
                     self._status.last_error = None

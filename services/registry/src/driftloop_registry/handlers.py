@@ -4,6 +4,7 @@ from typing import Any
 
 import msgspec
 
+from driftloop import metrics
 from driftloop.contracts.codec import Envelope, caused_id
 from driftloop.contracts.commands import PromoteVersion, RefuseRun, RegisterVersion
 from driftloop.contracts.events import DecisionMade, TrainingCompleted
@@ -36,7 +37,19 @@ class TrainingRuns:
             key=event.model,
             id=caused_id("decision", "promote", event.request_id),
         )
+        self._count(event, outcome)
         crash_point("registry.after-decision")
+
+    def _count(self, event: TrainingCompleted, outcome: Outcome) -> None:
+        model = self._reader.state().model(event.model)
+        project = model.project if model is not None else None
+        found = event.measurements
+        verdict = "refused"
+        if outcome.accepted:
+            verdict = "accepted"
+        elif found is None or (project is not None and found.rows < project.promotion.min_rows):
+            verdict = "not-measured"
+        metrics.GATE.labels(metrics.OTHER if project is None else event.model, verdict).inc()
 
     def _registered(self, event: TrainingCompleted) -> Outcome:
         """The first verdict on a request stands, whatever has become of its objects since."""

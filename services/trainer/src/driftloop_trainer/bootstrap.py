@@ -15,6 +15,7 @@ from driftloop_trainer.handlers import RetrainRequests
 from driftloop_trainer.history import requests_and_runs
 from driftloop_trainer.pinning import Pinner
 from driftloop_trainer.registry_view import RegistryNow
+from driftloop_trainer.run_limit import RunLimit
 from driftloop_trainer.settings import TrainerSettings, trainer_settings
 from driftloop_trainer.status import TrainerStatus
 
@@ -50,6 +51,7 @@ def _worker(settings: TrainerSettings, parts: Parts, status: TrainerStatus, spar
         status,
         parts.stop,
         spare,
+        RunLimit(history, settings.runs_per_day, parts.clock),
     )
     return parts.event_worker(
         on(RetrainRequested, handlers.on_retrain_requested),

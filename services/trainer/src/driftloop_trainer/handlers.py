@@ -23,9 +23,8 @@ from driftloop.training.process import Spare, train
 from driftloop.training.workspace import Workspace
 from driftloop_trainer.pinning import Pinner
 from driftloop_trainer.registry_view import RegistryNow
+from driftloop_trainer.run_limit import RunLimit
 from driftloop_trainer.status import TrainerStatus
-
-OTHER = "other"  # in metrics: models that are not registered
 
 log = get_logger(__name__)
 
@@ -48,10 +47,11 @@ class RetrainRequests:
         status: TrainerStatus,
         stop: Stop,
         spare: Spare,
+        limit: RunLimit,
     ) -> None:
         self._history, self._log_reader, self._registry, self._pinner, self._workspace = history, log_reader, registry, pinner, workspace
         self._store, self._events, self._status, self._stop = store, events, status, stop
-        self._spare = spare
+        self._spare, self._limit = spare, limit
         self._registered: set[str] = set()  # models: names that strangers make up get no metric of their own
 
     def on_retrain_requested(self, event: RetrainRequested, about: Envelope) -> None:
@@ -90,6 +90,7 @@ class RetrainRequests:
         found = self._history.started(request_id)
         if found is None:
             self._log_reader.sync()
+            self._limit.check(model.model)
             others = [other for other in self._history.waiting(model.model) if other.about.id != request_id]
             mine = self._pinner.pin([request, *others], model, project)
             self._events.publish(TRAINING_RUNS, mine, key=model.model, id=caused_id("started", request_id))
@@ -140,13 +141,15 @@ class RetrainRequests:
         self._events.publish(TRAINING_RUNS, completed, key=started.model, id=caused_id("completed", started.request_id))
         crash_point("trainer.after-event")
         metrics.TRAININGS.labels(self._label(started.model), "completed").inc()
+        self._status.completed(started.model)
         log.info("training-completed", model=started.model, request_id=started.request_id, manifest=manifest, recipe=trained.recipe)
 
     def _fail(self, model: str, request_id: str, answers: tuple[str, ...], failure: RunFailure) -> None:
         failed = TrainingFailed(model=model, request_id=request_id, answers=answers, reason=failure.reason, detail=failure.detail)
         self._events.publish(TRAINING_RUNS, failed, key=model, id=caused_id("failed", request_id))
         metrics.TRAININGS.labels(self._label(model), "failed").inc()
+        self._status.failed(model, request_id, failure.reason)
         log.warning("training-failed", model=model, request_id=request_id, reason=failure.reason)
 
     def _label(self, model: str) -> str:
-        return model if model in self._registered else OTHER
+        return model if model in self._registered else metrics.OTHER

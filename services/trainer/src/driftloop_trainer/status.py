@@ -22,6 +22,16 @@ class TrainerStatus:
         self._instance, self._clock, self._registry = instance, clock, registry
         self._running: tuple[str, str, datetime] | None = None
         self._progress: RunProgress | None = None
+        self._last_failure: dict[str, Any] | None = None
+
+    def failed(self, model: str, request_id: str, reason: str) -> None:
+        """Of the runs since the start, the last that failed; ``driftloop models runs`` has all of them."""
+        self._last_failure = {"model": model, "request_id": request_id, "reason": reason, "at": self._clock.now()}
+
+    def completed(self, model: str) -> None:
+        """What failed of this model before is mended."""
+        if self._last_failure is not None and self._last_failure["model"] == model:
+            self._last_failure = None
 
     @contextmanager
     def running(self, model: str, request_id: str) -> Iterator[None]:
@@ -52,4 +62,5 @@ class TrainerStatus:
             "model": model,
             "since": since,
             "progress": progress,
+            "last_failure": self._last_failure,
         }

@@ -93,6 +93,13 @@ class _Consumer:
             found = self._inner.end_offsets([KafkaPartition(*tp) for tp in tps])
         return {TopicPartition(tp.topic, tp.partition): int(offset) for tp, offset in found.items()}
 
+    def offsets_at(self, tps: Sequence[TopicPartition], time_ms: int) -> dict[TopicPartition, int]:
+        ends = self.end_offsets(tps)
+        with translated("asking for offsets by time"):
+            found = self._inner.offsets_for_times({KafkaPartition(*tp): time_ms for tp in tps})
+        known = {TopicPartition(tp.topic, tp.partition): at for tp, at in found.items() if at is not None}
+        return {tp: int(known[tp].offset) if tp in known else end for tp, end in ends.items()}
+
     def last_known_end(self, tp: TopicPartition) -> int | None:
         end = self._inner.highwater(KafkaPartition(*tp))
         return None if end is None else int(end)

@@ -265,6 +265,14 @@ class MemoryConsumer:
     def end_offsets(self, tps: Sequence[TopicPartition]) -> dict[TopicPartition, int]:
         return {tp: self._broker.bounds(tp)[1] for tp in tps}
 
+    def offsets_at(self, tps: Sequence[TopicPartition], time_ms: int) -> dict[TopicPartition, int]:
+        found = {}
+        for tp in tps:
+            start, end = self._broker.bounds(tp)
+            later = (record.offset for record in self._broker.read(tp, start, end + 1) if record.timestamp_ms >= time_ms)
+            found[tp] = next(later, end)
+        return found
+
     def last_known_end(self, tp: TopicPartition) -> int | None:
         return self._broker.bounds(tp)[1]
 

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from driftloop.datasets.dataset import Dataset
     from driftloop.datasets.diff import DatasetDiff
     from driftloop.datasets.snapshots import Stored
+    from driftloop.history.requests import Run
     from driftloop.history.told import Told
     from driftloop.lake.vacuum import Candidates
     from driftloop.lineage.file_use import FileUse
@@ -119,6 +120,12 @@ class Client:
         from driftloop.client.told_events import decisions
 
         return decisions(self._to.topics, _model(model), say)
+
+    def runs(self, model: str | None = None, *, say: Say = _silent) -> "list[Run]":
+        """Training runs with what came of each, in the order in which they started; of one model, or of all."""
+        from driftloop.client.told_events import runs
+
+        return runs(self._to.topics, say, _model(model))
 
     def drift(self, model: str | None = None, *, say: Say = _silent) -> "list[Told[DriftReported]]":
         """The newest drift report of each window and version, by model, window and version."""

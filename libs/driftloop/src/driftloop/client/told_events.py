@@ -26,9 +26,9 @@ def performance(topics: Topics, model: str | None, say: Say) -> list[Told[Perfor
     return _history(topics, model, say, PERFORMANCE_REPORTS).performance_reports()
 
 
-def runs(topics: Topics, say: Say) -> list[Run]:
-    """Of all models, in the order in which they started. Raises TransientError."""
-    return _history(topics, None, say, TRAINING_RUNS).runs()
+def runs(topics: Topics, say: Say, model: str | None = None) -> list[Run]:
+    """In the order in which they started. Raises TransientError."""
+    return _history(topics, model, say, TRAINING_RUNS).runs()
 
 
 def reproductions(topics: Topics, model: str | None, say: Say) -> list[Told[VersionReproduced]]:

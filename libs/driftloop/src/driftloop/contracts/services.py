@@ -91,7 +91,10 @@ TRAINER = Service(
     name="trainer",
     port_offset=50,
     rights=Rights(read=("lake", "models", "projects", "snapshots"), write=("models", "snapshots")),
-    settings=(Setting("MAX_POLL_INTERVAL_SECONDS", "300", "time without a poll after which the group gives its partitions away"),),
+    settings=(
+        Setting("MAX_POLL_INTERVAL_SECONDS", "300", "time without a poll after which the group gives its partitions away"),
+        Setting("RUNS_PER_DAY", "200", "runs of one model in 24 hours, of all trainers together; further requests fail. 0: no limit"),
+    ),
 )
 
 # in the order in which a local stack starts them: the registry first, because the others wait for what it registers

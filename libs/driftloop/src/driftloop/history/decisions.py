@@ -59,6 +59,11 @@ class Decisions:
         told = (t.event for decisions in self._by_window.values() for t in decisions.values())
         return sorted(told, key=_start)
 
+    def last_retrain(self) -> Told[DecisionMade] | None:
+        """The one on the last window."""
+        told = (t for decisions in self._by_window.values() for t in decisions.values())
+        return max(told, key=lambda t: _start(t.event), default=None)
+
     def carried(self, model: str) -> PolicyState:
         """The policy's state after the retrain decisions that are not kept; of ``restore`` the one to go on from."""
         return self._carried.get(model, PolicyState())

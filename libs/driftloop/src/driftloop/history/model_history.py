@@ -123,6 +123,11 @@ class ModelHistory:
         with self._lock:
             return self._decisions.retrain()
 
+    def last_retrain_decision(self) -> Told[DecisionMade] | None:
+        """The one on the last window."""
+        with self._lock:
+            return self._decisions.last_retrain()
+
     def carried(self, model: str) -> PolicyState:
         """What the policy needs of retrain decisions that are not kept."""
         with self._lock:
@@ -167,6 +172,11 @@ class ModelHistory:
         """What came of the run that answers this request."""
         with self._lock:
             return self._requests.ended(request_id)
+
+    def starts_since(self, model: str, time: datetime) -> list[datetime]:
+        """When runs of ``model`` were started, from ``time`` on, oldest first; of many, the newest STARTS_KEPT."""
+        with self._lock:
+            return self._requests.starts_since(model, time)
 
     def waiting(self, model: str) -> list[Told[RetrainRequested]]:
         """Requests that no run answers yet, oldest first."""

@@ -1,5 +1,6 @@
 """What was asked for and what came of it: retrain requests and the runs that answer them. Pure."""
 
+from collections import deque
 from collections.abc import Iterator
 from datetime import datetime
 from typing import NamedTuple, TypeVar
@@ -10,6 +11,9 @@ from driftloop.contracts.codec import Envelope
 from driftloop.contracts.events import RetrainRequested, TrainingCompleted, TrainingFailed, TrainingStarted
 from driftloop.history.id_set import IdSet
 from driftloop.history.told import Pair, Told
+
+STARTS_KEPT = 1000  # times of a model's runs, however few of the runs themselves are
+MODELS_KEPT = 1000  # of which there are such times: who writes to the topic may make up names
 
 End = TypeVar("End", TrainingCompleted, TrainingFailed)
 RunEvent = TrainingStarted | TrainingCompleted | TrainingFailed
@@ -33,6 +37,7 @@ class StoredRequests(msgspec.Struct, frozen=True, kw_only=True):
     answered_ids: list[str]  # those whose events are kept, in the order of their answers
     answered: bytes
     last_completed: dict[str, str]
+    starts: dict[str, list[datetime]] = msgspec.field(default_factory=dict)  # not in those of earlier releases
 
 
 class Requests:
@@ -52,6 +57,7 @@ class Requests:
         self._requested, self._answered = IdSet(), IdSet()
         self._whole: dict[str, None] = {}  # answered requests whose events are kept, in the order of their answers
         self._last_completed: dict[str, str] = {}  # model → request id
+        self._starts: dict[str, deque[datetime]] = {}  # by model, those of the model that started last at the end
 
     def add_request(self, event: RetrainRequested, about: Envelope) -> None:
         self._requested.add(about.id)
@@ -59,6 +65,8 @@ class Requests:
             self._requests.setdefault(about.id, Told(event, about))
 
     def add_run(self, event: RunEvent, about: Envelope) -> None:
+        if isinstance(event, TrainingStarted) and event.request_id not in self._answered and event.request_id not in self._started:
+            self._note_start(event.model, about.time)
         for request_id in dict.fromkeys((event.request_id, *event.answers)):
             if request_id in self._answered and request_id not in self._whole:
                 continue  # its events are not kept any more
@@ -94,6 +102,10 @@ class Requests:
         """What came of the run that answers this request; a completed one, where twins have run it twice."""
         return self._completed.get(request_id) or self._failed.get(request_id)
 
+    def starts_since(self, model: str, time: datetime) -> list[datetime]:
+        """When runs of ``model`` were started, from ``time`` on, oldest first; of many, the newest STARTS_KEPT."""
+        return sorted(start for start in self._starts.get(model, ()) if start >= time)
+
     def waiting(self, model: str) -> list[Told[RetrainRequested]]:
         """Requests that no run answers yet, oldest first."""
         return [t for t in self._unanswered() if t.event.model == model and t.about.id not in self._started]
@@ -122,6 +134,7 @@ class Requests:
             answered_ids=list(self._whole),
             answered=self._answered.stored(),
             last_completed=dict(self._last_completed),
+            starts={model: list(starts) for model, starts in self._starts.items()},
         )
 
     def restore(self, stored: StoredRequests) -> None:
@@ -132,6 +145,14 @@ class Requests:
         self._requested, self._answered = IdSet(stored.requested_ids), IdSet(stored.answered)
         self._whole = dict.fromkeys(stored.answered_ids)
         self._last_completed = dict(stored.last_completed)
+        self._starts = {model: deque(starts, STARTS_KEPT) for model, starts in stored.starts.items()}
+
+    def _note_start(self, model: str, time: datetime) -> None:
+        starts = self._starts.pop(model, None)
+        self._starts[model] = deque(maxlen=STARTS_KEPT) if starts is None else starts
+        self._starts[model].append(time)
+        if len(self._starts) > MODELS_KEPT:
+            del self._starts[next(iter(self._starts))]
 
     def _unanswered(self) -> Iterator[Told[RetrainRequested]]:
         return (told for told in self._requests.values() if told.about.id not in self._answered)

@@ -7,6 +7,7 @@ from typing import Any
 
 from deltalake import DeltaTable
 
+from driftloop.contracts.class_probabilities import PROBABILITIES
 from driftloop.contracts.topics import inferences, requests
 from driftloop.contracts.values import Part
 from driftloop.errors import IntegrityError, ObjectNotFound, UserError
@@ -21,6 +22,7 @@ from driftloop.registry.state import ModelState
 from driftloop.settings import S3Settings
 
 SHOWN_CHARACTERS = 80
+SHOWN_CLASSES = 5  # the most probable ones; --json has all
 MANY_BYTES = 64 * 1024 * 1024  # what is looked into without a word
 
 Say = Callable[[str], None]
@@ -132,12 +134,22 @@ def _own_links(s3: S3Settings, delta: DeltaTable, stream: str, found: Search) ->
     first, key = found.rows[0], f"lake/{stream}/inferences/{found.rows[0].path}"
     row = first.row
     details = {"file": key, "sha256": first.sha256, "copies": len(found.rows), "files_looked_into": found.looked_into}
-    what = f"{row['prediction']} (score {row['score']}) at {row['scored_at'].isoformat()}, in {key}"
+    what = f"{row['prediction']} ({_how_sure(row)}) at {row['scored_at'].isoformat()}, in {key}"
     offset = f"{inferences(stream)}[{row['partition']}]@{row['offset']}"
     return [
         checked("prediction", what, lambda: _intact(first, details)),
         checked("kafka", f"{offset}, {_request(stream, row)}", lambda: _taken_up(s3, delta, stream, first)),
     ]
+
+
+def _how_sure(row: dict[str, Any]) -> str:
+    """The score, or the classes that were most probable; a feature of another time may have had their column's name."""
+    found = row.get(PROBABILITIES)
+    if not isinstance(found, dict) or not found:
+        return f"score {row['score']}"
+    most = sorted(found.items(), key=lambda item: (-item[1], item[0]))
+    told = ", ".join(f"{name} {probability:.3f}" for name, probability in most[:SHOWN_CLASSES])
+    return told if len(most) <= SHOWN_CLASSES else f"{told}, {len(most) - SHOWN_CLASSES} more classes"
 
 
 def _intact(first: Sighting, details: dict[str, Any]) -> dict[str, Any]:

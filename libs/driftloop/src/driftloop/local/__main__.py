@@ -5,11 +5,13 @@ import logging
 import os
 import signal
 import sys
+import threading
 import time
 from pathlib import Path
 from types import FrameType
 
 from driftloop.errors import ConfigurationError, TransientError
+from driftloop.local.background import PROGRESS
 from driftloop.local.errors import LocalStackError
 from driftloop.local.instances import ONE_OF_EACH, instances_of
 from driftloop.local.kept_instances import as_json, from_json
@@ -33,6 +35,7 @@ def main() -> int:
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
     logging.getLogger("httpx").setLevel(logging.WARNING)  # else a line for every readiness probe
     status = _Status(arguments.status_fd)
+    logging.getLogger("driftloop.local.supervisor").addHandler(_Told(status))
     signal.signal(signal.SIGTERM, _exit)
     signal.signal(signal.SIGINT, _exit)
     try:
@@ -66,21 +69,44 @@ def _exit(signal_number: int, frame: FrameType | None) -> None:
     sys.exit(0)
 
 
+class _Told(logging.Handler):
+    """What the start waits for is told to whoever waits for it, until it has its answer."""
+
+    def __init__(self, status: "_Status") -> None:
+        super().__init__(logging.INFO)
+        self._status = status
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self._status.tell(record.getMessage())
+
+
 class _Status:
-    """The one message to whoever started this process: sent once, then the pipe is closed."""
+    """To whoever started this process: lines about its progress, then the answer, sent once; then the pipe is closed."""
 
     def __init__(self, descriptor: int | None) -> None:
         self._descriptor = descriptor
+        self._lock = threading.Lock()  # threads tell; a descriptor that is closed may soon be another file's
+
+    def tell(self, text: str) -> None:
+        """A line before the answer; nothing after it."""
+        with self._lock:
+            self._write(f"{PROGRESS}{' '.join(text.splitlines()[:1])}\n")
 
     def say(self, text: str) -> None:
+        with self._lock:
+            if self._descriptor is None:
+                return
+            self._write(text)
+            os.close(self._descriptor)
+            self._descriptor = None
+
+    def _write(self, text: str) -> None:
         if self._descriptor is None:
             return
         try:
             os.write(self._descriptor, text.encode())
         except BrokenPipeError:
-            logging.info("nobody waits for: %s", text)
-        os.close(self._descriptor)
-        self._descriptor = None
+            logging.getLogger(__name__).info("nobody waits for: %s", text)
 
 
 if __name__ == "__main__":

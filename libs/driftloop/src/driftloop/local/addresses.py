@@ -30,6 +30,8 @@ class StackAddresses:
     log_files: dict[str, str] = field(default_factory=dict)
     pids: dict[str, int] = field(default_factory=dict)
     """At the time of writing; a restart changes one. `supervisor` is the process that owns them all."""
+    restarts: dict[str, int] = field(default_factory=dict)
+    """How often the supervisor has started a process again, of those that it has."""
     failures: dict[str, str] = field(default_factory=dict)
     """Processes that the supervisor has given up on, with the reason."""
     supervisor_identity: str = ""

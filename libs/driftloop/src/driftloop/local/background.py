@@ -4,9 +4,10 @@ import os
 import signal
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import IO
 
 from driftloop.local.addresses import StackAddresses, addresses_path, read_addresses
 from driftloop.local.errors import LocalStackError
@@ -17,6 +18,7 @@ from driftloop.local.paths import private_home
 from driftloop.local.process import POLL_SECONDS
 
 DOWN_SECONDS = 10.0
+PROGRESS = "progress: "  # begins a line of the supervisor's before its answer
 
 
 @dataclass(frozen=True)
@@ -52,9 +54,11 @@ def supervisor_of(addresses: StackAddresses) -> Supervising:
     return Supervising(addresses.pids["supervisor"], addresses.supervisor_identity)
 
 
-def start_in_background(home: Path, port_base: int, instances: Sequence[Instance]) -> StackAddresses:
+def start_in_background(
+    home: Path, port_base: int, instances: Sequence[Instance], say: Callable[[str], None] = lambda _: None
+) -> StackAddresses:
     """Start a detached supervisor and return once the stack is ready: without instances that is Kafka and S3 alone. What it cannot
-    start, it also ends."""
+    start, it also ends. ``say`` is told in words what is waited for."""
     log_path = private_home(home) / "logs" / "supervisor.log"
     log_path.parent.mkdir(parents=True, exist_ok=True)
     reader, writer = os.pipe()
@@ -64,7 +68,7 @@ def start_in_background(home: Path, port_base: int, instances: Sequence[Instance
     os.close(writer)
     try:
         with os.fdopen(reader, "rb") as pipe:
-            answer = pipe.read().decode()  # until the supervisor closes its end, also by dying
+            answer = _answer(pipe, say)
     except KeyboardInterrupt:
         os.kill(pid, signal.SIGTERM)
         os.waitpid(pid, 0)
@@ -73,6 +77,15 @@ def start_in_background(home: Path, port_base: int, instances: Sequence[Instance
         os.waitpid(pid, 0)
         raise LocalStackError(answer.removeprefix("error: ") or f"the supervisor ended; see {log_path}")
     return read_addresses(home)
+
+
+def _answer(pipe: IO[bytes], say: Callable[[str], None]) -> str:
+    """What the supervisor says at last: everything after the lines about its progress, until it closes its end, also by dying."""
+    while line := pipe.readline().decode():
+        if not line.startswith(PROGRESS):
+            return line + pipe.read().decode()
+        say(line.removeprefix(PROGRESS).rstrip("\n"))
+    return ""
 
 
 def _spawn_detached(arguments: Sequence[str], log_path: Path) -> int:

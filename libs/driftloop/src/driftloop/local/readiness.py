@@ -20,18 +20,23 @@ def wait_for_services(
     deadline_seconds: float = READY_SECONDS,
     failures: Callable[[], Mapping[str, str]] | None = None,
     project: str | None = None,
+    say: Callable[[str], None] = lambda _: None,
 ) -> None:
     """Return once each service answers 200 on its ready path; they can only when a project is registered.
 
     Fails at the deadline, or as soon as the supervisor gives up on one; names the service and shows the end of its log.
     With a `project`, those that work for another are left out: it is not their trouble that is waited for. `failures`: those of a
-    stack in this process; without it they are read from stack.json.
+    stack in this process; without it they are read from stack.json. `say` is told whom it waits for.
     """
     given_up = failures or (lambda: _recorded_failures(addresses))
     deadline = time.monotonic() + deadline_seconds
     others = {name for name, other in addresses.projects.items() if project not in (None, other)}
     for name, url in [(name, url) for name, url in addresses.services.items() if name not in others]:
+        said = False
         while not _is_ready(url):
+            if not said:
+                say(f"waiting for {name}")
+                said = True
             for failure in [reason for failed, reason in given_up().items() if failed not in others]:
                 raise LocalStackError(failure)
             if time.monotonic() > deadline:

@@ -156,10 +156,15 @@ class LocalStack:
             services={i.name: self._url(i.service, i.number) for i in self.instances},
             projects={i.name: i.project for i in self.instances if i.project is not None},
             log_files={name: str(self._log_path(name)) for name in ("kafka", "s3", *(i.name for i in self.instances))},
+            restarts=self._restarts(),
             failures=self.failures(),
             pids={"supervisor": os.getpid(), **self._pids()},
         )
         return replace(described, supervisor_identity=identity(os.getpid()) or "")
+
+    def _restarts(self) -> dict[str, int]:
+        supervisors = [supervisor for supervisor in (self.infrastructure, self.services) if supervisor is not None]
+        return {name: count for supervisor in supervisors for name, count in supervisor.restart_counts().items() if count}
 
     def _pids(self) -> dict[str, int]:
         infrastructure = {} if self.infrastructure is None else {name: self.infrastructure.pid(name) for name in ("kafka", "s3")}

@@ -110,6 +110,11 @@ class Supervisor:
         with self._lock:
             return self._children[name].restarts
 
+    def restart_counts(self) -> dict[str, int]:
+        """Of all processes."""
+        with self._lock:
+            return {name: child.restarts for name, child in self._children.items()}
+
     def kill(self, name: str, signal_number: int = signal.SIGKILL) -> None:
         """Send a signal to the process, as a fault."""
         with self._lock:

@@ -15,17 +15,23 @@ Registered = Callable[[StackAddresses], Sequence[str]]
 
 
 def bring_up(
-    home: Path, port_base: int | None = None, scale: Mapping[str, int] | None = None, project: str | None = None, *, registered: Registered
+    home: Path,
+    port_base: int | None = None,
+    scale: Mapping[str, int] | None = None,
+    project: str | None = None,
+    *,
+    registered: Registered,
+    say: Callable[[str], None] = lambda _: None,
 ) -> StackAddresses:
     """Start the stack of this home, or change the one that runs, so that ``project`` has its services and each count of ``scale`` holds.
 
     ``registered`` gives the projects that the registry of a running stack knows; it is asked when instances have run so far for the
-    only one, whichever that is. The new instances may not be ready yet. Raises LocalStackError.
+    only one, whichever that is. The new instances may not be ready yet. ``say`` is told what a start waits for. Raises LocalStackError.
     """
     running = running_stack(home)
     if running is None:
         instances = _at_start(home, scale or {}, project)
-        running = start_in_background(home, DEFAULT_PORT_BASE if port_base is None else port_base, instances)
+        running = start_in_background(home, DEFAULT_PORT_BASE if port_base is None else port_base, instances, say)
     elif port_base not in (None, running.port_base):
         raise LocalStackError(
             f"a stack already runs here, with the ports from {running.port_base}: end it with `driftloop down`, then start again"

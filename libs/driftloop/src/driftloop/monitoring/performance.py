@@ -12,6 +12,8 @@ from driftloop.contracts.class_probabilities import PROBABILITIES
 from driftloop.contracts.events import PerformanceReported
 from driftloop.contracts.values import Interval, Window
 from driftloop.project.model import Project
+from driftloop.rows import probabilities
+from driftloop.rows.schemas import holds_probabilities
 from driftloop.statistics.intervals import measure
 from driftloop.statistics.recorded import measurable
 
@@ -54,6 +56,13 @@ def measured(project: Project, labelled: pa.Table) -> tuple[Interval | None, int
     """The project's metric over the labelled rows that have what it needs, and how many they are; None where it is not defined."""
     labels, output = measurable(labelled, project.task_metric)
     return measure(project.task_metric, labels, output, project.training.seed), len(labels)
+
+
+def unknown_classes(rows: pa.Table) -> int:
+    """Labels of a class that no version knows which scored the rows; 0 where their class probabilities are not read."""
+    if not holds_probabilities(rows.schema):
+        return 0
+    return probabilities.unknown_classes(rows.column("label"), rows.column(PROBABILITIES))
 
 
 class LastReport(msgspec.Struct, frozen=True):

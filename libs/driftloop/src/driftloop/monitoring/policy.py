@@ -4,13 +4,14 @@ A state is rebuilt from earlier decisions alone, since each carries its evidence
 """
 
 from collections.abc import Iterable, Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import msgspec
 
 from driftloop.contracts.events import DecisionMade, RetrainReason
-from driftloop.contracts.values import Part, Time, rule_digest
-from driftloop.contracts.windows import parse_duration
+from driftloop.contracts.values import Part, Time, Window, rule_digest
+from driftloop.contracts.windows import parse_duration, shifted
+from driftloop.monitoring.budget import Budget, Standing, budget_of, next_attempt, possible, standing
 from driftloop.monitoring.evidence import Evidence
 from driftloop.project.rules import Policy
 from driftloop.statistics.metrics import find
@@ -50,8 +51,8 @@ def decide(policy: Policy, state: PolicyState, evidence: Evidence) -> tuple[Poli
 
 def advance(policy: Policy, state: PolicyState, evidence: Evidence, *, accepted: bool) -> PolicyState:
     """The state after a window was decided, however it was."""
-    end = evidence.window.end
-    attempts = tuple(t for t in state.attempts if end - t < parse_duration(policy.budget_period))
+    end, period = evidence.window.end, parse_duration(policy.budget_period)
+    attempts = tuple(t for t in state.attempts if end - t < period)
     measured = state.measured if state.metric == evidence.metric else ()  # the project measures otherwise now
     if evidence.version is not None and evidence.measured is not None:
         measured = (*measured, (evidence.version, evidence.measured.value))[-MEASURED_KEPT:]
@@ -105,7 +106,7 @@ def _decide(policy: Policy, state: PolicyState, evidence: Evidence) -> tuple[boo
     trigger, why = _trigger(policy, state, evidence)
     if trigger is None:
         return False, None, why
-    if held := _hold(policy, state, evidence):
+    if held := _hold(policy, state, evidence, trigger):
         return False, trigger, f"{held} ({why})"
     return True, trigger, why
 
@@ -142,7 +143,7 @@ def _performance_fell(state: PolicyState, evidence: Evidence) -> tuple[bool, str
     return False, f"{name} may still be at its earlier mean {mean:.4f} ({bound} bound {best:.4f})"
 
 
-def _hold(policy: Policy, state: PolicyState, evidence: Evidence) -> str | None:
+def _hold(policy: Policy, state: PolicyState, evidence: Evidence, trigger: RetrainReason) -> str | None:
     """Why an attempt must wait although a trigger fired; None: nothing holds it back."""
     end, labels = evidence.window.end, state.new_labels + evidence.new_labels
     if evidence.runs_in_flight:
@@ -151,8 +152,20 @@ def _hold(policy: Policy, state: PolicyState, evidence: Evidence) -> str | None:
         return f"{labels} new labels since the last attempt, {policy.min_new_labels} are needed"
     cooldown = parse_duration(policy.cooldown)
     if state.attempts and cooldown > timedelta(0) and end - state.attempts[-1] < cooldown:
-        return f"cooling down for {policy.cooldown} after the attempt at {state.attempts[-1].isoformat()}"
-    spent = [t for t in state.attempts if end - t < parse_duration(policy.budget_period)]
-    if len(spent) >= policy.budget:
-        return f"the budget of {policy.budget} runs in {policy.budget_period} is spent"
+        until = shifted(state.attempts[-1], cooldown).isoformat()
+        return f"cooling down for {policy.cooldown} after the attempt at {state.attempts[-1].isoformat()}, until {until}"
+    budget, kept = budget_of(policy, end - evidence.window.start), trigger != "window"
+    if not possible(budget, state.attempts, end, kept=kept):
+        return _out_of_budget(policy, budget, next_attempt(budget, state.attempts, end, kept=kept), kept=kept)
     return None
+
+
+def _out_of_budget(policy: Policy, budget: Budget, at: datetime, *, kept: bool) -> str:
+    how = "spread" if budget.spread else "spent"
+    held_back = f", {budget.kept} at once are kept for drift and performance" if budget.kept and not kept else ""
+    return f"the budget of {budget.attempts} runs in {policy.budget_period} is {how}{held_back}; the next is possible at {at.isoformat()}"
+
+
+def standing_of(policy: Policy, state: PolicyState, window: Window) -> Standing:
+    """What is left of the budget after the decision on ``window``."""
+    return standing(budget_of(policy, window.end - window.start), state.attempts, window.end)

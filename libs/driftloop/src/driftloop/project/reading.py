@@ -19,6 +19,7 @@ from driftloop.contracts.schema import RESERVED, Feature, StreamSchema, Target
 from driftloop.contracts.values import Window
 from driftloop.contracts.windows import WindowPlan, parse_duration
 from driftloop.errors import UserError
+from driftloop.project.allowed_values import allowed_values
 from driftloop.project.model import (
     ALL,
     CONFIG_FILE,
@@ -149,6 +150,8 @@ def _convert(table: dict[str, Any]) -> _File:
         key = path.strip("`").removeprefix("$").lstrip(".")
         if "[...]" in key:  # msgspec does not name the entry of a dict: find the first that does not fit
             key = _bad_feature(table) or "features"
+        if allowed := allowed_values(_File, key):
+            message = f"{message}; one of {', '.join(allowed)}"
         raise _Problem(key, f"{key}: {message}" if key else message) from exc
 
 
@@ -217,6 +220,7 @@ def _check(file: _File, files: dict[str, bytes]) -> Project:
         head, _, n = recipe.partition(":")
         if recipe != ALL and not (head == "last" and n.isdigit() and int(n) > 0):
             raise _Problem("training.candidates", f"{recipe!r} is no recipe: use all or last:N")
+    _check_budget(file.policy)
     if not 0.5 <= file.promotion.confidence < 1:
         raise _Problem("promotion.confidence", "must be at least 0.5 and below 1")
     return Project(
@@ -237,6 +241,14 @@ def _check(file: _File, files: dict[str, bytes]) -> Project:
         retention=_retention(file.stream.retention),
         files=files,
     )
+
+
+def _check_budget(policy: Policy) -> None:
+    if policy.budget is not None and policy.budget_burst is not None and policy.budget_burst > policy.budget:
+        raise _Problem("policy.budget_burst", f"at most the budget of {policy.budget} can be spent at once")
+    most = policy.budget_burst or policy.budget
+    if policy.budget_kept is not None and most is not None and policy.budget_kept >= most:
+        raise _Problem("policy.budget_kept", f"must be below the {most} that can be spent at once, or no closed window is ever an attempt")
 
 
 def _feature(name: str, declared: FeatureType | _FeatureTable) -> Feature:

@@ -25,12 +25,18 @@ class Monitoring(Part, frozen=True, kw_only=True):
 
 
 class Policy(Part, frozen=True, kw_only=True):
-    """When to retrain. Cooldown and period are event time."""
+    """When to retrain. Cooldown and period are event time.
+
+    ``budget`` null: as many attempts per period as ``monitoring.budget`` gives windows of that length; ``budget_burst`` of them
+    without waiting (null: all of a stated budget), the last ``budget_kept`` of these for drift and performance alone.
+    """
 
     triggers: tuple[Literal["window", "drift", "performance"], ...] = ("window",)
     min_new_labels: Annotated[int, msgspec.Meta(ge=1)] = 200
     drift_k: int = 2  # k of the last n closed windows drifted
     drift_n: int = 3
     cooldown: str = "0s"
-    budget: Annotated[int, msgspec.Meta(ge=1)] = 50  # runs per budget_period
+    budget: Annotated[int, msgspec.Meta(ge=1)] | None = None  # runs per budget_period
     budget_period: str = "365d"
+    budget_burst: Annotated[int, msgspec.Meta(ge=1)] | None = None
+    budget_kept: Annotated[int, msgspec.Meta(ge=0)] | None = None

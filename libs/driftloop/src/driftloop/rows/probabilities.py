@@ -90,6 +90,15 @@ def matrix(column: pa.ChunkedArray) -> tuple[tuple[str, ...], Floats] | None:
     return tuple(classes[i] for i in order), values
 
 
+def unknown_classes(labels: pa.ChunkedArray, column: pa.ChunkedArray) -> int:
+    """How many of the labels are of a class that no row's probabilities name; none where no row has probabilities."""
+    known = pc.unique(_flat(column.drop_null()).names)
+    if not len(known):
+        return 0
+    given = labels.drop_null()
+    return len(given) - int(pc.sum(pc.is_in(given, value_set=known)).as_py() or 0)
+
+
 class _Flat(NamedTuple):
     """The entries of all rows, one row's after another's; ``rows`` says whose each is, ``sizes`` how many a row has."""
 

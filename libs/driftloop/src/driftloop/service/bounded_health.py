@@ -9,6 +9,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 from driftloop import metrics
+from driftloop.service.counted_refusals import count_refusal
 from driftloop.service.http_guard import Caller, refusal
 
 MAX_CONNECTIONS = 64
@@ -68,6 +69,10 @@ class GuardedHandler(BaseHTTPRequestHandler):
     """Answers ``answer`` to callers who name the service as it is called."""
 
     server: BoundedServer
+
+    def send_response(self, code: int, message: str | None = None) -> None:
+        count_refusal(getattr(self, "path", "").partition("?")[0], code)
+        super().send_response(code, message)
 
     def parse_request(self) -> bool:
         if not super().parse_request():

@@ -2,17 +2,19 @@
 
 import random
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple, Protocol, TypeVar
 
 from driftloop import metrics
 from driftloop.contracts.codec import Envelope, decode_event
 from driftloop.contracts.events import Event
 from driftloop.crashpoints import crash_point
-from driftloop.errors import InvalidMessage, TransientError
+from driftloop.errors import GapError, InvalidMessage, TransientError
 from driftloop.ports import MessageConsumer, Record, TopicPartition
 from driftloop.service.attempts import Attempts, unforeseen
+from driftloop.service.partition_progress import PartitionProgress
 from driftloop.service.process import Stop
+from driftloop.service.topic_incarnations import TopicIncarnations
 from driftloop.telemetry import get_logger
 
 E = TypeVar("E", bound=Event)
@@ -59,6 +61,8 @@ class EventWorker:
 
     An event may be delivered again: after a crash, after a rebalance, by a sender who repeats it. With ``handled``, one whose
     handler returned is not handled again, as long as its id is remembered; a crash while the handler runs still repeats it.
+
+    A topic that is made anew while the worker runs is read from its beginning: offsets of before say nothing about it.
     """
 
     def __init__(
@@ -79,6 +83,8 @@ class EventWorker:
         self._max_backoff, self._invalid_seconds = max_backoff_seconds, invalid_seconds
         self._invalid = 0
         self._attempts = Attempts()
+        self._incarnations, self._progress = TopicIncarnations(), PartitionProgress()
+        self._owned: frozenset[TopicPartition] = frozenset()
         self._returned = ""  # id of the event whose handler returned last, so that a failure to remember it repeats no handler
 
     def run(self) -> None:
@@ -91,9 +97,55 @@ class EventWorker:
                 metrics.RETRIES.labels("poll").inc()
                 self._stop.wait(1.0)
                 continue
+            except GapError:  # or the offsets begin again
+                if not self._begin_again_in_topics_made_anew():
+                    raise
+                continue
+            anew = self._begin_again_in_topics_made_anew()
+            if anew:  # what was polled is of the new topic, from an offset that the old one had
+                polled = {tp: records for tp, records in polled.items() if tp.topic not in anew}
+            self._show_progress(polled)
             for tp, records in polled.items():
                 self._handle_in_order(tp, records)
         self._consumer.close()
+
+    def _begin_again_in_topics_made_anew(self) -> frozenset[str]:
+        """Raises nothing while the broker is away: it is found again at the next look."""
+        anew = self._incarnations.made_anew(self._consumer)
+        tps = [tp for tp in self._consumer.assignment() if tp.topic in anew]
+        while tps and not self._stop.requested():
+            try:
+                beginnings = self._consumer.beginning_offsets(tps)
+                break
+            except TransientError as exc:
+                log.warning("beginning-not-told", reason=str(exc))
+                self._stop.wait(1.0)
+        else:
+            return anew
+        for tp in tps:
+            self._consumer.seek(tp, beginnings[tp])
+        self._commit(beginnings)  # what the group has on record is of the old one
+        return anew
+
+    def _show_progress(self, polled: Mapping[TopicPartition, Sequence[Record]]) -> None:
+        """All that came before what was polled now has been handled."""
+        owned = self._consumer.assignment()
+        self._progress.forget(self._owned - owned)
+        self._owned = owned
+        for tp in owned:
+            reached = polled[tp][0].offset if polled.get(tp) else self._consumer.last_position(tp)
+            if reached is not None:
+                self._progress.durable(tp, reached)
+            self._progress.end(tp, self._consumer.last_known_end(tp))
+
+    def _commit(self, offsets: Mapping[TopicPartition, int]) -> None:
+        """Advisory: what it does not get on record is handled again by the next start."""
+        try:
+            self._consumer.commit(offsets)
+        except TransientError as exc:
+            log.warning("offset-commit-failed", reason=str(exc))
+        for tp, offset in offsets.items():
+            self._progress.durable(tp, offset)
 
     def _handle_in_order(self, tp: TopicPartition, records: Sequence[Record]) -> None:
         for record in records:
@@ -102,7 +154,7 @@ class EventWorker:
             metrics.MESSAGES.labels(record.topic).inc()
             if not self._handle_until_done(record):
                 return
-            self._consumer.commit({tp: record.offset + 1})
+            self._commit({tp: record.offset + 1})
 
     def _handle_until_done(self, record: Record) -> bool:
         """False when the stop came first."""

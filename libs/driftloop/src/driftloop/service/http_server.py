@@ -15,6 +15,7 @@ from starlette.types import ASGIApp
 from driftloop.errors import ConfigurationError
 from driftloop.service.bounded_calls import BoundedCalls
 from driftloop.service.bounded_connections import BoundedConnections
+from driftloop.service.counted_refusals import CountedRefusals
 from driftloop.service.health import PATHS, Health, answer
 from driftloop.service.http_guard import Guarded
 from driftloop.service.settings import ServiceSettings
@@ -60,7 +61,7 @@ class HttpServer:
             self._socket.close()
             raise ConfigurationError(f"{setting}={port}: cannot listen on {host}:{port}: {exc.strerror or exc}") from exc
         config = uvicorn.Config(
-            Guarded(BoundedCalls(app), names),
+            CountedRefusals(Guarded(BoundedCalls(app), names)),
             loop="uvloop",
             http=BoundedConnections,
             ws="none",

@@ -1,6 +1,7 @@
 """The loop of the services on the data plane: poll, hand over, flush by time and size, commit what is durable."""
 
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from functools import partial
 from typing import Protocol
 
@@ -8,7 +9,9 @@ from driftloop import metrics
 from driftloop.errors import GapError, TransientError
 from driftloop.ports import MessageConsumer, Record, TopicPartition
 from driftloop.service.attempts import KNOWN, Attempts, unforeseen
+from driftloop.service.partition_progress import PartitionProgress
 from driftloop.service.process import Stop
+from driftloop.service.topic_incarnations import TopicIncarnations
 from driftloop.telemetry import get_logger
 
 log = get_logger(__name__)
@@ -62,8 +65,9 @@ class PartitionWorker:
         self._to_seek: frozenset[TopicPartition] = frozenset()
         self._committed: dict[TopicPartition, int] = {}
         self._handed_over: dict[TopicPartition, int] = {}
-        self._topic_ids: dict[str, str] = {}
+        self._incarnations = TopicIncarnations()
         self._attempts = Attempts()
+        self._progress = PartitionProgress()
         self._paused = False
 
     # The rebalance listener: called inside poll. Reading starts only after the seek, outside of the callback.
@@ -79,11 +83,21 @@ class PartitionWorker:
         for tp in tps:
             self._committed.pop(tp, None)
             self._handed_over.pop(tp, None)
+        self._progress.forget(tps)
         self._handler.on_revoked(tps)
 
     def run(self, consumer: MessageConsumer) -> None:
-        """Until a stop is requested; then drains. Errors that are not transient end the loop."""
+        """Until a stop is requested; then drains. Errors that are not transient end the loop; a GapError leaves the group, too."""
         self._consumer = consumer
+        try:
+            self._run(consumer)
+        except GapError:
+            with suppress(TransientError):
+                consumer.close()
+            raise
+        self._drain()
+
+    def _run(self, consumer: MessageConsumer) -> None:
         polls = 0
         while not self._stop.requested():
             polled = self._poll(0.0 if self._handler.full() else self._poll_seconds)
@@ -94,6 +108,7 @@ class PartitionWorker:
             for tp, records in polled.items():
                 if tp in consumer.assignment() and tp not in self._to_seek:
                     metrics.MESSAGES.labels(tp.topic).inc(len(records))
+                    self._progress.end(tp, consumer.last_known_end(tp))
                     self._insist(partial(self._hand_over, tp, records), tp)
             self._show_positions()
             self._insist(self._handler.on_tick)
@@ -101,7 +116,6 @@ class PartitionWorker:
             if polls % self._commit_every == 0 or not polled:
                 self._commit()
             self._pause_while_full()
-        self._drain()
 
     def reseek(self, tps: frozenset[TopicPartition]) -> None:
         """Ask the handler again where to go on (its state turned out to be someone else's)."""
@@ -156,22 +170,13 @@ class PartitionWorker:
     def _topics_made_anew(self) -> frozenset[str]:
         """Topics that have another id than before. Their partitions wait until the handler has said where to go on in them."""
         assert self._consumer is not None
-        anew = set()
-        for topic in {tp.topic for tp in self._consumer.assignment()}:
-            now = self._consumer.topic_id(topic)
-            if now is None:  # deleted, or the broker has not said yet
-                continue
-            before = self._topic_ids.setdefault(topic, now)
-            if now != before:
-                log.warning("topic-made-anew", topic=topic, was=before, now=now)
-                self._topic_ids[topic] = now
-                anew.add(topic)
+        anew = self._incarnations.made_anew(self._consumer)
         tps = frozenset(tp for tp in self._consumer.assignment() if tp.topic in anew)
         if tps:
             self.on_revoked(tps)
             self._to_seek |= tps
             self._consumer.pause(list(tps))
-        return frozenset(anew)
+        return anew
 
     def _seek_assigned(self) -> None:
         assert self._consumer is not None
@@ -185,6 +190,7 @@ class PartitionWorker:
                 log.info("partition-taken", topic=tp.topic, partition=tp.partition, offset=offsets[tp])
                 self._consumer.seek(tp, offsets[tp])
                 self._handed_over[tp] = offsets[tp]
+                self._progress.durable(tp, offsets[tp])
                 if not self._paused:
                     self._consumer.resume([tp])
             self._to_seek -= tps
@@ -238,15 +244,13 @@ class PartitionWorker:
         except TransientError as exc:  # advisory: the next start asks the durable state
             log.warning("offset-commit-failed", reason=str(exc))
         for tp, offset in new.items():
-            metrics.DURABLE_OFFSET.labels(tp.topic, str(tp.partition)).set(offset)
+            self._progress.durable(tp, offset)
 
     def _show_ends(self, owned: frozenset[TopicPartition]) -> None:
         """Beside the durable offsets: a partition whose end moves while its durable offset does not has stalled."""
         assert self._consumer is not None
         for tp in owned - self._to_seek:
-            end = self._consumer.last_known_end(tp)
-            if end is not None:
-                metrics.END_OFFSET.labels(tp.topic, str(tp.partition)).set(end)
+            self._progress.end(tp, self._consumer.last_known_end(tp))
 
     def _drain(self) -> None:
         assert self._consumer is not None

@@ -10,13 +10,14 @@ from typing import Protocol, TypeVar
 from driftloop.adapters.kafka import Publisher
 from driftloop.adapters.memory import SystemClock
 from driftloop.adapters.reconnecting_producer import RenewedProducer
-from driftloop.errors import TransientError
+from driftloop.errors import GapError, TransientError
 from driftloop.history.registry_follower import RegistryFollower
 from driftloop.ports import EventPublisher, MessageProducer, ObjectStore
 from driftloop.project.model import Project
 from driftloop.service.broker import Broker
 from driftloop.service.connecting import left_in_place, until_connected
 from driftloop.service.event_worker import EventHandler, EventWorker, HandledEvents
+from driftloop.service.gap_told import ToldGap
 from driftloop.service.handled_events import HandledEventsFile
 from driftloop.service.health import Health
 from driftloop.service.health_server import health_server
@@ -120,16 +121,21 @@ def started(parts: Parts, health: Health, serve: Callable[[ServiceSettings, Heal
 
     ``serve``: health alone, or with ``http_server.serving(app)`` beside an application of the service's own. HTTP that ends by
     itself stops the process. At the end of the block HTTP stops, and then what ``parts.at_end`` holds ends, the newest first.
+    A GapError that ends the block is told over HTTP for a while before it ends the process: see ``gap_told``.
     Raises ConfigurationError when the port is taken.
     """
     configure_logging(parts.settings.service.name, parts.settings.instance)
-    server = serve(parts.settings, health)
+    told = ToldGap(health)
+    server = serve(parts.settings, told)
     server.start()
     ending = threading.Event()
     threading.Thread(target=_stop_without, args=(server, parts.stop, ending), name="http-watch", daemon=True).start()
     with parts.at_end:
         try:
             yield
+        except GapError as exc:
+            told.tell(exc, parts.stop)
+            raise
         finally:
             ending.set()
             server.stop()

@@ -6,6 +6,7 @@ from driftloop.cli.models.changes import CHANGES
 from driftloop.cli.models.clean import clean_models
 from driftloop.cli.models.listing import at, history, list_models
 from driftloop.cli.models.reproduce import reproduce
+from driftloop.cli.models.runs import runs
 from driftloop.cli.models.show import show
 
 
@@ -14,5 +15,5 @@ def models() -> None:
     """Model versions, aliases and their history."""
 
 
-for command in (*CHANGES, reproduce, clean_models, list_models, show, history, at):
+for command in (*CHANGES, reproduce, clean_models, list_models, show, history, at, runs):
     models.add_command(command)

@@ -1,4 +1,4 @@
-"""`driftloop status`: services, lag per topic, champion."""
+"""`driftloop status`: services, lag per topic, champion, and what an operator must know in words."""
 
 from typing import Any
 
@@ -15,7 +15,7 @@ from driftloop.client import Client
 @click.option("--json", "as_json", is_flag=True)
 @one_line_errors
 def status(as_json: bool) -> None:
-    """Show what runs, how far each topic is behind, and who is champion."""
+    """Show what runs, who is champion, how far each topic is behind, what waits for a person and what was decided last."""
     found = msgspec.to_builtins(Client().status())
     emit(found, as_json, lambda console: show_status(console, found))
 
@@ -35,6 +35,13 @@ def show_status(console: Console, found: dict[str, Any]) -> None:
     console.print(
         table("lag", ["topic", "end", "in the lake", "lag"], [[r["topic"], r["end"], r["in_lake"], r["lag"]] for r in found["lag"]])
     )
+
+    for about in dict.fromkeys(word["about"] for word in found.get("words", ())):
+        console.print(f"{about}:", markup=False, highlight=False)
+        for word in found["words"]:
+            if word["about"] == about:
+                act = f"\n      → {word['act']}" if word["act"] else ""
+                console.print(f"  {word['says']}{act}", markup=False, highlight=False)
 
 
 def _shown(environment: dict[str, Any] | None) -> str | None:

@@ -6,6 +6,7 @@ from pathlib import Path
 import click
 
 from driftloop.cli.errors import one_line_errors
+from driftloop.cli.options import tell
 from driftloop.client import Client
 from driftloop.client.changes import Changes
 from driftloop.errors import UserError
@@ -39,10 +40,11 @@ def up(project: Path | None, port_base: int | None, scale: tuple[str, ...], as_j
     if named_by_environment():
         return _register_elsewhere(project, as_json, own_stack=bool(scale) or port_base is not None)
     name = None if project is None else read_project(project).name
-    addresses = bring_up(default_home(), port_base, counts, name, registered=registered_projects)
+    addresses = bring_up(default_home(), port_base, counts, name, registered=registered_projects, say=tell)
     if project is not None:
+        tell(f"registering the project {name}")
         Changes(stack=installation_of(addresses)).register_project(project)
-        wait_for_services(addresses, project=name)
+        wait_for_services(addresses, project=name, say=tell)
     click.echo(json.dumps(_summary(addresses)) if as_json else _text(addresses))
     return None
 

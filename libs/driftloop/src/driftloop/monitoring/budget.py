@@ -1,0 +1,118 @@
+"""How many attempts may be made, and when: a count per period of event time, spread over it so that it is never spent for long.
+
+Attempts leave a bucket that holds ``burst`` of them and fills at a constant rate, such that no period ever sees more than ``attempts``.
+It is the generic cell rate algorithm (ATM Forum, Traffic Management Specification 4.0, 4.4.2), in whole microseconds: each attempt moves
+the time at which the bucket would be full again (``full_at``) by one interval. Pure, and a function of the attempts on record alone.
+"""
+
+from bisect import bisect_right
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from typing import NamedTuple
+
+from driftloop.contracts.windows import parse_duration, shifted
+from driftloop.project.rules import Policy
+
+YEAR = timedelta(days=365)
+LEAST = 50  # attempts in a period that says nothing of them
+MOST_IN_A_YEAR = 1000  # of those, however short the windows are; a tenth of it at once
+
+
+class Budget(NamedTuple):
+    """``attempts`` in a ``period``, ``burst`` of them without waiting, the last ``kept`` for drift and performance alone."""
+
+    attempts: int
+    period: timedelta
+    burst: int
+    kept: int
+
+    @property
+    def spread(self) -> bool:
+        """Whether the bucket says anything beside the count."""
+        return self.burst < self.attempts
+
+    @property
+    def interval(self) -> timedelta:
+        """In which the bucket gains one attempt. Rounded up: so that no period has one too many."""
+        return -(-self.period // (self.attempts - self.burst))
+
+
+class Standing(NamedTuple):
+    """What is left at a moment. ``at_once``: attempts that could be made without waiting, the kept ones among them; ``next_at``:
+    when the next one is possible that is not kept."""
+
+    budget: Budget
+    at_once: int
+    left: int  # in the period that ends at that moment
+    next_at: datetime
+
+
+def budget_of(policy: Policy, window: timedelta) -> Budget:
+    """What a policy states holds as it stands: a count alone is a count, without a rate.
+
+    Where it states no count, there is one attempt per window, up to MOST_IN_A_YEAR, and LEAST at least. Windows that are more than
+    that share it: spread over the period, half of the bucket kept for drift and performance.
+    """
+    period = parse_duration(policy.budget_period)
+    windows = -(-period // window) if window > timedelta(0) else LEAST
+    attempts = policy.budget or max(LEAST, min(windows, MOST_IN_A_YEAR * period // YEAR))
+    shared = policy.budget is None and windows > attempts
+    burst = min(policy.budget_burst or (max(2, attempts // 10) if shared else attempts), attempts)
+    kept = policy.budget_kept if policy.budget_kept is not None else (burst // 2 if shared else 0)
+    return Budget(attempts, period, burst, min(kept, burst - 1))
+
+
+def standing(budget: Budget, attempts: Sequence[datetime], now: datetime) -> Standing:
+    """``attempts``: all of the period before ``now`` at least, oldest first."""
+    left = budget.attempts - len(_live(budget, attempts, now))
+    return Standing(budget, max(0, min(left, _in_bucket(budget, attempts, now))), left, next_attempt(budget, attempts, now))
+
+
+def possible(budget: Budget, attempts: Sequence[datetime], now: datetime, *, kept: bool = False) -> bool:
+    """Whether one more may be made now. ``kept``: it may be one of those that are kept."""
+    return _earliest(budget, _live(budget, attempts, now), now, 1 if kept else 1 + budget.kept) == now
+
+
+def next_attempt(budget: Budget, attempts: Sequence[datetime], now: datetime, *, kept: bool = False) -> datetime:
+    """When one more may be made if none is until then; ``now`` itself when it may be now."""
+    needed, at = 1 if kept else 1 + budget.kept, now
+    while True:
+        live = _live(budget, attempts, at)
+        found = _earliest(budget, live, at, needed)
+        if not live or (found is not None and found < shifted(live[0], budget.period)):
+            return at if found is None else found
+        at = shifted(live[0], budget.period)  # the oldest leaves the period: look again from there
+        if at == shifted(at, budget.period):  # the calendar's end
+            return at
+
+
+def _earliest(budget: Budget, live: Sequence[datetime], now: datetime, needed: int) -> datetime | None:
+    """As long as the attempts of the period are ``live``; None: not before one of them leaves it."""
+    if len(live) > budget.attempts - needed:
+        return None
+    if not budget.spread:
+        return now
+    return max(now, shifted(_full_at(budget, live, now), -(budget.burst - needed) * budget.interval))
+
+
+def _in_bucket(budget: Budget, attempts: Sequence[datetime], now: datetime) -> int:
+    if not budget.spread:
+        return budget.attempts
+    missing = _full_at(budget, _live(budget, attempts, now), now) - now
+    return budget.burst + (-missing // budget.interval)
+
+
+def _full_at(budget: Budget, live: Sequence[datetime], now: datetime) -> datetime:
+    """When the bucket will hold ``burst`` again; it was full when the oldest of ``live`` was made."""
+    full, interval = min((*live[:1], now)), budget.interval
+    try:
+        for attempt in live:
+            full = (full if full > attempt else attempt) + interval
+    except OverflowError:
+        return shifted(full, interval)  # the calendar's end
+    return max(full, now)
+
+
+def _live(budget: Budget, attempts: Sequence[datetime], now: datetime) -> Sequence[datetime]:
+    """Those of the period that ends now; ``attempts`` are in order."""
+    return attempts[bisect_right(attempts, shifted(now, -budget.period)) :]
