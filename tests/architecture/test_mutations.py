@@ -26,35 +26,42 @@ def test_the_document_of_guards_is_the_generated_one() -> None:
     assert (REPOSITORY / "docs" / "mutations.md").read_text() == made, "python -m tests.mutations --document > docs/mutations.md"
 
 
-def mutation(**changes: object) -> Mutation:
-    here = "tests/architecture/test_mutations.py"
-    good = Mutation("m", "g", here, "return good._replace(**changes)", "return good", (f"{here}::test_no_two_mutations_share_a_name",))
-    return good._replace(**changes)
+@pytest.fixture
+def tree(tmp_path: Path) -> Path:
+    """A guard and the test that has to notice when it is gone."""
+    (tmp_path / "guard.py").write_text("if late:\n    refuse()\n")
+    (tmp_path / "test_guard.py").write_text("class TestGuard:\n    def test_late(self): ...\n    def helper(self): ...\n")
+    return tmp_path
+
+
+GOOD = Mutation("m", "g", "guard.py", "if late:", "if False:", ("test_guard.py::TestGuard::test_late",))
+
+
+def test_what_fits_has_no_problems(tree: Path) -> None:
+    assert stale(GOOD, tree) == []
 
 
 @pytest.mark.parametrize(
     ("changes", "said"),
     [
-        ({"text": "what stands nowhere" + " in the file"}, "the text occurs 0 times"),
-        ({"text": "import"}, "times in tests/architecture/test_mutations.py"),
-        ({"file": "libs/gone.py"}, "libs/gone.py does not exist"),
-        ({"replacement": "return good._replace(**changes)"}, "the replacement changes nothing"),
+        ({"text": "if early:"}, "the text occurs 0 times in guard.py"),
+        ({"text": "e"}, "the text occurs 3 times in guard.py"),
+        ({"file": "gone.py"}, "gone.py does not exist"),
+        ({"replacement": "if late:"}, "the replacement changes nothing"),
+        ({"replacement": "if )"}, "the replacement leaves no Python"),
         ({"tests": ()}, "no test has to notice"),
-        ({"tests": ("tests/architecture/test_mutations.py::test_gone",)}, "there is no test"),
-        ({"tests": ("tests/gone.py::test_gone",)}, "there is no test"),
-        ({"tests": ("tests/architecture/test_mutations.py",)}, "there is no test"),
+        ({"tests": ("test_guard.py::test_late",)}, "there is no test test_guard.py::test_late"),
+        ({"tests": ("test_guard.py::TestGuard::helper",)}, "there is no test test_guard.py::TestGuard::helper"),
+        ({"tests": ("test_gone.py::test_late",)}, "there is no test test_gone.py::test_late"),
+        ({"tests": ("test_guard.py",)}, "there is no test test_guard.py"),
     ],
 )
-def test_what_no_longer_fits_is_said(changes: dict[str, object], said: str) -> None:
-    broken = mutation(**changes)
-    assert any(said in problem for problem in stale(broken, REPOSITORY))
+def test_what_no_longer_fits_is_said(tree: Path, changes: dict[str, object], said: str) -> None:
+    assert stale(GOOD._replace(**changes), tree) == [said]
 
 
-def test_a_guard_is_taken_out_of_the_copy_alone_and_only_where_it_is_known(tmp_path: Path) -> None:
-    copy = tmp_path / "guard.py"
-    copy.write_text("if late:\n    refuse()\n")
-    out = mutation(file="guard.py", text="if late:", replacement="if False:")
-    out.apply(tmp_path)
-    assert copy.read_text() == "if False:\n    refuse()\n"
+def test_a_guard_is_taken_out_only_where_it_is_known(tree: Path) -> None:
+    GOOD.apply(tree)
+    assert (tree / "guard.py").read_text() == "if False:\n    refuse()\n"
     with pytest.raises(ValueError, match="occurs 0 times"):
-        out.apply(tmp_path)
+        GOOD.apply(tree)

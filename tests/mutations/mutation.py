@@ -31,23 +31,33 @@ class Mutation(NamedTuple):
         before = path.read_text()
         if before.count(self.text) != 1:
             raise ValueError(f"the text occurs {before.count(self.text)} times in {self.file}")
-        after = before.replace(self.text, self.replacement)
-        compile(after, self.file, "exec")
-        path.write_text(after)
+        path.write_text(before.replace(self.text, self.replacement))
 
 
 def stale(mutation: Mutation, root: Path) -> list[str]:
     """What no longer fits; empty: nothing."""
     found = []
     path = root / mutation.file
-    times = path.read_text().count(mutation.text) if path.is_file() else None
-    if times != 1:
-        found.append(f"{mutation.file} does not exist" if times is None else f"the text occurs {times} times in {mutation.file}")
+    code = path.read_text() if path.is_file() else None
+    if code is None:
+        found.append(f"{mutation.file} does not exist")
+    elif code.count(mutation.text) != 1:
+        found.append(f"the text occurs {code.count(mutation.text)} times in {mutation.file}")
+    elif not _compiles(code.replace(mutation.text, mutation.replacement)):
+        found.append("the replacement leaves no Python")
     if mutation.text == mutation.replacement:
         found.append("the replacement changes nothing")
     if not mutation.tests:
         found.append("no test has to notice")
     return found + [f"there is no test {test}" for test in mutation.tests if not _exists(test, root)]
+
+
+def _compiles(code: str) -> bool:
+    try:
+        ast.parse(code)
+    except SyntaxError:
+        return False
+    return True
 
 
 def _exists(test: str, root: Path) -> bool:

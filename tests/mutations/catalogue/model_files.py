@@ -120,7 +120,7 @@ MODEL_FILES = (
         (
             f"{_FILES}test_bytes_that_are_not_the_named_ones_are_refused",
             "tests/unit/lake/test_snapshot_batches.py::test_a_changed_file_is_refused_before_the_first_row",
-            "tests/unit/predictor/test_model.py::test_a_damaged_copy_on_disk_is_not_served",
+            "tests/unit/predictor/test_last_good.py::test_a_kept_model_in_whose_place_another_good_one_was_put_is_not_served",
         ),
     ),
     Mutation(

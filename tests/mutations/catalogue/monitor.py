@@ -14,7 +14,7 @@ MONITOR = (
         f"{_MONITORING}/partition_fold.py",
         "        if offset < self.next_offset:\n            return 0",
         "",
-        (f"{_FOLD}test_a_message_read_again_changes_nothing",),
+        ("tests/unit/monitoring/test_read_again.py::test_rows_without_a_range_count_once_however_often_their_message_is_read",),
     ),
     Mutation(
         "skipped-message-stops-the-fold",
