@@ -19,15 +19,17 @@ def main() -> int:
         prog="python -m tests.mutations", description="Take guards out, one at a time, and see which test notices."
     )
     parser.add_argument("--only", action="append", default=[], metavar="NAME", help="this mutation; may hold * and be given several times")
+    parser.add_argument("--unit", action="store_true", help="those only that unit tests notice: no broker, no store")
     parser.add_argument("--list", action="store_true", help="names and guards, and which are stale; runs nothing")
     parser.add_argument("--document", action="store_true", help="docs/mutations.md, to standard output")
     arguments = parser.parse_args()
     if arguments.document:
         sys.stdout.write(document(PARTS))
         return 0
-    chosen = [m for part in PARTS.values() for m in part if not arguments.only or any(fnmatch.fnmatch(m.name, o) for o in arguments.only)]
+    named = [m for part in PARTS.values() for m in part if not arguments.only or any(fnmatch.fnmatch(m.name, o) for o in arguments.only)]
+    chosen = [m for m in named if not arguments.unit or all(test.startswith("tests/unit/") for test in m.tests)]
     if not chosen:
-        parser.error(f"no mutation is called {', '.join(arguments.only)}")
+        parser.error(f"no{' unit' if arguments.unit else ''} mutation is called {', '.join(arguments.only) or 'anything'}")
     outdated = {m.name: problems for m in chosen if (problems := stale(m, ROOT))}
     for mutation in chosen if arguments.list else ():
         _say(f"{mutation.name:<44} {mutation.guard}")

@@ -18,7 +18,7 @@ INGEST = (
         "gap-is-loud",
         "Requests that no message accounts for stop ingest.",
         f"{LIBRARY}/rows/request_ranges.py",
-        "if claimed.start > cursor:",
+        "if claimed.start > after_gaps(gaps, claimed.topic_id, claimed.partition, waited_for):",
         "if False:",
         (
             f"{_INTAKE}test_a_gap_takes_nothing_of_its_record",
@@ -37,7 +37,7 @@ INGEST = (
         "rejected-message-accounts-for-its-requests",
         "The requests of a message that is rejected count as quarantined, so that no gap seems to follow.",
         f"{_INGEST}/intake.py",
-        "        if claimed is not None:\n            self._account(claimed, buffer, cursor, range(claimed.start, claimed.end))",
+        "        if claimed is not None:\n            self._account(claimed, buffer, cursor, [Span(claimed.start, claimed.end)])\n",
         "",
         ("tests/integration/ingest/test_ingest.py::test_inferences_of_a_stranger_are_quarantined_and_leave_no_gap",),
     ),

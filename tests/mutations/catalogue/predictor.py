@@ -1,6 +1,6 @@
 """Guards of the predictor: each request accounted for once, and the right model in service."""
 
-from tests.mutations.mutation import Mutation, service
+from tests.mutations.mutation import LIBRARY, Mutation, service
 
 _PREDICTOR = service("predictor")
 _HANDLERS, _MODEL = "tests/unit/predictor/test_handlers.py::", "tests/unit/predictor/test_model.py::"
@@ -10,8 +10,8 @@ PREDICTOR = (
         "one-message-on-its-way",
         "The next message of a partition is sent when the broker holds the last.",
         f"{_PREDICTOR}/handlers.py",
-        "        accounted = {tp: self._account(tp) for tp in due}\n        self._settle()",
-        "        accounted = {tp: self._account(tp) for tp in due}",
+        "                cut[tp] = self._account(tp)\n            self._settle()",
+        "                cut[tp] = self._account(tp)",
         (f"{_HANDLERS}test_a_lost_message_ends_the_work_before_a_later_one_of_its_partition_is_sent",),
     ),
     Mutation(
@@ -50,8 +50,8 @@ PREDICTOR = (
         "ranges-of-this-topic-only",
         "Ranges of another incarnation of the topic say nothing about this one.",
         f"{_PREDICTOR}/positions.py",
-        "if found is not None and found.topic_id == topic_id:",
-        "if found is not None:",
+        "if accounted is not None and accounted.topic_id == topic_id:",
+        "if accounted is not None:",
         (f"{_HANDLERS}test_the_next_owner_goes_on_behind_the_last_range_past_http_rows_and_other_topic_ids",),
     ),
     Mutation(
@@ -63,13 +63,22 @@ PREDICTOR = (
         (f"{_HANDLERS}test_records_taken_twice_are_accounted_for_once",),
     ),
     Mutation(
-        "message-fits-its-topic",
-        "Rows that do not fit into one message are divided, and a request that does not fit alone is rejected.",
+        "rows-beyond-a-message-are-divided",
+        "Rows that do not fit into one message become several messages.",
         f"{_PREDICTOR}/batches.py",
-        "len(value) > MAX_MESSAGE_BYTES",
-        "False",
+        "        if len(value) > MAX_MESSAGE_BYTES and len(batch.records) > 1:",
+        "        if False:",
         (
             "tests/unit/predictor/test_message_size.py::test_a_batch_that_is_too_large_for_one_message_becomes_several_that_follow_one_another",
+        ),
+    ),
+    Mutation(
+        "request-beyond-a-message-is-rejected",
+        "A request whose rows do not fit into a message alone is rejected.",
+        f"{_PREDICTOR}/batches.py",
+        "        if len(value) > MAX_MESSAGE_BYTES:\n            reason",
+        "        if False:\n            reason",
+        (
             "tests/unit/predictor/test_message_size.py::test_a_single_request_that_is_too_large_goes_to_quarantine_and_its_neighbours_are_scored",
         ),
     ),
@@ -114,9 +123,9 @@ PREDICTOR = (
     Mutation(
         "body-is-bounded-as-it-comes",
         "A body without a declared length is cut off at the limit.",
-        f"{_PREDICTOR}/http.py",
-        "        if len(body) > limit:",
-        "        if False:",
+        f"{LIBRARY}/service/bounded_bodies.py",
+        "        self._bounds._check(self.size + len(piece), self.size)\n",
+        "",
         ("tests/unit/predictor/test_http.py::test_a_body_without_a_declared_length_is_cut_off_at_the_limit",),
     ),
 )

@@ -15,7 +15,7 @@ PROCESSES = (
         "            self._consumer.commit({tp: record.offset + 1})\n            if not self._handle_until_done(record):",
         (
             f"{_EVENTS}test_an_offset_is_committed_only_after_its_handler_returned",
-            f"{_EVENTS}test_an_unknown_error_stops_the_service_and_leaves_the_offset",
+            f"{_EVENTS}test_an_error_that_no_event_can_mend_stops_the_service_and_leaves_the_offset",
         ),
     ),
     Mutation(

@@ -58,8 +58,8 @@ REGISTRY = (
         "command-id-is-folded-once",
         "A command that comes again gets its first outcome and does nothing.",
         f"{_REGISTRY}/fold.py",
-        "    if known is not None:\n        return state.skip(offset), known.outcome",
-        "    if False:\n        return state.skip(offset), known.outcome",
+        "    if known is not None:\n        return state.skip(offset), known",
+        "    if False:\n        return state.skip(offset), known",
         (f"{_FOLD}test_retry_of_a_command_gets_its_first_outcome_even_when_it_would_now_be_refused",),
     ),
     Mutation(
@@ -114,8 +114,8 @@ REGISTRY = (
         "objects-are-verified-before-a-version",
         "A run becomes a version only when its objects are in the store, byte for byte.",
         f"{service('registry')}/handlers.py",
-        "            if problem is not None:",
-        "            if False:",
+        "self._registration(event) if problem is None else",
+        "self._registration(event) if True else",
         ("tests/unit/registry/test_training_runs.py::test_a_run_whose_objects_do_not_verify_becomes_no_version",),
     ),
 )

@@ -41,8 +41,8 @@ STRANGERS = (
         "range-is-of-its-own-partition",
         "A message accounts for requests of its own partition only.",
         f"{LIBRARY}/rows/inferences.py",
-        "claimed.partition != record.partition",
-        "False",
+        "    if claimed.partition != record.partition:",
+        "    if False:",
         ("tests/unit/ingest/test_intake.py::test_a_range_that_cannot_be_true_is_rejected",),
     ),
     Mutation(
@@ -93,8 +93,8 @@ STRANGERS = (
         "quarantine-keeps-headers",
         "A quarantined message keeps its own headers.",
         f"{LIBRARY}/service/quarantine.py",
-        "return (*record.headers, *((k",
-        "return (*(), *((k",
+        "return (*record.headers, *_ours(record, reason))",
+        "return _ours(record, reason)",
         (f"{_QUARANTINE}test_bytes_key_and_headers_come_back_as_they_were",),
     ),
     Mutation(

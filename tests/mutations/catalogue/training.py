@@ -29,7 +29,7 @@ TRAINING = (
         "stored-model-scores-as-the-fitted-one",
         "A model that scores otherwise once it is stored becomes no version.",
         f"{_TRAINING}/run.py",
-        "        self._check_same(pipeline, mask, output.scores)\n",
+        "        self._check_same(pipeline, mask, output)\n",
         "",
         ("tests/unit/training/test_stored_model.py::test_a_model_that_scores_otherwise_once_it_is_stored_is_refused",),
     ),
