@@ -8,10 +8,8 @@ from typing import Any
 import msgspec
 
 from driftloop.contracts.column_types import COLUMN_TYPES
+from driftloop.contracts.foreign_json import UNDECODABLE
 from driftloop.errors import InvalidMessage
-
-# All that a value has been seen to raise: also ValueError (broken UTF-8, integers of thousands of digits) and TypeError (null).
-UNDECODABLE = (msgspec.MsgspecError, ValueError, OverflowError, RecursionError, TypeError)
 
 
 class JsonObjects:

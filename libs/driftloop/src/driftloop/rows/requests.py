@@ -13,13 +13,14 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from driftloop.contracts.column_types import COLUMN_TYPES
+from driftloop.contracts.foreign_json import UNDECODABLE
 from driftloop.contracts.headers import is_arrow
 from driftloop.contracts.schema import StreamSchema
 from driftloop.contracts.values import Time
 from driftloop.errors import InvalidMessage
 from driftloop.ports import Record
 from driftloop.rows.arrow_stream import decode_table, schema_in
-from driftloop.rows.json_objects import UNDECODABLE, JsonObjects
+from driftloop.rows.json_objects import JsonObjects
 from driftloop.rows.limits import MAX_ID_BYTES, check_finite, check_id, check_ids, check_time, check_times
 from driftloop.rows.schemas import request_schema
 
