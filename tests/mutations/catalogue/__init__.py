@@ -1,5 +1,6 @@
 """All mutations, by part of the program: data, to which a new guard adds an entry."""
 
+from tests.mutations.catalogue.endurance import ENDURANCE
 from tests.mutations.catalogue.ingest import INGEST
 from tests.mutations.catalogue.lake import LAKE
 from tests.mutations.catalogue.model_files import MODEL_FILES
@@ -21,4 +22,5 @@ PARTS: dict[str, tuple[Mutation, ...]] = {
     "Model files": MODEL_FILES,
     "Bytes and names of strangers": STRANGERS,
     "Processes and the local stack": PROCESSES,
+    "Strangers, operators and years": ENDURANCE,
 }
