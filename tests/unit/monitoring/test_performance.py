@@ -166,3 +166,13 @@ def test_a_report_on_other_rows_with_probabilities_tells_something_new():
     again = msgspec.structs.replace(few, inferences_version=2, labels_version=5)
     assert content_digest(few) == content_digest(again)
     assert content_digest(few) != content_digest(msgspec.structs.replace(again, measured_rows=N - 1))
+
+
+def test_a_report_without_lone_labels_has_the_content_that_releases_before_gave_it():
+    """Else every window would be reported again after an update."""
+    made = project("boolean", "roc_auc")
+    report = next(performance_reports(made, window(0), rows(TRUTH, TRUTH, SCORE), 1, 1))
+    earlier = msgspec.structs.replace(report, labels_without_inference=msgspec.UNSET)
+    more = next(performance_reports(made, window(0), rows(TRUTH, TRUTH, SCORE), 1, 1, 3))
+    assert report.labels_without_inference == 0
+    assert content_digest(report) == content_digest(earlier) != content_digest(more)
