@@ -82,8 +82,8 @@ class RequestDecoder:
         """Rows of JSON objects, one per value (bytes, or msgspec.Raw): what ``decode`` gives each by itself. ``keys`` are the
         message keys, which stand in for entities."""
         try:
-            rows = list(map(self._objects.strict, values))
-            return DecodedRows(self._table(rows, keys), list(range(len(rows))), [], 0)
+            rows, unknown = self._objects.decode_all(values)
+            return DecodedRows(self._table(rows, keys), list(range(len(rows))), [], unknown)
         except UNDECODABLE:  # InvalidMessage is among them
             return self._one_by_one(values, keys)
 
