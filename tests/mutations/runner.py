@@ -1,7 +1,7 @@
 """Runs pytest again and again in forks of one process: what tests import from others takes most of the time of a run.
 
-Started in a copy of the tree as `python -m tests.mutations.runner`. Reads the arguments of a run as one line of JSON, and answers
-with pytest's exit code. Nothing of driftloop is imported before a fork: each run meets the code as it is then.
+Started in a copy of the tree as `python -m tests.mutations.runner`. Reads arguments and environment of a run as one line of JSON, and
+answers with pytest's exit code. Nothing of driftloop is imported before a fork: each run meets the code as it is then.
 """
 
 import importlib
@@ -12,7 +12,7 @@ import sys
 import time
 import traceback
 import warnings
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 OUTPUT = ".pytest-output"  # in the copy: what the last run wrote
@@ -33,13 +33,14 @@ def main() -> None:
     ours = [name for name in sys.modules if name.startswith("driftloop")]
     assert not ours, f"imported before the mutation: {ours}"
     for line in sys.stdin:
-        sys.stdout.write(f"{_forked(json.loads(line))}\n")
+        sys.stdout.write(f"{_forked(**json.loads(line))}\n")
         sys.stdout.flush()
 
 
-def _forked(arguments: Sequence[str]) -> int:
+def _forked(arguments: Sequence[str], environment: Mapping[str, str]) -> int:
     child = os.fork()
     if child == 0:
+        os.environ.update(environment)
         _run(arguments)
     deadline = time.monotonic() + RUN_SECONDS
     while time.monotonic() < deadline:

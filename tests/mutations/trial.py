@@ -15,8 +15,10 @@ from typing import NamedTuple
 from tests.mutations.mutation import Mutation
 from tests.mutations.reporting import VARIABLE
 from tests.mutations.runner import HUNG, OUTPUT
+from tests.support.waiting import VARIABLE as PATIENCE
 
 ROOT = Path(__file__).parents[2]
+LITTLE_PATIENCE_SECONDS = 20.0
 _PLUGINS = "-p no:xdist -p no:cacheprovider -p no:schemathesis -p tests.mutations.reporting"
 _NO_WARNING = "ignore::pytest.PytestAssertRewriteWarning"  # of plugins that the runner has imported before the fork
 _OPTIONS = ("-q", "--timeout-method=signal", "-W", _NO_WARNING, *_PLUGINS.split())
@@ -72,11 +74,12 @@ class Copy:
         self._time = int(time.time())
         self._check_imports(sources)
 
-    def run(self, tests: Sequence[str]) -> Ran:
-        """Run tests on the copy as it is now."""
+    def run(self, tests: Sequence[str], patience_seconds: float | None = None) -> Ran:
+        """Run tests on the copy as it is now. ``patience_seconds``: what comes within seconds need not be waited for longer, where
+        it is expected not to come."""
         began = time.monotonic()
         self._report.unlink(missing_ok=True)
-        code = self._pytest([*_OPTIONS, *tests])
+        code = self._pytest([*_OPTIONS, *tests], {} if patience_seconds is None else {PATIENCE: str(patience_seconds)})
         seconds = time.monotonic() - began
         if code not in (0, 1) or not self._report.exists():
             said = (self.folder / OUTPUT).read_text(errors="replace").strip().splitlines()[-5:]
@@ -87,7 +90,7 @@ class Copy:
         if self._runner is not None:
             self._runner.communicate()
 
-    def _pytest(self, arguments: Sequence[str]) -> int:
+    def _pytest(self, arguments: Sequence[str], environment: Mapping[str, str]) -> int:
         if self._runner is None:
             self._runner = subprocess.Popen(
                 [sys.executable, "-m", "tests.mutations.runner"],
@@ -99,7 +102,7 @@ class Copy:
             )
         assert self._runner.stdin is not None
         assert self._runner.stdout is not None
-        self._runner.stdin.write(json.dumps(list(arguments)) + "\n")
+        self._runner.stdin.write(json.dumps({"arguments": list(arguments), "environment": dict(environment)}) + "\n")
         self._runner.stdin.flush()
         return int(self._runner.stdout.readline())
 
@@ -145,7 +148,7 @@ def copy_of_the_tree() -> Iterator[Copy]:
 def attempt(copy: Copy, mutation: Mutation) -> Tried:
     """Take the guard out, run its tests, put it back."""
     with copy.mutated(mutation):
-        ran = copy.run(mutation.tests)
+        ran = copy.run(mutation.tests, LITTLE_PATIENCE_SECONDS)
     noticed = {test: said for test in mutation.tests if (said := _said(test, ran.red)) is not None}
     broken = next((said for said in noticed.values() if said.startswith(_BROKEN)), None)
     problem = ran.problem or (f"the mutated code does not run: {broken}" if broken else None)
