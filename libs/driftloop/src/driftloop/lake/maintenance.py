@@ -64,7 +64,7 @@ def compact(
                 except DamagedInputs as exc:
                     log.error("not-compacted", table=table.root, reason=str(exc))
                     damaged += exc.reasons.values()
-                    left_alone |= exc.reasons.keys()
+                    left_alone.update(exc.reasons)
                     continue
                 if not merges or swap(table, store, merges) is None:
                     continue
