@@ -3,7 +3,6 @@
 One that does not fit into a message of the topic is stored in the bucket, whole and under its digest, and the message names it.
 """
 
-import hashlib
 from typing import NamedTuple
 
 import msgspec
@@ -16,6 +15,7 @@ from driftloop.contracts.topics import MIB
 from driftloop.contracts.values import Count, Part
 from driftloop.errors import IntegrityError, InvalidMessage
 from driftloop.ports import MessageProducer, ObjectStore, Record
+from driftloop.stored import read_verified, sha256_of
 
 PREFIX = "driftloop-quarantine-"
 REASON = PREFIX + "reason"
@@ -114,9 +114,7 @@ def fetched(quarantined: Quarantined, store: ObjectStore) -> Quarantined:
     stored = quarantined.stored
     if stored is None:
         return quarantined
-    data = store.get(stored.key)
-    if hashlib.sha256(data).hexdigest() != stored.sha256:
-        raise IntegrityError(f"{stored.key} does not hold the message that was rejected: its digest is not {stored.sha256}")
+    data = read_verified(store, stored.key, stored.sha256)
     try:
         whole = msgspec.msgpack.decode(data, type=_Whole)
     except msgspec.MsgspecError as exc:
@@ -146,7 +144,7 @@ def _size(record: Record) -> int:
 def _store(store: ObjectStore, topic: str, record: Record) -> StoredMessage:
     whole = _Whole(record.value, record.key, [(_name(name), value) for name, value in record.headers])
     data = msgspec.msgpack.encode(whole)
-    digest = hashlib.sha256(data).hexdigest()
+    digest = sha256_of(data)
     stored = StoredMessage(key=f"{QUARANTINE}/{topic.rpartition('.')[0]}/{digest}", sha256=digest, size=len(data))
     store.put(stored.key, data)
     return stored
