@@ -123,7 +123,7 @@ def commands(record: Record) -> None:
 def times_of_messages(record: Record) -> None:
     """A producer may say any, where the broker lets it."""
     found = _written(SimpleNamespace(timestamp=record.timestamp_ms / 1000))  # type: ignore[arg-type] # what is used of faust's message
-    assert found is None or found.tzinfo is UTC
+    assert found.tzinfo is UTC
 
 
 def rejected_messages(record: Record) -> None:
