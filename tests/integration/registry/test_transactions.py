@@ -3,13 +3,13 @@
 import json
 
 import httpx
-from driftloop.adapters.follower import RegistryFollower
 from tests.integration.registry.moves import move, set_up
 from tests.integration.registry.registry_process import commands, registry
 from tests.support.clients import abort_transaction
 from tests.support.waiting import wait_until
 
 from driftloop.contracts.topics import REGISTRY_LOG
+from driftloop.history.registry_follower import RegistryFollower
 
 
 def test_reads_moves_restarts_and_a_rebuild_work_behind_an_aborted_transaction(world, tmp_path):

@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from tests.support.servers import kafka_server
 from tests.support.small_service import Notifier
 from tests.support.stopwatch import Stopwatch
 from tests.support.waiting import wait_until
@@ -14,6 +15,13 @@ from driftloop.contracts.events import DecisionMade
 from driftloop.contracts.topics import CONTROL_TOPICS, DECISIONS
 
 Decide = Callable[..., None]
+
+
+@pytest.fixture(scope="module")
+def kafka_bootstrap() -> Iterator[str]:
+    """A broker without the decisions of other tests: a process that dies over each of them never gets to this file's."""
+    with kafka_server() as bootstrap:
+        yield bootstrap
 
 
 @pytest.fixture
@@ -84,8 +92,8 @@ def test_a_kill_before_the_offset_is_committed_repeats_nothing(notifier: Notifie
 
 
 def killed_over(notifier: Notifier, unique: str) -> None:
-    """The topic holds others' decisions too: the process is started until it dies over this test's."""
-    for _ in range(200):
+    """The topic holds the other tests' decisions too: the process is started until it dies over this one's."""
+    for _ in range(20):
         assert notifier.wait() == -signal.SIGKILL
         if "only" in mine(notifier, unique):
             return

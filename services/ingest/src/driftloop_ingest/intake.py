@@ -39,7 +39,7 @@ class Requests(Protocol):
         topic. Raises TransientError."""
 
     def gaps(self) -> Sequence[AcceptedGap]:
-        """Requests that were given up, as the table knows them. Raises TransientError."""
+        """Requests that were given up until now. Raises TransientError."""
 
 
 class _Unknown:
@@ -133,14 +133,23 @@ class InferenceIntake:
         known = buffer.request_cursor(claimed.topic_id)
         if known is None:
             known = cursor(request_app_id(claimed.topic_id, claimed.partition))
-        bounds = self._requests.bounds(claimed.topic_id, claimed.partition) if known is None else None
-        try:
-            start, end = accepted(claimed, known, beginning=bounds[0] if bounds else None, gaps=self._requests.gaps())
-        except GapError as exc:
-            raise GapError(f"{exc}; {WAY_ON}") from exc
+        start, end = self._new(claimed, known)
         fresh = tuple(Span(max(q.start, start), min(q.end, end)) for q in quarantined if q.start < end and q.end > start)
         buffer.account(claimed, self._topic, start, end, first=known is None, quarantined=fresh)
         return start
+
+    def _new(self, claimed: RequestRange, known: int | None) -> tuple[int, int]:
+        """The requests that are new. Those that were given up are asked for at a gap and not before: somebody may just have done it."""
+        bounds = self._requests.bounds(claimed.topic_id, claimed.partition) if known is None else None
+        beginning = bounds[0] if bounds else None
+        try:
+            return accepted(claimed, known, beginning=beginning)
+        except GapError:
+            gaps = self._requests.gaps()
+        try:
+            return accepted(claimed, known, beginning=beginning, gaps=gaps)
+        except GapError as exc:
+            raise GapError(f"{exc}; {WAY_ON}") from exc
 
     def reject(self, record: Record, reason: str, buffer: Buffer, cursor: Cursor) -> None:
         """The whole message goes to quarantine. The requests that it accounts for are counted as quarantined, or the next

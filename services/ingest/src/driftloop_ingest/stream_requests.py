@@ -8,7 +8,7 @@ from driftloop.ports import MessageConsumer, TopicPartition
 
 
 class StreamRequests:
-    """Keeps ``intake.Requests``. ``inferences``: the handle that ingest writes with; it is refreshed at every assignment."""
+    """Keeps ``intake.Requests``. ``inferences``: the handle that ingest writes with, and asks in the thread in which it writes."""
 
     def __init__(self, topic: str, inferences: LakeTable, topic_id: Callable[[str], str], consumer: Callable[[], MessageConsumer]) -> None:
         self._topic, self._inferences, self._topic_id, self._consumer = topic, inferences, topic_id, consumer
@@ -20,4 +20,5 @@ class StreamRequests:
         return consumer.beginning_offsets([tp])[tp], consumer.end_offsets([tp])[tp]
 
     def gaps(self) -> Sequence[AcceptedGap]:
+        self._inferences.refresh()
         return self._inferences.state().gaps
