@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+from tests.support.waiting import PATIENCE_SECONDS
 
 SOURCE = Path(__file__).parent / "notifier"
 HIDDEN = ("minio", "uvicorn", "starlette", "pyarrow", "faust")  # it has no use for them, so its image would not carry them
@@ -67,7 +68,7 @@ class Notifier:
     def terminate(self) -> int:
         assert self.process is not None
         self.process.send_signal(signal.SIGTERM)
-        return self.process.wait(12)
+        return self.process.wait(PATIENCE_SECONDS)
 
     def wait(self, seconds: float = 60) -> int:
         assert self.process is not None

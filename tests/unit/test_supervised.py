@@ -5,7 +5,7 @@ import threading
 
 import pytest
 from prometheus_client import REGISTRY
-from tests.support.waiting import wait_until
+from tests.support.waiting import PATIENCE_SECONDS, wait_until
 
 from driftloop import supervised
 from driftloop.errors import TransientError
@@ -159,7 +159,7 @@ def test_thread_that_has_ended_all_the_same_is_seen(unique):
     thread = SupervisedThread(f"t-{unique}", lambda: None)
     thread.start()
     thread._stopping.set()
-    thread._thread.join(10)
+    thread._thread.join(PATIENCE_SECONDS)
     try:
         assert supervised.stuck() == {f"t-{unique}": "it has ended"}
     finally:

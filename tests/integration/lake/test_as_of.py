@@ -1,6 +1,7 @@
 """A table reads as it was known at an offset or at a wall time, whatever was committed or compacted since."""
 
 from datetime import UTC, datetime, timedelta
+from types import SimpleNamespace
 
 import pytest
 from tests.support.lake_rows import append, lake_inferences
@@ -9,6 +10,7 @@ from tests.support.traffic import event_id
 from driftloop.datasets.as_of import AsOf, known_at, known_below
 from driftloop.datasets.dataset import table_rows
 from driftloop.errors import UserError
+from driftloop.lake import commit
 
 
 @pytest.fixture
@@ -35,6 +37,17 @@ def test_a_wall_time_gives_what_had_been_committed(table, commits, zero, one):
     moment = table.notes[commits - 1].at
     assert ids(known_at(table, moment)) == events(0, zero) | events(1, one)
     assert len(ids(known_at(table, moment - timedelta(microseconds=1)))) < zero + one
+
+
+def test_a_wall_time_gives_what_had_been_committed_though_a_writers_clock_is_behind(open_table, store, schema, monkeypatch):
+    table, base = open_table(), datetime(2026, 5, 1, 12, tzinfo=UTC)
+    seconds = [0, 60, 50, 20, 70, 65, 80]
+    clock = iter(base + timedelta(seconds=n) for n in seconds)
+    monkeypatch.setattr(commit, "datetime", SimpleNamespace(now=lambda zone: next(clock)))
+    notes = [append(store, table, lake_inferences(schema, 0, 10 * n, 10 * n + 10), 10 * n) for n in range(len(seconds))]
+    assert [(note.at - base).seconds for note in notes] == [0, 60, 60, 60, 70, 70, 80]
+    for moment, commits in [(0, 1), (59, 1), (60, 4), (69, 4), (70, 6), (80, 7)]:
+        assert ids(known_at(open_table(), base + timedelta(seconds=moment))) == events(0, 10 * commits)
 
 
 def test_before_the_first_commit_nothing_was_known(table):

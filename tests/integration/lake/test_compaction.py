@@ -14,6 +14,7 @@ from driftloop.lake.commit import commit, store_files
 from driftloop.lake.compaction import merge, swap
 from driftloop.lake.compaction_plan import CompactionRules, plan
 from driftloop.lake.cursors import app_id
+from driftloop.lake.maintenance import compact
 from driftloop.lake.parquet import encode_file
 
 CURSOR = app_id(TOPIC_ID, 0)
@@ -158,6 +159,19 @@ def of_topic(schema, topic_id, at):
     moves = tuple(msgspec.structs.replace(m, topic_id=topic_id, cursor=app_id(topic_id, 0)) for m in flush.moves)
     files = (encode_file(rows, topic_id=topic_id, partition=0, first_offset=at),)
     return msgspec.structs.replace(flush, moves=moves, files=files, commit_id=f"{topic_id}-{at}")
+
+
+def test_the_neighbours_of_a_damaged_file_are_merged_without_it_and_it_is_not_fetched_again(table, store):
+    files = table.files()
+    bad = files[1].path
+    store.delete(f"{table.root}/{bad}")
+    rules, set_aside = CompactionRules(fan_in=2), set()
+    done = compact(table, store, rules, everything=True, set_aside=set_aside)
+    assert done.replaced == len(files) - 1
+    assert set_aside == {bad}
+    assert [reason for reason in done.damaged if bad in reason] == list(done.damaged) != []
+    assert sorted(f.path == bad for f in table.files()) == [False, True]
+    assert compact(table, store, rules, everything=True, set_aside=set_aside).damaged == ()
 
 
 @pytest.mark.parametrize("damage", [lambda data: data[:-1], lambda data: data[:100] + b"x" + data[101:], None])

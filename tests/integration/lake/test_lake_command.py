@@ -91,10 +91,12 @@ def test_a_mistake_is_one_line(command, arguments, says):
     assert len(result.stderr.splitlines()) == 1
 
 
-def test_a_damaged_file_is_named_and_left_as_it_is(command, schema, store, open_table):
-    key = f"{open_table().root}/{open_table().files()[0].path}"
+def test_a_damaged_file_is_named_and_left_as_it_is_and_the_others_are_merged(command, schema, store, open_table):
+    damaged = open_table().files()[0].path
+    key = f"{open_table().root}/{damaged}"
     store.put(key, store.get(key)[:-1])
     result = command("compact", schema.stream)
     assert result.exit_code == 1
     assert key in result.stderr
-    assert open_table().version == 4
+    assert [file.path == damaged for file in open_table().files()].count(True) == 1
+    assert len(open_table().files()) == 2

@@ -12,6 +12,7 @@ from driftloop.contracts.values import Window
 from driftloop.lake.commit import commit, store_files
 from driftloop.lake.commit_times import times_of_commit
 from driftloop.lake.compaction_plan import CompactionRules
+from driftloop.lake.join import JoinCounts
 from driftloop.lake.maintenance import compact
 from driftloop.lake.parquet import encode_file
 from driftloop.lake.table import LakeTable
@@ -80,8 +81,10 @@ def test_the_join_of_labels_a_year_old_reads_the_files_of_their_days_alone(year,
     assert [(low.date(), high.date()) for low, high in changed] == [(window(day).start.date(),) * 2 for day in (OLD, NEW)]
     assert len(data_files(proxy, "labels")) == 1, "the times of the new labels"
     for day in (OLD, NEW):
-        rows = year.rows(window(day))
+        counts = JoinCounts()
+        rows = year.rows(window(day), counts)
         assert rows.num_rows == PER_DAY
+        assert (counts.labels, counts.joined) == (PER_DAY, PER_DAY)
         assert rows["label"].null_count == 0
     assert len(data_files(proxy, "inferences")) == 2, f"of {len(DAYS)}"
     assert len(data_files(proxy, "labels")) == 1

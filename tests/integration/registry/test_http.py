@@ -2,11 +2,12 @@
 
 import hashlib
 import io
+import os
 import socket
-import time
 import zipfile
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import msgspec
 import pytest
@@ -375,15 +376,18 @@ def test_operations_answer(shared):
     assert "driftloop_registry_view_rebuilds" in running.client.get("/metrics").text
 
 
-def test_stale_alias_lookup_takes_less_than_a_millisecond_of_the_server(two_versions):
+def test_stale_alias_lookup_takes_a_few_milliseconds_of_the_server_at_most(two_versions):
+    """Of its time on a core, whatever else is on the machine; `make bench` has the figures."""
     world, running = two_versions
     path = f"/models/{world.model}/aliases/champion?stale=ok"
 
-    def one() -> float:
-        started = time.perf_counter()
+    before = _cpu_seconds(running.process.pid)
+    for _ in range(300):
         assert running.client.get(path).status_code == 200
-        return time.perf_counter() - started
 
-    times = sorted(one() for _ in range(300))
+    assert (_cpu_seconds(running.process.pid) - before) / 300 < 0.01
 
-    assert times[0] < 0.005  # the fastest of many, generous on a busy machine; `make bench` has the figures
+
+def _cpu_seconds(pid: int) -> float:
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")

@@ -51,9 +51,10 @@ class World:
         if trainers:
             _begin_at_the_end(bootstrap)
 
-    def register(self, pipeline: str = jobs.PIPELINE, model: str | None = None) -> Project:
+    def register(self, pipeline: str = jobs.PIPELINE, model: str | None = None, candidates: str = '["all", "last:1"]') -> Project:
         """Register a project whose training can be held, and wait for nothing."""
-        config = jobs.CONFIG.replace('"shop"', f'"{self.name}"').replace('"buyers"', f'"{model or self.name}"')
+        config = jobs.CONFIG.replace('["all", "last:1"]', candidates)
+        config = config.replace('"shop"', f'"{self.name}"').replace('"buyers"', f'"{model or self.name}"')
         held = f"import os, time\nwhile os.path.exists({str(self.hold)!r}):\n    time.sleep(0.05)\n" + pipeline
         project = jobs.project(held, config)
         self.store.put(archive_key(project.name, project.digest()), project.archive())

@@ -52,6 +52,19 @@ def test_without_a_window_the_newest_closed_one_is_judged(world):
     assert run.pins.evaluation_window == jobs.window(2)
 
 
+def test_a_project_that_looks_back_one_window_pins_no_more(world):
+    world.register(candidates='["last:1"]')
+    with world.trainer():
+        first = world.ended(world.request())
+        world.make_champion(first, 1, 0)
+        world.fill_lake(4)
+        run = world.ended(world.request(jobs.window(3)))
+    assert (run.recipe, run.measurements.window, run.measurements.rows) == ("last:1", jobs.window(3), 300)
+    pinned = load_snapshot(world.store, world.name, run.pins.snapshot).content
+    assert (pinned.start, pinned.end) == (jobs.window(2).start, jobs.window(3).end)
+    assert run.rows < 300  # of the window itself, but for those held out
+
+
 def test_a_pipeline_that_raises_fails_in_words_and_the_next_request_is_served(world):
     world.register("def build():\n    raise ZeroDivisionError('oops')\n")
     with world.trainer() as trainer:

@@ -2,7 +2,7 @@
 
 import itertools
 import json
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import msgspec
 from hypothesis import given, settings
@@ -11,7 +11,7 @@ from tests.support.traffic import event_time
 
 from driftloop.contracts.gaps import AcceptedGap
 from driftloop.lake.cursors import Cursor, Move, Span, TableState, Uncapped, app_id, moved, offsets_in, request_app_id, spans_of
-from driftloop.lake.notes import METADATA_KEY, CommitNote, decode_note, encode_note
+from driftloop.lake.notes import METADATA_KEY, CommitNote, commit_time, decode_note, encode_note
 
 AT = datetime(2026, 5, 1, 12, 30, 1, 500, tzinfo=UTC)
 
@@ -168,3 +168,20 @@ def test_a_note_of_an_earlier_release_reads_as_one_that_holds_the_whole_state():
 def test_commits_of_others_carry_no_note():
     assert decode_note({"operation": "OPTIMIZE"}) is None
     assert decode_note({"driftloop": "somebody else's"}) is None
+
+
+@settings(deadline=None)
+@given(st.lists(st.tuples(st.integers(0, 600), st.integers(-1800, 1800)), min_size=1, max_size=30))
+def test_commits_of_writers_whose_clocks_differ_are_in_the_order_of_their_times(passed):
+    """``passed``: seconds since the commit before, and by how much its writer's clock is wrong."""
+    true, said = AT, [AT]
+    for seconds, wrong in passed:
+        true += timedelta(seconds=seconds)
+        said.append(commit_time(true + timedelta(seconds=wrong), said[-1]))
+        assert abs(said[-1] - true) <= timedelta(seconds=1800)
+    assert said == sorted(said)
+
+
+def test_a_clock_that_is_a_year_ahead_is_followed_by_nobody():
+    assert commit_time(AT, AT + timedelta(days=365)) == AT
+    assert commit_time(AT, None) == AT

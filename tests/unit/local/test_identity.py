@@ -13,13 +13,12 @@ SLEEP = ["sleep", "1000"]
 def test_two_processes_of_one_command_are_told_apart_by_when_they_began() -> None:
     with subprocess.Popen(SLEEP) as first:
         time.sleep(0.05)  # five ticks of the kernel's clock
-        with subprocess.Popen(SLEEP) as second:
+        with subprocess.Popen(SLEEP) as second:  # both run their command by now
             try:
-                wait_until(lambda: identity(second.pid) not in (None, identity(first.pid)), "the second to run its command")
                 now = identity(first.pid), identity(second.pid)
-                assert identity(first.pid) == now[0] is not None
-                assert identity(second.pid) == now[1] is not None
+                assert None not in now
                 assert now[0] != now[1]
+                assert (identity(first.pid), identity(second.pid)) == now
             finally:
                 first.kill()
                 second.kill()

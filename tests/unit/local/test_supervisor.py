@@ -81,7 +81,7 @@ def test_a_child_that_cannot_live_is_given_up_on_with_the_end_of_its_log(tmp_pat
 
 
 def test_waiting_in_vain_names_the_child(tmp_path: Path) -> None:
-    never = ProcessSpec("slow", [sys.executable, "-c", "import time; time.sleep(60)"], {}, tmp_path / "slow.log", "http://127.0.0.1:9/")
+    never = ProcessSpec("slow", [sys.executable, "-c", "import time; time.sleep(1000)"], {}, tmp_path / "slow.log", "http://127.0.0.1:9/")
     with supervised(never) as supervisor, pytest.raises(LocalStackError, match="slow was not ready after 0 s"):
         supervisor.wait_ready(0.3)
 
@@ -101,8 +101,8 @@ def test_a_child_that_ignores_sigterm_is_killed_with_its_own_children(tmp_path: 
     deaf = (
         "import signal, subprocess, sys, time\n"
         "signal.signal(signal.SIGTERM, signal.SIG_IGN)\n"
-        "grandchild = subprocess.Popen(['sleep', '60'])\n"
-        "print(grandchild.pid, flush=True); time.sleep(60)\n"
+        "grandchild = subprocess.Popen(['sleep', '1000'])\n"
+        "print(grandchild.pid, flush=True); time.sleep(1000)\n"
     )
     log_path = tmp_path / "deaf.log"
     with supervised(ProcessSpec("deaf", [sys.executable, "-c", deaf], {}, log_path, stop_seconds=0.5)) as supervisor:
@@ -119,9 +119,9 @@ def test_children_die_with_a_supervisor_that_is_killed(tmp_path: Path) -> None:
         "import sys, time; from pathlib import Path\n"
         "from driftloop.local.process import ProcessSpec\n"
         "from driftloop.local.supervisor import Supervisor\n"
-        "sleeper = [sys.executable, '-c', 'import time; time.sleep(60)']\n"
+        "sleeper = [sys.executable, '-c', 'import time; time.sleep(1000)']\n"
         "supervisor = Supervisor([ProcessSpec('child', sleeper, {}, Path(sys.argv[1]))])\n"
-        "supervisor.start(); print(supervisor.pid('child'), flush=True); time.sleep(60)\n"
+        "supervisor.start(); print(supervisor.pid('child'), flush=True); time.sleep(1000)\n"
     )
     parent = subprocess.Popen([sys.executable, "-c", program, str(tmp_path / "child.log")], stdout=subprocess.PIPE, text=True)
     assert parent.stdout is not None

@@ -18,6 +18,7 @@ from driftloop.errors import TransientError
 from driftloop.history.events import Events
 from driftloop.history.log_reader import LogReader
 from driftloop.history.model_history import ModelHistory
+from driftloop.lake.join import JoinCounts
 from driftloop.monitoring.assembly import AssembledWindow, WindowAssembler, WindowSummary
 from driftloop_monitor.decider import Decider
 from driftloop_monitor.history import KEEP, TOPICS
@@ -32,6 +33,7 @@ class FakeLake:
 
     def __init__(self) -> None:
         self.held, self.known, self.labelled, self.ranges = True, True, 100, []
+        self.lone = 0  # labels without an inference
 
     def refresh(self) -> bool:
         return True
@@ -46,7 +48,8 @@ class FakeLake:
     def labels_known(self, window: Window) -> bool:
         return self.known
 
-    def rows(self, window: Window) -> pa.Table:
+    def rows(self, window: Window, counts: JoinCounts) -> pa.Table:
+        counts.labels, counts.joined = self.labelled + self.lone, self.labelled
         rng, n = np.random.default_rng(0), 120
         unknown = np.arange(n) >= self.labelled
         return pa.table(
@@ -201,6 +204,16 @@ def test_labels_that_land_later_correct_the_report_of_their_window_only(bench):
     assert [(r.window, r.version, r.revision, r.labelled) for r in corrected] == [(window(1), None, 1, 110), (window(1), 1, 1, 110)]
 
 
+def test_labels_without_an_inference_are_told_and_correct_the_report_when_there_are_more(bench):
+    bench.step(0)
+    bench.lake.lone, bench.lake.ranges = 7, [(window(0).start, window(0).start)]
+    bench.step(0)
+    bench.step(0)
+    told = [r for r in bench.events(PERFORMANCE_REPORTS) if r.version is None]
+    assert [(r.revision, r.labelled, r.labels_without_inference) for r in told] == [(0, 100, 0), (1, 100, 7)]
+    assert all(r.labels_without_inference is msgspec.UNSET for r in bench.events(PERFORMANCE_REPORTS) if r.version is not None)
+
+
 def test_a_correction_after_the_reports_were_forgotten_goes_on_counting_revisions(bench):
     """Performance reports are kept for a month, and so many of them in memory; a label may land later."""
     bench.step(0)
@@ -273,10 +286,10 @@ class DelayedLabels(FakeLake):
         super().__init__()
         self.delay, self.closed = delay, 0
 
-    def rows(self, window: Window) -> pa.Table:
+    def rows(self, window: Window, counts: JoinCounts) -> pa.Table:
         number = int((window.start - START) / (window.end - window.start))
         self.labelled = 100 if number + self.delay < self.closed else 0
-        return super().rows(window)
+        return super().rows(window, counts)
 
 
 def run_windows(bench: Bench, n: int) -> None:

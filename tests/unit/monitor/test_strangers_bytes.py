@@ -61,9 +61,9 @@ class Folding:
     def _load(self, version: int) -> None:
         raise InvalidMessage(f"names version {version} of shop, which is not in the registry log")
 
-    def take(self, offset: int, value: bytes | None, headers: Headers | HeadersBehindHole) -> None:
+    def take(self, offset: int, value: bytes | None, headers: Headers | HeadersBehindHole, timestamp: float = 0.0) -> None:
         found = SimpleNamespace(
-            topic=inferences(PROJECT.stream), partition=0, offset=offset, timestamp=0.0, key=None, value=value, headers=headers
+            topic=inferences(PROJECT.stream), partition=0, offset=offset, timestamp=timestamp, key=None, value=value, headers=headers
         )
 
         async def taken() -> None:
@@ -132,6 +132,16 @@ def test_rows_and_watermarks_at_the_calendars_ends_are_folded_and_stored(time: d
     fold.drain()
     assert fold.state().encode()
     assert fold.next_offset == 2
+
+
+@pytest.mark.parametrize("timestamp", [0.0, -1.0, 253_380_000_000.0, 1e300])
+def test_a_watermark_of_the_year_9999_closes_nothing_whenever_its_message_says_it_was_written(timestamp: float) -> None:
+    folding = Folding()
+    folding.take(0, *message(make_rows(PROJECT, [at(0.1)]), 0))
+    before = folding.fold.closed_up_to
+    folding.take(1, b"", (watermark_header(datetime(9999, 12, 1, tzinfo=UTC)),), timestamp)
+    assert folding.fold.next_offset == 2
+    assert folding.fold.closed_up_to == before
 
 
 def test_a_message_at_which_the_fold_fails_again_and_again_is_quarantined(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -163,6 +163,18 @@ def test_an_unreadable_message_is_passed_over_and_its_requests_count_as_done(val
     assert fold.add(1, *message(make_rows(PROJECT, [at(0.1)], first_request=start), start)) == 1
 
 
+@pytest.mark.parametrize("quarantined", [(9,), tuple(range(100_001))])
+def test_a_rejected_message_accounts_for_the_same_requests_as_in_ingest_whatever_is_wrong_with_its_range(quarantined):
+    """Ingest goes on behind them, so the monitor has to."""
+    headers = (range_header(RequestRange(topic_id=REQUESTS_ID, partition=0, start=1, end=3, quarantined=quarantined)),)
+    fold = new_fold()
+    fold.add(0, *message(make_rows(PROJECT, [at(0.1)]), 0))
+    with pytest.raises(InvalidMessage, match="quarantined requests"):
+        fold.add(1, b"", headers)
+    fold.skip(1, headers)
+    assert fold.add(2, *message(make_rows(PROJECT, [at(0.2)], first_request=3), 3)) == 1
+
+
 def test_an_unreadable_message_about_requests_of_before_takes_none_back():
     fold = new_fold()
     fold.add(0, *message(make_rows(PROJECT, [at(0.1)] * 5), 0))

@@ -179,3 +179,13 @@ def test_labels_of_a_class_that_no_version_knows_are_counted_where_class_probabi
     assert unknown_classes(rows(known, known, SCORE, missing, probabilities)) == 0
     assert unknown_classes(rows(label, known, SCORE, missing, encode(np.full((N, 2), np.nan), ("a", "b")))) == 0
     assert unknown_classes(rows(label, known, SCORE)) == 0
+
+
+def test_a_report_without_lone_labels_has_the_content_that_releases_before_gave_it():
+    """Else every window would be reported again after an update."""
+    made = project("boolean", "roc_auc")
+    report = next(performance_reports(made, window(0), rows(TRUTH, TRUTH, SCORE), 1, 1))
+    earlier = msgspec.structs.replace(report, labels_without_inference=msgspec.UNSET)
+    more = next(performance_reports(made, window(0), rows(TRUTH, TRUTH, SCORE), 1, 1, 3))
+    assert report.labels_without_inference == 0
+    assert content_digest(report) == content_digest(earlier) != content_digest(more)

@@ -4,7 +4,11 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import pytest
+from tests.unit.predictor.samples import store_sample_model
+from tests.unit.predictor.test_model import PROJECT, Away, Log, follower
 
+from driftloop.adapters.memory import MemoryStore
+from driftloop.artifact.model_files import MODEL, model_key
 from driftloop.service.project import remember_project, remembered_project
 from driftloop_predictor.last_good import MODEL_FOLDER, PROJECT_FOLDER, KeptModel, KeptProject, LastGood
 
@@ -52,3 +56,18 @@ def test_the_name_of_the_project_is_remembered_beside_the_copies(tmp_path: Path,
     assert remembered_project(tmp_path) == "alpha"
     assert project.get("projects/alpha/0.zip") == b"archive"
     assert model.pointer() == kept(1)
+
+
+def test_a_kept_model_in_whose_place_another_good_one_was_put_is_not_served(tmp_path: Path) -> None:
+    """It would load and score; only its digest says that it is not the champion."""
+    store = MemoryStore()
+    manifests = [store_sample_model(store, PROJECT, seed) for seed in range(2)]
+    follower(Log(manifests), store, tmp_path).catch_up()
+    (own,) = [path for path in tmp_path.iterdir() if path.read_bytes() == store.get(model_key("m", manifests[0], MODEL))]
+    own.write_bytes(store.get(model_key("m", manifests[1], MODEL)))
+
+    later = follower(Log(manifests), Away(), tmp_path)
+    later._take_kept()
+
+    assert later.serving is None
+    assert "kept-model-refused" in str(later.last_error)

@@ -3,6 +3,7 @@
 from datetime import UTC, datetime, timedelta
 
 import msgspec
+import pyarrow as pa
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -13,6 +14,7 @@ from driftloop.contracts.headers import ARROW, CONTENT_TYPE, request_range, wate
 from driftloop.contracts.topics import inferences, quarantine
 from driftloop.contracts.windows import CLOCK_SKEW
 from driftloop.ports import TopicPartition
+from driftloop.rows.arrow_stream import encode_table
 from driftloop.service.quarantine import read_quarantined
 from driftloop_predictor.handlers import RequestHandler
 from driftloop_predictor.idle import IdlePartitions, Seen
@@ -98,6 +100,12 @@ def test_a_predictor_that_owns_only_silent_partitions_takes_the_progress_of_the_
     assert promised(edge, 1)[-1] == START + timedelta(seconds=199) - LATENESS
 
 
+def named_twice() -> bytes:
+    """Rows whose event times stand in two columns of one name."""
+    times = pa.array([START + timedelta(days=1)], pa.timestamp("us", tz="UTC"))
+    return encode_table(pa.table([times, times, times], ["event_time", "event_time", "scored_at"]))
+
+
 def test_progress_is_also_taken_from_rows_that_came_by_http_and_from_no_message_of_a_stranger(edge: MemoryEdge) -> None:
     edge.send([request_json(5)], partition=0)
     edge.feed(started(edge, partitions=(0,)), 0)
@@ -106,6 +114,7 @@ def test_progress_is_also_taken_from_rows_that_came_by_http_and_from_no_message_
     strangers.send(inferences("edge"), rows, partition=0, headers=((CONTENT_TYPE, ARROW.encode()),))
     strangers.send(inferences("edge"), b"\xff" * 100, partition=0)
     strangers.send(inferences("edge"), None, key=b"k", partition=0)
+    strangers.send(inferences("edge"), named_twice(), partition=0)
     silent = started(edge, partitions=(1,), idle_seconds=60)
     pass_time(edge, silent)
     assert promised(edge, 1) == [START + timedelta(seconds=5) - LATENESS]

@@ -6,10 +6,23 @@ import msgspec
 import pyarrow as pa
 from hypothesis import strategies as st
 from tests.support.traffic import START, inference_rows, several_schema, small_schema
+from tests.unit.history import facts
 
-from driftloop.contracts.headers import ARROW, CONTENT_TYPE, REQUEST_RANGE, WATERMARK, RequestRange, range_header
+from driftloop.contracts.codec import EVENT_TYPES, encode_event
+from driftloop.contracts.commands import MoveAlias
+from driftloop.contracts.headers import (
+    ARROW,
+    CONTENT_TYPE,
+    REQUEST_POSITION,
+    REQUEST_RANGE,
+    WATERMARK,
+    Headers,
+    RequestRange,
+    range_header,
+)
 from driftloop.rows.arrow_stream import encode_table
 from driftloop.rows.schemas import CLASS_PROBABILITIES, label_schema, request_schema
+from driftloop.service.quarantine import NULL_VALUE, ORIGIN_OFFSET, STORED
 
 SCHEMA, SEVERAL = small_schema("s"), several_schema("s")
 ROW = {"event_id": "a", "event_time": START, "entity": "k", "amount": 1.5, "kind": "x", "night": True}
@@ -109,16 +122,58 @@ _RANGES = st.builds(
     st.sampled_from([0, 3, 2**31, 2**63, 2**64 - 1]),
     st.sampled_from([0, 0, 0, 1, -1]),
 )
+_POSITIONS = st.builds(
+    lambda partition, offset: msgspec.json.encode({"topic_id": "t", "partition": partition, "offset": offset}),
+    st.sampled_from([0, -1, 2**63]),
+    st.sampled_from([0, 3, -1, 2**63, 2**64 - 1]),
+)
+_PLACES = st.builds(
+    lambda key, size: msgspec.json.encode({"key": key, "sha256": "a" * 64, "size": size}),
+    st.sampled_from(["quarantine/s/" + "a" * 64, "models/" + "a" * 64, "quarantine/../" + "a" * 64, ""]),
+    st.sampled_from([0, -1, 2**64 - 1]),
+)
+_QUARANTINE = (STORED, NULL_VALUE, ORIGIN_OFFSET)
 _HEADER_VALUES = st.one_of(
     st.binary(max_size=20),
     _TIMES.map(str.encode),
     _MONSTERS,
-    damaged(_RANGES),
+    damaged(_RANGES | _POSITIONS | _PLACES),
     st.sampled_from([b"Application/vnd.Apache.arrow.stream ; charset=x", b"application/json", b"", b'{"topic_id":"\xff"}']),
 )
 HEADERS = st.lists(
-    st.tuples(st.sampled_from([CONTENT_TYPE, WATERMARK, REQUEST_RANGE, "other", "\udcff"]), _HEADER_VALUES)
+    st.tuples(st.sampled_from([CONTENT_TYPE, WATERMARK, REQUEST_RANGE, REQUEST_POSITION, *_QUARANTINE, "other", "\udcff"]), _HEADER_VALUES)
     | st.just((CONTENT_TYPE, ARROW.encode()))
     | st.just(range_header(RequestRange(topic_id="t", partition=0, start=0, end=3))),
     max_size=3,
 ).map(tuple)
+
+_BODIES = st.builds(
+    lambda form, rows: msgspec.json.encode({form: {"columns": list(ROW), "data": rows} if form == "dataframe_split" else rows}),
+    st.sampled_from(["dataframe_split", "dataframe_records", "instances"]),
+    st.lists(_JSON | st.just(ROW) | st.just(list(ROW.values())), max_size=3),
+)
+_TOLD = (
+    facts.requested(),
+    facts.started("r"),
+    facts.completed("r"),
+    facts.decided(0, accepted=True),
+    facts.performance(0),
+    facts.drift(0),
+    facts.reproduced(1),
+    MoveAlias(command_id="c", at=START, actor="a", reason="", model="m", alias="champion", version=1, expected_epoch=0),
+)
+
+
+@st.composite
+def _events(draw: st.DrawFn) -> tuple[bytes | None, Headers]:
+    """Facts and commands with any field changed to anything, and perhaps a header too."""
+    event = draw(st.sampled_from(_TOLD))
+    value, headers = encode_event(event, facts.about(event, "e"))
+    fields = msgspec.json.decode(value)
+    changes = {name: draw(_JSON | _TIMES) for name in draw(st.sets(st.sampled_from(sorted(fields)), max_size=2))}
+    more = draw(st.lists(st.tuples(st.sampled_from([h[0] for h in headers]), _HEADER_VALUES), max_size=1))
+    kinds = [("ce_type", draw(st.sampled_from(sorted(EVENT_TYPES))).encode())] if draw(st.integers(0, 5)) == 0 else []
+    return draw(damaged(st.just(msgspec.json.encode(fields | changes))) | _MONSTERS), (*headers, *kinds, *more)
+
+
+MESSAGES = st.tuples(VALUES | damaged(_BODIES), HEADERS) | _events()

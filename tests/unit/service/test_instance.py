@@ -1,5 +1,6 @@
 """Replicas share a volume and still have a name and a state of their own."""
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -22,7 +23,7 @@ os.execv(sys.executable, [sys.executable, "-c", "import sys; sys.stdin.read()"])
 def holder(state: Path) -> tuple[subprocess.Popen[str], str]:
     process = subprocess.Popen(
         [sys.executable, "-c", HOLD],
-        env={"DRIFTLOOP_MONITOR_STATE_DIR": str(state)},
+        env=os.environ | {"DRIFTLOOP_MONITOR_STATE_DIR": str(state)},
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         text=True,

@@ -9,6 +9,7 @@ from driftloop.local.identity import identity
 from driftloop.service.process import Stop
 from driftloop.training.process import train
 
+TIMEOUT_SECONDS = 0.5
 SLOW = """
 import os, subprocess, sys, time
 def build():
@@ -27,11 +28,15 @@ def test_a_training_that_takes_too_long_is_a_failure_in_words_and_leaves_no_proc
     class Patient(Stop):
         """Lets the time run only once the user's code is at work, however long its imports take on a busy machine."""
 
+        waited = 0.0
+
         def wait(self, seconds: float) -> bool:
             wait_until(lambda: said.exists() and said.read_text().endswith("\n"), "the user's code to begin")
+            self.waited += seconds
+            assert self.waited < 2 * TIMEOUT_SECONDS  # as told, not as the clock has it: that may be later, never earlier
             return super().wait(seconds)
 
-    result = train(tmp_path / "job", threads=1, timeout_seconds=0.5, stop=Patient(), on_progress=lambda _: None)
+    result = train(tmp_path / "job", threads=1, timeout_seconds=TIMEOUT_SECONDS, stop=Patient(), on_progress=lambda _: None)
 
     assert result.failure is not None
     assert "took longer than" in result.failure.reason

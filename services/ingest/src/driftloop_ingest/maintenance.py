@@ -34,6 +34,7 @@ class Upkeep:
     def __init__(self, open_table: Callable[[str], LakeTable], store: ObjectStore, times: UpkeepTimes, *, turn: Callable[[], bool]) -> None:
         self._open_table, self._store, self._times, self._turn = open_table, store, times, turn
         self._tables: dict[str, LakeTable] = {}
+        self._damaged: dict[str, set[str]] = {table: set() for table in TABLES}  # files, which are not fetched again at each pass
         works = (
             ("compact", times.compact_seconds, self._compact),
             ("clean", times.clean_seconds, self._clean),
@@ -73,9 +74,11 @@ class Upkeep:
         metrics.UPKEEP.labels(table, name, outcome).inc()
 
     def _compact(self, table: LakeTable) -> None:
-        metrics.LAKE_FILES.labels(table.table).set(compact(table, self._store, RULES).files_after)
+        done = compact(table, self._store, RULES, set_aside=self._damaged[table.table])
+        metrics.LAKE_FILES.labels(table.table).set(done.files_after)
 
     def _clean(self, table: LakeTable) -> None:
+        self._damaged[table.table].clear()  # somebody may have restored them
         clean(table, self._store, grace=self._times.grace, now=lambda: datetime.now(UTC))
 
     def _archive(self, table: LakeTable) -> None:

@@ -12,6 +12,7 @@ from driftloop.contracts.topics import DECISIONS, PERFORMANCE_REPORTS, RETRAIN_R
 from driftloop.contracts.values import Window
 from driftloop.contracts.windows import parse_duration
 from driftloop.history.model_history import ModelHistory
+from driftloop.lake.join import JoinCounts
 from driftloop.monitoring.assembly import AssembledWindow, WindowSummary
 from driftloop.monitoring.evidence import window_evidence
 from driftloop.monitoring.late_labels import WindowLabels, counted_labels
@@ -88,9 +89,10 @@ class Decider:
 
     def _report(self, held: AssembledWindow) -> list[PerformanceReported]:
         """Measure a window; publish what differs from the last report on it."""
-        reports, rows = [], self._lake.rows(held.window)
+        reports, counts = [], JoinCounts()
+        rows = self._lake.rows(held.window, counts)
         metrics.UNKNOWN_CLASSES.labels(self._project.model).set(unknown_classes(rows))
-        for measured in performance_reports(self._project, held.window, rows, *self._lake.versions):
+        for measured in performance_reports(self._project, held.window, rows, *self._lake.versions, counts.labels - counts.joined):
             report = self._as_told(held, measured) or self._tell(held, measured)
             if LastReport.of(report) != held.last_report(report.version):
                 self._told.append(report)

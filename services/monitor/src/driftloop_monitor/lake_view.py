@@ -10,6 +10,7 @@ from driftloop.contracts.class_probabilities import PROBABILITIES
 from driftloop.contracts.values import Window
 from driftloop.errors import ObjectNotFound
 from driftloop.lake.commit_times import times_of_commit
+from driftloop.lake.join import JoinCounts
 from driftloop.lake.known_rows import labelled_rows
 from driftloop.lake.table import LakeTable, app_id
 from driftloop.monitoring.performance import COLUMNS
@@ -83,8 +84,8 @@ class LakeView:
         marks = self._tables["inferences"].watermarks()
         return _low(marks, len(marks)) >= window.end + (window.end - window.start)
 
-    def rows(self, window: Window) -> pa.Table:
-        """What the window's inferences are measured by, with their labels, null where there is none yet.
+    def rows(self, window: Window, counts: JoinCounts | None = None) -> pa.Table:
+        """What the window's inferences are measured by, with their labels, null where there is none yet. ``counts`` are added to.
 
         Without class probabilities while the table has no column for them: ingest adds it when it starts.
         """
@@ -93,7 +94,7 @@ class LakeView:
         wanted = [place if name == PROBABILITIES else name for name in self._columns]
         names = [name for name in wanted if name is not None]
         start, end, folder = window.start, window.end, self._folder
-        rows = labelled_rows(inferences, labels, start=start, end=end, columns=names, keep_unlabelled=True, folder=folder)
+        rows = labelled_rows(inferences, labels, start=start, end=end, columns=names, keep_unlabelled=True, counts=counts, folder=folder)
         return rows.rename_columns([PROBABILITIES if name == place else name for name in rows.column_names])
 
 

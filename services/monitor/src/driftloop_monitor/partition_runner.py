@@ -188,8 +188,11 @@ class PartitionRunner:
         self._publisher.publish(WINDOW_SKETCHES, counted, key=counted.stream, id=cause)
 
 
-def _written(message: FaustMessage) -> datetime | None:
+def _written(message: FaustMessage) -> datetime:
+    """By the broker's clock; not later than now, which also stands in for a time that cannot be: where the broker lets it, a producer
+    may say any."""
+    now = datetime.now(UTC)
     try:
-        return datetime.fromtimestamp(message.timestamp, UTC) if message.timestamp else None
-    except (ValueError, OverflowError, OSError):  # a producer may say anything, where the broker lets it
-        return None
+        return min(now, datetime.fromtimestamp(message.timestamp, UTC)) if message.timestamp else now
+    except (ValueError, OverflowError, OSError):
+        return now

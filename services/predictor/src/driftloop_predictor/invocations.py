@@ -6,6 +6,7 @@ from typing import Any
 import msgspec
 import pyarrow as pa
 
+from driftloop.contracts.foreign_json import UNDECODABLE
 from driftloop.errors import InvalidMessage
 from driftloop.rows.requests import RequestDecoder
 
@@ -38,7 +39,7 @@ def read_rows(body: bytes, decoder: RequestDecoder) -> pa.Table:
     """All rows of the body. Raises InvalidMessage naming the first row and field that is wrong: a call counts as a whole."""
     try:
         parsed = _decode(body)
-    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as exc:
+    except UNDECODABLE as exc:
         raise InvalidMessage(f"the body is not readable: {exc}") from exc
     given = [form for form in _FORMS if getattr(parsed, form) is not None]
     if len(given) != 1:
@@ -70,7 +71,7 @@ def _objects(split: _Split, known: Collection[str]) -> Sequence[Any]:
     for i, data in enumerate(split.data):
         try:
             values = _decode_cells(data)
-        except msgspec.ValidationError as exc:
+        except UNDECODABLE as exc:
             raise InvalidMessage(f"dataframe_split, row {i}: {exc}") from exc
         if len(values) != len(split.columns):
             raise InvalidMessage(f"dataframe_split, row {i}: {len(values)} values for {len(split.columns)} columns")

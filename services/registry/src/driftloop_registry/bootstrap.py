@@ -46,7 +46,7 @@ def run(stop: Stop) -> None:
     health = RegistryHealth(settings.instance, registry, database, keeper)
     log_end.start()
     # HTTP before the broker is asked for anything: without it, reads with stale=ok and /healthz still answer
-    with started(parts, health, serving(create_app(desk, parts.clock))):
+    with started(parts, health, serving(create_app(desk, parts.clock), told=True)):
         parts.until_connected(lambda: check_surroundings_but_for_a_silent_store(settings, REGISTRY.topics()))
         registry.start(timeout_seconds=0)
         keeper.start()

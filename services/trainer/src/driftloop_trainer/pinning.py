@@ -9,13 +9,17 @@ from driftloop.contracts.values import TrainingPins, Window
 from driftloop.contracts.windows import WindowPlan
 from driftloop.errors import ObjectNotFound, UserError
 from driftloop.history.told import Told
+from driftloop.lake.known_rows import labelled_rows
 from driftloop.lake.newest_labelled import newest_labelled_time
 from driftloop.lake.pinning import pin
 from driftloop.lake.table import LakeTable
+from driftloop.monitoring.late_labels import WindowLabels
+from driftloop.monitoring.settled_labels import newest_settled
 from driftloop.ports import ObjectStore
 from driftloop.project.model import Project
 from driftloop.registry.state import ModelState
 from driftloop.settings import S3Settings
+from driftloop.training.candidates import training_start
 from driftloop_trainer.environments import Environments
 
 _MOMENT = timedelta(microseconds=1)
@@ -36,8 +40,9 @@ class Pinner:
             window: Window | None = max(named, key=lambda w: w.end)
             end = max(w.end for w in named)
         else:
-            window, end = newest_labelled(project.windows, inferences, labels)
-        snapshot, _ = pin(self._store, project, inferences, labels, start=None, end=end)
+            window, end = window_to_judge_on(project.windows, inferences, labels)
+        start = first_row_needed(project, window.start if window else end)
+        snapshot, _ = pin(self._store, project, inferences, labels, start=start, end=end)
         pins = TrainingPins(
             snapshot=snapshot,
             project=project.digest(),
@@ -57,6 +62,32 @@ class Pinner:
             return LakeTable.open(self._s3, project.stream, table)
         except ObjectNotFound as exc:
             raise UserError(f"the lake holds no {table} of the stream {project.stream} yet") from exc
+
+
+def first_row_needed(project: Project, judged_from: datetime) -> datetime | None:
+    """From where on the recipes are fitted, the one that looks back farthest; None: from the beginning."""
+    starts = [training_start(recipe, project.windows, judged_from) for recipe in project.training.candidates]
+    return None if None in starts else min(start for start in starts if start is not None)
+
+
+def window_to_judge_on(plan: WindowPlan, inferences: LakeTable, labels: LakeTable) -> tuple[Window | None, datetime]:
+    """The newest closed window whose labels are all but complete, and its end; else as ``newest_labelled``. Raises UserError when
+    no row has a label."""
+    newest, end = newest_labelled(plan, inferences, labels)
+    if newest is None:
+        return None, end
+    begins = min(file.event_time_min for file in inferences.files())
+
+    def labels_of(back: int) -> WindowLabels | None:
+        start, until = plan.last(back + 1, newest.end), plan.last(back, newest.end)
+        if start >= until or until <= begins:
+            return None
+        rows = labelled_rows(inferences, labels, start=start, end=until, columns=["event_time"], keep_unlabelled=True)
+        labelled = rows.num_rows - rows.column("label").null_count
+        return WindowLabels(window=Window(start=start, end=until), rows=rows.num_rows, labelled=labelled)
+
+    window = newest_settled(labels_of)
+    return window, window.end
 
 
 def newest_labelled(plan: WindowPlan, inferences: LakeTable, labels: LakeTable) -> tuple[Window | None, datetime]:

@@ -12,6 +12,7 @@ from bench.chaos.faults import Fault
 from bench.chaos.reckoning import faults_happened
 from bench.chaos.storm import Happened, Storm, state
 from bench.chaos.story import timeline
+from tests.support.waiting import PATIENCE_SECONDS
 
 
 @pytest.fixture
@@ -38,7 +39,7 @@ def test_a_paused_process_goes_on_after_its_pause(sleeper: subprocess.Popen[byte
 
 def test_a_process_is_killed_also_while_it_is_paused(sleeper: subprocess.Popen[bytes]) -> None:
     storm = struck(sleeper.pid, Fault(0.0, "one", "pause", 1.0), Fault(0.1, "one", "kill"))
-    assert sleeper.wait(10) == -9
+    assert sleeper.wait(PATIENCE_SECONDS) == -9
     assert [fault.effect for fault in storm.happened] == ["paused", "killed"]
 
 

@@ -7,6 +7,7 @@ import msgspec
 
 from driftloop.contracts import commands, events
 from driftloop.contracts.events import Event
+from driftloop.contracts.foreign_json import decoded
 from driftloop.contracts.headers import CONTENT_TYPE, JSON, Headers, format_time, header, parse_time
 from driftloop.contracts.meaning import impossible
 from driftloop.contracts.values import Part, Time
@@ -101,11 +102,11 @@ def decode_event(value: bytes | None, headers: Headers) -> tuple[Event, Envelope
         raise InvalidMessage(f"unknown event type {about.type!r}")
     if value is None:
         raise InvalidMessage(f"{about.type}: no value")
+    event = decoded(value, cls, about.type)
     try:
-        event = msgspec.json.decode(value, type=cls)
         problem = impossible(event)
-    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as exc:
-        raise InvalidMessage(f"{about.type}: {exc}") from exc
+    except RecursionError as exc:
+        raise InvalidMessage(f"{about.type}: nested too deep") from exc
     if problem is not None:
         raise InvalidMessage(f"{about.type}: {problem}")
     return event, about

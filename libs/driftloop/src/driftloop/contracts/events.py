@@ -101,6 +101,8 @@ class PerformanceReported(Event, frozen=True, kw_only=True):
     labels_version: int
     # Of the labelled rows, those that have class probabilities; only told of a metric that is computed from them.
     measured_rows: int | msgspec.UnsetType = msgspec.UNSET
+    # Labels whose event lies in the window by their own word, and has no inference there; only told of all versions together.
+    labels_without_inference: int | msgspec.UnsetType = msgspec.UNSET
 
 
 class DecisionMade(Event, frozen=True, kw_only=True):

@@ -4,6 +4,7 @@ from datetime import UTC, datetime
 
 import msgspec
 
+from driftloop.contracts.foreign_json import decoded
 from driftloop.contracts.values import EARLIEST, LATEST, Count, Offset, Part
 from driftloop.errors import InvalidMessage
 
@@ -105,12 +106,7 @@ def request_range(headers: Headers) -> RequestRange | None:
     value = header(headers, REQUEST_RANGE)
     if value is None:
         return None
-    try:
-        return msgspec.json.decode(value, type=RequestRange)
-    except (msgspec.MsgspecError, ValueError) as exc:  # also broken UTF-8, and integers of thousands of digits
-        raise InvalidMessage(f"header {REQUEST_RANGE}: {exc}") from exc
-    except RecursionError as exc:
-        raise InvalidMessage(f"header {REQUEST_RANGE}: nested too deep") from exc
+    return decoded(value, RequestRange, f"header {REQUEST_RANGE}")
 
 
 def position_header(value: RequestPosition) -> tuple[str, bytes]:
@@ -122,9 +118,4 @@ def request_position(headers: Headers) -> RequestPosition | None:
     value = header(headers, REQUEST_POSITION)
     if value is None:
         return None
-    try:
-        return msgspec.json.decode(value, type=RequestPosition)
-    except (msgspec.MsgspecError, ValueError) as exc:
-        raise InvalidMessage(f"header {REQUEST_POSITION}: {exc}") from exc
-    except RecursionError as exc:
-        raise InvalidMessage(f"header {REQUEST_POSITION}: nested too deep") from exc
+    return decoded(value, RequestPosition, f"header {REQUEST_POSITION}")

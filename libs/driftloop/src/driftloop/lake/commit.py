@@ -22,7 +22,7 @@ from driftloop.lake.commit_log import entry_path
 from driftloop.lake.cursors import Move, TableState, Uncapped
 from driftloop.lake.delta import store_errors
 from driftloop.lake.label_times import SKEW
-from driftloop.lake.notes import METADATA_KEY, CommitNote, encode_note
+from driftloop.lake.notes import METADATA_KEY, CommitNote, commit_time, encode_note
 from driftloop.lake.parquet import DataFile, intact_files, put_files
 from driftloop.lake.table import LakeTable
 from driftloop.ports import ObjectStore
@@ -132,7 +132,7 @@ def _landed(table: LakeTable, flush: Flush) -> CommitNote | None:
 
 
 def _note(table: LakeTable, flush: Flush) -> CommitNote:
-    now, before = datetime.now(UTC), table.state()
+    now, before = commit_time(datetime.now(UTC), table.committed_at()), table.state()
     note = CommitNote(
         commit_id=flush.commit_id,
         version=table.version + 1,

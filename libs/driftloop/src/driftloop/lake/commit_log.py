@@ -5,6 +5,7 @@ delta-rs reads the same entries for itself and hands out neither. Old ones lie i
 
 import json
 from collections.abc import Sequence
+from datetime import datetime
 from typing import Any, NamedTuple
 
 from driftloop.errors import ObjectNotFound
@@ -20,14 +21,16 @@ Entry = list[dict[str, Any]]
 
 
 class StateAt(NamedTuple):
-    """``whole``: the version whose note held the whole state last; 0, where the state is empty, if none has."""
+    """``whole``: the version whose note held the whole state last; 0, where the state is empty, if none has. ``at``: the latest time
+    that notes since then name."""
 
     version: int
     state: TableState
     whole: int
+    at: datetime | None
 
 
-_EMPTY = StateAt(0, TableState(), 0)
+_EMPTY = StateAt(0, TableState(), 0, None)
 
 
 class CommitLog:
@@ -90,7 +93,7 @@ class CommitLog:
             for place in reversed(range(len(found))):
                 note = found[place]
                 if note is not None and note.state is not None:
-                    return StateAt(note.version, note.state, note.version), [*found[place + 1 :], *newer]
+                    return StateAt(note.version, note.state, note.version, note.at), [*found[place + 1 :], *newer]
             newer = [*found, *newer]
         return _EMPTY, newer
 
@@ -120,4 +123,5 @@ def _actions(data: bytes) -> Entry:
 def _after(known: StateAt, note: CommitNote | None) -> StateAt:
     if note is None:  # others' commits, such as a compaction, carry no note
         return known
-    return StateAt(note.version, note.after(known.state), note.version if note.state is not None else known.whole)
+    whole = note.version if note.state is not None else known.whole
+    return StateAt(note.version, note.after(known.state), whole, max(note.at, known.at or note.at))

@@ -8,7 +8,7 @@ does the same (see ``lake.commit``). The old files stay in the store: snapshots 
 import random
 import time
 import uuid
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 import pyarrow as pa
@@ -40,14 +40,26 @@ class Merge(NamedTuple):
     inputs: tuple[FileEntry, ...]
 
 
+class DamagedInputs(IntegrityError):
+    """Files that are gone or are not what their names say. ``reasons`` by path below the table's root."""
+
+    def __init__(self, reasons: Mapping[str, str]) -> None:
+        super().__init__("; ".join(reasons.values()))
+        self.reasons = reasons
+
+
 def merge(table: LakeTable, store: ObjectStore, group: Sequence[FileEntry]) -> list[Merge]:
     """The rows of live files in one file, in order of time; one for each topic id, for rows do not say theirs.
 
-    The same inputs give the same bytes. Raises IntegrityError when an input is gone or is not what its name says: damage
-    is never copied; TransientError.
+    The same inputs give the same bytes. Raises DamagedInputs, which names all of them: damage is never copied; TransientError.
     """
+    read = in_parallel(lambda entry: _rows_or_damage(table, store, entry), group)
+    damaged = {entry.path: str(found) for entry, found in zip(group, read, strict=True) if isinstance(found, IntegrityError)}
+    if damaged:
+        raise DamagedInputs(damaged)
     by_topic: dict[str, list[tuple[FileEntry, pa.Table]]] = {}
-    for entry, rows in zip(group, in_parallel(lambda entry: _rows(table, store, entry), group), strict=True):
+    sound = [rows for rows in read if not isinstance(rows, IntegrityError)]
+    for entry, rows in zip(group, sound, strict=True):
         topic_id = (rows.schema.metadata or {}).get(TOPIC_ID.encode(), b"").decode()
         by_topic.setdefault(topic_id, []).append((entry, rows))
     return [_merged(table.schema, topic_id, parts) for topic_id, parts in by_topic.items() if len(parts) > 1]
@@ -92,6 +104,13 @@ def _commit(table: LakeTable, merges: Sequence[Merge]) -> bool:
         return False
     table.refresh()
     return True
+
+
+def _rows_or_damage(table: LakeTable, store: ObjectStore, entry: FileEntry) -> pa.Table | IntegrityError:
+    try:
+        return _rows(table, store, entry)
+    except IntegrityError as exc:
+        return exc
 
 
 def _rows(table: LakeTable, store: ObjectStore, entry: FileEntry) -> pa.Table:

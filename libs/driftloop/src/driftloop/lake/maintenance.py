@@ -3,8 +3,7 @@
 from collections.abc import Callable, Sequence
 
 from driftloop.contracts.values import Part
-from driftloop.errors import IntegrityError
-from driftloop.lake.compaction import merge, swap
+from driftloop.lake.compaction import DamagedInputs, merge, swap
 from driftloop.lake.compaction_plan import CompactionRules, plan
 from driftloop.lake.table import FileEntry, LakeTable
 from driftloop.ports import ObjectStore
@@ -26,7 +25,7 @@ class Compacted(Part, frozen=True, kw_only=True):
     bytes: int
     rows: int
     version: int
-    damaged: tuple[str, ...] = ()  # why groups were left alone
+    damaged: tuple[str, ...] = ()  # why files were left alone
 
 
 def compact(
@@ -37,25 +36,35 @@ def compact(
     everything: bool = False,
     dry_run: bool = False,
     progress: Progress = lambda done, known: None,
+    set_aside: set[str] | None = None,
 ) -> Compacted:
-    """Merge until nothing is left to merge. Moves the table's handle. A damaged file is reported and stays as it is.
+    """Merge until nothing is left to merge. Moves the table's handle. A damaged file is reported and stays as it is; the files
+    beside it are merged without it.
 
-    Raises TransientError; what was committed until then stays.
+    ``set_aside``: paths of files that are left alone unread; those that are found to be damaged are added. Raises
+    TransientError; what was committed until then stays.
     """
     table.refresh()
     before = table.files()
     tried: set[tuple[str, ...]] = set()
     replaced = size = rows = 0
     damaged: list[str] = []
-    while groups := [g for g in plan(table.files(), rules, everything=everything) if _names(g) not in tried]:
+    left_alone = set[str]() if set_aside is None else set_aside
+
+    def planned() -> list[tuple[FileEntry, ...]]:
+        sound = [file for file in table.files() if file.path not in left_alone]
+        return [group for group in plan(sound, rules, everything=everything) if _names(group) not in tried]
+
+    while groups := planned():
         for group in groups:
             tried.add(_names(group))  # what cannot be merged, or was merged by another, is not tried for ever
             if not dry_run:
                 try:
                     merges = merge(table, store, group)
-                except IntegrityError as exc:
+                except DamagedInputs as exc:
                     log.error("not-compacted", table=table.root, reason=str(exc))
-                    damaged.append(str(exc))
+                    damaged += exc.reasons.values()
+                    left_alone.update(exc.reasons)
                     continue
                 if not merges or swap(table, store, merges) is None:
                     continue

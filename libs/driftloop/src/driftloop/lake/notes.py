@@ -8,12 +8,14 @@ each time; they are read as they are.
 """
 
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 from typing import Any, TypeVar
 
 import msgspec
 
 from driftloop.contracts.gaps import AcceptedGap
 from driftloop.contracts.values import OffsetRange, Part, Time
+from driftloop.contracts.windows import CLOCK_SKEW
 from driftloop.lake.cursors import Cursor, Move, Span, TableState, Uncapped, cursor_name, moved, spans_of
 
 METADATA_KEY = "driftloop"  # in the commit's custom metadata
@@ -102,6 +104,12 @@ class _EarlierNote(Part, frozen=True, kw_only=True):
     event_time_max: Time | None
     cursors: dict[str, Cursor]
     watermarks: dict[str, Time]
+
+
+def commit_time(now: datetime, last: datetime | None) -> datetime:
+    """What a commit's note says as its time, after one that says ``last``: not before it, so that what was known at a moment can be
+    looked for by halves though the clocks of writers differ. A clock that was further ahead than ``CLOCK_SKEW`` is not followed."""
+    return last if last is not None and now < last <= now + CLOCK_SKEW else now
 
 
 def encode_note(note: CommitNote) -> dict[str, Any]:

@@ -93,6 +93,10 @@ class LakeTable:
         """The same at an older version, also where its data can no longer be opened. Raises ObjectNotFound, TransientError."""
         return CommitLog(self._files).state(version).state
 
+    def committed_at(self) -> datetime | None:
+        """The latest time of its commits at this version, by the clocks of those who made them. Raises TransientError."""
+        return self.log.state(self.version).at
+
     def wants_whole_state(self) -> bool:
         """Whether the next commit is to hold the whole state, so that few notes tell it. Raises TransientError."""
         return self.version + 1 - self.log.state(self.version).whole >= WHOLE_EVERY

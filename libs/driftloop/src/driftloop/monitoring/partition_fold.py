@@ -11,14 +11,14 @@ from driftloop.contracts.headers import Headers, RequestRange
 from driftloop.contracts.topics import inferences
 from driftloop.contracts.values import Window
 from driftloop.contracts.windows import shifted
-from driftloop.errors import GapError, InvalidMessage
+from driftloop.errors import GapError
 from driftloop.monitoring.counting import CountedPart, split
 from driftloop.monitoring.open_window import OpenWindow
 from driftloop.monitoring.partition_state import PartitionState
 from driftloop.monitoring.window_index import WindowIndex, latest
 from driftloop.ports import Record
 from driftloop.project.model import Project
-from driftloop.rows.inferences import InferenceDecoder, claimed_range
+from driftloop.rows.inferences import InferenceDecoder, accounted_range
 from driftloop.rows.schemas import inference_schema
 from driftloop.statistics.histograms import Counter
 
@@ -152,10 +152,7 @@ class PartitionFold:
         with the state as before, when requests before them were skipped."""
         if offset < self.next_offset:
             return
-        try:
-            covered = claimed_range(self._record(offset, None, headers))
-        except InvalidMessage:
-            covered = None
+        covered = accounted_range(self._record(offset, None, headers))
         if covered is not None and self._expected(covered) < covered.end:
             self._state.requests[covered.topic_id] = covered.end
         self._state.next_offset = offset + 1

@@ -26,9 +26,10 @@ def columns(project: Project) -> tuple[str, ...]:
 
 
 def performance_reports(
-    project: Project, window: Window, rows: pa.Table, inferences_version: int, labels_version: int
+    project: Project, window: Window, rows: pa.Table, inferences_version: int, labels_version: int, labels_without_inference: int = 0
 ) -> Iterator[PerformanceReported]:
-    """All versions together (version null), then each version that scored rows. ``rows``: the window's, labelled or not."""
+    """All versions together (version null), then each version that scored rows. ``rows``: the window's, labelled or not;
+    ``labels_without_inference``: the window's labels that are in none of them."""
     versions = sorted(v for v in pc.unique(rows.column("model_version")).to_pylist() if v is not None)
     for version in [None, *versions]:
         part = rows if version is None else rows.filter(pc.equal(rows.column("model_version"), version))
@@ -49,6 +50,7 @@ def performance_reports(
             inferences_version=inferences_version,
             labels_version=labels_version,
             measured_rows=measured_rows if _from_probabilities(project) else msgspec.UNSET,
+            labels_without_inference=labels_without_inference if version is None else msgspec.UNSET,
         )
 
 
@@ -83,7 +85,9 @@ def content_digest(report: PerformanceReported) -> str:
     """The same for reports that tell a reader the same; Delta versions move without a window's rows changing."""
     said = [report.measured, report.rows, report.labelled, report.median_label_delay_seconds, report.metric]
     more = [] if report.measured_rows is msgspec.UNSET else [report.measured_rows]
-    return hashlib.sha256(msgspec.json.encode(said + more, order="deterministic")).hexdigest()[:32]
+    lone = report.labels_without_inference
+    last = [{"labels_without_inference": lone}] if lone is not msgspec.UNSET and lone else []  # else as releases before said it
+    return hashlib.sha256(msgspec.json.encode([*said, *more, *last], order="deterministic")).hexdigest()[:32]
 
 
 def _from_probabilities(project: Project) -> bool:

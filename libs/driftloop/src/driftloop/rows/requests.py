@@ -13,13 +13,14 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from driftloop.contracts.column_types import COLUMN_TYPES
+from driftloop.contracts.foreign_json import UNDECODABLE
 from driftloop.contracts.headers import is_arrow
 from driftloop.contracts.schema import StreamSchema
 from driftloop.contracts.values import Time
 from driftloop.errors import InvalidMessage
 from driftloop.ports import Record
 from driftloop.rows.arrow_stream import decode_table, schema_in
-from driftloop.rows.json_objects import UNDECODABLE, JsonObjects
+from driftloop.rows.json_objects import JsonObjects
 from driftloop.rows.limits import MAX_ID_BYTES, check_finite, check_id, check_ids, check_time, check_times
 from driftloop.rows.schemas import request_schema
 
@@ -81,8 +82,8 @@ class RequestDecoder:
         """Rows of JSON objects, one per value (bytes, or msgspec.Raw): what ``decode`` gives each by itself. ``keys`` are the
         message keys, which stand in for entities."""
         try:
-            rows = list(map(self._objects.strict, values))
-            return DecodedRows(self._table(rows, keys), list(range(len(rows))), [], 0)
+            rows, unknown = self._objects.decode_all(values)
+            return DecodedRows(self._table(rows, keys), list(range(len(rows))), [], unknown)
         except UNDECODABLE:  # InvalidMessage is among them
             return self._one_by_one(values, keys)
 

@@ -19,6 +19,7 @@ from driftloop.service.counted_refusals import CountedRefusals
 from driftloop.service.health import PATHS, Health, answer
 from driftloop.service.http_guard import Guarded
 from driftloop.service.settings import ServiceSettings
+from driftloop.service.told_calls import ToldCalls
 
 GRACE_SECONDS = 5  # for answers in hand when the server stops
 
@@ -34,12 +35,13 @@ def health_routes(health: Health) -> list[Route]:
     return [Route(path, asked, include_in_schema=False) for path in PATHS]
 
 
-def serving(app: Starlette) -> "Callable[[ServiceSettings, Health], HttpServer]":
-    """For ``start.started``: ``app`` and the paths of health on the service's port."""
+def serving(app: Starlette, *, told: bool = False) -> "Callable[[ServiceSettings, Health], HttpServer]":
+    """For ``start.started``: ``app`` and the paths of health on the service's port. ``told``: as ``HttpServer`` has it."""
 
     def serve(settings: ServiceSettings, health: Health) -> HttpServer:
         app.router.routes.extend(health_routes(health))
-        return HttpServer(app, settings.http_host, settings.http_port, setting=settings.port_setting, names=settings.http_names)
+        port, setting = settings.http_port, settings.port_setting
+        return HttpServer(app, settings.http_host, port, setting=setting, names=settings.http_names, told=told)
 
     return serve
 
@@ -48,10 +50,11 @@ class HttpServer:
     """Listens from construction on. A port that is taken raises ConfigurationError: an error with a name, not a thread that died.
 
     Answers callers who name the service as it is called (``names``: see ``http_guard``): a bounded number of calls at a time, on a
-    bounded number of connections, each for a bounded time.
+    bounded number of connections, each for a bounded time. ``told``: the log tells of each call that may change something, also of
+    those that are refused here.
     """
 
-    def __init__(self, app: ASGIApp, host: str, port: int, *, setting: str, names: Collection[str] = ()) -> None:
+    def __init__(self, app: ASGIApp, host: str, port: int, *, setting: str, names: Collection[str] = (), told: bool = False) -> None:
         self._socket = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET)
         self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
@@ -60,8 +63,9 @@ class HttpServer:
         except OSError as exc:
             self._socket.close()
             raise ConfigurationError(f"{setting}={port}: cannot listen on {host}:{port}: {exc.strerror or exc}") from exc
+        counted = CountedRefusals(Guarded(BoundedCalls(app), names))
         config = uvicorn.Config(
-            CountedRefusals(Guarded(BoundedCalls(app), names)),
+            ToldCalls(counted) if told else counted,
             loop="uvloop",
             http=BoundedConnections,
             ws="none",

@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 import msgspec
 
+from driftloop.contracts.foreign_json import decoded
 from driftloop.contracts.headers import UNREADABLE_BATCH, Headers, header
 from driftloop.contracts.names import Digest
 from driftloop.contracts.storage_rights import QUARANTINE
@@ -87,12 +88,13 @@ def send_to_quarantine(producer: MessageProducer, topic: str, record: Record, re
 
 def read_quarantined(record: Record) -> Quarantined:
     """Take a quarantine message apart again. Strangers may write to the topic too: what is not ours reads as empty."""
+    theirs, ours = _divided(record.headers)
 
     def text(name: str) -> str:
-        return (header(record.headers, name) or b"").decode("utf-8", "replace")
+        return (header(ours, name) or b"").decode("utf-8", "replace")
 
-    original = record._replace(headers=tuple((k, v) for k, v in record.headers if not k.startswith(PREFIX)))
-    if header(record.headers, NULL_VALUE) is not None:
+    original = record._replace(headers=theirs)
+    if header(ours, NULL_VALUE) is not None:
         original = original._replace(value=None)
     return Quarantined(
         record=original,
@@ -100,7 +102,7 @@ def read_quarantined(record: Record) -> Quarantined:
         topic=text(ORIGIN_TOPIC),
         partition=_number(text(ORIGIN_PARTITION)),
         offset=_number(text(ORIGIN_OFFSET)),
-        stored=_stored(record),
+        stored=_stored(ours),
     )
 
 
@@ -148,15 +150,22 @@ def _store(store: ObjectStore, topic: str, record: Record) -> StoredMessage:
     return stored
 
 
-def _stored(record: Record) -> StoredMessage | None:
-    found = header(record.headers, STORED)
+def _divided(headers: Headers) -> tuple[Headers, Headers]:
+    """A message's own headers, and ours behind them, of which the reason is the first: what was rejected may have come with headers
+    that have our names."""
+    begin = max((i for i, (name, _) in enumerate(headers) if name == REASON), default=len(headers))
+    return headers[:begin], headers[begin:]
+
+
+def _stored(ours: Headers) -> StoredMessage | None:
+    found = header(ours, STORED)
     if found is None:
         return None
     try:
-        stored = msgspec.json.decode(found, type=StoredMessage)
+        stored = decoded(found, StoredMessage, f"header {STORED}")
         if not stored.key.startswith(f"{QUARANTINE}/") or not stored.key.endswith(f"/{stored.sha256}"):
             raise InvalidMessage(f"{stored.key!r} is no key of a rejected message")
-    except (msgspec.MsgspecError, UnicodeDecodeError, InvalidMessage):
+    except InvalidMessage:
         return None
     return stored
 

@@ -14,6 +14,7 @@ from typing import IO, Protocol
 
 import msgspec
 
+from driftloop.contracts.foreign_json import UNDECODABLE
 from driftloop.errors import TransientError
 from driftloop.telemetry import get_logger
 from driftloop.training.environment import child_variables
@@ -155,7 +156,7 @@ def _listen(stream: IO[bytes] | None, on_progress: Callable[[RunProgress], None]
         for line in stream:
             try:
                 on_progress(msgspec.json.decode(line, type=RunProgress))
-            except msgspec.MsgspecError:
+            except UNDECODABLE:  # a reader that ends would leave the training behind a pipe that is full
                 log.debug("pipeline-printed", line=line[:200].decode(errors="replace").rstrip())
 
 

@@ -27,7 +27,7 @@ def compact(stream: str, dry_run: bool, as_json: bool) -> None:
     emit({"stream": stream, "dry_run": dry_run, "tables": done}, as_json, lambda console: _render(console, done))
     damaged = [reason for each in done for reason in each.damaged]
     if damaged:
-        raise IntegrityError(f"{len(damaged)} groups of files were left as they are: {damaged[0]}")
+        raise IntegrityError(f"files left as they are, because they are damaged: {len(damaged)}; the first: {damaged[0]}")
 
 
 def _render(console: Console, done: "list[Compacted]") -> None:

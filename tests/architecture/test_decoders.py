@@ -1,0 +1,129 @@
+"""Whatever makes values of foreign bytes is thrown any bytes at: it stands in ``tests/unit/rows/decoders``, or reads what is no message."""
+
+import ast
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from tests.unit.rows.decoders import DECODERS
+
+ROOT = Path(__file__).parents[2]
+SOURCES = sorted(path for folder in ("libs", "services") for path in (ROOT / folder).rglob("src/**/*.py"))
+
+MAKES_VALUES = {"loads", "fromisoformat", "fromtimestamp", "open_stream", "convert", "Decoder"}
+FORMATS = {"json", "msgpack", "toml", "yaml"}  # of msgspec: their ``decode`` makes values, too
+
+# Modules that read what is no message of a topic, and whose it is; a refusal of theirs means something else than quarantine.
+NO_MESSAGES = {
+    # What the program has stored itself: a state that cannot be read is made anew or ends the process with its name.
+    "driftloop.adapters.registry_view": "the registry's own SQLite file",
+    "driftloop.history.checkpoint": "its own checkpoint, under a digest",
+    "driftloop.history.events": "its own checkpoint",
+    "driftloop.history.model_history": "its own checkpoint",
+    "driftloop.monitoring.assembly": "the monitor's own table",
+    "driftloop.monitoring.partition_state": "the monitor's own table",
+    "driftloop.registry.stored_state": "its own checkpoint",
+    "driftloop.local.addresses": "the local stack's own file",
+    "driftloop.local.kept_instances": "the local stack's own file",
+    "driftloop_predictor.last_good": "the predictor's own folder",
+    # Objects of the bucket and of the lake's log: IntegrityError names the one that is damaged.
+    "driftloop.artifact.model_files": "manifests of models",
+    "driftloop.artifact.skops_file": "model files, within the limits of their archive",
+    "driftloop.lake.archived_log": "the lake's log",
+    "driftloop.lake.commit_log": "the lake's log",
+    "driftloop.lake.log_archive": "the lake's log",
+    "driftloop.lake.notes": "the lake's log",
+    "driftloop.lake.pin_index": "the lake's index of pins",
+    "driftloop.lake.snapshot": "manifests of snapshots, under their digest",
+    "driftloop.lineage.reproduction": "a version's lineage, under its digest",
+    "driftloop.lineage.version_chain": "a version's lineage, under its digest",
+    "driftloop.datasets.versions": "times of the lake's log",
+    "driftloop.service.accepted_gaps": "records of gaps",
+    "driftloop.statistics.profile": "profiles, under their digest",
+    "driftloop_registry.stored_models": "manifests of models",
+    # What a person wrote or typed: UserError says what is wrong and where.
+    "driftloop.client.arguments": "what a caller typed",
+    "driftloop.project.reading": "driftloop.toml",
+    # Answers of its own processes and services.
+    "driftloop.client.model_changes": "the registry's answer",
+    "driftloop.client.models": "the registry's answer",
+    "driftloop.training.process": "the training process",
+    "driftloop.training.run_job": "the trainer's job",
+    "driftloop.training.workspace": "a version's lineage, under its digest",
+    "driftloop_trainer.environments": "the training process",
+    # What a decoder has checked before.
+    "driftloop.monitoring.late_labels": "evidence that history.decisions has taken",
+    "driftloop.monitoring.policy": "evidence that history.decisions has taken",
+    "driftloop_monitor.decider": "evidence that history.decisions has taken",
+    # The time of a record, as a log line says it.
+    "driftloop.telemetry": "its own clock",
+    "driftloop.demo.conservation": "what the demo sent itself",
+}
+PARTS = {"driftloop.service.quarantine:fetched": "an object of the bucket, under its digest"}  # of modules that decode messages, too
+
+
+def module_of(path: Path) -> str:
+    return path.with_suffix("").as_posix().rpartition("/src/")[2].replace("/", ".")
+
+
+def makes_values(node: ast.AST) -> bool:
+    if not isinstance(node, ast.Call):
+        return False
+    if isinstance(node.func, ast.Name):
+        return node.func.id == "decoded"  # of contracts.foreign_json
+    if not isinstance(node.func, ast.Attribute):
+        return False
+    of = node.func.value
+    if node.func.attr == "decode":
+        return isinstance(of, ast.Attribute) and of.attr in FORMATS
+    return node.func.attr in MAKES_VALUES
+
+
+def found_in(code: str) -> Iterator[str]:
+    """Names of the outermost functions that make values of bytes, methods with their class; empty for the module itself."""
+    for outer in ast.parse(code).body:
+        for name, part in _parts(outer):
+            if any(makes_values(node) for node in ast.walk(part)):
+                yield name
+
+
+def _parts(node: ast.stmt) -> Iterator[tuple[str, ast.AST]]:
+    if isinstance(node, ast.ClassDef):
+        for inner in node.body:
+            yield f"{node.name}.{getattr(inner, 'name', '')}".rstrip("."), inner
+    elif isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+        yield node.name, node
+    else:
+        yield "", node
+
+
+FOUND = {f"{module_of(path)}:{name}" for path in SOURCES for name in found_in(path.read_text(encoding="utf-8"))}
+NAMED = {function for decoder in DECODERS.values() for function in decoder.of}
+
+
+def test_every_decoder_of_messages_is_thrown_any_bytes_at() -> None:
+    of_messages = {function for function in FOUND if function.partition(":")[0] not in NO_MESSAGES}
+    assert of_messages - set(PARTS) == NAMED, "a decoder is missing in tests/unit/rows/decoders.py, or is no more"
+
+
+def test_no_module_is_excused_that_decodes_nothing() -> None:
+    assert {function.partition(":")[0] for function in FOUND} >= set(NO_MESSAGES)
+    assert set(PARTS) <= FOUND
+
+
+@pytest.mark.parametrize(
+    ("code", "names"),
+    [
+        ("def read(data):\n    return msgspec.json.decode(data, type=int)", ["read"]),
+        ("def read(data):\n    return msgspec.msgpack.decode(data)", ["read"]),
+        ("class Reader:\n    def __init__(self):\n        self.read = msgspec.json.Decoder(int).decode", ["Reader.__init__"]),
+        ("_read = msgspec.json.Decoder(int).decode", [""]),
+        ("def read(data):\n    def inner():\n        return json.loads(data)\n    return inner()", ["read"]),
+        ("async def read(text):\n    return datetime.fromisoformat(text)", ["read"]),
+        ("def read(data):\n    return decoded(data, int, 'a header')", ["read"]),
+        ("def read(data):\n    return data.decode()", []),
+        ("def read(record):\n    return decode_event(record.value, record.headers)", []),
+    ],
+)
+def test_what_makes_values_of_bytes_is_found(code: str, names: list[str]) -> None:
+    assert list(found_in(code)) == names

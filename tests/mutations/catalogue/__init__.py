@@ -1,0 +1,26 @@
+"""All mutations, by part of the program: data, to which a new guard adds an entry."""
+
+from tests.mutations.catalogue.endurance import ENDURANCE
+from tests.mutations.catalogue.ingest import INGEST
+from tests.mutations.catalogue.lake import LAKE
+from tests.mutations.catalogue.model_files import MODEL_FILES
+from tests.mutations.catalogue.monitor import MONITOR
+from tests.mutations.catalogue.predictor import PREDICTOR
+from tests.mutations.catalogue.processes import PROCESSES
+from tests.mutations.catalogue.registry import REGISTRY
+from tests.mutations.catalogue.strangers import STRANGERS
+from tests.mutations.catalogue.training import TRAINING
+from tests.mutations.mutation import Mutation
+
+PARTS: dict[str, tuple[Mutation, ...]] = {
+    "The lake": LAKE,
+    "The registry": REGISTRY,
+    "The predictor": PREDICTOR,
+    "Ingest": INGEST,
+    "The monitor": MONITOR,
+    "Training": TRAINING,
+    "Model files": MODEL_FILES,
+    "Bytes and names of strangers": STRANGERS,
+    "Processes and the local stack": PROCESSES,
+    "Strangers, operators and years": ENDURANCE,
+}

@@ -1,0 +1,121 @@
+"""Guards of the registry: the fold's rules, and what is looked at before a command is written."""
+
+from tests.mutations.mutation import LIBRARY, Mutation, service
+
+_REGISTRY = f"{LIBRARY}/registry"
+_FOLD, _DELETION = "tests/unit/registry/test_fold.py::", "tests/unit/registry/test_deletion.py::"
+
+REGISTRY = (
+    Mutation(
+        "promotion-from-the-epoch-it-was-measured-at",
+        "A promotion counts only if the champion has not moved since.",
+        f"{_REGISTRY}/promotion.py",
+        '    if command.expected_epoch != epoch:\n        reason = f"the champion has moved since',
+        '    if False:\n        reason = f"the champion has moved since',
+        (f"{_FOLD}test_promotion_that_is_not_proven_against_the_current_champion_is_refused",),
+    ),
+    Mutation(
+        "measured-against-this-champion",
+        "Measurements count only against the version that is champion now.",
+        f"{_REGISTRY}/promotion.py",
+        "measured.champion_version != champion.version)",
+        "False)",
+        (f"{_FOLD}test_promotion_that_is_not_proven_against_the_current_champion_is_refused",),
+    ),
+    Mutation(
+        "gain-above-the-tolerance",
+        "The gain's lower bound has to be above the tolerance; equal is not above.",
+        f"{_REGISTRY}/gate.py",
+        "not measurements.gain_lower > rules.tolerance",
+        "not measurements.gain_lower >= rules.tolerance",
+        ("tests/unit/registry/test_gate.py::test_candidate_passes_only_above_the_tolerance_and_on_enough_rows",),
+    ),
+    Mutation(
+        "gate-needs-rows",
+        "A gain on too few rows does not pass.",
+        f"{_REGISTRY}/gate.py",
+        "measurements.rows < rules.min_rows",
+        "False",
+        ("tests/unit/registry/test_gate.py::test_candidate_passes_only_above_the_tolerance_and_on_enough_rows",),
+    ),
+    Mutation(
+        "approval-of-what-was-measured",
+        "A person's approval counts only if the champion has not moved since the measurements.",
+        f"{_REGISTRY}/promotion.py",
+        "standing.champion_epoch != epoch",
+        "False",
+        ("tests/unit/registry/test_approval.py::test_approval_is_refused_when_the_champion_has_moved_since_the_measurements",),
+    ),
+    Mutation(
+        "alias-moves-from-its-epoch",
+        "An alias moves only from the epoch that its mover saw.",
+        f"{_REGISTRY}/promotion.py",
+        '    if command.expected_epoch != epoch:\n        reason = f"the {command.alias}',
+        '    if False:\n        reason = f"the {command.alias}',
+        (f"{_FOLD}test_alias_moves_only_to_a_version_that_exists_from_the_epoch_it_has",),
+    ),
+    Mutation(
+        "command-id-is-folded-once",
+        "A command that comes again gets its first outcome and does nothing.",
+        f"{_REGISTRY}/fold.py",
+        "    if known is not None:\n        return state.skip(offset), known",
+        "    if False:\n        return state.skip(offset), known",
+        (f"{_FOLD}test_retry_of_a_command_gets_its_first_outcome_even_when_it_would_now_be_refused",),
+    ),
+    Mutation(
+        "stream-has-one-model",
+        "A stream has one model, and a model's versions are of one stream.",
+        f"{_REGISTRY}/fold.py",
+        "    if taken is not None:",
+        "    if False:",
+        (f"{_FOLD}test_a_stream_has_one_model_and_a_model_one_stream",),
+    ),
+    Mutation(
+        "alias-target-is-not-deleted",
+        "A version that an alias points at is not deleted.",
+        f"{_REGISTRY}/versions.py",
+        "    if aliases:\n        return f\"version {number} is the {' and the '.join(aliases)}: move",
+        "    if False:\n        return f\"version {number} is the {' and the '.join(aliases)}: move",
+        (f"{_DELETION}test_version_is_not_deleted_while_an_alias_points_at_it",),
+    ),
+    Mutation(
+        "needed-version-is-not-deleted",
+        "A version is not deleted while a kept one cannot be rebuilt without it.",
+        f"{_REGISTRY}/versions.py",
+        '        return f"version {number} waits for approval: reject it first"\n    return _needed(model, number)',
+        '        return f"version {number} waits for approval: reject it first"\n    return None',
+        (f"{_DELETION}test_version_is_not_deleted_while_a_kept_one_was_measured_against_it",),
+    ),
+    Mutation(
+        "deleted-version-serves-nobody",
+        "No alias points at a deleted version again.",
+        f"{_REGISTRY}/promotion.py",
+        '    if model.state_of(command.version) == "deleted":',
+        "    if False:",
+        (f"{_DELETION}test_nothing_points_at_a_deleted_version_again",),
+    ),
+    Mutation(
+        "bytes-of-a-run-under-way-stay",
+        "The bytes of a deleted version stay while a run that was pinned with it has not become a version.",
+        f"{_REGISTRY}/versions.py",
+        "run.request_id not in registered:",
+        "False:",
+        ("tests/unit/lineage/test_model_bytes.py::test_a_run_under_way_holds_its_champion_until_it_has_failed_or_is_a_version",),
+    ),
+    Mutation(
+        "repeated-command-is-not-appended",
+        "A command that the log holds already is not written again.",
+        f"{service('registry')}/command_log.py",
+        "        if known is not None:\n            return known",
+        "        if False:\n            return known",
+        ("tests/unit/registry/test_command_log.py::test_command_that_the_log_holds_already_is_not_appended_again",),
+    ),
+    Mutation(
+        "objects-are-verified-before-a-version",
+        "A run becomes a version only when its objects are in the store, byte for byte.",
+        f"{service('registry')}/handlers.py",
+        "self._registration(event) if problem is None else",
+        "self._registration(event) if True else",
+        ("tests/unit/registry/test_training_runs.py::test_a_run_whose_objects_do_not_verify_becomes_no_version",),
+    ),
+)

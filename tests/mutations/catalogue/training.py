@@ -1,0 +1,84 @@
+"""Guards of training: what a model may see, what is checked of it, and what its process may do."""
+
+from tests.mutations.mutation import LIBRARY, Mutation
+
+_TRAINING = f"{LIBRARY}/training"
+_CHILD, _HELD_OUT = "tests/unit/training/test_child.py::", "tests/unit/training/test_held_out.py::"
+
+TRAINING = (
+    Mutation(
+        "held-out-rows-are-never-fitted",
+        "Rows of held-out keys are never fitted.",
+        f"{_TRAINING}/fit.py",
+        "fitted_on = mask & ~rows.held_out",
+        "fitted_on = mask",
+        (
+            f"{_HELD_OUT}test_a_fit_sees_all_masked_rows_but_those_held_out",
+            f"{_HELD_OUT}test_the_stored_model_remembers_no_row_of_a_held_out_key",
+        ),
+    ),
+    Mutation(
+        "judged-window-is-never-fitted",
+        "Candidates are fitted on what came before the window that they are judged on.",
+        f"{_TRAINING}/comparison.py",
+        "mask = self._rows.between(training_start(recipe, self._project.windows, end), end)",
+        "mask = self._rows.between(training_start(recipe, self._project.windows, end), self._job.end)",
+        (f"{_CHILD}test_candidates_do_not_see_the_window_that_they_are_judged_on",),
+    ),
+    Mutation(
+        "stored-model-scores-as-the-fitted-one",
+        "A model that scores otherwise once it is stored becomes no version.",
+        f"{_TRAINING}/run.py",
+        "        self._check_same(pipeline, mask, output)\n",
+        "",
+        ("tests/unit/training/test_stored_model.py::test_a_model_that_scores_otherwise_once_it_is_stored_is_refused",),
+    ),
+    Mutation(
+        "scores-are-sane",
+        "A model that gives every row one score becomes no version.",
+        f"{_TRAINING}/run.py",
+        "        check_sanity(output.scores)\n",
+        "",
+        (f"{_CHILD}test_what_a_person_must_put_right_is_said_in_words",),
+    ),
+    Mutation(
+        "first-pins-stand",
+        "The first pins of a request stand, whichever trainer wrote others.",
+        f"{LIBRARY}/history/requests.py",
+        "self._started.setdefault(request_id, Told(event, about))",
+        "self._started[request_id] = Told(event, about)",
+        ("tests/unit/history/test_model_history.py::test_the_first_pins_of_a_request_stand",),
+    ),
+    Mutation(
+        "no-credentials-for-users-code",
+        "The training process sees none of the service's settings.",
+        f"{_TRAINING}/environment.py",
+        "{name: os.environ[name] for name in _PASSED_ON if name in os.environ}",
+        "dict(os.environ)",
+        (f"{_CHILD}test_users_code_sees_no_settings_of_the_service",),
+    ),
+    Mutation(
+        "training-ends-with-its-parent",
+        "The training process ends when the trainer does.",
+        f"{_TRAINING}/child.py",
+        "    if os.getpgrp() == os.getpid():",
+        "    threading.Event().wait()\n    if os.getpgrp() == os.getpid():",
+        (f"{_CHILD}test_the_process_ends_with_its_parent",),
+    ),
+    Mutation(
+        "training-has-a-time-limit",
+        "A training that takes longer than the project allows is a failure.",
+        f"{_TRAINING}/process.py",
+        "            if time.monotonic() > deadline:",
+        "            if time.monotonic() > deadline + 10:",
+        ("tests/unit/training/test_time_limit.py::test_a_training_that_takes_too_long_is_a_failure_in_words_and_leaves_no_process",),
+    ),
+    Mutation(
+        "training-ends-with-its-helpers",
+        "A training that ends takes with it the processes that it started.",
+        f"{_TRAINING}/process.py",
+        "        os.killpg(process.pid, signal.SIGKILL)",
+        "        process.kill()",
+        ("tests/unit/training/test_time_limit.py::test_a_training_that_takes_too_long_is_a_failure_in_words_and_leaves_no_process",),
+    ),
+)
