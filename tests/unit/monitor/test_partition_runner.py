@@ -45,6 +45,7 @@ class Steps:
             quarantine=broker.producer(),
             store=self.store,
             gaps=AcceptedGaps(self.store, PROJECT.stream),
+            requests_end=lambda topic_id, partition: None,
             ack=self.ack,
         )
 

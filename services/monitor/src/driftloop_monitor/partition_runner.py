@@ -9,11 +9,11 @@ from typing import Any, Protocol, TypeVar
 from driftloop import metrics
 from driftloop.contracts.codec import caused_id
 from driftloop.contracts.events import WindowSketched
-from driftloop.contracts.headers import Headers
+from driftloop.contracts.headers import Headers, RequestRange
 from driftloop.contracts.topics import WINDOW_SKETCHES, quarantine
 from driftloop.crashpoints import crash_point
-from driftloop.errors import GapError, InvalidMessage, TransientError
-from driftloop.monitoring.partition_fold import PartitionFold, ProfileNeeded
+from driftloop.errors import ConfigurationError, GapError, InvalidMessage, TransientError
+from driftloop.monitoring.partition_fold import PartitionFold, ProfileNeeded, RequestsEndNeeded
 from driftloop.monitoring.partition_state import STATE_KEY
 from driftloop.ports import EventPublisher, MessageProducer, ObjectStore, Record
 from driftloop.service.accepted_gaps import WAY_ON, AcceptedGaps
@@ -62,10 +62,13 @@ class PartitionRunner:
         quarantine: MessageProducer,
         store: ObjectStore,
         gaps: AcceptedGaps,
+        requests_end: Callable[[str, int], int | None],
         ack: Callable[[Any], Awaitable[Any]],
     ) -> None:
+        """``requests_end``: as ``SourceTopics.requests_end``."""
         self.fold, self._stream, self._table, self._profiles = fold, stream, table, profiles
         self._publisher, self._quarantine, self._store, self._gaps, self._ack = publisher, quarantine, store, gaps, ack
+        self._requests_end = requests_end
         self._attempts = Attempts()
         self._covered: list[Any] = []
         self._flushing = asyncio.Lock()
@@ -152,13 +155,28 @@ class PartitionRunner:
                 await asyncio.sleep(min(MAX_BACKOFF_SECONDS, 0.1 * 2**attempt))
 
     async def _permitted(self, step: Callable[[], T]) -> T:
-        """A step of the fold; at a gap, again with what people have given up. Raises GapError when that is not on record."""
+        """A step of the fold; again with what people have given up, at a gap, and with what the broker says, at a range that is
+        hard to believe. Raises GapError when what is missing is not on record."""
         try:
             return step()
+        except RequestsEndNeeded as needed:
+            await self._ask_for_end(needed.claimed)
         except GapError as exc:
             if not self.fold.permit(await asyncio.to_thread(self._gaps.all)):
                 raise GapError(f"{exc}; {WAY_ON}") from exc
         return await self._permitted(step)
+
+    async def _ask_for_end(self, claimed: RequestRange) -> None:
+        attempt = 0
+        while True:
+            try:
+                end = await asyncio.to_thread(self._requests_end, claimed.topic_id, claimed.partition)
+                return self.fold.requests_end(claimed, end)
+            except (TransientError, ConfigurationError) as exc:  # the topic may just be being made anew
+                attempt += 1
+                metrics.RETRIES.labels("requests-end").inc()
+                log.warning("requests-end-not-known", partition=claimed.partition, attempt=attempt, reason=str(exc))
+                await asyncio.sleep(min(MAX_BACKOFF_SECONDS, 0.1 * 2**attempt))
 
     async def _load_profile(self, version: int) -> None:
         attempt = 0

@@ -31,10 +31,11 @@ class Runners:
         quarantine: MessageProducer,
         store: ObjectStore,
         gaps: AcceptedGaps,
+        requests_end: Callable[[str, int], int | None],
     ) -> None:
         self._project, self._inferences, self._sketches = project, inferences, sketches
         self._profiles, self._publisher = profiles, publisher
-        self._quarantine, self._store, self._gaps = quarantine, store, gaps
+        self._quarantine, self._store, self._gaps, self._requests_end = quarantine, store, gaps, requests_end
 
     def of_inferences(self, partition: int, table: DurableTable, ack: Callable[[Any], Awaitable[Any]]) -> PartitionRunner:
         """Goes on from the table's value; where there is none, from where the consumer was put."""
@@ -56,6 +57,7 @@ class Runners:
             quarantine=self._quarantine,
             store=self._store,
             gaps=self._gaps,
+            requests_end=self._requests_end,
             ack=ack,
         )
 

@@ -89,6 +89,7 @@ class Wiring:
             quarantine=self._producer,
             store=self._store,
             gaps=AcceptedGaps(self._store, self._project.stream),
+            requests_end=self._sources.requests_end,
         )
         return Monitor(
             self._settings,

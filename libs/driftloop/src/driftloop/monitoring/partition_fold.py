@@ -19,6 +19,7 @@ from driftloop.monitoring.window_index import WindowIndex, latest
 from driftloop.ports import Record
 from driftloop.project.model import Project
 from driftloop.rows.inferences import InferenceDecoder, claimed_range
+from driftloop.rows.request_ranges import check_end, is_wide
 from driftloop.rows.schemas import inference_schema
 from driftloop.statistics.histograms import Counter
 
@@ -33,6 +34,14 @@ class ProfileNeeded(Exception):
     def __init__(self, version: int) -> None:
         super().__init__(f"the profile of version {version} is not loaded")
         self.version = version
+
+
+class RequestsEndNeeded(Exception):
+    """Whether this range can be depends on where its requests end; nothing was folded. See ``PartitionFold.requests_end``."""
+
+    def __init__(self, claimed: RequestRange) -> None:
+        super().__init__(f"where the requests of topic {claimed.topic_id} end is not known")
+        self.claimed = claimed
 
 
 class PartitionFold:
@@ -55,6 +64,7 @@ class PartitionFold:
         self._ready: list[WindowSketched] = []  # closings, as they were at their closing offset
         self._corrected: set[int] = set()
         self._gaps: frozenset[AcceptedGap] = frozenset()
+        self._asked: tuple[RequestRange, int | None] | None = None
         self.new_plan = self._restore()
         self._begin = self._plan.first if state.begins_at is None else self._plan.first_from(state.begins_at)
         self._closed = None if state.closed_up_to is None else max(self._plan.closed_before(state.closed_up_to), self._begin)
@@ -105,6 +115,10 @@ class PartitionFold:
         known, self._gaps = self._gaps, self._gaps | frozenset(gaps)
         return self._gaps != known
 
+    def requests_end(self, claimed: RequestRange, end: int | None) -> None:
+        """The answer to RequestsEndNeeded: where the requests end now; None where their topic is no more."""
+        self._asked = claimed, end
+
     def go_on_from(self, offset: int) -> None:
         """The messages before ``offset`` that were not folded were given up, and with them whatever requests they accounted for."""
         if offset > self._state.next_offset:
@@ -116,13 +130,14 @@ class PartitionFold:
         the broker's clock; a watermark too far beyond it is not believed.
 
         Raises GapError when messages or requests were skipped, InvalidMessage when it can never be read (then ``skip``
-        it), ProfileNeeded; after any of them the state is as before.
+        it), ProfileNeeded, RequestsEndNeeded; after any of them the state is as before.
         """
         if offset < self.next_offset:
             return 0
         if offset > self.next_offset:
             raise GapError(f"partition {self.partition}: message {offset} came where {self.next_offset} was due")
         found, covered, mark = self._decoder.decode(self._record(offset, value, headers))
+        self._check_end(covered)
         expected = self._expected(covered)
         rows = self._no_rows if found is None else found
         if rows.num_rows and covered is not None and expected > covered.start:
@@ -148,12 +163,13 @@ class PartitionFold:
         self._state.next_offset = max(self._state.next_offset, offset)
 
     def skip(self, offset: int, headers: Headers) -> None:
-        """Pass over an invalid message; the requests that it accounts for, if that can be read, count as done. Raises GapError,
-        with the state as before, when requests before them were skipped."""
+        """Pass over an invalid message; the requests that it accounts for, if that can be read and can be, count as done. Raises
+        GapError when requests before them were skipped, RequestsEndNeeded; the state is as before then."""
         if offset < self.next_offset:
             return
         try:
             covered = claimed_range(self._record(offset, None, headers))
+            self._check_end(covered)
         except InvalidMessage:
             covered = None
         if covered is not None and self._expected(covered) < covered.end:
@@ -169,6 +185,14 @@ class PartitionFold:
     def state(self) -> PartitionState:
         self._state.windows = [self._windows[index].store(self._plan.window(index)) for index in sorted(self._windows)]
         return self._state
+
+    def _check_end(self, covered: RequestRange | None) -> None:
+        if covered is None or not is_wide(covered):
+            return
+        if self._asked is None or self._asked[0] != covered:
+            raise RequestsEndNeeded(covered)
+        if self._asked[1] is not None:
+            check_end(covered, self._asked[1])
 
     def _expected(self, covered: RequestRange | None) -> int:
         if covered is None:
