@@ -102,7 +102,7 @@ def test_a_version_that_was_cleaned_by_an_earlier_release_stops_no_report(world)
     async def stored(*about: Any) -> None: ...
 
     table = DurableTable(SimpleNamespace(data={}, send_changelog=stored), partial(stored_offset, topic_id="t"))
-    runner = AssemblyRunner(PROJECT, 0, topic_id="t", table=table, profiles=world.profiles(), publisher=reports)
+    runner = AssemblyRunner(PROJECT, 0, topic_id="t", values=table.open(0), profiles=world.profiles(), publisher=reports)
 
     async def take(offset: int, counted) -> None:
         value, headers = encode_event(counted, envelope(counted, id=f"s{offset}", source="test", subject=PROJECT.stream))

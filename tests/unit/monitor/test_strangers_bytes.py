@@ -50,7 +50,7 @@ class Folding:
         self.runner = PartitionRunner(
             new_fold(),
             stream=PROJECT.stream,
-            table=DurableTable(Changelog(), partial(stored_offset, topic_id="t")),
+            values=DurableTable(Changelog(), partial(stored_offset, topic_id="t")).open(0),
             profiles=self.profiles,  # type: ignore[arg-type]
             publisher=SimpleNamespace(publish=lambda *args, **named: None),
             quarantine=self.broker.producer(),

@@ -14,13 +14,12 @@ from driftloop.contracts.topics import WINDOW_SKETCHES, quarantine
 from driftloop.crashpoints import crash_point
 from driftloop.errors import ConfigurationError, GapError, InvalidMessage, TransientError
 from driftloop.monitoring.partition_fold import PartitionFold, ProfileNeeded, RequestsEndNeeded
-from driftloop.monitoring.partition_state import STATE_KEY
 from driftloop.ports import EventPublisher, MessageProducer, ObjectStore, Record
 from driftloop.service.accepted_gaps import WAY_ON, AcceptedGaps
 from driftloop.service.attempts import Attempts, unforeseen
 from driftloop.service.quarantine import quarantine_message
 from driftloop.telemetry import get_logger
-from driftloop_monitor.faust_support.durable_table import DurableTable
+from driftloop_monitor.faust_support.durable_table import PartitionValues
 from driftloop_monitor.faust_support.early_messages import EarlyMessages
 from driftloop_monitor.faust_support.records import hole_before, plain_headers
 from driftloop_monitor.profiles import Profiles
@@ -56,7 +55,7 @@ class PartitionRunner:
         fold: PartitionFold,
         *,
         stream: str,
-        table: DurableTable,
+        values: PartitionValues,
         profiles: Profiles,
         publisher: EventPublisher,
         quarantine: MessageProducer,
@@ -66,9 +65,10 @@ class PartitionRunner:
         ack: Callable[[Any], Awaitable[Any]],
     ) -> None:
         """``requests_end``: as ``SourceTopics.requests_end``."""
-        self.fold, self._stream, self._table, self._profiles = fold, stream, table, profiles
+        self.fold, self._stream, self._values, self._profiles = fold, stream, values, profiles
         self._publisher, self._quarantine, self._store, self._gaps, self._ack = publisher, quarantine, store, gaps, ack
         self._requests_end = requests_end
+        self._too_wide = fold.too_wide  # those that were told
         self._attempts = Attempts()
         self._covered: list[Any] = []
         self._flushing = asyncio.Lock()
@@ -97,11 +97,12 @@ class PartitionRunner:
                 return
             events, self._covered = self._covered, []
             closed, next_offset = self.fold.drain(), self.fold.next_offset
-            value = self.fold.state().encode()
+            values = self.fold.changes()
+            self._tell_too_wide()
             for counted in closed:
                 await asyncio.to_thread(self._publish, counted)
             crash_point("monitor.after-sketches")
-            await self._table.write(self.fold.partition, {STATE_KEY: value}, next_offset)
+            await self._values.write(values, next_offset)
             crash_point("monitor.after-changelog")
             metrics.DURABLE_OFFSET.labels(events[-1].message.topic, self.fold.partition).set(next_offset)
             late, early = self.fold.uncounted_rows
@@ -109,6 +110,14 @@ class PartitionRunner:
             metrics.TOO_EARLY_ROWS.labels(self.fold.partition).set(early)
             for event in events:
                 await self._ack(event)
+
+    def _tell_too_wide(self) -> None:
+        for window, size in self.fold.too_wide.items():
+            if window not in self._too_wide:
+                metrics.VALUES_TOO_LARGE.labels("folds").inc()
+                meaning = "its rows are counted, and compared with nothing: fewer columns or bins make it smaller"
+                log.error("window-too-large", partition=self.fold.partition, window=str(window.start), bytes=size, meaning=meaning)
+        self._too_wide = self.fold.too_wide
 
     async def flush_for_ever(self) -> None:
         """So that the last messages of a quiet partition are stored too."""

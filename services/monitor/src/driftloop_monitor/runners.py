@@ -4,7 +4,7 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 from driftloop.monitoring.partition_fold import PartitionFold
-from driftloop.monitoring.partition_state import STATE_KEY, PartitionState, decode_state
+from driftloop.monitoring.partition_state import PartitionState, stored_state
 from driftloop.ports import EventPublisher, MessageProducer, ObjectStore, TopicInfo
 from driftloop.project.model import Project
 from driftloop.service.accepted_gaps import AcceptedGaps
@@ -39,9 +39,9 @@ class Runners:
 
     def of_inferences(self, partition: int, table: DurableTable, ack: Callable[[Any], Awaitable[Any]]) -> PartitionRunner:
         """Goes on from the table's value; where there is none, from where the consumer was put."""
-        value = table.values(partition).get(STATE_KEY)
-        topic, placed = self._inferences, table.placed(partition)
-        state = PartitionState(topic_id=topic.id, next_offset=placed) if value is None else decode_state(value)
+        values, topic = table.open(partition), self._inferences
+        placed = values.placed
+        state = stored_state(values.found) or PartitionState(topic_id=topic.id, next_offset=placed)
         if state.topic_id != topic.id:
             log.warning("topic-made-anew", partition=partition, was=state.topic_id, now=topic.id, begins_at=placed)
         fold = PartitionFold(self._project, partition, topic.partitions, self._profiles.counter, state.on_topic(topic.id, placed))
@@ -51,7 +51,7 @@ class Runners:
         return PartitionRunner(
             fold,
             stream=self._project.stream,
-            table=table,
+            values=values,
             profiles=self._profiles,
             publisher=self._publisher,
             quarantine=self._quarantine,
@@ -66,6 +66,7 @@ class Runners:
         return self._gaps.after(self._inferences.id, partition, offset)
 
     def of_window_counts(self, partition: int, table: DurableTable) -> AssemblyRunner:
+        values, topic_id = table.open(partition), self._sketches.id
         return AssemblyRunner(
-            self._project, partition, topic_id=self._sketches.id, table=table, profiles=self._profiles, publisher=self._publisher
+            self._project, partition, topic_id=topic_id, values=values, profiles=self._profiles, publisher=self._publisher
         )

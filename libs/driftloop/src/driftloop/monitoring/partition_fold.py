@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterable
 from datetime import datetime
 
+import msgspec
 import pyarrow.compute as pc
 
 from driftloop.contracts.events import WindowSketched
@@ -14,7 +15,7 @@ from driftloop.contracts.windows import shifted
 from driftloop.errors import GapError, InvalidMessage
 from driftloop.monitoring.counting import CountedPart, split
 from driftloop.monitoring.open_window import OpenWindow
-from driftloop.monitoring.partition_state import PartitionState
+from driftloop.monitoring.partition_state import STATE_KEY, PartitionState, window_key
 from driftloop.monitoring.window_index import WindowIndex, latest
 from driftloop.ports import Record
 from driftloop.project.model import Project
@@ -63,9 +64,11 @@ class PartitionFold:
         self._windows: dict[int, OpenWindow] = {}
         self._ready: list[WindowSketched] = []  # closings, as they were at their closing offset
         self._corrected: set[int] = set()
+        self._changed = {counts.window for counts in state.windows}  # all of them, since earlier releases stored them elsewhere
         self._gaps: frozenset[AcceptedGap] = frozenset()
         self._asked: tuple[RequestRange, int | None] | None = None
         self.new_plan = self._restore()
+        state.windows = []  # they are in ``_windows`` now
         self._begin = self._plan.first if state.begins_at is None else self._plan.first_from(state.begins_at)
         self._closed = None if state.closed_up_to is None else max(self._plan.closed_before(state.closed_up_to), self._begin)
 
@@ -105,6 +108,11 @@ class PartitionFold:
     def uncounted_rows(self) -> tuple[int, int]:
         """Rows that are in no sketch: too late, for windows no longer kept; too early, for more windows than are kept."""
         return self._state.too_late_rows, self._state.too_early_rows
+
+    @property
+    def too_wide(self) -> dict[Window, int]:
+        """Windows of which only rows are counted, since their counts came to more bytes than can be stored."""
+        return {self._plan.window(index): held.too_wide for index, held in list(self._windows.items()) if held.too_wide}
 
     @property
     def closed_up_to(self) -> datetime | None:
@@ -186,6 +194,17 @@ class PartitionFold:
         self._state.windows = [self._windows[index].store(self._plan.window(index)) for index in sorted(self._windows)]
         return self._state
 
+    def changes(self) -> dict[bytes, bytes | None]:
+        """Table values to write since the last call, None to delete one: of the windows that changed, and of offsets."""
+        values: dict[bytes, bytes | None] = {}
+        for window in sorted(self._changed, key=lambda w: (w.start, w.end)):
+            index = self._plan.index(window)
+            held = None if index is None else self._windows.get(index)
+            values[window_key(window)] = None if held is None else held.encode(window)
+        self._changed = set()
+        values[STATE_KEY] = msgspec.structs.replace(self._state, windows=[]).encode()
+        return values
+
     def _check_end(self, covered: RequestRange | None) -> None:
         if covered is None or not is_wide(covered):
             return
@@ -216,6 +235,7 @@ class PartitionFold:
                 self._state.too_early_rows += n_rows
             else:
                 self._windows.setdefault(index, OpenWindow()).add(n_rows, late=late, version=version, counted=counted)
+                self._changed.add(self._plan.window(index))
                 if late:
                     self._corrected.add(index)
 
@@ -228,6 +248,7 @@ class PartitionFold:
         if farthest < index:
             return False
         self._state.too_early_rows += self._windows.pop(farthest).rows
+        self._changed.add(self._plan.window(farthest))
         return True
 
     def _advance(self, mark: datetime, *, promised: bool) -> None:
@@ -247,6 +268,7 @@ class PartitionFold:
                 self._ready.append(self._counted(index))
                 self._corrected.discard(index)
             del self._windows[index]
+            self._changed.add(self._plan.window(index))
 
     def _closing(self, before: int, *, promised: bool) -> list[int]:
         """Indices to send: the filled windows and the empty ones between. A partition that begins with a promise instead of
@@ -259,6 +281,7 @@ class PartitionFold:
         return self._sketched(self._plan.window(index), self._windows.get(index, OpenWindow()))
 
     def _sketched(self, window: Window, held: OpenWindow) -> WindowSketched:
+        held.encode(window)  # what cannot be stored cannot be sent
         return WindowSketched(
             stream=self._project.stream,
             window=window,
