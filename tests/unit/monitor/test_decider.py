@@ -362,3 +362,15 @@ def test_a_forged_decision_whose_evidence_is_none_neither_stops_the_decider_nor_
     _, first, second = bench.events(DECISIONS)
     assert (first.window, first.accepted, second.window) == (window(0), True, window(1))
     assert bench.ids(RETRAIN_REQUESTS) == [first.request_id]
+
+
+def test_the_decider_remembers_no_more_windows_than_a_bound(bench, monkeypatch):
+    monkeypatch.setattr("driftloop_monitor.decider.MAX_KNOWN", 5)
+    for i in range(30):
+        bench.step(*range(max(0, i - 4), i + 1))
+    assert len(bench.decider._known) == 5
+    assert bench.decider._dirty == set()
+    bench.lake.ranges = []
+    published = len(bench.events(PERFORMANCE_REPORTS))
+    bench.step(*range(25, 30))
+    assert len(bench.events(PERFORMANCE_REPORTS)) == published

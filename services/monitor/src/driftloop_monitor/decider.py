@@ -11,7 +11,7 @@ from driftloop.contracts.topics import DECISIONS, PERFORMANCE_REPORTS, RETRAIN_R
 from driftloop.contracts.values import Window
 from driftloop.contracts.windows import parse_duration
 from driftloop.history.model_history import ModelHistory
-from driftloop.monitoring.assembly import AssembledWindow, WindowSummary
+from driftloop.monitoring.assembly import REMEMBERED_WINDOWS, AssembledWindow, WindowSummary
 from driftloop.monitoring.evidence import window_evidence
 from driftloop.monitoring.late_labels import WindowLabels, counted_labels
 from driftloop.monitoring.performance import LastReport, performance_reports
@@ -21,6 +21,7 @@ from driftloop.project.model import Project
 from driftloop.telemetry import get_logger
 from driftloop_monitor.lake_view import LakeView
 
+MAX_KNOWN = 3 * REMEMBERED_WINDOWS  # of one partition of the sketches, and of others where their number has changed
 WINDOWS_PER_STEP = 10  # bounds one step when late labels touch many windows
 
 log = get_logger(__name__)
@@ -35,15 +36,17 @@ class Decider:
         self._project, self._lake, self._history = project, lake, history
         self._publisher, self._clock, self._sync = publisher, clock, sync
         self._dirty: set[Window] = set()
-        self._known: set[Window] = set()
+        self._known: dict[Window, None] = {}  # in the order in which they were shown
         self._told: list[PerformanceReported] = []
 
     def step(self, complete: Sequence[AssembledWindow]) -> None:
         """Report and decide what can be by now. Raises TransientError; a repeat does nothing twice."""
         for held in complete:
             if held.window not in self._known:
-                self._known.add(held.window)
+                self._known[held.window] = None
                 self._dirty.add(held.window)
+        while len(self._known) > MAX_KNOWN:
+            del self._known[next(iter(self._known))]
         if not complete or not self._lake.refresh():
             return
         self._mark_changed(complete)
