@@ -1,7 +1,8 @@
 """Agent 2's work: put partitions' counts together, report complete windows, store what is known of them, acknowledge."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from types import MappingProxyType
 from typing import Any, TypeVar
 
 from driftloop import metrics
@@ -53,14 +54,18 @@ class AssemblyRunner:
         async with self._handling:
             await self._handle(event, ack)
 
-    async def remember(self, reports: Sequence[PerformanceReported]) -> None:
-        """Store what was reported of windows' performance: at once, or with the sketch that is being handled."""
+    async def remember(self, reports: Sequence[PerformanceReported], lake_seen: Mapping[str, int] = MappingProxyType({})) -> None:
+        """Store what was reported of windows' performance, and up to where the lake was looked at for forgotten windows: at once, or
+        with the sketch that is being handled."""
         for report in reports:
             self.assembler.measured(report)
-        if reports and not self._handling.locked():  # else the sketch may be half in, and its offset is not
+        cursor = self.assembler.cursor
+        farther = bool(lake_seen) and self.assembler.forgotten is not None and lake_seen != cursor.lake_seen
+        if farther:
+            cursor.lake_seen = dict(lake_seen)
+        if (reports or farther) and not self._handling.locked():  # else the sketch may be half in, and its offset is not
             async with self._handling:
-                next_offset = self.assembler.cursor.next_offset
-                await self._values.write(self.assembler.changes(next_offset), next_offset)
+                await self._values.write(self.assembler.changes(cursor.next_offset), cursor.next_offset)
 
     async def _handle(self, event: Any, ack: Callable[[Any], Awaitable[Any]]) -> None:
         message: FaustMessage = event.message

@@ -116,8 +116,9 @@ class Wiring:
                 pass
             monitor.lake_changed.clear()
             for runner in monitor.own_assemblies():
+                windows, lake_seen = runner.assembler, runner.assembler.cursor.lake_seen
                 try:
-                    await asyncio.to_thread(self._decider.step, runner.assembler.complete())
+                    await asyncio.to_thread(self._decider.step, windows.complete(), windows.forgotten, lake_seen)
                     self._status.last_error = None
                 except TransientError as exc:
                     self._status.last_error = str(exc)
@@ -128,7 +129,7 @@ class Wiring:
                     await self.failure.halt(exc)
                 told = self._decider.take_told()
                 if monitor.assemblies.get(runner.partition) is runner:  # else another worker goes on, and measures again
-                    await runner.remember(told)
+                    await runner.remember(told, self._decider.lake_seen)
 
 
 async def _within(seconds: float, work: Any, doing: str) -> None:

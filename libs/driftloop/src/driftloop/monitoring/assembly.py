@@ -5,7 +5,7 @@ is known by start and end: where a project declares others, an earlier one may s
 """
 
 from collections.abc import Iterator, Mapping
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import NamedTuple
 
 import msgspec
@@ -13,6 +13,7 @@ import msgspec
 from driftloop.contracts.events import DriftReported, PerformanceReported, WindowSketched
 from driftloop.contracts.values import Time, Window
 from driftloop.monitoring.drift import worst
+from driftloop.monitoring.forgotten_windows import Forgotten
 from driftloop.monitoring.partition_fold import KEPT_CLOSED_WINDOWS
 from driftloop.monitoring.performance import LastReport
 from driftloop.statistics.distances import RANKED_BY
@@ -62,6 +63,8 @@ class AssemblyCursor(msgspec.Struct):
     closed: dict[int, Time] = {}
     forgotten_up_to: Time | None = None
     topic_id: str | None = None  # of the topic that ``next_offset`` is of; not in older values
+    forgotten: tuple[Time, Time, float] | None = None  # as ``Forgotten``, the length in seconds
+    lake_seen: dict[str, int] = {}  # version of each table up to which the reports of forgotten windows hold what came
 
 
 class Standing(NamedTuple):
@@ -217,6 +220,12 @@ class WindowAssembler:
                 found = self.windows[window].by_partition.get(partition) if window in self.windows else None
         return None if found is None else msgspec.msgpack.encode(found)
 
+    @property
+    def forgotten(self) -> Forgotten | None:
+        """The windows that are no longer here, as far as they are known to be of one plan."""
+        held = self.cursor.forgotten
+        return None if held is None else Forgotten(held[0], held[1], timedelta(seconds=held[2]))
+
     def complete(self) -> list[AssembledWindow]:
         """Reported windows in order."""
         return [held for held in self._in_order() if held.summary is not None]
@@ -233,6 +242,9 @@ class WindowAssembler:
         for held in done[:-REMEMBERED_WINDOWS]:
             del self.windows[held.window]
             self.cursor.forgotten_up_to = max(held.window.end, self.cursor.forgotten_up_to or held.window.end)
+            known = self.forgotten
+            now = Forgotten.of(held.window) if known is None else known.and_then(held.window)
+            self.cursor.forgotten = now.start, now.end, now.every.total_seconds()
             self._window_changed(held.window)
 
 
