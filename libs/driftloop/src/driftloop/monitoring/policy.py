@@ -50,8 +50,8 @@ def decide(policy: Policy, state: PolicyState, evidence: Evidence) -> tuple[Poli
 
 def advance(policy: Policy, state: PolicyState, evidence: Evidence, *, accepted: bool) -> PolicyState:
     """The state after a window was decided, however it was."""
-    end = evidence.window.end
-    attempts = tuple(t for t in state.attempts if end - t < parse_duration(policy.budget_period))
+    end, period = evidence.window.end, parse_duration(policy.budget_period)
+    attempts = tuple(t for t in state.attempts if end - t < period)
     measured = state.measured if state.metric == evidence.metric else ()  # the project measures otherwise now
     if evidence.version is not None and evidence.measured is not None:
         measured = (*measured, (evidence.version, evidence.measured.value))[-MEASURED_KEPT:]
@@ -152,7 +152,8 @@ def _hold(policy: Policy, state: PolicyState, evidence: Evidence) -> str | None:
     cooldown = parse_duration(policy.cooldown)
     if state.attempts and cooldown > timedelta(0) and end - state.attempts[-1] < cooldown:
         return f"cooling down for {policy.cooldown} after the attempt at {state.attempts[-1].isoformat()}"
-    spent = [t for t in state.attempts if end - t < parse_duration(policy.budget_period)]
+    period = parse_duration(policy.budget_period)
+    spent = [t for t in state.attempts if end - t < period]
     if len(spent) >= policy.budget:
         return f"the budget of {policy.budget} runs in {policy.budget_period} is spent"
     return None
