@@ -36,7 +36,7 @@ MEASUREMENTS = {
     "compression": "bench.compression",
 }
 # half an hour and gigabytes: only when named
-ON_REQUEST = {"many-commits": "bench.many_commits", "larger-than-memory": "bench.larger_than_memory"}
+ON_REQUEST = {"a-year": "bench.a_year", "many-commits": "bench.many_commits", "larger-than-memory": "bench.larger_than_memory"}
 INTERRUPTED = 130
 EXPECTED = (BenchError, LocalStackError, TransientError, ConfigurationError, UserError)
 

@@ -27,41 +27,13 @@ def windows(first: int, last: int) -> Iterator[Told]:
         window = Window(start=_START + timedelta(hours=n), end=_START + timedelta(hours=n + 1))
         told: Callable[[str, Event, str], Told] = lambda topic, event, event_id, at=window.end: (topic, event, event_id, at)  # noqa: E731
         request_id = caused_id("retrain", MODEL, n)
-        yield told(DECISIONS, _decision(n, window, request_id), caused_id("decision", n))
+        yield told(DECISIONS, decision(n, window, request_id), caused_id("decision", n))
         for version in (None, n):
-            yield told(PERFORMANCE_REPORTS, _report(window, version), caused_id("performance", n, version))
-        yield told(
-            RETRAIN_REQUESTS,
-            RetrainRequested(model=MODEL, reason="window", detail="the window closed", window=window, requested_by="bench"),
-            request_id,
-        )
-        answers = (request_id,)
-        started = TrainingStarted(model=MODEL, request_id=request_id, answers=answers, pins=_pins(window, n))
-        yield told(TRAINING_RUNS, started, caused_id("started", n))
-        completed = TrainingCompleted(
-            model=MODEL,
-            request_id=request_id,
-            answers=answers,
-            manifest=_DIGEST,
-            pins=_pins(window, n),
-            recipe="all",
-            candidates=(),
-            measurements=_measurements(window, n),
-            rows=1000,
-            seconds=1.0,
-        )
-        yield told(TRAINING_RUNS, completed, caused_id("completed", n))
-        judged = DecisionMade(
-            model=MODEL,
-            kind="promote",
-            accepted=True,
-            reason="it is better",
-            window=window,
-            rule=_DIGEST,
-            evidence={"measurements": msgspec.to_builtins(_measurements(window, n)), "version": n},
-            request_id=request_id,
-        )
-        yield told(DECISIONS, judged, caused_id("judged", n))
+            yield told(PERFORMANCE_REPORTS, report(window, version), caused_id("performance", n, version))
+        yield told(RETRAIN_REQUESTS, requested(window), request_id)
+        yield told(TRAINING_RUNS, started(n, window, request_id), caused_id("started", n))
+        yield told(TRAINING_RUNS, completed(n, window, request_id), caused_id("completed", n))
+        yield told(DECISIONS, judged(n, window, request_id), caused_id("judged", n))
 
 
 def commands(first: int, last: int) -> Iterator[Told]:
@@ -85,7 +57,43 @@ def commands(first: int, last: int) -> Iterator[Told]:
             yield REGISTRY_LOG, command, f"c{n}", _START + timedelta(minutes=n)
 
 
-def _decision(n: int, window: Window, request_id: str) -> DecisionMade:
+def requested(window: Window) -> RetrainRequested:
+    return RetrainRequested(model=MODEL, reason="window", detail="the window closed", window=window, requested_by="bench")
+
+
+def started(n: int, window: Window, request_id: str) -> TrainingStarted:
+    return TrainingStarted(model=MODEL, request_id=request_id, answers=(request_id,), pins=_pins(window, n))
+
+
+def completed(n: int, window: Window, request_id: str) -> TrainingCompleted:
+    return TrainingCompleted(
+        model=MODEL,
+        request_id=request_id,
+        answers=(request_id,),
+        manifest=_DIGEST,
+        pins=_pins(window, n),
+        recipe="all",
+        candidates=(),
+        measurements=_measurements(window, n),
+        rows=1000,
+        seconds=1.0,
+    )
+
+
+def judged(n: int, window: Window, request_id: str) -> DecisionMade:
+    return DecisionMade(
+        model=MODEL,
+        kind="promote",
+        accepted=True,
+        reason="it is better",
+        window=window,
+        rule=_DIGEST,
+        evidence={"measurements": msgspec.to_builtins(_measurements(window, n)), "version": n},
+        request_id=request_id,
+    )
+
+
+def decision(n: int, window: Window, request_id: str, partitions: int = 4) -> DecisionMade:
     evidence = Evidence(
         window=window,
         version=n,
@@ -97,7 +105,7 @@ def _decision(n: int, window: Window, request_id: str) -> DecisionMade:
         statistic="psi:amount",
         value=0.1,
         threshold=0.25,
-        closing_offsets={str(p): n for p in range(4)},
+        closing_offsets={str(p): n for p in range(partitions)},
         inferences_version=n,
         labels_version=n,
     )
@@ -113,7 +121,7 @@ def _decision(n: int, window: Window, request_id: str) -> DecisionMade:
     )
 
 
-def _report(window: Window, version: int | None) -> PerformanceReported:
+def report(window: Window, version: int | None) -> PerformanceReported:
     return PerformanceReported(
         model=MODEL,
         stream=MODEL,

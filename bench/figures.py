@@ -31,6 +31,7 @@ class Figure(msgspec.Struct, frozen=True, kw_only=True):
     limit: Limit
     aim: Aim | None = None
     note: str = ""
+    words: tuple[str, str] = ("met", "missed")  # what is said of the aim
 
     @property
     def ratio(self) -> float:
@@ -69,7 +70,7 @@ def _cells(figure: Figure) -> tuple[str, ...]:
     if figure.aim is not None:
         sign = "≥" if figure.aim.sense == "at least" else "≤"
         aim = f"{sign} {number(figure.aim.bound)}" + ("× limit" if figure.aim.of == "ratio" else "")
-        met = "met" if figure.met else "missed"
+        met = figure.words[0] if figure.met else figure.words[1]
     return figure.name, number(figure.value), figure.unit, number(figure.limit.value), f"{figure.ratio:.3g}×", aim, met
 
 

@@ -35,18 +35,23 @@ def measure(around: Surroundings) -> list[Figure]:
     ]
 
 
+def of_now(around: Surroundings, name: str, *, partitions: int, features: int) -> float:
+    """Bytes of the log per commit of this release."""
+
+    def make(table: LakeTable, flush: Flush) -> None:
+        store_files(around.store, table, flush)
+        commit(table, around.store, flush)
+
+    return _bytes_a_commit(around, LakeTable.open(around.s3, name, "inferences", _schema(features)), make, partitions, COMMITS)
+
+
 def _figure(around: Surroundings, name: str, *, partitions: int, features: int) -> Figure:
     store, schema = around.store, _schema(features)
-
-    def of_now(table: LakeTable, flush: Flush) -> None:
-        store_files(store, table, flush)
-        commit(table, store, flush)
 
     def of_before(table: LakeTable, flush: Flush) -> None:
         earlier_commit(store, table, flush)
 
-    table = LakeTable.open(around.s3, name, "inferences", schema)
-    now = _bytes_a_commit(around, table, of_now, partitions, COMMITS)
+    now = of_now(around, name, partitions=partitions, features=features)
     before = _bytes_a_commit(
         around, LakeTable.open(around.s3, f"{name}-before", "inferences", schema), of_before, partitions, EARLIER_COMMITS
     )

@@ -30,12 +30,13 @@ from driftloop.contracts.topics import CONTROL_TOPICS, REGISTRY_LOG, inferences,
 from driftloop.contracts.values import PromotionRules, TrainingPins
 from driftloop.errors import ConfigurationError, InvalidMessage
 from driftloop.local.s3 import S3Access
-from driftloop.monitoring.partition_state import decode_state
+from driftloop.monitoring.partition_state import stored_state
 from driftloop.project.model import archive_key
 from driftloop.rows.arrow_stream import encode_table
 from driftloop.rows.schemas import label_schema
 from driftloop.settings import S3Settings
 from driftloop.statistics.profile import Profile
+from driftloop_monitor.faust_support.written_values import read
 
 PARTITIONS = 4
 ROWS_PER_MESSAGE = 500
@@ -214,8 +215,15 @@ class World:
 
     def stored_offsets(self) -> dict[int, int]:
         """The offsets that the newest table values in the changelog go on from."""
-        values = read_topic(self.bootstrap, f"monitor-{self.project.stream}-folds-changelog")
-        return {r.partition: decode_state(r.value).next_offset for r in values if r.value is not None}
+        newest: dict[int, dict[bytes, bytes]] = {}
+        for record in read_topic(self.bootstrap, f"monitor-{self.project.stream}-folds-changelog"):
+            key = (record.key or b"").partition(b"/")[2]  # behind the partition's number
+            held = newest.setdefault(record.partition, {})
+            held.pop(key, None)
+            if record.value is not None:
+                held[key] = record.value
+        states = {partition: stored_state(read(held).values) for partition, held in newest.items()}
+        return {partition: state.next_offset for partition, state in states.items() if state is not None}
 
     def label_everything(self, hours: int) -> None:
         """A label for every row sent so far, known a minute after its event, then the watermark of that time everywhere."""

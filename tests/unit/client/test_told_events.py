@@ -21,6 +21,7 @@ from driftloop.client import told_events
 from driftloop.contracts.codec import encode_event
 from driftloop.contracts.events import Event
 from driftloop.contracts.topics import CONTROL_TOPICS, DECISIONS, DRIFT_REPORTS, PERFORMANCE_REPORTS, REPRODUCTIONS, TRAINING_RUNS
+from driftloop.errors import UserError
 
 
 class World(MemoryBroker):
@@ -52,6 +53,16 @@ def test_decisions_come_in_order_of_time_each_once_and_an_unreadable_one_is_name
     assert world.said == ["passed over offset 2 of decisions[1]: header ce_id is missing"]
     assert told_events.decisions(world, MODEL, world.said.append) == found
     assert told_events.decisions(world, "other", world.said.append) == []
+
+
+def test_the_last_decisions_are_told_without_keeping_the_others(world: World) -> None:
+    for n in range(30):
+        world.tell(DECISIONS, decided(n), f"d{n}", seconds=n)
+    found = told_events.decisions(world, None, world.said.append, last=5)
+    assert [told.about.id for told in found] == [f"d{n}" for n in range(25, 30)]
+    assert found == told_events.decisions(world, None, world.said.append)[-5:]
+    with pytest.raises(UserError, match="at least 1"):
+        told_events.decisions(world, None, world.said.append, last=0)
 
 
 def test_the_newest_revision_of_each_report_is_told_by_window_and_version(world: World) -> None:

@@ -175,6 +175,22 @@ def test_what_was_measured_by_another_metric_is_not_carried():
     assert (carried.metric, carried.measured) == ("log_loss", ((1, 0.2),) * 3)
 
 
+def test_older_decisions_let_go_of_what_grows_with_partitions_and_nobody_asks_for_again():
+    def told(n: int) -> tuple[str, Event]:
+        event = decided(n)
+        return f"d{n}", msgspec.structs.replace(event, evidence=event.evidence | {"closing_offsets": {str(p): n for p in range(500)}})
+
+    known = history(*(told(n) for n in range(10)), keep=Keep(decisions=20, whole=3))
+    again = ModelHistory(keep=Keep(decisions=20, whole=3))
+    again.restore(known.stored())
+    assert len(known.stored()) < len(history(*(told(n) for n in range(10)), keep=Keep(decisions=20)).stored()) / 2
+    for one in (known, again):
+        tell(one, told(10))
+        whole = ["closing_offsets" in decision.evidence for decision in one.retrain_decisions()]
+        assert whole == [False] * 8 + [True] * 3
+        assert restore(Policy(), one.retrain_decisions()) == restore(Policy(), history(*(told(n) for n in range(11))).retrain_decisions())
+
+
 def test_no_more_is_carried_than_a_bound():
     known = history(*((f"d{n}", decided(n, accepted=True)) for n in range(CARRIED + 100)), keep=Keep(decisions=2))
     carried = known.carried(MODEL)

@@ -45,7 +45,7 @@ class Runner:
         self.table = DurableTable(Changelog(), partial(stored_offset, topic_id="t"))
         self.table.place(0, placed)
         self.runner = AssemblyRunner(
-            PROJECT, 0, topic_id="t", table=self.table, profiles=SimpleNamespace(profile=None), publisher=self.reports
+            PROJECT, 0, topic_id="t", values=self.table.open(0), profiles=SimpleNamespace(profile=None), publisher=self.reports
         )
 
     def handle(self, offset: int, which: int) -> None:

@@ -34,12 +34,14 @@ class FakeLake:
     def __init__(self) -> None:
         self.held, self.known, self.labelled, self.ranges = True, True, 100, []
         self.lone = 0  # labels without an inference
+        self.since, self.seen = [], {}
 
     def refresh(self) -> bool:
         return True
 
-    def changed(self):
-        ranges, self.ranges = self.ranges, []
+    def changed(self, since):
+        self.since.append(dict(since))
+        ranges, self.ranges, self.seen = self.ranges, [], {"labels": self.versions[1]}
         return ranges
 
     def holds(self, closing_offsets: dict[str, int], topic_ids: dict[str, str]) -> bool:
@@ -96,7 +98,8 @@ class Bench:
         """As the wiring does: what was told is remembered by the windows, whatever becomes of the topics."""
         for i in windows:
             self.assembler.windows.setdefault(window(i), complete(i))
-        self.decider.step([self.assembler.windows[window(i)] for i in windows])
+        cursor = self.assembler.cursor
+        self.decider.step([self.assembler.windows[window(i)] for i in windows], self.assembler.forgotten, cursor.lake_seen)
         for report in self.decider.take_told():
             self.assembler.measured(report)
         self.table.update(self.assembler.changes(0))
@@ -375,3 +378,65 @@ def test_a_forged_decision_whose_evidence_is_none_neither_stops_the_decider_nor_
     _, first, second = bench.events(DECISIONS)
     assert (first.window, first.accepted, second.window) == (window(0), True, window(1))
     assert bench.ids(RETRAIN_REQUESTS) == [first.request_id]
+
+
+def test_the_decider_remembers_no_more_windows_than_a_bound(bench, monkeypatch):
+    monkeypatch.setattr("driftloop_monitor.decider.MAX_KNOWN", 5)
+    for i in range(30):
+        bench.step(*range(max(0, i - 4), i + 1))
+    assert len(bench.decider._known) == 5
+    assert bench.decider._dirty == set()
+    bench.lake.ranges = []
+    published = len(bench.events(PERFORMANCE_REPORTS))
+    bench.step(*range(25, 30))
+    assert len(bench.events(PERFORMANCE_REPORTS)) == published
+
+
+def reported_windows(bench: Bench, since: int = 0) -> list[Window]:
+    return [report.window for report in bench.events(PERFORMANCE_REPORTS)[since:] if report.version is None]
+
+
+def forgetting(bench: Bench, *, start: int, end: int) -> None:
+    bench.assembler.cursor.forgotten = (window(start).start, window(end - 1).end, 3600.0)
+
+
+def test_labels_that_land_after_their_window_was_forgotten_are_reported_all_the_same(bench):
+    bench.lake.labelled = 10
+    bench.step(0, 1, 2)
+    bench.forget(PERFORMANCE_REPORTS)
+    bench.restart()
+    forgetting(bench, start=0, end=2)
+    del bench.assembler.windows[window(0)], bench.assembler.windows[window(1)]
+    told = len(bench.events(PERFORMANCE_REPORTS))
+    bench.lake.labelled, bench.lake.versions = 90, (7, 9)
+    bench.lake.ranges = [(window(0).start, window(1).start)]
+    bench.step(2)
+    late = [r for r in bench.events(PERFORMANCE_REPORTS)[told:] if r.version is None and r.window != window(2)]
+    assert [(report.window, report.labelled, report.revision) for report in late] == [(window(0), 90, 16), (window(1), 90, 16)]
+    assert len(set(bench.ids(PERFORMANCE_REPORTS))) == len(bench.ids(PERFORMANCE_REPORTS))
+    told = len(bench.events(PERFORMANCE_REPORTS))
+    bench.lake.ranges = [(window(0).start, window(0).start)]
+    bench.step(2)
+    assert reported_windows(bench, told) == []  # nothing is new
+    bench.lake.labelled = 95
+    bench.lake.ranges = [(window(0).start, window(0).start)]
+    bench.step(2)
+    assert [(r.window, r.revision) for r in bench.events(PERFORMANCE_REPORTS)[told:] if r.version is None] == [(window(0), 17)]
+
+
+def test_many_forgotten_windows_are_reported_a_few_at_a_time_and_the_lake_is_seen_when_all_are(bench):
+    forgetting(bench, start=-25, end=0)
+    bench.lake.ranges = [(window(-30).start, window(-1).start)]
+    counts = []
+    for _ in range(3):
+        before = len(bench.events(PERFORMANCE_REPORTS))
+        bench.step(0)
+        counts.append(len([w for w in reported_windows(bench, before) if w.start < window(0).start]))
+        assert bool(bench.decider.lake_seen) == (sum(counts) == 25)
+    assert counts == [10, 10, 5]
+
+
+def test_a_start_asks_the_lake_for_what_came_since_forgotten_windows_were_looked_at_last(bench):
+    bench.assembler.cursor.lake_seen = {"labels": 5}
+    bench.step(0)
+    assert bench.lake.since == [{"labels": 5}]

@@ -56,3 +56,13 @@ def test_a_log_that_cannot_be_read_makes_no_commit_of_either_table_be_forgotten(
         lake.changed()
     tables[name].away = False
     assert lake.changed() == [(FIRST, FIRST), (SECOND, SECOND)]
+
+
+def test_a_new_start_is_told_of_what_came_since_the_last_one_looked(view):
+    before, _ = view
+    again = LakeView(S3, "orders", "topic", 1)
+    assert again.refresh()
+    assert before.seen == {"inferences": 4, "labels": 8}
+    assert again.changed(before.seen) == [(FIRST, FIRST), (SECOND, SECOND)]
+    assert again.seen == {"inferences": 5, "labels": 9}
+    assert again.changed(before.seen) == []

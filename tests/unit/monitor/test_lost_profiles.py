@@ -21,7 +21,7 @@ from driftloop.errors import TransientError
 from driftloop.lineage.model_bytes import deleted_versions, remove
 from driftloop.monitoring.assembly import stored_offset
 from driftloop.monitoring.drift import drift_reports
-from driftloop.monitoring.partition_fold import PartitionFold
+from driftloop.monitoring.partition_fold import PartitionFold, ProfileNeeded
 from driftloop.monitoring.partition_state import PartitionState, decode_state
 from driftloop_monitor.assembly_runner import AssemblyRunner
 from driftloop_monitor.faust_support.durable_table import DurableTable
@@ -102,7 +102,7 @@ def test_a_version_that_was_cleaned_by_an_earlier_release_stops_no_report(world)
     async def stored(*about: Any) -> None: ...
 
     table = DurableTable(SimpleNamespace(data={}, send_changelog=stored), partial(stored_offset, topic_id="t"))
-    runner = AssemblyRunner(PROJECT, 0, topic_id="t", table=table, profiles=world.profiles(), publisher=reports)
+    runner = AssemblyRunner(PROJECT, 0, topic_id="t", values=table.open(0), profiles=world.profiles(), publisher=reports)
 
     async def take(offset: int, counted) -> None:
         value, headers = encode_event(counted, envelope(counted, id=f"s{offset}", source="test", subject=PROJECT.stream))
@@ -186,3 +186,24 @@ def profiles_of(world: World) -> Profiles:
     profiles = world.profiles()
     profiles.load(1)
     return profiles
+
+
+def test_no_more_profiles_are_kept_than_a_bound_and_those_asked_for_last_stay(world, monkeypatch):
+    monkeypatch.setattr("driftloop_monitor.profiles.KEPT", 3)
+    profiles = world.profiles()
+    for version in range(2, 6):
+        profiles.load(1)
+        profiles.counter(1)
+        profiles._keep(version, "1" * 64, profiles.counter(1)[1])
+    assert sorted(profiles._loaded) == [1, 4, 5]
+    with pytest.raises(ProfileNeeded):
+        profiles.counter(2)
+
+
+def test_versions_that_strangers_name_are_not_remembered_for_ever(world, monkeypatch):
+    monkeypatch.setattr("driftloop_monitor.profiles.KEPT_UNKNOWN", 5)
+    profiles = world.profiles()
+    for version in range(100, 140):
+        with pytest.raises(TransientError):
+            profiles.load(version)
+    assert len(profiles._unknown_since) == 5

@@ -18,6 +18,7 @@ from driftloop.service.accepted_gaps import AcceptedGaps
 from driftloop.statistics.histograms import Counter
 from driftloop_monitor import partition_runner
 from driftloop_monitor.faust_support.durable_table import DurableTable
+from driftloop_monitor.faust_support.written_values import COMMIT
 from driftloop_monitor.partition_runner import PartitionRunner
 
 PROJECT = make_project()
@@ -39,12 +40,13 @@ class Steps:
         self.runner = PartitionRunner(
             fold,
             stream=PROJECT.stream,
-            table=self.table,
+            values=self.table.open(0),
             profiles=SimpleNamespace(),
             publisher=self,
             quarantine=broker.producer(),
             store=self.store,
             gaps=AcceptedGaps(self.store, PROJECT.stream),
+            requests_end=lambda topic_id, partition: None,
             ack=self.ack,
         )
 
@@ -53,7 +55,8 @@ class Steps:
             self.refusals -= 1
             self.done.append("refused")
             raise ConnectionError("broker away")
-        self.done.append(f"stored {decode_state(value).next_offset}")
+        if key.endswith(b"/" + COMMIT):
+            self.done.append(f"stored {int.from_bytes(value[8:])}")
 
     def publish(self, topic: str, event: Any, *, key: str, id: str | None = None) -> None:
         self.done.append(f"sketch of {event.rows} rows")

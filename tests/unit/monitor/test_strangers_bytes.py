@@ -37,10 +37,11 @@ CALENDAR = pa.timestamp("us", tz="UTC")
 class Folding:
     """A fold runner with a broker and a store in memory."""
 
-    def __init__(self) -> None:
+    def __init__(self, requests_end: int | None = None) -> None:
         self.broker, self.store, self.acknowledged = MemoryBroker(), MemoryStore(), list[int]()
         self.topic = quarantine(PROJECT.stream)
         self.broker.create_topic(self.topic)
+        self.requests_end, self.times_away = requests_end, 0
         self.profiles = SimpleNamespace(load=self._load)
 
         async def ack(event: Any) -> None:
@@ -49,17 +50,24 @@ class Folding:
         self.runner = PartitionRunner(
             new_fold(),
             stream=PROJECT.stream,
-            table=DurableTable(Changelog(), partial(stored_offset, topic_id="t")),
+            values=DurableTable(Changelog(), partial(stored_offset, topic_id="t")).open(0),
             profiles=self.profiles,  # type: ignore[arg-type]
             publisher=SimpleNamespace(publish=lambda *args, **named: None),
             quarantine=self.broker.producer(),
             store=self.store,
             gaps=AcceptedGaps(self.store, PROJECT.stream),
+            requests_end=self._requests_end,
             ack=ack,
         )
 
     def _load(self, version: int) -> None:
         raise InvalidMessage(f"names version {version} of shop, which is not in the registry log")
+
+    def _requests_end(self, topic_id: str, partition: int) -> int | None:
+        if self.times_away:
+            self.times_away -= 1
+            raise TransientError("broker away")
+        return self.requests_end if topic_id == REQUESTS_ID else None
 
     def take(self, offset: int, value: bytes | None, headers: Headers | HeadersBehindHole, timestamp: float = 0.0) -> None:
         found = SimpleNamespace(
@@ -122,6 +130,27 @@ def test_a_message_that_no_predictor_writes_is_quarantined_and_the_next_is_count
     assert [offset for offset, _ in folding.rejected()] == [0]
     assert sum(w.rows for w in folding.fold.state().windows) == 2
     assert folding.acknowledged == [0, 1]
+
+
+@pytest.mark.parametrize("readable", [True, False])
+def test_a_forged_range_beyond_the_requests_is_quarantined_and_those_to_come_are_counted(readable: bool) -> None:
+    """It made them all seem known, and their rows were in no report from then on."""
+    folding = Folding(requests_end=3)
+    folding.times_away = 1
+    value, headers = message(make_rows(PROJECT, [at(0.1)]), 0, 2**40)
+    folding.take(0, value if readable else b"not an Arrow stream", headers)
+    folding.take(1, *message(make_rows(PROJECT, [at(0.1), at(0.2)]), 0))
+    assert [offset for offset, _ in folding.rejected()] == [0]
+    assert sum(w.rows for w in folding.fold.state().windows) == 2
+    assert folding.fold.state().requests == {REQUESTS_ID: 2}
+
+
+def test_a_wide_range_that_the_requests_reach_or_of_requests_that_are_no_more_is_believed() -> None:
+    for end in (2**40, None):
+        folding = Folding(requests_end=end)
+        folding.take(0, b"", message(make_rows(PROJECT, []), 0, 2**40)[1])
+        assert folding.rejected() == []
+        assert folding.fold.state().requests == {REQUESTS_ID: 2**40}
 
 
 @pytest.mark.parametrize("time", [datetime(1, 1, 2, tzinfo=UTC), datetime(9999, 12, 30, tzinfo=UTC)])

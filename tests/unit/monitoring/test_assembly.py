@@ -159,7 +159,7 @@ def test_the_table_stays_bounded(teller, monkeypatch):
     monkeypatch.setattr("driftloop.monitoring.assembly.REMEMBERED_WINDOWS", 10)
     for i in range(15):
         teller.tell(sketch(0, i, offset=i, rows=1), sketch(1, i, offset=i, rows=1))
-    assert len(teller.table) == 10 + 1  # and the cursor
+    assert len(teller.table) == 10 + 2 * COUNTED_WINDOWS + 2 + 1  # windows, counts by partition, what each has closed, the cursor
     teller.restart()
     assert teller.tell(sketch(0, 0, offset=99), sketch(1, 0, offset=99)) == []  # forgotten, not new
     assert REMEMBERED_WINDOWS > 10
@@ -219,16 +219,45 @@ def test_a_sketch_that_is_taken_back_leaves_a_window_of_the_same_start_as_it_was
     assert teller.assembler.cursor.closed[0] == window(0).end
 
 
-def test_a_window_that_an_earlier_release_stored_under_its_start_is_changed_in_its_place(teller):
+def as_earlier_releases_stored(teller: Teller, key: str) -> dict[bytes, bytes]:
+    """One value for a window with the counts of all partitions, one for the cursor with what each has closed."""
+    [held] = teller.assembler.windows.values()
+    cursor = teller.assembler.cursor
+    return {
+        key.format(held.window.start, held.window.end).encode(): msgspec.msgpack.encode(held),
+        b"cursor": msgspec.msgpack.encode(cursor),
+    }
+
+
+@pytest.mark.parametrize("key", ["{0:%Y-%m-%dT%H:%M:%S+00:00}", "{0:%Y-%m-%dT%H:%M:%S+00:00}/{1:%Y-%m-%dT%H:%M:%S+00:00}"])
+def test_what_an_earlier_release_stored_in_one_value_is_read_and_stored_apart(teller, key):
     teller.tell(sketch(0), sketch(1))
-    [key] = [key for key in teller.table if key != b"cursor"]
-    teller.table[window(0).start.isoformat().encode()] = teller.table.pop(key)
+    apart = set(teller.table)
+    teller.table = as_earlier_releases_stored(teller, key)
     teller.restart()
+    assert teller.assembler.cursor.closed == {0: window(0).end, 1: window(0).end}
     [correction] = teller.tell(sketch(0, offset=12, rows=103, late=3))
-    assert correction.revision == 1
-    assert len(teller.table) == 2
+    assert (correction.revision, correction.rows) == (1, 203)
+    assert set(teller.table) == apart
     teller.restart()
     assert [held.revision for held in teller.assembler.complete()] == [1]
+    assert teller.assembler.cursor.closed == {0: window(0).end, 1: window(0).end}
+    assert sorted(teller.assembler.windows[window(0)].by_partition) == [0, 1]
+
+
+def test_a_sketch_writes_its_own_counts_and_nothing_that_grows_with_partitions_or_windows(teller):
+    partitions = 30
+    for i in range(5):
+        teller.tell(*(sketch(p, i, partitions=partitions, rows=20) for p in range(partitions)))
+    last = teller.offset
+    teller.tell(sketch(0, 5, partitions=partitions, rows=20))
+    assert teller.offset == last + 1
+    teller.assembler.add(sketch(1, 5, partitions=partitions, rows=20))
+    written = teller.assembler.changes(last + 2)
+    alone = Teller()
+    alone.assembler.add(sketch(1, 0, partitions=2, rows=20))
+    small = alone.assembler.changes(1)
+    assert sum(map(len, written.values())) <= sum(map(len, small.values())) + 20  # the offsets' digits
 
 
 def test_a_window_that_an_earlier_release_stored_is_read_and_stored_alike():

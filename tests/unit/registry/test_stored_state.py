@@ -3,6 +3,7 @@
 import msgspec
 import pytest
 from tests.unit.registry.commands import (
+    MODEL,
     approve,
     delete,
     folded,
@@ -73,3 +74,12 @@ def test_log_folded_on_from_a_stored_state_is_the_log_folded_whole():
 def test_bytes_that_are_no_state_are_a_value_error(data):
     with pytest.raises(ValueError):
         decode_state(data)
+
+
+def test_texts_that_commands_have_in_common_are_held_once_also_from_a_checkpoint():
+    state, _ = folded(register_project(), *(register_version(f"r{n}") for n in range(1, 4)))
+    for one in (state, decode_state(encode_state(state))):
+        entries = list(one.models[MODEL].history.values())
+        assert len(entries) == 4
+        assert len({id(entry.actor) for entry in entries}) == len({entry.actor for entry in entries})
+        assert len({id(entry.model) for entry in entries}) == 1

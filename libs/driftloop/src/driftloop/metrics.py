@@ -21,6 +21,11 @@ RETRIES = Counter("driftloop_retries", "Times that a step was repeated because t
 UNFORESEEN = Counter("driftloop_unforeseen_failures", "Records set aside after several failures of a kind that nobody foresaw")
 TOO_LATE_ROWS = Gauge("driftloop_too_late_rows", "Rows that came for windows no longer kept, and are in no drift report", ["partition"])
 TOO_EARLY_ROWS = Gauge("driftloop_too_early_rows", "Rows with event times too far in the future to be in a drift report", ["partition"])
+VALUES_TOO_LARGE = Counter(
+    "driftloop_values_too_large",
+    "Values of the monitor's tables that no message of their changelog can hold, and windows that are no longer compared for that reason",
+    ["table"],
+)
 DURABLE_OFFSET = Gauge("driftloop_durable_offset", "Offset that the durable state of a partition goes on from", ["topic", "partition"])
 END_OFFSET = Gauge("driftloop_end_offset", "Offset at the end of a partition, as last seen", ["topic", "partition"])
 BEHIND_SECONDS = Gauge(

@@ -19,9 +19,9 @@ from driftloop.lake.cursors import Span, request_app_id, spans_of
 from driftloop.lake.label_times import capped
 from driftloop.ports import Clock, Record
 from driftloop.rows.feature_columns import UnknownFeatures
-from driftloop.rows.inferences import MAX_OFFSETS, InferenceDecoder, accounted_range
+from driftloop.rows.inferences import InferenceDecoder, accounted_range
 from driftloop.rows.labels import LabelDecoder
-from driftloop.rows.request_ranges import accepted
+from driftloop.rows.request_ranges import accepted, check_end, is_wide
 from driftloop.rows.schemas import TIME, inference_schema
 from driftloop.service.accepted_gaps import WAY_ON
 from driftloop_ingest.buffer import Buffer
@@ -122,11 +122,10 @@ class InferenceIntake:
         return mark is not None
 
     def _check_end(self, claimed: RequestRange) -> None:
-        """Raises InvalidMessage for a wide range that goes beyond the requests: it would make all that are yet to come seem known."""
-        if claimed.end - claimed.start > MAX_OFFSETS:
-            bounds = self._requests.bounds(claimed.topic_id, claimed.partition)
-            if bounds is not None and claimed.end > bounds[1]:
-                raise InvalidMessage(f"accounts for requests up to {claimed.end}, and there are none from {bounds[1]} on")
+        """Raises InvalidMessage for a wide range that goes beyond the requests."""
+        bounds = self._requests.bounds(claimed.topic_id, claimed.partition) if is_wide(claimed) else None
+        if bounds is not None:
+            check_end(claimed, bounds[1])
 
     def _account(self, claimed: RequestRange, buffer: Buffer, cursor: Cursor, quarantined: Sequence[Span]) -> int:
         """The first request of the message that is new."""

@@ -35,9 +35,11 @@ class Monitor:
         self._partitions = {topics.inferences(stream): inferences.partitions, topics.WINDOW_SKETCHES: sketches.partitions}
         self.app = _new_app(settings, stream)
         self.inferences, self.sketches = topics.inferences(stream), topics.WINDOW_SKETCHES
-        self.folds_table = DurableTable(self._table(FOLDS, inferences.partitions), partial(folded_offset, topic_id=inferences.id))
+        self.folds_table = DurableTable(
+            self._table(FOLDS, inferences.partitions), partial(folded_offset, topic_id=inferences.id), name=FOLDS
+        )
         assembled = partial(assembled_offset, topic_id=sketches.id)
-        self.assemblies_table = DurableTable(self._table(ASSEMBLIES, sketches.partitions), assembled)
+        self.assemblies_table = DurableTable(self._table(ASSEMBLIES, sketches.partitions), assembled, name=ASSEMBLIES)
         self.folds: dict[int, PartitionRunner] = {}
         self.assemblies: dict[int, AssemblyRunner] = {}
         self.lake_changed = asyncio.Event()

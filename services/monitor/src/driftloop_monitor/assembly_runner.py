@@ -1,7 +1,8 @@
 """Agent 2's work: put partitions' counts together, report complete windows, store what is known of them, acknowledge."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from types import MappingProxyType
 from typing import Any, TypeVar
 
 from driftloop import metrics
@@ -18,7 +19,7 @@ from driftloop.project.model import Project
 from driftloop.service.attempts import Attempts, unforeseen
 from driftloop.service.event_worker import INVALID_IN_A_ROW, INVALID_SECONDS
 from driftloop.telemetry import get_logger
-from driftloop_monitor.faust_support.durable_table import DurableTable
+from driftloop_monitor.faust_support.durable_table import PartitionValues
 from driftloop_monitor.faust_support.early_messages import EarlyMessages
 from driftloop_monitor.faust_support.records import hole_before, plain_headers
 from driftloop_monitor.partition_runner import FaustMessage
@@ -33,13 +34,13 @@ class AssemblyRunner:
     """The windows that one partition of ``window-sketches`` tells of, as its table has them."""
 
     def __init__(
-        self, project: Project, partition: int, *, topic_id: str, table: DurableTable, profiles: Profiles, publisher: EventPublisher
+        self, project: Project, partition: int, *, topic_id: str, values: PartitionValues, profiles: Profiles, publisher: EventPublisher
     ) -> None:
-        self._project, self.partition, self._table = project, partition, table
+        self._project, self.partition, self._values = project, partition, values
         self._profiles, self._publisher = profiles, publisher
-        self.assembler = WindowAssembler(project.stream, table.values(partition), topic_id)
+        self.assembler = WindowAssembler(project.stream, values.found, topic_id)
         if not self.assembler.cursor.next_offset:  # nothing stored: what expired before the beginning is not missing
-            self.assembler.cursor.next_offset = table.placed(partition)
+            self.assembler.cursor.next_offset = values.placed
         self._early, self._attempts = EarlyMessages(), Attempts()
         self._invalid = 0
         self._invalid_seconds = INVALID_SECONDS
@@ -53,14 +54,18 @@ class AssemblyRunner:
         async with self._handling:
             await self._handle(event, ack)
 
-    async def remember(self, reports: Sequence[PerformanceReported]) -> None:
-        """Store what was reported of windows' performance: at once, or with the sketch that is being handled."""
+    async def remember(self, reports: Sequence[PerformanceReported], lake_seen: Mapping[str, int] = MappingProxyType({})) -> None:
+        """Store what was reported of windows' performance, and up to where the lake was looked at for forgotten windows: at once, or
+        with the sketch that is being handled."""
         for report in reports:
             self.assembler.measured(report)
-        if reports and not self._handling.locked():  # else the sketch may be half in, and its offset is not
+        cursor = self.assembler.cursor
+        farther = bool(lake_seen) and self.assembler.forgotten is not None and lake_seen != cursor.lake_seen
+        if farther:
+            cursor.lake_seen = dict(lake_seen)
+        if (reports or farther) and not self._handling.locked():  # else the sketch may be half in, and its offset is not
             async with self._handling:
-                next_offset = self.assembler.cursor.next_offset
-                await self._table.write(self.partition, self.assembler.changes(next_offset), next_offset)
+                await self._values.write(self.assembler.changes(cursor.next_offset), cursor.next_offset)
 
     async def _handle(self, event: Any, ack: Callable[[Any], Awaitable[Any]]) -> None:
         message: FaustMessage = event.message
@@ -75,7 +80,7 @@ class AssemblyRunner:
         if message.offset == due:
             await self._take_up(message)
             next_offset = message.offset + 1
-            await self._table.write(self.partition, self.assembler.changes(next_offset), next_offset)
+            await self._values.write(self.assembler.changes(next_offset), next_offset)
         await ack(event)
 
     async def _take_up(self, message: FaustMessage) -> None:

@@ -1,7 +1,8 @@
 """From a closed window to its performance reports and its one decision, by what lake and history hold."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
+from types import MappingProxyType
 
 import msgspec
 
@@ -13,8 +14,9 @@ from driftloop.contracts.values import Window
 from driftloop.contracts.windows import parse_duration
 from driftloop.history.model_history import ModelHistory
 from driftloop.lake.join import JoinCounts
-from driftloop.monitoring.assembly import AssembledWindow, WindowSummary
+from driftloop.monitoring.assembly import REMEMBERED_WINDOWS, AssembledWindow, WindowSummary
 from driftloop.monitoring.evidence import window_evidence
+from driftloop.monitoring.forgotten_windows import Forgotten, WindowsToMeasure
 from driftloop.monitoring.late_labels import WindowLabels, counted_labels
 from driftloop.monitoring.performance import LastReport, performance_reports, unknown_classes
 from driftloop.monitoring.policy import decide, restore
@@ -23,6 +25,7 @@ from driftloop.project.model import Project
 from driftloop.telemetry import get_logger
 from driftloop_monitor.lake_view import LakeView
 
+MAX_KNOWN = 3 * REMEMBERED_WINDOWS  # of one partition of the sketches, and of others where their number has changed
 WINDOWS_PER_STEP = 10  # bounds one step when late labels touch many windows
 
 log = get_logger(__name__)
@@ -37,27 +40,42 @@ class Decider:
         self._project, self._lake, self._history = project, lake, history
         self._publisher, self._clock, self._sync = publisher, clock, sync
         self._dirty: set[Window] = set()
-        self._known: set[Window] = set()
+        self._known: dict[Window, None] = {}  # in the order in which they were shown
         self._told: list[PerformanceReported] = []
+        self._late = WindowsToMeasure(project.windows)
 
-    def step(self, complete: Sequence[AssembledWindow]) -> None:
-        """Report and decide what can be by now. Raises TransientError; a repeat does nothing twice."""
+    def step(
+        self, complete: Sequence[AssembledWindow], forgotten: Forgotten | None = None, lake_seen: Mapping[str, int] = MappingProxyType({})
+    ) -> None:
+        """Report and decide what can be by now. Raises TransientError; a repeat does nothing twice.
+
+        ``forgotten``: the windows before those; what the lake got for them since the versions ``lake_seen`` is reported, too.
+        """
         for held in complete:
             if held.window not in self._known:
-                self._known.add(held.window)
+                self._known[held.window] = None
                 self._dirty.add(held.window)
+        while len(self._known) > MAX_KNOWN:
+            del self._known[next(iter(self._known))]
         if not complete or not self._lake.refresh():
             return
-        self._mark_changed(complete)
-        if not self._dirty and not self.undecided(complete):
+        self._mark_changed(complete, forgotten, lake_seen)
+        if not self._dirty and not self._late and not self.undecided(complete):
             return
         self._sync()
         self._report_dirty(complete)
+        self._report_forgotten()
         self._request_accepted()
         for held in self.undecided(complete):
             if held.summary is None or not self._settled(held.window, held.summary):
                 return  # decisions follow the windows' order
             self._decide(held, held.summary, [other for other in complete if other.window.end <= held.window.start])
+
+    @property
+    def lake_seen(self) -> Mapping[str, int]:
+        """Versions of the lake's tables up to which everything that came is in a report on a forgotten window, as far as it is for
+        one; empty while that is not known."""
+        return {} if self._late else self._lake.seen
 
     def take_told(self) -> list[PerformanceReported]:
         """The last reports on windows, as far as the windows do not remember them yet; each is handed out once."""
@@ -73,11 +91,18 @@ class Decider:
     def _settled(self, window: Window, summary: WindowSummary) -> bool:
         return self._lake.holds(summary.closing_offsets, summary.topic_ids or {}) and self._lake.labels_known(window)
 
-    def _mark_changed(self, complete: Sequence[AssembledWindow]) -> None:
-        for low, high in self._lake.changed():
+    def _mark_changed(self, complete: Sequence[AssembledWindow], forgotten: Forgotten | None, lake_seen: Mapping[str, int]) -> None:
+        for low, high in self._lake.changed(lake_seen):
             for held in complete:
                 if held.window.start <= high and low < held.window.end:
                     self._dirty.add(held.window)
+            if forgotten is not None:
+                self._late.add(low, high, forgotten)
+
+    def _report_forgotten(self) -> None:
+        for window in self._late.first(WINDOWS_PER_STEP):
+            self._report(AssembledWindow(window))
+            self._late.done(window)
 
     def _report_dirty(self, complete: Sequence[AssembledWindow]) -> None:
         windows = {held.window: held for held in complete}
@@ -88,9 +113,11 @@ class Decider:
                 self._dirty.remove(window)
 
     def _report(self, held: AssembledWindow) -> list[PerformanceReported]:
-        """Measure a window; publish what differs from the last report on it."""
-        reports, counts = [], JoinCounts()
+        """Measure a window; publish what differs from the last report on it. Nothing is told of a forgotten one without rows."""
+        reports, counts = list[PerformanceReported](), JoinCounts()
         rows = self._lake.rows(held.window, counts)
+        if held.summary is None and not rows.num_rows:
+            return reports
         metrics.UNKNOWN_CLASSES.labels(self._project.model).set(unknown_classes(rows))
         for measured in performance_reports(self._project, held.window, rows, *self._lake.versions, counts.labels - counts.joined):
             report = self._as_told(held, measured) or self._tell(held, measured)
@@ -111,7 +138,9 @@ class Decider:
 
     def _tell(self, held: AssembledWindow, measured: PerformanceReported) -> PerformanceReported:
         last = self._last(held, measured.version)
-        report = msgspec.structs.replace(measured, revision=0 if last is None else last.revision + 1)
+        # Of a window that was forgotten nobody may know the last number. It is not higher than this sum: each came of a commit.
+        first = 0 if held.summary is not None else sum(self._lake.versions)
+        report = msgspec.structs.replace(measured, revision=first if last is None else last.revision + 1)
         # The content is part of the id: a report that says something else is another one, whatever its number.
         what = report.stream, *_ends(held.window), report.version, report.revision, LastReport.of(report).content
         self._publisher.publish(PERFORMANCE_REPORTS, report, key=report.model, id=caused_id("performance", *what))

@@ -12,7 +12,8 @@ from driftloop.monitoring.assembly import REMEMBERED_WINDOWS
 from driftloop.ports import Topics
 
 TOPICS = (DECISIONS, RETRAIN_REQUESTS, TRAINING_RUNS, PERFORMANCE_REPORTS)
-KEEP = Keep(decisions=2 * REMEMBERED_WINDOWS, answered=0, reports=2000)  # every window that may still be decided is among them
+# Every window that may still be decided is among them; a request repeats the evidence of a decision that was just made.
+KEEP = Keep(decisions=2 * REMEMBERED_WINDOWS, answered=0, reports=2000, whole=50)
 
 
 def model_history(topics: Topics, model: str, folder: Path) -> tuple[ModelHistory, LogFollower]:

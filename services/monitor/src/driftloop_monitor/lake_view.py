@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
+from types import MappingProxyType
 
 import pyarrow as pa
 
@@ -17,6 +18,9 @@ from driftloop.monitoring.performance import COLUMNS
 from driftloop.rows.schemas import CLASS_PROBABILITIES
 from driftloop.rows.stored_columns import stored_as
 from driftloop.settings import S3Settings
+from driftloop.telemetry import get_logger
+
+log = get_logger(__name__)
 
 Range = tuple[datetime, datetime]
 
@@ -57,15 +61,25 @@ class LakeView:
         """Delta versions of inferences and labels."""
         return self._tables["inferences"].version, self._tables["labels"].version
 
-    def changed(self) -> list[Range]:
-        """Event-time ranges, both ends included, of rows committed since the last call; the first call gives none.
+    @property
+    def seen(self) -> dict[str, int]:
+        """The version of each table up to which ``changed`` has told; empty before its first call."""
+        return dict(self._seen)
+
+    def changed(self, since: Mapping[str, int] = MappingProxyType({})) -> list[Range]:
+        """Event-time ranges, both ends included, of rows committed since the last call; at the first call since the versions
+        ``since``, as ``seen`` gave them, or none.
 
         Nothing counts as seen when the call fails: the next one tells of the commits of both tables.
         """
         ranges: list[Range] = []
+        seen = self._seen or since
         for name, table in self._tables.items():
-            for version in range(self._seen.get(name, table.version) + 1, table.version + 1):
-                ranges += times_of_commit(table, version)
+            for version in range(seen.get(name, table.version) + 1, table.version + 1):
+                try:
+                    ranges += times_of_commit(table, version)
+                except ObjectNotFound as exc:  # the log entry is gone: what it brought is in the reports of remembered windows
+                    log.warning("commit-not-looked-at", table=name, version=version, reason=str(exc))
         self._seen = {name: table.version for name, table in self._tables.items()}
         return ranges
 

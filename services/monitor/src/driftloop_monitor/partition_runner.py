@@ -9,18 +9,17 @@ from typing import Any, Protocol, TypeVar
 from driftloop import metrics
 from driftloop.contracts.codec import caused_id
 from driftloop.contracts.events import WindowSketched
-from driftloop.contracts.headers import Headers
+from driftloop.contracts.headers import Headers, RequestRange
 from driftloop.contracts.topics import WINDOW_SKETCHES, quarantine
 from driftloop.crashpoints import crash_point
-from driftloop.errors import GapError, InvalidMessage, TransientError
-from driftloop.monitoring.partition_fold import PartitionFold, ProfileNeeded
-from driftloop.monitoring.partition_state import STATE_KEY
+from driftloop.errors import ConfigurationError, GapError, InvalidMessage, TransientError
+from driftloop.monitoring.partition_fold import PartitionFold, ProfileNeeded, RequestsEndNeeded
 from driftloop.ports import EventPublisher, MessageProducer, ObjectStore, Record
 from driftloop.service.accepted_gaps import WAY_ON, AcceptedGaps
 from driftloop.service.attempts import Attempts, unforeseen
 from driftloop.service.quarantine import quarantine_message
 from driftloop.telemetry import get_logger
-from driftloop_monitor.faust_support.durable_table import DurableTable
+from driftloop_monitor.faust_support.durable_table import PartitionValues
 from driftloop_monitor.faust_support.early_messages import EarlyMessages
 from driftloop_monitor.faust_support.records import hole_before, plain_headers
 from driftloop_monitor.profiles import Profiles
@@ -56,16 +55,20 @@ class PartitionRunner:
         fold: PartitionFold,
         *,
         stream: str,
-        table: DurableTable,
+        values: PartitionValues,
         profiles: Profiles,
         publisher: EventPublisher,
         quarantine: MessageProducer,
         store: ObjectStore,
         gaps: AcceptedGaps,
+        requests_end: Callable[[str, int], int | None],
         ack: Callable[[Any], Awaitable[Any]],
     ) -> None:
-        self.fold, self._stream, self._table, self._profiles = fold, stream, table, profiles
+        """``requests_end``: as ``SourceTopics.requests_end``."""
+        self.fold, self._stream, self._values, self._profiles = fold, stream, values, profiles
         self._publisher, self._quarantine, self._store, self._gaps, self._ack = publisher, quarantine, store, gaps, ack
+        self._requests_end = requests_end
+        self._too_wide = fold.too_wide  # those that were told
         self._attempts = Attempts()
         self._covered: list[Any] = []
         self._flushing = asyncio.Lock()
@@ -94,17 +97,26 @@ class PartitionRunner:
                 return
             events, self._covered = self._covered, []
             closed, next_offset = self.fold.drain(), self.fold.next_offset
-            value = self.fold.state().encode()
+            values = self.fold.changes()
+            self._tell_too_wide()
             for counted in closed:
                 await asyncio.to_thread(self._publish, counted)
             crash_point("monitor.after-sketches")
-            await self._table.write(self.fold.partition, {STATE_KEY: value}, next_offset)
+            await self._values.write(values, next_offset)
             crash_point("monitor.after-changelog")
             late, early = self.fold.uncounted_rows
             metrics.TOO_LATE_ROWS.labels(self.fold.partition).set(late)
             metrics.TOO_EARLY_ROWS.labels(self.fold.partition).set(early)
             for event in events:
                 await self._ack(event)
+
+    def _tell_too_wide(self) -> None:
+        for window, size in self.fold.too_wide.items():
+            if window not in self._too_wide:
+                metrics.VALUES_TOO_LARGE.labels("folds").inc()
+                meaning = "its rows are counted, and compared with nothing: fewer columns or bins make it smaller"
+                log.error("window-too-large", partition=self.fold.partition, window=str(window.start), bytes=size, meaning=meaning)
+        self._too_wide = self.fold.too_wide
 
     async def flush_for_ever(self) -> None:
         """So that the last messages of a quiet partition are stored too."""
@@ -151,13 +163,28 @@ class PartitionRunner:
                 await asyncio.sleep(min(MAX_BACKOFF_SECONDS, 0.1 * 2**attempt))
 
     async def _permitted(self, step: Callable[[], T]) -> T:
-        """A step of the fold; at a gap, again with what people have given up. Raises GapError when that is not on record."""
+        """A step of the fold; again with what people have given up, at a gap, and with what the broker says, at a range that is
+        hard to believe. Raises GapError when what is missing is not on record."""
         try:
             return step()
+        except RequestsEndNeeded as needed:
+            await self._ask_for_end(needed.claimed)
         except GapError as exc:
             if not self.fold.permit(await asyncio.to_thread(self._gaps.all)):
                 raise GapError(f"{exc}; {WAY_ON}") from exc
         return await self._permitted(step)
+
+    async def _ask_for_end(self, claimed: RequestRange) -> None:
+        attempt = 0
+        while True:
+            try:
+                end = await asyncio.to_thread(self._requests_end, claimed.topic_id, claimed.partition)
+                return self.fold.requests_end(claimed, end)
+            except (TransientError, ConfigurationError) as exc:  # the topic may just be being made anew
+                attempt += 1
+                metrics.RETRIES.labels("requests-end").inc()
+                log.warning("requests-end-not-known", partition=claimed.partition, attempt=attempt, reason=str(exc))
+                await asyncio.sleep(min(MAX_BACKOFF_SECONDS, 0.1 * 2**attempt))
 
     async def _load_profile(self, version: int) -> None:
         attempt = 0

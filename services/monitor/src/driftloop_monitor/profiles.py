@@ -3,6 +3,7 @@
 One that is lost holds up nobody: without it rows are counted and not compared.
 """
 
+import itertools
 import threading
 import time
 from collections.abc import Callable
@@ -22,8 +23,12 @@ UNKNOWN_SECONDS = 60.0  # a predictor may know a version before this process doe
 log = get_logger(__name__)
 
 
+KEPT = 256  # profiles, those asked for last; more versions than that score no window
+KEPT_UNKNOWN = 10_000  # numbers of versions that nobody has registered: strangers name them
+
+
 class Profiles:
-    """Never forgets a profile: a version's bytes do not change, and versions are few."""
+    """Fetches a profile once, unless KEPT others were asked for since: a version's bytes do not change."""
 
     def __init__(
         self, model: str, registry: RegistryReader, store: ObjectStore, *, monotonic: Callable[[], float] = time.monotonic
@@ -32,14 +37,17 @@ class Profiles:
         self._unknown_since: dict[int, float] = {}
         self._missed_since: dict[int, float] = {}
         self._loaded: dict[int, tuple[str, Counter]] = {}
+        self._asked: dict[int, int] = {}  # the last time each was asked for
+        self._times = itertools.count()
         self._loading = threading.Lock()
 
     def counter(self, version: int) -> tuple[str, Counter]:
         """Digest and counter of a version's profile. Raises ProfileNeeded until it was loaded."""
-        try:
-            return self._loaded[version]
-        except KeyError:
-            raise ProfileNeeded(version) from None
+        found = self._loaded.get(version)
+        if found is None:
+            raise ProfileNeeded(version)
+        self._asked[version] = next(self._times)
+        return found
 
     def profile(self, version: int) -> tuple[str, Profile]:
         """Raises ProfileNeeded."""
@@ -59,7 +67,10 @@ class Profiles:
             model = self._registry.state().model(self._model)
             known = None if model is None else model.version(version)
             if model is None or known is None:
-                if self._now() - self._unknown_since.setdefault(version, self._now()) >= UNKNOWN_SECONDS:
+                since = self._unknown_since.setdefault(version, self._now())
+                if len(self._unknown_since) > KEPT_UNKNOWN:
+                    del self._unknown_since[next(iter(self._unknown_since))]
+                if self._now() - since >= UNKNOWN_SECONDS:
                     raise InvalidMessage(f"names version {version} of {self._model}, which is not in the registry log")
                 raise TransientError(f"version {version} of {self._model} is not in the registry log yet")
             try:
@@ -67,12 +78,20 @@ class Profiles:
                 manifest = load_manifest(self._store, self._model, known.manifest)
                 digest = manifest.files[PROFILE].sha256
                 data = load_file(self._store, manifest, known.manifest, PROFILE)
-                self._loaded[version] = digest, Counter(Profile.decode(data))
+                self._keep(version, digest, Counter(Profile.decode(data)))
             except (ObjectNotFound, IntegrityError) as exc:
                 if model.state_of(version) != "deleted" and not self._missed_long(version):
                     raise TransientError(f"profile of version {version}: {exc}") from exc
                 log.error("profile-lost", model=self._model, version=version, reason=str(exc))
-                self._loaded[version] = digest, Counter(Profile.lost())
+                self._keep(version, digest, Counter(Profile.lost()))
+
+    def _keep(self, version: int, digest: str, counter: Counter) -> None:
+        while len(self._loaded) >= KEPT:
+            oldest = min(self._loaded, key=lambda known: self._asked.get(known, -1))
+            del self._loaded[oldest]
+            self._asked.pop(oldest, None)
+        self._loaded[version] = digest, counter
+        self._asked[version] = next(self._times)
 
     def _missed_long(self, version: int) -> bool:
         now = self._now()

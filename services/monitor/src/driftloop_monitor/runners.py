@@ -4,7 +4,7 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 from driftloop.monitoring.partition_fold import PartitionFold
-from driftloop.monitoring.partition_state import STATE_KEY, PartitionState, decode_state
+from driftloop.monitoring.partition_state import PartitionState, stored_state
 from driftloop.ports import EventPublisher, MessageProducer, ObjectStore, TopicInfo
 from driftloop.project.model import Project
 from driftloop.service.accepted_gaps import AcceptedGaps
@@ -31,16 +31,17 @@ class Runners:
         quarantine: MessageProducer,
         store: ObjectStore,
         gaps: AcceptedGaps,
+        requests_end: Callable[[str, int], int | None],
     ) -> None:
         self._project, self._inferences, self._sketches = project, inferences, sketches
         self._profiles, self._publisher = profiles, publisher
-        self._quarantine, self._store, self._gaps = quarantine, store, gaps
+        self._quarantine, self._store, self._gaps, self._requests_end = quarantine, store, gaps, requests_end
 
     def of_inferences(self, partition: int, table: DurableTable, ack: Callable[[Any], Awaitable[Any]]) -> PartitionRunner:
         """Goes on from the table's value; where there is none, from where the consumer was put."""
-        value = table.values(partition).get(STATE_KEY)
-        topic, placed = self._inferences, table.placed(partition)
-        state = PartitionState(topic_id=topic.id, next_offset=placed) if value is None else decode_state(value)
+        values, topic = table.open(partition), self._inferences
+        placed = values.placed
+        state = stored_state(values.found) or PartitionState(topic_id=topic.id, next_offset=placed)
         if state.topic_id != topic.id:
             log.warning("topic-made-anew", partition=partition, was=state.topic_id, now=topic.id, begins_at=placed)
         fold = PartitionFold(self._project, partition, topic.partitions, self._profiles.counter, state.on_topic(topic.id, placed))
@@ -50,12 +51,13 @@ class Runners:
         return PartitionRunner(
             fold,
             stream=self._project.stream,
-            table=table,
+            values=values,
             profiles=self._profiles,
             publisher=self._publisher,
             quarantine=self._quarantine,
             store=self._store,
             gaps=self._gaps,
+            requests_end=self._requests_end,
             ack=ack,
         )
 
@@ -64,6 +66,7 @@ class Runners:
         return self._gaps.after(self._inferences.id, partition, offset)
 
     def of_window_counts(self, partition: int, table: DurableTable) -> AssemblyRunner:
+        values, topic_id = table.open(partition), self._sketches.id
         return AssemblyRunner(
-            self._project, partition, topic_id=self._sketches.id, table=table, profiles=self._profiles, publisher=self._publisher
+            self._project, partition, topic_id=topic_id, values=values, profiles=self._profiles, publisher=self._publisher
         )

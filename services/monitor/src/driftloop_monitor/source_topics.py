@@ -6,7 +6,7 @@ in each partition from what the tables know of the topic as it is now.
 
 from driftloop.contracts import topics
 from driftloop.errors import ConfigurationError, TransientError
-from driftloop.ports import TopicInfo, Topics
+from driftloop.ports import TopicInfo, TopicPartition, Topics
 from driftloop.telemetry import get_logger
 
 log = get_logger(__name__)
@@ -16,7 +16,7 @@ class SourceTopics:
     """Of one stream. Raises TransientError, ConfigurationError for one that is missing."""
 
     def __init__(self, broker: Topics, stream: str) -> None:
-        self._broker = broker
+        self._broker, self._requests = broker, topics.requests(stream)
         self._names = (topics.inferences(stream), topics.labels(stream), topics.WINDOW_SKETCHES)
         self._known = broker.describe(self._names)
 
@@ -31,6 +31,19 @@ class SourceTopics:
     @property
     def sketches(self) -> TopicInfo:
         return self._known[self._names[2]]
+
+    def requests_end(self, topic_id: str, partition: int) -> int | None:
+        """Where a partition of the stream's requests ends now; None where the topic has another id, or not so many partitions.
+        Raises TransientError, ConfigurationError."""
+        known = self._broker.describe([self._requests])[self._requests]
+        if known.id != topic_id or partition >= known.partitions:
+            return None
+        tp = TopicPartition(self._requests, partition)
+        reader = self._broker.reader([tp])
+        try:
+            return reader.end_offsets([tp])[tp]
+        finally:
+            reader.close()
 
     def changed(self) -> str | None:
         """What is not as it was at the start, in words. None also while that cannot be told: the broker is away, or a topic is

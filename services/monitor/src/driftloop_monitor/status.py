@@ -41,6 +41,10 @@ class MonitorStatus:
             "closed_up_to": {str(p): runner.fold.closed_up_to for p, runner in sorted(folds)},
             "too_late_rows": {str(p): runner.fold.uncounted_rows[0] for p, runner in sorted(folds)},
             "too_early_rows": {str(p): runner.fold.uncounted_rows[1] for p, runner in sorted(folds)},
+            "too_large": {
+                **{f"{p}/{window.start.isoformat()}": size for p, runner in sorted(folds) for window, size in runner.fold.too_wide.items()},
+                **({**monitor.folds_table.not_stored, **monitor.assemblies_table.not_stored} if monitor else {}),
+            },
             "closed_windows": [held.window.start for runner in assemblies for held in runner.assembler.windows.values()],
             "reported": [held.window.start for held in complete],
             "decided": [d.window.start for d in decisions if d.window is not None],

@@ -97,6 +97,7 @@ class Wiring:
             quarantine=self._producer,
             store=self._store,
             gaps=AcceptedGaps(self._store, self._project.stream),
+            requests_end=self._sources.requests_end,
         )
         return Monitor(
             self._settings,
@@ -126,8 +127,9 @@ class Wiring:
             waiting = (held.window for runner in owned for held in self._decider.undecided(runner.assembler.complete()))
             self._shown.undecided(waiting)
             for runner in owned:
+                windows, lake_seen = runner.assembler, runner.assembler.cursor.lake_seen
                 try:
-                    await asyncio.to_thread(self._decider.step, runner.assembler.complete())
+                    await asyncio.to_thread(self._decider.step, windows.complete(), windows.forgotten, lake_seen)
                     self._status.last_error = None
                 except TransientError as exc:
                     self._status.last_error = str(exc)
@@ -138,7 +140,7 @@ class Wiring:
                     await self.failure.halt(exc)
                 told = self._decider.take_told()
                 if monitor.assemblies.get(runner.partition) is runner:  # else another worker goes on, and measures again
-                    await runner.remember(told)
+                    await runner.remember(told, self._decider.lake_seen)
 
 
 async def _within(seconds: float, work: Any, doing: str) -> None:

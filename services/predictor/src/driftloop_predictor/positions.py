@@ -7,7 +7,8 @@ from functools import partial
 from driftloop.contracts.headers import request_position
 from driftloop.errors import GapError, InvalidMessage, TransientError
 from driftloop.ports import MessageConsumer, Record, TopicPartition
-from driftloop.rows.inferences import MAX_OFFSETS, claimed_range
+from driftloop.rows.inferences import claimed_range
+from driftloop.rows.request_ranges import check_end
 from driftloop.service.accepted_gaps import WAY_ON
 from driftloop.telemetry import get_logger
 
@@ -133,11 +134,11 @@ def _said(record: Record, *, topic_id: str, requested: int) -> int | None:
     position that goes beyond is forged, and would make those that are yet to come seem known."""
     try:
         accounted, position = claimed_range(record), request_position(record.headers)
+        if accounted is not None and accounted.topic_id == topic_id:
+            check_end(accounted, requested)
+            return accounted.end
     except InvalidMessage:
         return None  # not the predictor's: whoever reads the rows quarantines it
-    if accounted is not None and accounted.topic_id == topic_id:
-        believed = accounted.end <= requested or accounted.end - accounted.start <= MAX_OFFSETS
-        return accounted.end if believed else None
     if position is not None and (position.topic_id, position.partition) == (topic_id, record.partition):
         return position.offset if position.offset <= requested else None
     return None

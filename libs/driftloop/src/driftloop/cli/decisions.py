@@ -13,13 +13,14 @@ from driftloop.client import Client
 
 @click.command()
 @click.option("--model", default=None, help="Only this model's.")
+@click.option("--last", type=click.IntRange(min=1), default=None, help="Only so many, the newest; takes no more memory after years.")
 @click.option("--json", "as_json", is_flag=True)
 @one_line_errors
-def decisions(model: str | None, as_json: bool) -> None:
+def decisions(model: str | None, last: int | None, as_json: bool) -> None:
     """Every decision, "no" included, oldest first, with the evidence it was made on."""
     found = [
         {"id": told.about.id, "time": told.about.time.isoformat(), **msgspec.to_builtins(told.event)}
-        for told in Client().decisions(model, say=tell)
+        for told in Client().decisions(model, last=last, say=tell)
     ]
     columns = ("decided", "model", "kind", "window", "answer", "reason")
     emit(found, as_json, lambda console: console.print(table("Decisions", columns, map(_row, found))))

@@ -115,11 +115,12 @@ class Client:
 
     # what the loop has told
 
-    def decisions(self, model: str | None = None, *, say: Say = _silent) -> "list[Told[DecisionMade]]":
-        """Every decision, "no" included, in order of time; of one model, or of all."""
+    def decisions(self, model: str | None = None, *, last: int | None = None, say: Say = _silent) -> "list[Told[DecisionMade]]":
+        """Every decision, "no" included, in order of time; of one model, or of all. ``last``: only so many, the newest, which
+        takes no more memory however long the record is. Raises UserError for less than one."""
         from driftloop.client.told_events import decisions
 
-        return decisions(self._to.topics, _model(model), say)
+        return decisions(self._to.topics, _model(model), say, last)
 
     def runs(self, model: str | None = None, *, say: Say = _silent) -> "list[Run]":
         """Training runs with what came of each, in the order in which they started; of one model, or of all."""

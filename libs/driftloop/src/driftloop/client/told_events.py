@@ -3,17 +3,22 @@
 from driftloop.client.arguments import Say
 from driftloop.contracts.events import DecisionMade, DriftReported, PerformanceReported, VersionReproduced
 from driftloop.contracts.topics import DECISIONS, DRIFT_REPORTS, PERFORMANCE_REPORTS, REPRODUCTIONS, TRAINING_RUNS
+from driftloop.errors import UserError
 from driftloop.history.events import Events
 from driftloop.history.log_reader import read_to_end
-from driftloop.history.model_history import ModelHistory
+from driftloop.history.model_history import Keep, ModelHistory
 from driftloop.history.requests import Run
 from driftloop.history.told import Told
 from driftloop.ports import Record, Topics
 
 
-def decisions(topics: Topics, model: str | None, say: Say) -> list[Told[DecisionMade]]:
-    """In order of time, each once. Raises TransientError."""
-    return _history(topics, model, say, DECISIONS).decisions()
+def decisions(topics: Topics, model: str | None, say: Say, last: int | None = None) -> list[Told[DecisionMade]]:
+    """In order of time, each once; only the ``last`` ones, in a bound of memory. Raises TransientError, UserError."""
+    if last is None:
+        return _history(topics, model, say, DECISIONS).decisions()
+    if last < 1:
+        raise UserError(f"last = {last}: at least 1 decision")
+    return _history(topics, model, say, DECISIONS, keep=Keep(decisions=last)).decisions()[-last:]
 
 
 def drift(topics: Topics, model: str | None, say: Say) -> list[Told[DriftReported]]:
@@ -36,10 +41,10 @@ def reproductions(topics: Topics, model: str | None, say: Say) -> list[Told[Vers
     return _history(topics, model, say, REPRODUCTIONS).reproductions()
 
 
-def _history(topics: Topics, model: str | None, say: Say, *names: str) -> ModelHistory:
+def _history(topics: Topics, model: str | None, say: Say, *names: str, keep: Keep = Keep()) -> ModelHistory:  # noqa: B008 - immutable
     def passed_over(record: Record, reason: str) -> None:
         say(f"passed over offset {record.offset} of {record.topic}[{record.partition}]: {reason}")
 
-    history = ModelHistory(model)
+    history = ModelHistory(model, keep)
     read_to_end(topics, names, Events(history, passed_over))
     return history

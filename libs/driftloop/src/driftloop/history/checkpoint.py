@@ -62,7 +62,7 @@ class Checkpoint:
 
     def _verified(self) -> FoldedState:
         data = self._path.read_bytes()
-        digest, content = data[:DIGEST_BYTES], data[DIGEST_BYTES:]
+        digest, content = data[:DIGEST_BYTES], memoryview(data)[DIGEST_BYTES:]
         if hashlib.sha256(content).digest() != digest:
             raise ValueError("its bytes are not those that were written")
         file = msgspec.msgpack.decode(content, type=_File)

@@ -1,5 +1,6 @@
 """What was decided: to retrain or not after each window, to promote or not after each run. Pure."""
 
+from collections import deque
 from datetime import datetime
 
 import msgspec
@@ -11,6 +12,8 @@ from driftloop.errors import InvalidMessage
 from driftloop.history.told import Pair, Told, first
 from driftloop.monitoring.evidence import Evidence
 from driftloop.monitoring.policy import PolicyState, carried
+
+LET_GO = frozenset({"closing_offsets"})
 
 
 class _Recorded(Evidence, frozen=True, kw_only=True):
@@ -31,10 +34,14 @@ class Decisions:
     ``kept``: how many of each model's retrain decisions to keep, the newest windows'; and as many of the others. At least
     so many are there, and at most half as many again. What a policy may need of older ones is carried in ``carried``; a
     decision on a window that is carried changes nothing any more. None: all are kept.
+
+    ``whole``: how many of each model's retrain decisions, those that came last, keep all of their evidence; the others let go of
+    what grows with partitions and nobody asks for again (``LET_GO``). None: all do.
     """
 
-    def __init__(self, kept: int | None = None) -> None:
-        self._kept = kept
+    def __init__(self, kept: int | None = None, whole: int | None = None) -> None:
+        self._kept, self._whole = kept, whole
+        self._whole_windows: dict[str, deque[Window]] = {}  # by model, in the order in which they came
         self._by_window: dict[str, dict[Window, Told[DecisionMade]]] = {}  # by model
         self._others: dict[str, dict[str, Told[DecisionMade]]] = {}  # model → event id → decision
         self._carried: dict[str, PolicyState] = {}
@@ -51,7 +58,7 @@ class Decisions:
         _check_evidence(event)
         up_to = self.carried(event.model).decided_up_to
         if up_to is None or event.window.end > up_to:
-            self._by_window.setdefault(event.model, {}).setdefault(event.window, Told(event, about))
+            self._keep(event.window, Told(event, about))
             self._carry(event.model)
 
     def retrain(self) -> list[DecisionMade]:
@@ -90,9 +97,20 @@ class Decisions:
         self._carried = dict(stored.carried)
         for event, about in stored.by_window:
             if event.window is not None:
-                self._by_window.setdefault(event.model, {})[event.window] = Told(event, about)
+                self._keep(event.window, Told(event, about))
         for event, about in stored.others:
             self._others.setdefault(event.model, {})[about.id] = Told(event, about)
+
+    def _keep(self, window: Window, told: Told[DecisionMade]) -> None:
+        kept = self._by_window.setdefault(told.event.model, {})
+        if kept.setdefault(window, told) is not told or self._whole is None:
+            return
+        whole = self._whole_windows.setdefault(told.event.model, deque())
+        whole.append(window)
+        if len(whole) > self._whole and (older := kept.get(whole.popleft())) is not None:
+            assert older.event.window is not None
+            evidence = {name: value for name, value in older.event.evidence.items() if name not in LET_GO}
+            kept[older.event.window] = Told(msgspec.structs.replace(older.event, evidence=evidence), older.about)
 
     def _carry(self, model: str) -> None:
         decisions = self._by_window[model]

@@ -39,6 +39,7 @@ class Keep(NamedTuple):
     decisions: int | None = None
     answered: int | None = None
     reports: int | None = None
+    whole: int | None = None  # decisions with all of their evidence
 
 
 class _Stored(msgspec.Struct, frozen=True, kw_only=True):
@@ -60,7 +61,7 @@ class ModelHistory:
         self._clear()
 
     def _clear(self) -> None:
-        self._decisions, self._requests = Decisions(self._keep.decisions), Requests(self._keep.answered)
+        self._decisions, self._requests = Decisions(self._keep.decisions, self._keep.whole), Requests(self._keep.answered)
         self._drift: Reports[DriftReported] = Reports(self._keep.reports)
         self._performance: Reports[PerformanceReported] = Reports(self._keep.reports)
         self._reproductions: dict[str, Told[VersionReproduced]] = {}

@@ -5,7 +5,7 @@ is known by start and end: where a project declares others, an earlier one may s
 """
 
 from collections.abc import Iterator, Mapping
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import NamedTuple
 
 import msgspec
@@ -13,6 +13,7 @@ import msgspec
 from driftloop.contracts.events import DriftReported, PerformanceReported, WindowSketched
 from driftloop.contracts.values import Time, Window
 from driftloop.monitoring.drift import worst
+from driftloop.monitoring.forgotten_windows import Forgotten
 from driftloop.monitoring.partition_fold import KEPT_CLOSED_WINDOWS
 from driftloop.monitoring.performance import LastReport
 from driftloop.statistics.distances import RANKED_BY
@@ -22,6 +23,7 @@ from driftloop.statistics.distances import RANKED_BY
 COUNTED_WINDOWS = KEPT_CLOSED_WINDOWS + 5
 REMEMBERED_WINDOWS = 1000  # reported windows that may still wait for their decision
 CURSOR_KEY = b"cursor"
+_CLOSED_KEYS, _PART = b"closed/", "/counts/"  # of what a partition has closed; between a window's key and its partition's
 
 
 class WindowSummary(msgspec.Struct, frozen=True):
@@ -55,12 +57,14 @@ class AssembledWindow(msgspec.Struct):
 
 
 class AssemblyCursor(msgspec.Struct):
-    """Next offset of ``window-sketches``, how far each partition has closed, and up to where windows were forgotten."""
+    """Next offset of ``window-sketches``, how far each partition has closed, stored apart, and up to where windows were forgotten."""
 
     next_offset: int = 0
     closed: dict[int, Time] = {}
     forgotten_up_to: Time | None = None
     topic_id: str | None = None  # of the topic that ``next_offset`` is of; not in older values
+    forgotten: tuple[Time, Time, float] | None = None  # as ``Forgotten``, the length in seconds
+    lake_seen: dict[str, int] = {}  # version of each table up to which the reports of forgotten windows hold what came
 
 
 class Standing(NamedTuple):
@@ -79,18 +83,42 @@ class WindowAssembler:
         self._stream = stream
         self.cursor = AssemblyCursor()
         self.windows: dict[Window, AssembledWindow] = {}
-        self._changed: set[Window] = set()
-        self._keys: dict[Window, bytes] = {}  # of those that an earlier release stored, by their start alone
-        for key, value in values.items():
-            if key == CURSOR_KEY:
-                self.cursor = msgspec.msgpack.decode(value, type=AssemblyCursor)
-            else:
-                held = msgspec.msgpack.decode(value, type=AssembledWindow)
-                self.windows[held.window] = held
-                self._keys[held.window] = key
+        self._changed: dict[bytes, Window | tuple[Window, int] | int | None] = {}  # keys to write, with what lies there; None: nothing
+        self._restore(values)
         if self.cursor.topic_id not in (None, topic_id):
             self.cursor.next_offset = 0
         self.cursor.topic_id = topic_id
+
+    def _restore(self, values: Mapping[bytes, bytes]) -> None:
+        closed: dict[int, datetime] = {}
+        parts: list[WindowSketched] = []
+        for key, value in values.items():
+            if key == CURSOR_KEY:
+                self.cursor = msgspec.msgpack.decode(value, type=AssemblyCursor)
+            elif key.startswith(_CLOSED_KEYS):
+                closed[int(key.removeprefix(_CLOSED_KEYS))] = msgspec.msgpack.decode(value, type=datetime)
+            elif _PART.encode() in key:
+                parts.append(msgspec.msgpack.decode(value, type=WindowSketched))
+            else:
+                held = msgspec.msgpack.decode(value, type=AssembledWindow)
+                self.windows[held.window] = held
+                if held.by_partition or key != _key(held.window):  # as earlier releases stored them
+                    self._changed[key] = None
+                    self._window_changed(held.window)
+                    for partition in held.by_partition:
+                        self._part_changed(held.window, partition)
+        for counted in parts:
+            if counted.window in self.windows:
+                self.windows[counted.window].by_partition[counted.partition] = counted
+        for partition in self.cursor.closed:  # as earlier releases stored them
+            self._changed[_CLOSED_KEYS + b"%d" % partition] = partition
+        self.cursor.closed.update(closed)
+
+    def _window_changed(self, window: Window) -> None:
+        self._changed[_key(window)] = window
+
+    def _part_changed(self, window: Window, partition: int) -> None:
+        self._changed[_key(window, partition)] = window, partition
 
     def add(self, counted: WindowSketched) -> bool:
         """Put one partition's counts in their place; False if they change nothing. The highest closing offset wins, and of two
@@ -109,7 +137,10 @@ class WindowAssembler:
         held.by_partition[counted.partition] = counted
         closed = self.cursor.closed.get(counted.partition)
         self.cursor.closed[counted.partition] = max(counted.window.end, closed or counted.window.end)
-        self._changed.add(counted.window)
+        self._changed[_CLOSED_KEYS + b"%d" % counted.partition] = counted.partition
+        self._part_changed(counted.window, counted.partition)
+        if len(held.by_partition) == 1:
+            self._window_changed(counted.window)
         return True
 
     def standing(self, counted: WindowSketched) -> Standing:
@@ -137,9 +168,8 @@ class WindowAssembler:
         if len(self.cursor.closed) < counted.partitions:
             return
         closed = min(self.cursor.closed.values())
-        for held in self._in_order():
-            if held.window.end <= closed and (held.revision < 0 or held.window == counted.window):
-                yield held
+        due = [h for h in self.windows.values() if h.window.end <= closed and (h.revision < 0 or h.window == counted.window)]
+        yield from sorted(due, key=lambda held: _order(held.window))
 
     def reported(self, held: AssembledWindow, reports: list[DriftReported]) -> None:
         """Note what was said about a window; forget what is too old to matter."""
@@ -158,7 +188,7 @@ class WindowAssembler:
             },
         )
         held.revision = reports[0].revision
-        self._changed.add(held.window)
+        self._window_changed(held.window)
         self._forget()
 
     def measured(self, report: PerformanceReported) -> None:
@@ -168,19 +198,33 @@ class WindowAssembler:
             return
         others = () if held.performance is msgspec.UNSET else held.performance
         held.performance = (*(other for other in others if other.version != report.version), last)
-        self._changed.add(held.window)
+        self._window_changed(held.window)
 
     def changes(self, next_offset: int) -> dict[bytes, bytes | None]:
-        """Table values to write, the cursor last; None deletes."""
+        """Table values to write, which belong together; None deletes."""
         self.cursor.next_offset = next_offset
-        values: dict[bytes, bytes | None] = {}
-        for window in sorted(self._changed, key=_order):
-            held = self.windows.get(window)
-            key = self._keys.get(window, f"{window.start.isoformat()}/{window.end.isoformat()}".encode())
-            values[key] = None if held is None else msgspec.msgpack.encode(held)
-        values[CURSOR_KEY] = msgspec.msgpack.encode(self.cursor)
-        self._changed = set()
+        values = {key: self._value(what) for key, what in sorted(self._changed.items())}
+        values[CURSOR_KEY] = msgspec.msgpack.encode(msgspec.structs.replace(self.cursor, closed={}))
+        self._changed = {}
         return values
+
+    def _value(self, what: Window | tuple[Window, int] | int | None) -> bytes | None:
+        found: object = None
+        match what:
+            case Window():
+                held = self.windows.get(what)
+                found = None if held is None else msgspec.structs.replace(held, by_partition={})
+            case int():
+                found = self.cursor.closed.get(what)
+            case (window, partition):
+                found = self.windows[window].by_partition.get(partition) if window in self.windows else None
+        return None if found is None else msgspec.msgpack.encode(found)
+
+    @property
+    def forgotten(self) -> Forgotten | None:
+        """The windows that are no longer here, as far as they are known to be of one plan."""
+        held = self.cursor.forgotten
+        return None if held is None else Forgotten(held[0], held[1], timedelta(seconds=held[2]))
 
     def complete(self) -> list[AssembledWindow]:
         """Reported windows in order."""
@@ -192,17 +236,25 @@ class WindowAssembler:
     def _forget(self) -> None:
         done = self.complete()
         for held in done[:-COUNTED_WINDOWS]:
-            if held.by_partition:
-                held.by_partition = {}
-                self._changed.add(held.window)
+            for partition in held.by_partition:
+                self._part_changed(held.window, partition)
+            held.by_partition = {}
         for held in done[:-REMEMBERED_WINDOWS]:
             del self.windows[held.window]
             self.cursor.forgotten_up_to = max(held.window.end, self.cursor.forgotten_up_to or held.window.end)
-            self._changed.add(held.window)
+            known = self.forgotten
+            now = Forgotten.of(held.window) if known is None else known.and_then(held.window)
+            self.cursor.forgotten = now.start, now.end, now.every.total_seconds()
+            self._window_changed(held.window)
 
 
 def _order(window: Window) -> tuple[datetime, datetime]:
     return window.start, window.end
+
+
+def _key(window: Window, partition: int | None = None) -> bytes:
+    key = f"{window.start.isoformat()}/{window.end.isoformat()}"
+    return (key if partition is None else f"{key}{_PART}{partition}").encode()
 
 
 def stored_offset(values: Mapping[bytes, bytes], topic_id: str) -> int | None:

@@ -1,9 +1,10 @@
 """The counts of one window in memory."""
 
+import msgspec
 import numpy as np
 
 from driftloop.contracts.values import PartitionSketch, Window
-from driftloop.monitoring.partition_state import VersionCounts, WindowCounts
+from driftloop.monitoring.partition_state import MAX_WINDOW_BYTES, VersionCounts, WindowCounts
 from driftloop.statistics.histograms import merge
 from driftloop.statistics.profile import Counts
 
@@ -19,6 +20,7 @@ class OpenWindow:
     def __init__(self) -> None:
         self.rows = 0
         self.late_rows = 0
+        self.too_wide = 0  # bytes of the counts when they became too many; only rows are counted since
         self._versions: dict[int, _Version] = {}
 
     def add(self, rows: int, *, late: bool, version: int | None, counted: tuple[str, dict[str, Counts]] | None) -> None:
@@ -27,13 +29,23 @@ class OpenWindow:
         self.late_rows += rows if late else 0
         if version is None or counted is None:
             return
-        profile, counts = counted
+        profile, counts = counted[0], {} if self.too_wide else counted[1]
         held = self._versions.get(version)
         if held is None:
             self._versions[version] = _Version(profile, rows, counts)
         else:
             held.rows += rows
             held.counts = merge(held.counts, counts)
+
+    def encode(self, window: Window) -> bytes:
+        """As a table value. Counts that are more than can be stored are let go of, for good."""
+        value = self.store(window).encode()
+        if len(value) <= MAX_WINDOW_BYTES:
+            return value
+        self.too_wide = len(value)
+        for held in self._versions.values():
+            held.counts = {}
+        return self.store(window).encode()
 
     def by_version(self) -> tuple[PartitionSketch, ...]:
         """The counts of each version, as they go on the wire."""
@@ -44,12 +56,13 @@ class OpenWindow:
 
     def store(self, window: Window) -> WindowCounts:
         versions = {s.version: VersionCounts(s.profile, s.rows, s.counts) for s in self.by_version()}
-        return WindowCounts(window=window, rows=self.rows, late_rows=self.late_rows, versions=versions)
+        too_wide = self.too_wide or msgspec.UNSET
+        return WindowCounts(window=window, rows=self.rows, late_rows=self.late_rows, versions=versions, too_wide=too_wide)
 
     @classmethod
     def restore(cls, stored: WindowCounts) -> "OpenWindow":
         opened = cls()
-        opened.rows, opened.late_rows = stored.rows, stored.late_rows
+        opened.rows, opened.late_rows, opened.too_wide = stored.rows, stored.late_rows, stored.too_wide or 0
         for number, v in stored.versions.items():
             counts = {name: np.array(c, dtype=np.int64) for name, c in v.counts.items()}
             opened._versions[number] = _Version(v.profile, v.rows, counts)

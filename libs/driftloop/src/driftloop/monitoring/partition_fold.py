@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterable
 from datetime import datetime
 
+import msgspec
 import pyarrow.compute as pc
 
 from driftloop.contracts.events import WindowSketched
@@ -11,14 +12,15 @@ from driftloop.contracts.headers import Headers, RequestRange
 from driftloop.contracts.topics import inferences
 from driftloop.contracts.values import Window
 from driftloop.contracts.windows import shifted
-from driftloop.errors import GapError
+from driftloop.errors import GapError, InvalidMessage
 from driftloop.monitoring.counting import CountedPart, split
 from driftloop.monitoring.open_window import OpenWindow
-from driftloop.monitoring.partition_state import PartitionState
+from driftloop.monitoring.partition_state import STATE_KEY, PartitionState, window_key
 from driftloop.monitoring.window_index import WindowIndex, latest
 from driftloop.ports import Record
 from driftloop.project.model import Project
 from driftloop.rows.inferences import InferenceDecoder, accounted_range
+from driftloop.rows.request_ranges import check_end, is_wide
 from driftloop.rows.schemas import inference_schema
 from driftloop.statistics.histograms import Counter
 
@@ -33,6 +35,14 @@ class ProfileNeeded(Exception):
     def __init__(self, version: int) -> None:
         super().__init__(f"the profile of version {version} is not loaded")
         self.version = version
+
+
+class RequestsEndNeeded(Exception):
+    """Whether this range can be depends on where its requests end; nothing was folded. See ``PartitionFold.requests_end``."""
+
+    def __init__(self, claimed: RequestRange) -> None:
+        super().__init__(f"where the requests of topic {claimed.topic_id} end is not known")
+        self.claimed = claimed
 
 
 class PartitionFold:
@@ -54,8 +64,11 @@ class PartitionFold:
         self._windows: dict[int, OpenWindow] = {}
         self._ready: list[WindowSketched] = []  # closings, as they were at their closing offset
         self._corrected: set[int] = set()
+        self._changed = {counts.window for counts in state.windows}  # all of them, since earlier releases stored them elsewhere
         self._gaps: frozenset[AcceptedGap] = frozenset()
+        self._asked: tuple[RequestRange, int | None] | None = None
         self.new_plan = self._restore()
+        state.windows = []  # they are in ``_windows`` now
         self._begin = self._plan.first if state.begins_at is None else self._plan.first_from(state.begins_at)
         self._closed = None if state.closed_up_to is None else max(self._plan.closed_before(state.closed_up_to), self._begin)
 
@@ -97,6 +110,11 @@ class PartitionFold:
         return self._state.too_late_rows, self._state.too_early_rows
 
     @property
+    def too_wide(self) -> dict[Window, int]:
+        """Windows of which only rows are counted, since their counts came to more bytes than can be stored."""
+        return {self._plan.window(index): held.too_wide for index, held in list(self._windows.items()) if held.too_wide}
+
+    @property
     def closed_up_to(self) -> datetime | None:
         return self._state.closed_up_to
 
@@ -104,6 +122,10 @@ class PartitionFold:
         """Requests that were given up are no gap from now on. Whether any of these was not known."""
         known, self._gaps = self._gaps, self._gaps | frozenset(gaps)
         return self._gaps != known
+
+    def requests_end(self, claimed: RequestRange, end: int | None) -> None:
+        """The answer to RequestsEndNeeded: where the requests end now; None where their topic is no more."""
+        self._asked = claimed, end
 
     def go_on_from(self, offset: int) -> None:
         """The messages before ``offset`` that were not folded were given up, and with them whatever requests they accounted for."""
@@ -116,13 +138,14 @@ class PartitionFold:
         the broker's clock; a watermark too far beyond it is not believed.
 
         Raises GapError when messages or requests were skipped, InvalidMessage when it can never be read (then ``skip``
-        it), ProfileNeeded; after any of them the state is as before.
+        it), ProfileNeeded, RequestsEndNeeded; after any of them the state is as before.
         """
         if offset < self.next_offset:
             return 0
         if offset > self.next_offset:
             raise GapError(f"partition {self.partition}: message {offset} came where {self.next_offset} was due")
         found, covered, mark = self._decoder.decode(self._record(offset, value, headers))
+        self._check_end(covered)
         expected = self._expected(covered)
         rows = self._no_rows if found is None else found
         if rows.num_rows and covered is not None and expected > covered.start:
@@ -148,11 +171,16 @@ class PartitionFold:
         self._state.next_offset = max(self._state.next_offset, offset)
 
     def skip(self, offset: int, headers: Headers) -> None:
-        """Pass over an invalid message; the requests that it accounts for, if that can be read, count as done. Raises GapError,
-        with the state as before, when requests before them were skipped."""
+        """Pass over an invalid message; the requests that it accounts for, if that can be read and can be, count as done. Raises
+        GapError when requests before them were skipped, RequestsEndNeeded; the state is as before then."""
         if offset < self.next_offset:
             return
         covered = accounted_range(self._record(offset, None, headers))
+        if covered is not None:
+            try:
+                self._check_end(covered)
+            except InvalidMessage:
+                covered = None
         if covered is not None and self._expected(covered) < covered.end:
             self._state.requests[covered.topic_id] = covered.end
         self._state.next_offset = offset + 1
@@ -166,6 +194,25 @@ class PartitionFold:
     def state(self) -> PartitionState:
         self._state.windows = [self._windows[index].store(self._plan.window(index)) for index in sorted(self._windows)]
         return self._state
+
+    def changes(self) -> dict[bytes, bytes | None]:
+        """Table values to write since the last call, None to delete one: of the windows that changed, and of offsets."""
+        values: dict[bytes, bytes | None] = {}
+        for window in sorted(self._changed, key=lambda w: (w.start, w.end)):
+            index = self._plan.index(window)
+            held = None if index is None else self._windows.get(index)
+            values[window_key(window)] = None if held is None else held.encode(window)
+        self._changed = set()
+        values[STATE_KEY] = msgspec.structs.replace(self._state, windows=[]).encode()
+        return values
+
+    def _check_end(self, covered: RequestRange | None) -> None:
+        if covered is None or not is_wide(covered):
+            return
+        if self._asked is None or self._asked[0] != covered:
+            raise RequestsEndNeeded(covered)
+        if self._asked[1] is not None:
+            check_end(covered, self._asked[1])
 
     def _expected(self, covered: RequestRange | None) -> int:
         if covered is None:
@@ -189,6 +236,7 @@ class PartitionFold:
                 self._state.too_early_rows += n_rows
             else:
                 self._windows.setdefault(index, OpenWindow()).add(n_rows, late=late, version=version, counted=counted)
+                self._changed.add(self._plan.window(index))
                 if late:
                     self._corrected.add(index)
 
@@ -201,6 +249,7 @@ class PartitionFold:
         if farthest < index:
             return False
         self._state.too_early_rows += self._windows.pop(farthest).rows
+        self._changed.add(self._plan.window(farthest))
         return True
 
     def _advance(self, mark: datetime, *, promised: bool) -> None:
@@ -220,6 +269,7 @@ class PartitionFold:
                 self._ready.append(self._counted(index))
                 self._corrected.discard(index)
             del self._windows[index]
+            self._changed.add(self._plan.window(index))
 
     def _closing(self, before: int, *, promised: bool) -> list[int]:
         """Indices to send: the filled windows and the empty ones between. A partition that begins with a promise instead of
@@ -232,6 +282,7 @@ class PartitionFold:
         return self._sketched(self._plan.window(index), self._windows.get(index, OpenWindow()))
 
     def _sketched(self, window: Window, held: OpenWindow) -> WindowSketched:
+        held.encode(window)  # what cannot be stored cannot be sent
         return WindowSketched(
             stream=self._project.stream,
             window=window,

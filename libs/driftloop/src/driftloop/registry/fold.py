@@ -24,6 +24,7 @@ from driftloop.contracts.names import is_digest, is_name
 from driftloop.contracts.values import PromotionRules
 from driftloop.registry.outcomes import MAX_ACTOR_LENGTH, MAX_ID_LENGTH, MAX_REASON_LENGTH, Change, refused
 from driftloop.registry.promotion import approve, move_alias, promote, reject
+from driftloop.registry.records import sharing
 from driftloop.registry.state import (
     CHALLENGER,
     CHAMPION,
@@ -80,6 +81,7 @@ def fold(state: RegistryState, command: Command, offset: int) -> tuple[RegistryS
         alias=change.alias,
         moved=change.moved,
     )
+    entry = sharing(entry)
     model = change.model or state.models.get(entry.model)
     models, strays = state.models, state.strays
     if model is None:

@@ -1,6 +1,7 @@
 """The values that the registry's state is made of. Immutable, and each one JSON as it stands: the view on disk keeps them so."""
 
 import hashlib
+import sys
 from collections.abc import Iterable
 from typing import Literal
 
@@ -104,6 +105,22 @@ class LogEntry(Part, frozen=True, kw_only=True):
     outcome: Outcome
     alias: str | None = None
     moved: Alias | None = None
+
+
+def sharing(entry: LogEntry) -> LogEntry:
+    """The same entry, with the texts that it has in common with others held once by the process: a state has every entry that had an
+    effect, and most of them were asked of the same model, by the same few, for the same few reasons."""
+    outcome = entry.outcome
+    return msgspec.structs.replace(
+        entry,
+        type=sys.intern(entry.type),
+        model=sys.intern(entry.model),
+        actor=sys.intern(entry.actor),
+        reason=sys.intern(entry.reason),
+        alias=None if entry.alias is None else sys.intern(entry.alias),
+        outcome=msgspec.structs.replace(outcome, reason=sys.intern(outcome.reason)),
+        moved=None if entry.moved is None else msgspec.structs.replace(entry.moved, name=sys.intern(entry.moved.name)),
+    )
 
 
 def content_digest(

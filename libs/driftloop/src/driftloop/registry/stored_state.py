@@ -4,7 +4,7 @@ import msgspec
 
 from driftloop.registry.entries import Answers, Entries, Known
 from driftloop.registry.persistent_map import PersistentMap, ReplacingMap
-from driftloop.registry.records import Alias, ApprovalStatus, LogEntry, ModelVersion, ProjectRef, RefusedRun
+from driftloop.registry.records import Alias, ApprovalStatus, LogEntry, ModelVersion, ProjectRef, RefusedRun, sharing
 from driftloop.registry.refused_ids import RefusedIds
 from driftloop.registry.state import ModelState, RegistryState
 
@@ -29,7 +29,7 @@ class _Model(msgspec.Struct, frozen=True, kw_only=True):
 class _State(msgspec.Struct, frozen=True, kw_only=True):
     models: list[_Model]
     next_offset: int
-    answered: list[_Entry]
+    answered: list[msgspec.Raw]  # of ``_Entry``: made one by one, so that there are never two of all
     strays: tuple[LogEntry, ...]
     refused_ids: bytes
     refused_chain: str
@@ -55,7 +55,10 @@ def encode_state(state: RegistryState) -> bytes:
         _State(
             models=models,
             next_offset=state.next_offset,
-            answered=[_Entry(found.entry, found.asks) for found in sorted(known, key=lambda found: found.entry.offset)],
+            answered=[
+                msgspec.Raw(msgspec.msgpack.encode(_Entry(found.entry, found.asks)))
+                for found in sorted(known, key=lambda found: found.entry.offset)
+            ],
             strays=state.strays.refused,
             refused_ids=answers.refused.stored(),
             refused_chain=answers.refused.chain,
@@ -68,8 +71,10 @@ def decode_state(data: bytes) -> RegistryState:
     found = msgspec.msgpack.decode(data, type=_State)
     histories: dict[str, dict[int, LogEntry]] = {model.model: {} for model in found.models}
     first, namesakes = dict[str, Known](), dict[tuple[str, bytes], Known]()
-    for stored in found.answered:
-        known, entry = Known(stored.entry, stored.asks), stored.entry
+    for raw in found.answered:
+        stored = msgspec.msgpack.decode(raw, type=_Entry)
+        entry = sharing(stored.entry)
+        known = Known(entry, stored.asks)
         histories[entry.model][entry.offset] = entry
         if first.setdefault(entry.command_id, known) is not known:
             namesakes[(entry.command_id, stored.asks)] = known

@@ -1,10 +1,11 @@
-"""Which requests an inferences message adds to what the lake has: overlaps are trimmed, gaps are loud."""
+"""Which requests an inferences message accounts for: overlaps are trimmed, gaps are loud, and what cannot be is not believed."""
 
 from collections.abc import Sequence
 
 from driftloop.contracts.gaps import AcceptedGap, after_gaps
 from driftloop.contracts.headers import RequestRange
-from driftloop.errors import GapError
+from driftloop.errors import GapError, InvalidMessage
+from driftloop.rows.inferences import MAX_OFFSETS
 
 
 def accepted(
@@ -28,3 +29,16 @@ def accepted(
     if cursor is None:
         return min(claimed.start, waited_for), claimed.end
     return cursor, max(cursor, claimed.end)
+
+
+def is_wide(claimed: RequestRange) -> bool:
+    """Whether a range spans more than a predictor accounts for at once: it is of an earlier release, or forged, and is believed
+    only as far as the requests go (``check_end``). To ask the broker about every range would cost a call per message."""
+    return claimed.end - claimed.start > MAX_OFFSETS
+
+
+def check_end(claimed: RequestRange, end: int) -> None:
+    """``end``: of the partition of ``requests``, at any time after the message was written. Raises InvalidMessage for a wide range
+    that goes beyond: it would make all requests that are yet to come seem known."""
+    if is_wide(claimed) and claimed.end > end:
+        raise InvalidMessage(f"accounts for requests up to {claimed.end}, and there are none from {end} on")
