@@ -125,6 +125,7 @@ FIRES: dict[str, dict[str, str]] = {
     "GateNeverMeasures": {f'driftloop_gate_total{{model="m",outcome="not-measured",{TARGET}}}': "0x100 1x100 2x100 5x100"},
     "TrainingFailed": {f'driftloop_trainings_total{{model="m",outcome="failed",{TARGET}}}': "_x390 1x10"},
     "UpkeepFailed": {f'driftloop_lake_upkeep_total{{table="labels",work="clean",outcome="failed",{TARGET}}}': "_x390 1x10"},
+    "WindowsNotCompared": {f'driftloop_values_too_large_total{{table="folds",{TARGET}}}': "_x392 1x10"},
     "ConnectionsClosed": {f'driftloop_http_closed_total{{why="busy",{TARGET}}}': "_x397 1x10"},
     "EnvironmentDiffers": {f'driftloop_environment_differences{{model="m",{TARGET}}}': "0x300 1x100"},
 }

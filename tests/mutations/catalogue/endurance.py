@@ -149,9 +149,9 @@ ENDURANCE = (
     Mutation(
         "a-wide-range-may-be-forged",
         "A range that goes beyond the requests does not make those to come seem known.",
-        f"{_INGEST}/intake.py",
-        "            if bounds is not None and claimed.end > bounds[1]:",
-        "            if False:",
+        f"{LIBRARY}/rows/request_ranges.py",
+        "    if is_wide(claimed) and claimed.end > end:",
+        "    if False:",
         (f"{_INTAKE}test_a_forged_range_beyond_the_requests_does_not_make_those_to_come_seem_known",),
     ),
     Mutation(
@@ -300,8 +300,8 @@ ENDURANCE = (
         "no-commit-is-forgotten",
         "A store that is away for a moment makes no late rows be forgotten.",
         f"{_MONITOR}/lake_view.py",
-        "                ranges += times_of_commit(table, version)\n",
-        "                self._seen[name] = version\n                ranges += times_of_commit(table, version)\n",
+        "                    ranges += times_of_commit(table, version)\n",
+        "                    self._seen[name] = version\n                    ranges += times_of_commit(table, version)\n",
         (f"{_UNIT}/monitor/test_lake_view.py::test_a_log_that_cannot_be_read_makes_no_commit_of_either_table_be_forgotten",),
     ),
     Mutation(

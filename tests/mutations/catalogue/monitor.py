@@ -74,8 +74,8 @@ MONITOR = (
         "            for counted in closed:\n"
         "                await asyncio.to_thread(self._publish, counted)\n"
         '            crash_point("monitor.after-sketches")\n'
-        "            await self._table.write(self.fold.partition, {STATE_KEY: value}, next_offset)\n",
-        "            await self._table.write(self.fold.partition, {STATE_KEY: value}, next_offset)\n"
+        "            await self._values.write(values, next_offset)\n",
+        "            await self._values.write(values, next_offset)\n"
         "            for counted in closed:\n"
         "                await asyncio.to_thread(self._publish, counted)\n",
         (f"{_RUNNER}test_a_closed_window_is_published_then_stored_then_acknowledged",),
@@ -140,8 +140,8 @@ MONITOR = (
         "first-decision-stands",
         "The first decision on a window stands, whoever wrote a second one.",
         f"{LIBRARY}/history/decisions.py",
-        "self._by_window.setdefault(event.model, {}).setdefault(event.window, Told(event, about))",
-        "self._by_window.setdefault(event.model, {})[event.window] = Told(event, about)",
+        "        if kept.setdefault(window, told) is not told or self._whole is None:\n",
+        "        kept[window] = told\n        if self._whole is None:\n",
         ("tests/unit/history/test_model_history.py::test_the_first_decision_of_an_id_stands_and_another_models_is_not_ours",),
     ),
     Mutation(
@@ -159,8 +159,8 @@ MONITOR = (
         "budget-ends",
         "No more runs are asked for than the budget allows.",
         f"{_MONITORING}/policy.py",
-        "if len(spent) >= policy.budget:",
-        "if False:",
+        "    if not possible(budget, state.attempts, end, kept=kept):",
+        "    if False:",
         ("tests/unit/monitoring/test_policy.py::test_the_budget_is_spent_and_comes_back_with_the_period",),
     ),
 )
