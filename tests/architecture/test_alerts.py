@@ -93,7 +93,8 @@ def test_what_operators_are_told_is_on_the_dashboard() -> None:
 
 
 def test_a_service_of_which_nothing_runs_is_an_alert_whichever_it_is() -> None:
-    assert set(re.findall(r'absent\(up\{service="(\w+)"\}\)', RULES["ServiceAbsent"]["expr"])) == set(SERVICES)
+    """By what ran before and not by names, so that one more service is watched without an edit."""
+    assert not [name for name in SERVICES if name in RULES["ServiceAbsent"]["expr"]]
 
 
 HEALTHY = {f'up{{job="driftloop",service="{name}",instance="{name}:1"}}': "1x400" for name in SERVICES}

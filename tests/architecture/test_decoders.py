@@ -47,6 +47,7 @@ NO_MESSAGES = {
     # Answers of its own processes and services.
     "driftloop.client.model_changes": "the registry's answer",
     "driftloop.client.models": "the registry's answer",
+    "driftloop.client.status_words": "what a service says of itself",
     "driftloop.training.process": "the training process",
     "driftloop.training.run_job": "the trainer's job",
     "driftloop.training.workspace": "a version's lineage, under its digest",
