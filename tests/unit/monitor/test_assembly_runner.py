@@ -10,14 +10,17 @@ import pyarrow as pa
 import pytest
 from tests.unit.monitoring.test_assembly import PROJECT, sketch
 
+from driftloop.adapters.memory import MemoryBroker, SystemClock
 from driftloop.contracts.codec import encode_event, envelope
 from driftloop.contracts.events import DriftReported, PerformanceReported
+from driftloop.contracts.topics import inferences
 from driftloop.errors import GapError
 from driftloop.monitoring.assembly import WindowAssembler, stored_offset
 from driftloop.monitoring.performance import performance_reports
 from driftloop_monitor.assembly_runner import AssemblyRunner
 from driftloop_monitor.faust_support.durable_table import DurableTable
 from driftloop_monitor.faust_support.early_messages import EarlyMessages
+from driftloop_monitor.source_topics import InferencesEnds
 
 SKETCHES = [sketch(0, version=None), sketch(1, version=None)]
 
@@ -37,6 +40,16 @@ class Reports:
         self.published.append(event)
 
 
+def inferences_of(partitions: int, messages: int) -> InferencesEnds:
+    """So many messages in each partition."""
+    broker, name = MemoryBroker(), inferences(PROJECT.stream)
+    broker.create_topic(name, partitions)
+    for partition in range(partitions):
+        for _ in range(messages):
+            broker.producer().send(name, b"x", partition=partition)
+    return InferencesEnds(broker, PROJECT.stream)
+
+
 class Runner:
     """An assembly runner on a table in memory."""
 
@@ -45,7 +58,14 @@ class Runner:
         self.table = DurableTable(Changelog(), partial(stored_offset, topic_id="t"))
         self.table.place(0, placed)
         self.runner = AssemblyRunner(
-            PROJECT, 0, topic_id="t", values=self.table.open(0), profiles=SimpleNamespace(profile=None), publisher=self.reports
+            PROJECT,
+            0,
+            topic_id="t",
+            values=self.table.open(0),
+            profiles=SimpleNamespace(profile=None),
+            publisher=self.reports,
+            inferences=inferences_of(partitions=2, messages=100),
+            clock=SystemClock(),
         )
 
     def handle(self, offset: int, which: int) -> None:

@@ -5,7 +5,7 @@ from typing import Any
 
 from driftloop.monitoring.partition_fold import PartitionFold
 from driftloop.monitoring.partition_state import PartitionState, stored_state
-from driftloop.ports import EventPublisher, MessageProducer, ObjectStore, TopicInfo
+from driftloop.ports import Clock, EventPublisher, MessageProducer, ObjectStore, TopicInfo
 from driftloop.project.model import Project
 from driftloop.service.accepted_gaps import AcceptedGaps
 from driftloop.telemetry import get_logger
@@ -13,6 +13,7 @@ from driftloop_monitor.assembly_runner import AssemblyRunner
 from driftloop_monitor.faust_support.durable_table import DurableTable
 from driftloop_monitor.partition_runner import PartitionRunner
 from driftloop_monitor.profiles import Profiles
+from driftloop_monitor.source_topics import InferencesEnds
 
 log = get_logger(__name__)
 
@@ -32,10 +33,13 @@ class Runners:
         store: ObjectStore,
         gaps: AcceptedGaps,
         requests_end: Callable[[str, int], int | None],
+        inferences_ends: InferencesEnds,
+        clock: Clock,
     ) -> None:
         self._project, self._inferences, self._sketches = project, inferences, sketches
         self._profiles, self._publisher = profiles, publisher
         self._quarantine, self._store, self._gaps, self._requests_end = quarantine, store, gaps, requests_end
+        self._inferences_ends, self._clock = inferences_ends, clock
 
     def of_inferences(self, partition: int, table: DurableTable, ack: Callable[[Any], Awaitable[Any]]) -> PartitionRunner:
         """Goes on from the table's value; where there is none, from where the consumer was put."""
@@ -68,5 +72,12 @@ class Runners:
     def of_window_counts(self, partition: int, table: DurableTable) -> AssemblyRunner:
         values, topic_id = table.open(partition), self._sketches.id
         return AssemblyRunner(
-            self._project, partition, topic_id=topic_id, values=values, profiles=self._profiles, publisher=self._publisher
+            self._project,
+            partition,
+            topic_id=topic_id,
+            values=values,
+            profiles=self._profiles,
+            publisher=self._publisher,
+            inferences=self._inferences_ends,
+            clock=self._clock,
         )

@@ -24,7 +24,7 @@ from driftloop_monitor.profiles import Profiles
 from driftloop_monitor.runners import Runners
 from driftloop_monitor.settings import MonitorSettings
 from driftloop_monitor.shown_policy import ShownPolicy
-from driftloop_monitor.source_topics import SourceTopics
+from driftloop_monitor.source_topics import InferencesEnds, SourceTopics
 from driftloop_monitor.status import MonitorStatus
 
 DECIDE_SECONDS = 0.5  # between two looks, when the lake says that it changed
@@ -43,7 +43,8 @@ class Wiring:
         bootstrap, stream = common.kafka_bootstrap, project.stream
         self._project, self._stop, self._status = project, stop, status
         self.failure = Failure(stop)
-        self._sources = SourceTopics(KafkaTopics(bootstrap, client_id=f"monitor-topics-{common.instance}"), stream)
+        broker = KafkaTopics(bootstrap, client_id=f"monitor-topics-{common.instance}")
+        self._sources, self._inferences_ends = SourceTopics(broker, stream), InferencesEnds(broker, stream)
         tables = changelogs(stream, {FOLDS: self._sources.inferences.partitions, ASSEMBLIES: self._sources.sketches.partitions})
         create_topics(bootstrap, tables, replication=common.replication)
         add_partitions(bootstrap, {table.name: table.partitions for table in tables})  # a value stays in the partition that it is of
@@ -98,6 +99,8 @@ class Wiring:
             store=self._store,
             gaps=AcceptedGaps(self._store, self._project.stream),
             requests_end=self._sources.requests_end,
+            inferences_ends=self._inferences_ends,
+            clock=SystemClock(),
         )
         return Monitor(
             self._settings,
