@@ -10,16 +10,19 @@ import pyarrow as pa
 import pytest
 from tests.unit.monitoring.test_assembly import PROJECT, sketch
 
-from driftloop.adapters.memory import MemoryBroker, SystemClock
+from driftloop.adapters.memory import MemoryBroker, MemoryStore, SystemClock
 from driftloop.contracts.codec import encode_event, envelope
 from driftloop.contracts.events import DriftReported, PerformanceReported
-from driftloop.contracts.topics import inferences
+from driftloop.contracts.topics import WINDOW_SKETCHES, inferences
 from driftloop.errors import GapError
 from driftloop.monitoring.assembly import WindowAssembler, stored_offset
 from driftloop.monitoring.performance import performance_reports
+from driftloop.ports import TopicInfo
+from driftloop.service.accepted_gaps import AcceptedGaps
 from driftloop_monitor.assembly_runner import AssemblyRunner
 from driftloop_monitor.faust_support.durable_table import DurableTable
 from driftloop_monitor.faust_support.early_messages import EarlyMessages
+from driftloop_monitor.runners import Runners
 from driftloop_monitor.source_topics import InferencesEnds
 
 SKETCHES = [sketch(0, version=None), sketch(1, version=None)]
@@ -94,6 +97,29 @@ def test_a_new_assembly_begins_where_the_consumer_was_put() -> None:
     runner.handle(70, 0)
     runner.handle(71, 1)
     assert len(runner.reports.published) == 1
+
+
+def test_sketches_that_expired_while_the_project_was_down_are_not_waited_for() -> None:
+    runners = Runners(
+        PROJECT,
+        inferences=TopicInfo("of inferences", 2),
+        sketches=TopicInfo("t", 1),
+        profiles=SimpleNamespace(profile=None),
+        publisher=Reports(),
+        quarantine=MemoryBroker().producer(),
+        store=MemoryStore(),
+        gaps=AcceptedGaps(MemoryStore(), PROJECT.stream),
+        requests_end=lambda topic_id, partition: None,
+        inferences_ends=inferences_of(partitions=2, messages=100),
+        clock=SystemClock(),
+    )
+    of_others = Runner()
+    of_others.handle(0, 0)
+    place = runners.after_gaps(WINDOW_SKETCHES, 0, 1, 700)
+    of_others.table.place(0, place)
+    again = runners.of_window_counts(0, of_others.table)
+    assert again.assembler.cursor.next_offset == place == 700
+    assert runners.after_gaps(inferences(PROJECT.stream), 0, 1, 700) == 1  # nobody has given those up
 
 
 def test_a_sketch_that_never_comes_is_a_gap_and_not_a_report_without_it() -> None:

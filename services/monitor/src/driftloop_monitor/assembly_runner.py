@@ -50,7 +50,7 @@ class AssemblyRunner:
         self._project, self.partition, self._values = project, partition, values
         self._profiles, self._publisher, self._inferences, self._clock = profiles, publisher, inferences, clock
         self.assembler = WindowAssembler(project.stream, values.found, topic_id)
-        if not self.assembler.cursor.next_offset:  # nothing stored: what expired before the beginning is not missing
+        if values.placed > self.assembler.cursor.next_offset:  # what expired before that is not to come any more
             self.assembler.cursor.next_offset = values.placed
         self._early, self._attempts = EarlyMessages(), Attempts()
         self._invalid = 0

@@ -3,6 +3,7 @@
 from collections.abc import Awaitable, Callable
 from typing import Any
 
+from driftloop.contracts.topics import WINDOW_SKETCHES
 from driftloop.monitoring.partition_fold import PartitionFold
 from driftloop.monitoring.partition_state import PartitionState, stored_state
 from driftloop.ports import Clock, EventPublisher, MessageProducer, ObjectStore, TopicInfo
@@ -65,8 +66,17 @@ class Runners:
             ack=ack,
         )
 
-    def after_gaps(self, partition: int, offset: int) -> int:
-        """Where the fold of a partition may go on from ``offset``. Raises TransientError."""
+    def after_gaps(self, topic: str, partition: int, offset: int, earliest: int) -> int:
+        """Where to go on from ``offset`` when the messages before ``earliest`` have expired. Raises TransientError.
+
+        Messages of ``inferences`` are waited for until they are given up. Sketches nobody can give up, and a topic that all projects
+        share may have lost others' alone while this one was down: what they would have told is told without them.
+        """
+        if topic == WINDOW_SKETCHES:
+            log.error(
+                "sketches-expired", partition=partition, start=offset, end=earliest, meaning="their windows are reported without them"
+            )
+            return earliest
         return self._gaps.after(self._inferences.id, partition, offset)
 
     def of_window_counts(self, partition: int, table: DurableTable) -> AssemblyRunner:
