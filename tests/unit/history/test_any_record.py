@@ -43,6 +43,11 @@ CANNOT_BE: tuple[tuple[Event, dict[str, Any]], ...] = (
     (facts.completed("r1"), {"pins": msgspec.to_builtins(facts.pins()) | {"seed": -(2**63) - 1}}),
     (facts.decided(0), {"evidence": {"rows": 2**70}}),
     (facts.performance(0), {"revision": 10**40}),
+    (facts.performance(0), {"revision": -1}),
+    (facts.performance(0), {"rows": 0, "labelled": 100}),
+    (facts.performance(0), {"rows": -5, "labelled": -5}),
+    (facts.decided(0), {"evidence": msgspec.to_builtins(facts.decided(0).evidence) | {"labelled": -(10**18)}}),
+    (facts.decided(0), {"evidence": msgspec.to_builtins(facts.decided(0).evidence) | {"labels_landed_since": -1}}),
     (facts.drift(0), {"closing_offsets": {"0": 2**70}}),
     (facts.reproduced(1), {"version": 2**63}),
 )
