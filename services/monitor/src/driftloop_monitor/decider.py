@@ -165,7 +165,8 @@ class Decider:
         window = held.window
         reports = self._report(held)
         self._dirty.discard(window)
-        decisions = self._history.retrain_decisions()
+        # What was decided before it, and no forged word on a window that is yet to come: that would hold this one back until then.
+        decisions = [d for d in self._history.retrain_decisions() if d.window is not None and _ends(d.window) < _ends(window)]
         in_flight = self._history.in_flight(self._clock.now() - self._run_limit())
         evidence = window_evidence(window, summary, reports, in_flight, self._labels(earlier), counted_labels(decisions))
         state = restore(self._project.policy, decisions, self._history.carried(self._project.model))
