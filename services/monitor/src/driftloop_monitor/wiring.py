@@ -68,8 +68,8 @@ class Wiring:
         self._status.policy = self._shown
         self._follower.start()
         starting = asyncio.create_task(monitor.app.start())  # returns when the tables are recovered
-        deciding = asyncio.create_task(self._decide_for_ever(monitor))
-        watching = asyncio.create_task(self._watch_topics())
+        deciding = asyncio.create_task(self._decide_for_ever(monitor), name="deciding")
+        watching = asyncio.create_task(self._watch_topics(), name="watching topics")
         looks = itertools.count(1)
         while not self._stop.requested() and not monitor.app.crashed:
             await asyncio.sleep(LOOK_SECONDS)
@@ -77,6 +77,9 @@ class Wiring:
             if next(looks) % SHOWN_EVERY == 0:
                 monitor.show_progress()
             if starting.done() and starting.exception() is not None:
+                break
+            if (ended := ended_early(deciding, watching)) is not None:
+                self.failure.reason = self.failure.reason or ended
                 break
         if monitor.app.crashed or (starting.done() and starting.exception() is not None):
             reason = monitor.app.crash_reason or starting.exception()
@@ -144,6 +147,14 @@ class Wiring:
                 told = self._decider.take_told()
                 if monitor.assemblies.get(runner.partition) is runner:  # else another worker goes on, and measures again
                     await runner.remember(told, self._decider.lake_seen)
+
+
+def ended_early(*tasks: "asyncio.Task[None]") -> TransientError | None:
+    """For tasks that go on until they are cancelled: the first that has ended, and of what. Counting alone would look healthy."""
+    for task in tasks:
+        if task.done() and not task.cancelled():
+            return TransientError(f"{task.get_name()} has ended: {task.exception()!r}")
+    return None
 
 
 async def _within(seconds: float, work: Any, doing: str) -> None:
