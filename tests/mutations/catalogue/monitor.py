@@ -100,7 +100,7 @@ MONITOR = (
         "report-needs-all-partitions",
         "A window is reported when all partitions have closed it.",
         f"{_MONITORING}/assembly.py",
-        "len(self.cursor.closed) < counted.partitions",
+        "len(known) < counted.partitions",
         "False",
         (f"{_ASSEMBLY}test_a_window_is_reported_when_its_last_partition_is_in",),
     ),

@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 from tests.unit.history import facts
 
 from driftloop import metrics
-from driftloop.contracts.codec import EVENT_TYPES, encode_event, envelope
-from driftloop.contracts.events import Event
+from driftloop.contracts.codec import EVENT_TYPES, Envelope, encode_event, envelope
+from driftloop.contracts.events import Event, TrainingFailed
 from driftloop.contracts.headers import Headers
 from driftloop.history.events import Events
 from driftloop.history.model_history import ModelHistory
@@ -43,6 +43,11 @@ CANNOT_BE: tuple[tuple[Event, dict[str, Any]], ...] = (
     (facts.completed("r1"), {"pins": msgspec.to_builtins(facts.pins()) | {"seed": -(2**63) - 1}}),
     (facts.decided(0), {"evidence": {"rows": 2**70}}),
     (facts.performance(0), {"revision": 10**40}),
+    (facts.performance(0), {"revision": -1}),
+    (facts.performance(0), {"rows": 0, "labelled": 100}),
+    (facts.performance(0), {"rows": -5, "labelled": -5}),
+    (facts.decided(0), {"evidence": msgspec.to_builtins(facts.decided(0).evidence) | {"labelled": -(10**18)}}),
+    (facts.decided(0), {"evidence": msgspec.to_builtins(facts.decided(0).evidence) | {"labels_landed_since": -1}}),
     (facts.drift(0), {"closing_offsets": {"0": 2**70}}),
     (facts.reproduced(1), {"version": 2**63}),
 )
@@ -62,6 +67,24 @@ def test_a_fact_that_cannot_be_is_passed_over_and_counted_whatever_its_kind(even
     assert metrics.UNREADABLE_RECORDS.labels("decisions")._value.get() == before + 1
     fold.fold(Record("decisions", 0, 1, 0, None, value, headers))  # the honest one of that id is heard
     assert history.stored() != ModelHistory().stored()
+
+
+def test_an_event_at_which_the_fold_breaks_in_a_way_nobody_foresaw_is_passed_over_and_counted(monkeypatch: pytest.MonkeyPatch) -> None:
+    history = ModelHistory()
+    fold, real = Events(history), history.add
+
+    def breaks(event: Event, about: Envelope) -> None:
+        if isinstance(event, TrainingFailed):
+            raise ZeroDivisionError("nobody foresaw this")
+        real(event, about)
+
+    monkeypatch.setattr(history, "add", breaks)
+    before = metrics.UNREADABLE_RECORDS.labels("decisions")._value.get()
+    for offset, event in enumerate((facts.failed("r1"), facts.decided(0))):
+        value, headers = encode_event(event, envelope(event, id=f"e{offset}", source="test", subject="m", time=facts.START))
+        fold.fold(Record("decisions", 0, offset, 0, None, value, headers))
+    assert [decision.window for decision in history.retrain_decisions()] == [facts.window(0)]
+    assert metrics.UNREADABLE_RECORDS.labels("decisions")._value.get() == before + 1
 
 
 def asked(history: ModelHistory) -> list[Any]:

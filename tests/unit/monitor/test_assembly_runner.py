@@ -10,14 +10,20 @@ import pyarrow as pa
 import pytest
 from tests.unit.monitoring.test_assembly import PROJECT, sketch
 
+from driftloop.adapters.memory import MemoryBroker, MemoryStore, SystemClock
 from driftloop.contracts.codec import encode_event, envelope
 from driftloop.contracts.events import DriftReported, PerformanceReported
+from driftloop.contracts.topics import WINDOW_SKETCHES, inferences
 from driftloop.errors import GapError
 from driftloop.monitoring.assembly import WindowAssembler, stored_offset
 from driftloop.monitoring.performance import performance_reports
+from driftloop.ports import TopicInfo
+from driftloop.service.accepted_gaps import AcceptedGaps
 from driftloop_monitor.assembly_runner import AssemblyRunner
 from driftloop_monitor.faust_support.durable_table import DurableTable
 from driftloop_monitor.faust_support.early_messages import EarlyMessages
+from driftloop_monitor.runners import Runners
+from driftloop_monitor.source_topics import InferencesEnds
 
 SKETCHES = [sketch(0, version=None), sketch(1, version=None)]
 
@@ -37,6 +43,16 @@ class Reports:
         self.published.append(event)
 
 
+def inferences_of(partitions: int, messages: int) -> InferencesEnds:
+    """So many messages in each partition."""
+    broker, name = MemoryBroker(), inferences(PROJECT.stream)
+    broker.create_topic(name, partitions)
+    for partition in range(partitions):
+        for _ in range(messages):
+            broker.producer().send(name, b"x", partition=partition)
+    return InferencesEnds(broker, PROJECT.stream)
+
+
 class Runner:
     """An assembly runner on a table in memory."""
 
@@ -45,7 +61,14 @@ class Runner:
         self.table = DurableTable(Changelog(), partial(stored_offset, topic_id="t"))
         self.table.place(0, placed)
         self.runner = AssemblyRunner(
-            PROJECT, 0, topic_id="t", values=self.table.open(0), profiles=SimpleNamespace(profile=None), publisher=self.reports
+            PROJECT,
+            0,
+            topic_id="t",
+            values=self.table.open(0),
+            profiles=SimpleNamespace(profile=None),
+            publisher=self.reports,
+            inferences=inferences_of(partitions=2, messages=100),
+            clock=SystemClock(),
         )
 
     def handle(self, offset: int, which: int) -> None:
@@ -74,6 +97,29 @@ def test_a_new_assembly_begins_where_the_consumer_was_put() -> None:
     runner.handle(70, 0)
     runner.handle(71, 1)
     assert len(runner.reports.published) == 1
+
+
+def test_sketches_that_expired_while_the_project_was_down_are_not_waited_for() -> None:
+    runners = Runners(
+        PROJECT,
+        inferences=TopicInfo("of inferences", 2),
+        sketches=TopicInfo("t", 1),
+        profiles=SimpleNamespace(profile=None),
+        publisher=Reports(),
+        quarantine=MemoryBroker().producer(),
+        store=MemoryStore(),
+        gaps=AcceptedGaps(MemoryStore(), PROJECT.stream),
+        requests_end=lambda topic_id, partition: None,
+        inferences_ends=inferences_of(partitions=2, messages=100),
+        clock=SystemClock(),
+    )
+    of_others = Runner()
+    of_others.handle(0, 0)
+    place = runners.after_gaps(WINDOW_SKETCHES, 0, 1, 700)
+    of_others.table.place(0, place)
+    again = runners.of_window_counts(0, of_others.table)
+    assert again.assembler.cursor.next_offset == place == 700
+    assert runners.after_gaps(inferences(PROJECT.stream), 0, 1, 700) == 1  # nobody has given those up
 
 
 def test_a_sketch_that_never_comes_is_a_gap_and_not_a_report_without_it() -> None:

@@ -1,5 +1,6 @@
 """From a complete window to its report and its one decision: in order, once, and only when lake and labels have caught up."""
 
+import sys
 from datetime import timedelta
 
 import msgspec
@@ -378,6 +379,26 @@ def test_a_forged_decision_whose_evidence_is_none_neither_stops_the_decider_nor_
     _, first, second = bench.events(DECISIONS)
     assert (first.window, first.accepted, second.window) == (window(0), True, window(1))
     assert bench.ids(RETRAIN_REQUESTS) == [first.request_id]
+
+
+def test_a_forged_decision_on_a_window_that_is_yet_to_come_holds_nothing_back(monkeypatch):
+    cooling = msgspec.structs.replace(PROJECT, policy=msgspec.structs.replace(PROJECT.policy, cooldown="30m"))
+    monkeypatch.setattr(sys.modules[__name__], "PROJECT", cooling)
+    bench = Bench()
+    evidence = {"window": window(10_000), "version": 1, "rows": 1, "labelled": 1, "drifted": False, "metric": "roc_auc"}
+    forged = DecisionMade(
+        model=PROJECT.model,
+        kind="retrain",
+        accepted=True,
+        reason="because I say so",
+        window=window(10_000),
+        rule="0" * 64,
+        evidence=msgspec.to_builtins(evidence),
+    )
+    Publisher(bench.broker.producer(), source="forger").publish(DECISIONS, forged, key=PROJECT.model, id="forged")
+    bench.step(0)
+    _, decision = bench.events(DECISIONS)
+    assert (decision.window, decision.accepted) == (window(0), True)
 
 
 def test_the_decider_remembers_no_more_windows_than_a_bound(bench, monkeypatch):

@@ -8,11 +8,12 @@ from typing import Any
 
 import msgspec
 import pytest
+from tests.unit.monitor.test_assembly_runner import inferences_of
 from tests.unit.monitoring.test_assembly import DIGEST, PROFILE, PROJECT, sketch
 from tests.unit.monitoring.traffic import HOUR, START, make_rows, message, window
 from tests.unit.registry.commands import MODEL, delete, folded, move_alias, pins, promote, register_project, register_version
 
-from driftloop.adapters.memory import MemoryStore
+from driftloop.adapters.memory import MemoryStore, SystemClock
 from driftloop.artifact import model_files
 from driftloop.artifact.model_files import Manifest, model_key, store_model, stored_files
 from driftloop.contracts.codec import encode_event, envelope
@@ -102,7 +103,16 @@ def test_a_version_that_was_cleaned_by_an_earlier_release_stops_no_report(world)
     async def stored(*about: Any) -> None: ...
 
     table = DurableTable(SimpleNamespace(data={}, send_changelog=stored), partial(stored_offset, topic_id="t"))
-    runner = AssemblyRunner(PROJECT, 0, topic_id="t", values=table.open(0), profiles=world.profiles(), publisher=reports)
+    runner = AssemblyRunner(
+        PROJECT,
+        0,
+        topic_id="t",
+        values=table.open(0),
+        profiles=world.profiles(),
+        publisher=reports,
+        inferences=inferences_of(partitions=2, messages=100),
+        clock=SystemClock(),
+    )
 
     async def take(offset: int, counted) -> None:
         value, headers = encode_event(counted, envelope(counted, id=f"s{offset}", source="test", subject=PROJECT.stream))

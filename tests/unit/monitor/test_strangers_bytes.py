@@ -12,7 +12,7 @@ import pytest
 from tests.unit.monitor.test_assembly_runner import Changelog, Runner
 from tests.unit.monitoring.test_assembly import DIGEST, PROFILE, sketch
 from tests.unit.monitoring.test_partition_fold import PROJECT, at, new_fold
-from tests.unit.monitoring.traffic import REQUESTS_ID, make_rows, message
+from tests.unit.monitoring.traffic import REQUESTS_ID, make_rows, message, window
 
 from driftloop.adapters.memory import MemoryBroker, MemoryStore
 from driftloop.contracts.codec import encode_event, envelope
@@ -257,6 +257,9 @@ def part(**changes: Any) -> list[dict[str, Any]]:
 FORGED: dict[str, tuple[bytes | None, Any]] = {
     "a closing offset that no partition has": altered(closing_offset=2**70),
     "a partition beyond the topic's": altered(partition=5),
+    "a partition beyond the topic's, which it says has more": altered(partition=5, partitions=6),
+    "messages that are yet to come": altered(closing_offset=2**62),
+    "a window that is yet to come": altered(partition=1, window={"start": "9000-01-01T00:00:00Z", "end": "9000-01-02T00:00:00Z"}),
     "columns of another stream": altered(sketches=part(counts={"height": [1, 2]})),
     "fewer bins than the profile": altered(sketches=part(counts={name: [1] for name in PROFILE.columns})),
     "negative counts": altered(sketches=part(counts={name: [-1] * column.size for name, column in PROFILE.columns.items()})),
@@ -276,7 +279,11 @@ def test_a_sketch_that_no_monitor_writes_is_passed_over_and_the_window_is_report
         board.give(1 + n, *encoded(sketch(partition)))
     (report,) = board.reports.published
     assert set(report.closing_offsets) == {"0", "1"}
+    assert max(report.closing_offsets.values()) <= 100  # more than there are would be waited for for ever
     assert board.acknowledged == [0, 1, 2]
+    for n, partition in enumerate((0, 1)):
+        board.give(3 + n, *encoded(sketch(partition, 1)))
+    assert [report.window for report in board.reports.published] == [window(0), window(1)]
 
 
 def test_a_sketch_of_a_worker_that_had_lost_the_profile_is_taken() -> None:

@@ -303,6 +303,12 @@ def test_of_counts_that_name_no_topic_the_highest_offset_wins(teller):
     assert teller.tell(msgspec.structs.replace(sketch(1, offset=7, rows=1), topic_id="new")) == []
 
 
+def test_a_partition_that_inferences_had_before_they_were_made_anew_is_not_waited_for(teller):
+    teller.tell(*(sketch(partition, partitions=3) for partition in range(3)))
+    [report] = [r for partition in range(2) for r in teller.tell(msgspec.structs.replace(sketch(partition, 1), topic_id="new"))]
+    assert report.window == window(1)
+
+
 def test_when_window_sketches_is_made_anew_it_is_read_from_its_beginning_and_the_windows_stay(teller):
     teller.tell(sketch(0), sketch(1), sketch(0, 1))
     assert stored_offset(teller.table, SKETCHES_ID) == 3

@@ -31,6 +31,12 @@ def decided(policy: Policy, length: timedelta, windows: int, drifts: Callable[[i
     return decisions
 
 
+def test_a_period_of_as_many_years_as_the_calendar_has_is_a_period_like_any_other() -> None:
+    policy = Policy(budget_period="3640000d")
+    assert budget_of(policy, DAY).attempts == 3_640_000
+    assert attempts(decided(policy, DAY, 3)) == [START + n * DAY for n in (1, 2, 3)]
+
+
 def attempts(decisions: list[Decision]) -> list[datetime]:
     return [d.evidence.window.end for d in decisions if d.accepted]
 

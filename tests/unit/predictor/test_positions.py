@@ -86,6 +86,13 @@ def test_a_range_as_wide_as_an_aborted_transaction_is_believed_as_far_as_there_a
     assert edge.handler().starting_offsets(edge.tps)[edge.tp(0)] == place
 
 
+def test_a_narrow_range_beyond_the_requests_is_forged_too(edge: MemoryEdge) -> None:
+    scored(edge, 3)
+    forged = RequestRange(topic_id="first", partition=0, start=3, end=50)
+    edge.broker.producer().send(inferences("edge"), b"", partition=0, headers=(*HTTP, range_header(forged)))
+    assert edge.handler().starting_offsets(edge.tps)[edge.tp(0)] == 3
+
+
 def test_behind_years_of_messages_that_say_nothing_reading_begins_anew_after_a_bounded_look(edge: MemoryEdge, read: list[int]) -> None:
     scored(edge, 3)
     by_http(edge, MOST + 1000)

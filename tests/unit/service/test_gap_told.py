@@ -10,7 +10,7 @@ from tests.support.waiting import PATIENCE_SECONDS, wait_until
 from tests.unit.service.test_partition_worker import Scene
 from tests.unit.service.test_start import FakeServer, logging_as_before, parts
 
-from driftloop.errors import GapError
+from driftloop.errors import GapError, NotDelivered
 from driftloop.service import gap_told
 from driftloop.service.gap_told import ToldGap
 from driftloop.service.health import Waiting
@@ -43,6 +43,14 @@ def test_a_gap_is_told_for_a_while_and_then_ends_the_process(parts: Parts, monke
     parts.stop.request()  # a person has had enough
     thread.join(PATIENCE_SECONDS)
     assert str(ended[0]) == WHERE
+
+
+def test_a_message_that_was_not_delivered_is_no_gap_and_ends_the_process_at_once(parts: Parts, monkeypatch: pytest.MonkeyPatch) -> None:
+    told: list[BaseException] = []
+    monkeypatch.setattr(ToldGap, "tell", lambda self, exc, stop: told.append(exc))
+    with pytest.raises(NotDelivered), started(parts, Waiting("framed-0", "")):
+        raise NotDelivered("the broker was away for a minute")
+    assert told == []
 
 
 def test_a_service_without_a_gap_says_what_it_says() -> None:

@@ -33,5 +33,9 @@ class GapError(Exception):
     """Offsets that must follow one another do not: rows would be lost, so stop loudly."""
 
 
+class NotDelivered(GapError):
+    """A message was not delivered, and later ones must not pass it: the next start repeats it, and nobody has to give anything up."""
+
+
 class UserError(Exception):
     """Something the person at the keyboard can put right; shown as one line, never as a traceback."""

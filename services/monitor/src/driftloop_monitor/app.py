@@ -45,7 +45,7 @@ class Monitor:
         self.lake_changed = asyncio.Event()
         guards = {self.inferences: self.folds_table, self.sketches: self.assemblies_table}
         self._shown = ShownProgress(guards)
-        self.app.transport.Consumer = guarded_consumer(guards, failure, self._after_gaps)
+        self.app.transport.Consumer = guarded_consumer(guards, failure, runners.after_gaps)
         self._agent(self._fold, self.inferences, "fold", isolated=True)
         self._agent(self._assemble, self.sketches, "assemble", isolated=True)
         self._agent(self._lake, topics.DATASET_VERSIONS, "lake", isolated=False)
@@ -123,9 +123,6 @@ class Monitor:
                 self.assemblies.pop(tp.partition, None)
             if partition is not None:
                 self.assemblies.pop(partition, None)
-
-    def _after_gaps(self, topic: str, partition: int, offset: int) -> int:
-        return self._runners.after_gaps(partition, offset) if topic == self.inferences else offset  # only data can be given up
 
     async def _lake(self, stream: Any) -> None:
         async for event in stream.events():  # only a hint that something happened: what, the lake itself says

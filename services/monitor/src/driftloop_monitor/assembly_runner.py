@@ -9,12 +9,13 @@ from driftloop import metrics
 from driftloop.contracts.codec import caused_id, decode_event
 from driftloop.contracts.events import DriftReported, PerformanceReported, WindowSketched
 from driftloop.contracts.topics import DRIFT_REPORTS
-from driftloop.errors import GapError, InvalidMessage, TransientError
+from driftloop.contracts.windows import shifted
+from driftloop.errors import ConfigurationError, GapError, InvalidMessage, TransientError
 from driftloop.monitoring.assembly import AssembledWindow, WindowAssembler
 from driftloop.monitoring.drift import drift_reports
 from driftloop.monitoring.partition_fold import ProfileNeeded
-from driftloop.monitoring.sketch_check import check_sketch
-from driftloop.ports import EventPublisher
+from driftloop.monitoring.sketch_check import TopicEnds, check_place, check_sketch
+from driftloop.ports import Clock, EventPublisher
 from driftloop.project.model import Project
 from driftloop.service.attempts import Attempts, unforeseen
 from driftloop.service.event_worker import INVALID_IN_A_ROW, INVALID_SECONDS
@@ -24,6 +25,7 @@ from driftloop_monitor.faust_support.early_messages import EarlyMessages
 from driftloop_monitor.faust_support.records import hole_before, plain_headers
 from driftloop_monitor.partition_runner import FaustMessage
 from driftloop_monitor.profiles import Profiles
+from driftloop_monitor.source_topics import InferencesEnds
 
 T = TypeVar("T")
 
@@ -34,12 +36,21 @@ class AssemblyRunner:
     """The windows that one partition of ``window-sketches`` tells of, as its table has them."""
 
     def __init__(
-        self, project: Project, partition: int, *, topic_id: str, values: PartitionValues, profiles: Profiles, publisher: EventPublisher
+        self,
+        project: Project,
+        partition: int,
+        *,
+        topic_id: str,
+        values: PartitionValues,
+        profiles: Profiles,
+        publisher: EventPublisher,
+        inferences: InferencesEnds,
+        clock: Clock,
     ) -> None:
         self._project, self.partition, self._values = project, partition, values
-        self._profiles, self._publisher = profiles, publisher
+        self._profiles, self._publisher, self._inferences, self._clock = profiles, publisher, inferences, clock
         self.assembler = WindowAssembler(project.stream, values.found, topic_id)
-        if not self.assembler.cursor.next_offset:  # nothing stored: what expired before the beginning is not missing
+        if values.placed > self.assembler.cursor.next_offset:  # what expired before that is not to come any more
             self.assembler.cursor.next_offset = values.placed
         self._early, self._attempts = EarlyMessages(), Attempts()
         self._invalid = 0
@@ -108,6 +119,7 @@ class AssemblyRunner:
             raise InvalidMessage(f"{type(counted).__name__} is no sketch")
         if counted.stream != self._project.stream:
             return
+        await self._check_place(counted)
         await self._with_profiles(lambda: check_sketch(counted, self._profiles.profile))
         standing = self.assembler.standing(counted)
         try:
@@ -117,6 +129,25 @@ class AssemblyRunner:
         except BaseException:
             self.assembler.take_back(counted, standing)
             raise
+
+    async def _check_place(self, counted: WindowSketched) -> None:
+        ahead = self._project.ahead  # of the clock, that a watermark may be; and windows of before end with what had reached them
+        latest = None if ahead is None else shifted(self._clock.now(), ahead + self._project.allowed_lateness)
+        try:
+            check_place(counted, self._inferences.known, latest)
+        except InvalidMessage:
+            check_place(counted, await self._ask_for_ends(), latest)
+
+    async def _ask_for_ends(self) -> TopicEnds:
+        attempt = 0
+        while True:
+            try:
+                return await asyncio.to_thread(self._inferences.ask)
+            except (TransientError, ConfigurationError) as exc:  # the topic may just be being made anew
+                attempt += 1
+                metrics.RETRIES.labels("inferences-ends").inc()
+                log.warning("ends-not-known", attempt=attempt, reason=str(exc))
+                await asyncio.sleep(min(5.0, 0.1 * 2**attempt))
 
     async def _pass_over(self, message: FaustMessage, reason: str) -> None:
         """The topic is kept for weeks: the sketch stays where it is, and its coordinates are in the log."""

@@ -9,6 +9,7 @@ import msgspec
 from driftloop import metrics
 from driftloop.contracts.codec import caused_id
 from driftloop.contracts.events import DecisionMade, PerformanceReported, RetrainRequested
+from driftloop.contracts.meaning import MAX_INTEGER
 from driftloop.contracts.topics import DECISIONS, PERFORMANCE_REPORTS, RETRAIN_REQUESTS
 from driftloop.contracts.values import Window
 from driftloop.contracts.windows import parse_duration
@@ -140,7 +141,7 @@ class Decider:
         last = self._last(held, measured.version)
         # Of a window that was forgotten nobody may know the last number. It is not higher than this sum: each came of a commit.
         first = 0 if held.summary is not None else sum(self._lake.versions)
-        report = msgspec.structs.replace(measured, revision=first if last is None else last.revision + 1)
+        report = msgspec.structs.replace(measured, revision=first if last is None else min(last.revision + 1, MAX_INTEGER))
         # The content is part of the id: a report that says something else is another one, whatever its number.
         what = report.stream, *_ends(held.window), report.version, report.revision, LastReport.of(report).content
         self._publisher.publish(PERFORMANCE_REPORTS, report, key=report.model, id=caused_id("performance", *what))
@@ -164,7 +165,8 @@ class Decider:
         window = held.window
         reports = self._report(held)
         self._dirty.discard(window)
-        decisions = self._history.retrain_decisions()
+        # What was decided before it, and no forged word on a window that is yet to come: that would hold this one back until then.
+        decisions = [d for d in self._history.retrain_decisions() if d.window is not None and _ends(d.window) < _ends(window)]
         in_flight = self._history.in_flight(self._clock.now() - self._run_limit())
         evidence = window_evidence(window, summary, reports, in_flight, self._labels(earlier), counted_labels(decisions))
         state = restore(self._project.policy, decisions, self._history.carried(self._project.model))

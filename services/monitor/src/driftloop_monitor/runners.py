@@ -3,9 +3,10 @@
 from collections.abc import Awaitable, Callable
 from typing import Any
 
+from driftloop.contracts.topics import WINDOW_SKETCHES
 from driftloop.monitoring.partition_fold import PartitionFold
 from driftloop.monitoring.partition_state import PartitionState, stored_state
-from driftloop.ports import EventPublisher, MessageProducer, ObjectStore, TopicInfo
+from driftloop.ports import Clock, EventPublisher, MessageProducer, ObjectStore, TopicInfo
 from driftloop.project.model import Project
 from driftloop.service.accepted_gaps import AcceptedGaps
 from driftloop.telemetry import get_logger
@@ -13,6 +14,7 @@ from driftloop_monitor.assembly_runner import AssemblyRunner
 from driftloop_monitor.faust_support.durable_table import DurableTable
 from driftloop_monitor.partition_runner import PartitionRunner
 from driftloop_monitor.profiles import Profiles
+from driftloop_monitor.source_topics import InferencesEnds
 
 log = get_logger(__name__)
 
@@ -32,10 +34,13 @@ class Runners:
         store: ObjectStore,
         gaps: AcceptedGaps,
         requests_end: Callable[[str, int], int | None],
+        inferences_ends: InferencesEnds,
+        clock: Clock,
     ) -> None:
         self._project, self._inferences, self._sketches = project, inferences, sketches
         self._profiles, self._publisher = profiles, publisher
         self._quarantine, self._store, self._gaps, self._requests_end = quarantine, store, gaps, requests_end
+        self._inferences_ends, self._clock = inferences_ends, clock
 
     def of_inferences(self, partition: int, table: DurableTable, ack: Callable[[Any], Awaitable[Any]]) -> PartitionRunner:
         """Goes on from the table's value; where there is none, from where the consumer was put."""
@@ -61,12 +66,28 @@ class Runners:
             ack=ack,
         )
 
-    def after_gaps(self, partition: int, offset: int) -> int:
-        """Where the fold of a partition may go on from ``offset``. Raises TransientError."""
+    def after_gaps(self, topic: str, partition: int, offset: int, earliest: int) -> int:
+        """Where to go on from ``offset`` when the messages before ``earliest`` have expired. Raises TransientError.
+
+        Messages of ``inferences`` are waited for until they are given up. Sketches nobody can give up, and a topic that all projects
+        share may have lost others' alone while this one was down: what they would have told is told without them.
+        """
+        if topic == WINDOW_SKETCHES:
+            log.error(
+                "sketches-expired", partition=partition, start=offset, end=earliest, meaning="their windows are reported without them"
+            )
+            return earliest
         return self._gaps.after(self._inferences.id, partition, offset)
 
     def of_window_counts(self, partition: int, table: DurableTable) -> AssemblyRunner:
         values, topic_id = table.open(partition), self._sketches.id
         return AssemblyRunner(
-            self._project, partition, topic_id=topic_id, values=values, profiles=self._profiles, publisher=self._publisher
+            self._project,
+            partition,
+            topic_id=topic_id,
+            values=values,
+            profiles=self._profiles,
+            publisher=self._publisher,
+            inferences=self._inferences_ends,
+            clock=self._clock,
         )

@@ -4,9 +4,12 @@ A topic that got more partitions, or was made anew, is taken up by a start: it g
 in each partition from what the tables know of the topic as it is now.
 """
 
+import threading
+
 from driftloop.contracts import topics
 from driftloop.errors import ConfigurationError, TransientError
-from driftloop.ports import TopicInfo, TopicPartition, Topics
+from driftloop.monitoring.sketch_check import TopicEnds
+from driftloop.ports import MessageConsumer, TopicInfo, TopicPartition, Topics
 from driftloop.telemetry import get_logger
 
 log = get_logger(__name__)
@@ -59,3 +62,30 @@ class SourceTopics:
             if now[name].partitions != known.partitions:
                 return f"{name} has {now[name].partitions} partitions, at the start it had {known.partitions}"
         return None
+
+
+class InferencesEnds:
+    """Where the stream's ``inferences`` end, as last asked for: every sketch is of messages before that, and to ask the broker about
+    each would cost a call per partition and window. Safe to ask from any thread."""
+
+    def __init__(self, broker: Topics, stream: str) -> None:
+        self._broker, self._name = broker, topics.inferences(stream)
+        self._reader: MessageConsumer | None = None
+        self._asking = threading.Lock()
+        self.known = TopicEnds("", {})
+
+    def ask(self) -> TopicEnds:
+        """As they are now. Raises TransientError, ConfigurationError."""
+        with self._asking:
+            info = self._broker.describe([self._name])[self._name]
+            tps = [TopicPartition(self._name, partition) for partition in range(info.partitions)]
+            if self._reader is None:
+                self._reader = self._broker.reader(tps)
+            try:
+                found = self._reader.end_offsets(tps)
+            except BaseException:
+                reader, self._reader = self._reader, None
+                reader.close()
+                raise
+            self.known = TopicEnds(info.id, {tp.partition: end for tp, end in found.items()})
+            return self.known

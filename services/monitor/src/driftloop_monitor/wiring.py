@@ -24,7 +24,7 @@ from driftloop_monitor.profiles import Profiles
 from driftloop_monitor.runners import Runners
 from driftloop_monitor.settings import MonitorSettings
 from driftloop_monitor.shown_policy import ShownPolicy
-from driftloop_monitor.source_topics import SourceTopics
+from driftloop_monitor.source_topics import InferencesEnds, SourceTopics
 from driftloop_monitor.status import MonitorStatus
 
 DECIDE_SECONDS = 0.5  # between two looks, when the lake says that it changed
@@ -43,7 +43,8 @@ class Wiring:
         bootstrap, stream = common.kafka_bootstrap, project.stream
         self._project, self._stop, self._status = project, stop, status
         self.failure = Failure(stop)
-        self._sources = SourceTopics(KafkaTopics(bootstrap, client_id=f"monitor-topics-{common.instance}"), stream)
+        broker = KafkaTopics(bootstrap, client_id=f"monitor-topics-{common.instance}")
+        self._sources, self._inferences_ends = SourceTopics(broker, stream), InferencesEnds(broker, stream)
         tables = changelogs(stream, {FOLDS: self._sources.inferences.partitions, ASSEMBLIES: self._sources.sketches.partitions})
         create_topics(bootstrap, tables, replication=common.replication)
         add_partitions(bootstrap, {table.name: table.partitions for table in tables})  # a value stays in the partition that it is of
@@ -67,8 +68,8 @@ class Wiring:
         self._status.policy = self._shown
         self._follower.start()
         starting = asyncio.create_task(monitor.app.start())  # returns when the tables are recovered
-        deciding = asyncio.create_task(self._decide_for_ever(monitor))
-        watching = asyncio.create_task(self._watch_topics())
+        deciding = asyncio.create_task(self._decide_for_ever(monitor), name="deciding")
+        watching = asyncio.create_task(self._watch_topics(), name="watching topics")
         looks = itertools.count(1)
         while not self._stop.requested() and not monitor.app.crashed:
             await asyncio.sleep(LOOK_SECONDS)
@@ -76,6 +77,9 @@ class Wiring:
             if next(looks) % SHOWN_EVERY == 0:
                 monitor.show_progress()
             if starting.done() and starting.exception() is not None:
+                break
+            if (ended := ended_early(deciding, watching)) is not None:
+                self.failure.reason = self.failure.reason or ended
                 break
         if monitor.app.crashed or (starting.done() and starting.exception() is not None):
             reason = monitor.app.crash_reason or starting.exception()
@@ -98,6 +102,8 @@ class Wiring:
             store=self._store,
             gaps=AcceptedGaps(self._store, self._project.stream),
             requests_end=self._sources.requests_end,
+            inferences_ends=self._inferences_ends,
+            clock=SystemClock(),
         )
         return Monitor(
             self._settings,
@@ -141,6 +147,14 @@ class Wiring:
                 told = self._decider.take_told()
                 if monitor.assemblies.get(runner.partition) is runner:  # else another worker goes on, and measures again
                     await runner.remember(told, self._decider.lake_seen)
+
+
+def ended_early(*tasks: "asyncio.Task[None]") -> TransientError | None:
+    """For tasks that go on until they are cancelled: the first that has ended, and of what. Counting alone would look healthy."""
+    for task in tasks:
+        if task.done() and not task.cancelled():
+            return TransientError(f"{task.get_name()} has ended: {task.exception()!r}")
+    return None
 
 
 async def _within(seconds: float, work: Any, doing: str) -> None:

@@ -10,7 +10,7 @@ from driftloop import metrics
 from driftloop.contracts.headers import ARROW, CONTENT_TYPE, RequestPosition, RequestRange, range_header, watermark_header
 from driftloop.contracts.topics import inferences, quarantine, requests
 from driftloop.crashpoints import crash_point
-from driftloop.errors import GapError, MessageTooLarge, TransientError
+from driftloop.errors import MessageTooLarge, NotDelivered, TransientError
 from driftloop.ports import Clock, MessageProducer, ObjectStore, Record, TopicPartition
 from driftloop.project.model import Project
 from driftloop.rows.arrow_stream import encode_table
@@ -236,7 +236,7 @@ class RequestHandler:
         try:
             step()
         except (MessageTooLarge, TransientError) as exc:
-            raise GapError(f"a message for {self._stream} was not delivered, and later ones must not pass it: {exc}") from exc
+            raise NotDelivered(f"a message for {self._stream} was not delivered, and later ones must not pass it: {exc}") from exc
 
     def _promise_for_idle(self) -> None:
         now = self._now()

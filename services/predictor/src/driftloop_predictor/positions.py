@@ -8,7 +8,6 @@ from driftloop.contracts.headers import request_position
 from driftloop.errors import GapError, InvalidMessage, TransientError
 from driftloop.ports import MessageConsumer, Record, TopicPartition
 from driftloop.rows.inferences import claimed_range
-from driftloop.rows.request_ranges import check_end
 from driftloop.service.accepted_gaps import WAY_ON
 from driftloop.telemetry import get_logger
 
@@ -130,13 +129,12 @@ def _range_ends(
 
 
 def _said(record: Record, *, topic_id: str, requested: int) -> int | None:
-    """Up to where the requests are accounted for, as one message says it. ``requested``: where they end; a wide range or a
-    position that goes beyond is forged, and would make those that are yet to come seem known."""
+    """Up to where the requests are accounted for, as one message says it. ``requested``: where they end; a range or a
+    position that goes beyond is forged: those that are yet to come would seem known, and there is nothing to read from there."""
     try:
         accounted, position = claimed_range(record), request_position(record.headers)
         if accounted is not None and accounted.topic_id == topic_id:
-            check_end(accounted, requested)
-            return accounted.end
+            return accounted.end if accounted.end <= requested else None
     except InvalidMessage:
         return None  # not the predictor's: whoever reads the rows quarantines it
     if position is not None and (position.topic_id, position.partition) == (topic_id, record.partition):

@@ -16,6 +16,7 @@ from driftloop.contracts.values import (
     Offset,
     OffsetRange,
     PartitionSketch,
+    RowCount,
     StreamName,
     Time,
     TrainingPins,
@@ -90,19 +91,24 @@ class PerformanceReported(Event, frozen=True, kw_only=True):
     stream: StreamName
     version: int | None  # null: all versions of the window together
     window: Window
-    revision: int
+    revision: Count
     metric: str
     measured: Interval | None  # null: too few labels
-    rows: int
-    labelled: int
+    rows: RowCount
+    labelled: RowCount
     coverage: float
     median_label_delay_seconds: float | None
     inferences_version: int  # Delta versions that were read
     labels_version: int
+
     # Of the labelled rows, those that have class probabilities; only told of a metric that is computed from them.
     measured_rows: int | msgspec.UnsetType = msgspec.UNSET
     # Labels whose event lies in the window by their own word, and has no inference there; only told of all versions together.
     labels_without_inference: int | msgspec.UnsetType = msgspec.UNSET
+
+    def __post_init__(self) -> None:
+        if self.labelled > self.rows:
+            raise ValueError(f"{self.labelled} of {self.rows} rows are labelled")
 
 
 class DecisionMade(Event, frozen=True, kw_only=True):

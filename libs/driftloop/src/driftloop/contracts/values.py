@@ -15,6 +15,7 @@ _FIRST, _LAST = datetime.min.replace(tzinfo=UTC), datetime.max.replace(tzinfo=UT
 # Strangers' JSON may hold whole numbers of any size; ours go through Arrow, MessagePack and Delta.
 Count = Annotated[int, msgspec.Meta(ge=0, le=2**63 - 1)]
 Offset = Count
+RowCount = Annotated[int, msgspec.Meta(ge=0, le=10**15)]  # of one window; sums over all that are remembered have 64 bits
 
 
 class Part(msgspec.Struct, frozen=True, kw_only=True):

@@ -53,6 +53,9 @@ class Events:
             self._fold.add(*found)
         except InvalidMessage as exc:
             _pass_over(record, str(exc), self._passed_over)
+        except Exception as exc:  # whatever it holds, the log behind it must be read: a dead reader makes nothing of it either
+            log.error("event-not-folded", exc_info=True, topic=record.topic, offset=record.offset)
+            _pass_over(record, f"the fold breaks on it: {type(exc).__name__}: {exc}", self._passed_over)
         else:
             self._seen.add(found[1].id)
 

@@ -165,9 +165,11 @@ class WindowAssembler:
 
     def to_report(self, counted: WindowSketched) -> Iterator[AssembledWindow]:
         """After ``add``: the windows that are now complete for the first time, in order, and the corrected one."""
-        if len(self.cursor.closed) < counted.partitions:
+        ends = [self.cursor.closed.get(partition) for partition in range(counted.partitions)]  # others are of a topic of before
+        known = [end for end in ends if end is not None]
+        if len(known) < counted.partitions:
             return
-        closed = min(self.cursor.closed.values())
+        closed = min(known)
         due = [h for h in self.windows.values() if h.window.end <= closed and (h.revision < 0 or h.window == counted.window)]
         yield from sorted(due, key=lambda held: _order(held.window))
 

@@ -16,6 +16,7 @@ from driftloop.project.rules import Policy
 YEAR = timedelta(days=365)
 LEAST = 50  # attempts in a period that says nothing of them
 MOST_IN_A_YEAR = 1000  # of those, however short the windows are; a tenth of it at once
+_LEAST_TIME = timedelta(microseconds=1)  # durations are counted in it: a thousand times a period may be longer than any duration
 
 
 class Budget(NamedTuple):
@@ -55,7 +56,7 @@ def budget_of(policy: Policy, window: timedelta) -> Budget:
     """
     period = parse_duration(policy.budget_period)
     windows = -(-period // window) if window > timedelta(0) else LEAST
-    attempts = policy.budget or max(LEAST, min(windows, MOST_IN_A_YEAR * period // YEAR))
+    attempts = policy.budget or max(LEAST, min(windows, MOST_IN_A_YEAR * (period // _LEAST_TIME) // (YEAR // _LEAST_TIME)))
     shared = policy.budget is None and windows > attempts
     burst = min(policy.budget_burst or (max(2, attempts // 10) if shared else attempts), attempts)
     kept = policy.budget_kept if policy.budget_kept is not None else (burst // 2 if shared else 0)

@@ -6,7 +6,7 @@ from types import MappingProxyType
 import msgspec
 
 from driftloop.contracts.events import PerformanceReported
-from driftloop.contracts.values import Interval, Part, Window
+from driftloop.contracts.values import Count, Interval, Part, RowCount, Window
 from driftloop.monitoring.assembly import WindowSummary
 from driftloop.monitoring.late_labels import CountedLabels, WindowLabels, late_labels, window_to_judge_on
 from driftloop.statistics.distances import RANKED_BY
@@ -17,8 +17,8 @@ class Evidence(Part, frozen=True, kw_only=True):
 
     window: Window
     version: int | None
-    rows: int
-    labelled: int
+    rows: RowCount
+    labelled: RowCount
     drifted: bool
     metric: str
     measured: Interval | None = None
@@ -29,7 +29,7 @@ class Evidence(Part, frozen=True, kw_only=True):
     inferences_version: int | None = None
     labels_version: int | None = None
     runs_in_flight: tuple[str, ...] = ()  # request ids
-    labels_landed_since: int = 0  # in windows that were decided before, and that no decision has counted
+    labels_landed_since: Count = 0  # in windows that were decided before, and that no decision has counted
     late: tuple[WindowLabels, ...] = ()  # those windows, as they are now
     judge_on: Window | None = None  # what a request names; null: the window itself
 

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping, Sequence
 import msgspec
 
 from driftloop.contracts.events import DecisionMade
-from driftloop.contracts.values import Part, Window
+from driftloop.contracts.values import Part, RowCount, Window
 
 SETTLED_SHARE = 0.8  # of the labels that windows get in the end
 
@@ -18,8 +18,8 @@ class WindowLabels(Part, frozen=True, kw_only=True):
     """Rows of one window, and how many of them have a label by now."""
 
     window: Window
-    rows: int
-    labelled: int
+    rows: RowCount
+    labelled: RowCount
 
 
 class CountedLabels(Part, frozen=True, kw_only=True):

@@ -1,10 +1,36 @@
 """Whether a sketch can be one of this stream's: a forged one must not stop the reports that the others make together. Pure."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from datetime import datetime
+from typing import NamedTuple
 
 from driftloop.contracts.events import WindowSketched
 from driftloop.errors import InvalidMessage
 from driftloop.statistics.profile import Profile
+
+
+class TopicEnds(NamedTuple):
+    """Where the partitions of one incarnation of a topic end."""
+
+    topic_id: str
+    ends: Mapping[int, int]
+
+
+def check_place(sketch: WindowSketched, inferences: TopicEnds, latest: datetime | None) -> None:
+    """Raises InvalidMessage for counts of messages that ``inferences`` does not hold: nobody could ever wait for them to be in the
+    lake, nor for what a partition sends that is not there; and for a window that begins after ``latest`` (None: there is no such
+    time). Of another incarnation of the topic nothing is waited for."""
+    if latest is not None and sketch.window.start > latest:
+        raise InvalidMessage(f"closes a window that begins at {sketch.window.start.isoformat()}, which is yet to come")
+    if sketch.topic_id not in (None, inferences.topic_id):
+        return
+    if sketch.partitions > len(inferences.ends):
+        raise InvalidMessage(f"is of one of {sketch.partitions} partitions; the topic has {len(inferences.ends)}")
+    end = inferences.ends.get(sketch.partition)
+    if end is not None and sketch.closing_offset > end:
+        raise InvalidMessage(
+            f"counts messages of partition {sketch.partition} up to {sketch.closing_offset}, and there are none from {end} on"
+        )
 
 
 def check_sketch(sketch: WindowSketched, profile_of: Callable[[int], tuple[str, Profile]]) -> None:

@@ -39,7 +39,8 @@ class _ReadingCommitted(AIOKafkaConsumerThread):
         return consumer
 
 
-AfterGaps = Callable[[str, int, int], int]  # by topic and partition, where to go on from an offset whose messages are gone
+# By topic and partition, where to go on from an offset whose messages are gone, up to the earliest that is there.
+AfterGaps = Callable[[str, int, int, int], int]
 
 
 def guarded_consumer(guards: Mapping[str, DurableTable], failure: Failure, after_gaps: AfterGaps) -> type[Consumer]:
@@ -94,7 +95,7 @@ def guarded_consumer(guards: Mapping[str, DurableTable], failure: Failure, after
         async def _after_gaps(self, tp: Any, offset: int, earliest: int) -> int:
             """Where to go on when the messages from ``offset`` on are gone and given up; otherwise it does not return."""
             try:
-                place = await asyncio.to_thread(after_gaps, tp.topic, tp.partition, offset)
+                place = await asyncio.to_thread(after_gaps, tp.topic, tp.partition, offset, earliest)
             except TransientError as exc:
                 await failure.halt(exc)
             if place < earliest:
