@@ -17,7 +17,7 @@ from driftloop.lake.join import JoinCounts
 from driftloop.monitoring.assembly import REMEMBERED_WINDOWS, AssembledWindow, WindowSummary
 from driftloop.monitoring.evidence import window_evidence
 from driftloop.monitoring.forgotten_windows import Forgotten, WindowsToMeasure
-from driftloop.monitoring.late_labels import WindowLabels, counted_labels
+from driftloop.monitoring.late_labels import WindowLabels
 from driftloop.monitoring.performance import LastReport, performance_reports, unknown_classes
 from driftloop.monitoring.policy import decide, restore
 from driftloop.ports import Clock, EventPublisher
@@ -166,7 +166,8 @@ class Decider:
         self._dirty.discard(window)
         decisions = self._history.retrain_decisions()
         in_flight = self._history.in_flight(self._clock.now() - self._run_limit())
-        evidence = window_evidence(window, summary, reports, in_flight, self._labels(earlier), counted_labels(decisions))
+        counted = self._history.counted_labels(self._project.model)
+        evidence = window_evidence(window, summary, reports, in_flight, self._labels(earlier), counted)
         state = restore(self._project.policy, decisions, self._history.carried(self._project.model))
         _, decision = decide(self._project.policy, state, evidence)
         event = DecisionMade(
