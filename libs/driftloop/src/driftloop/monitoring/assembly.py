@@ -164,10 +164,14 @@ class WindowAssembler:
             self.cursor.closed[counted.partition] = standing.closed
 
     def to_report(self, counted: WindowSketched) -> Iterator[AssembledWindow]:
-        """After ``add``: the windows that are now complete for the first time, in order, and the corrected one."""
-        if len(self.cursor.closed) < counted.partitions:
+        """After ``add``: the windows that are now complete for the first time, in order, and the corrected one.
+
+        A partition that the topic does not have, as whoever counted it knows the topic, holds nothing up: somebody made it up.
+        """
+        told = [end for partition, end in self.cursor.closed.items() if partition < counted.partitions]
+        if not told or len(told) < counted.partitions:
             return
-        closed = min(self.cursor.closed.values())
+        closed = min(told)
         due = [h for h in self.windows.values() if h.window.end <= closed and (h.revision < 0 or h.window == counted.window)]
         yield from sorted(due, key=lambda held: _order(held.window))
 
