@@ -65,6 +65,14 @@ MONITOR = (
         (f"{_FOLD}test_a_predictor_whose_clock_is_ahead_as_its_rows_are_closes_nothing_for_ever",),
     ),
     Mutation(
+        "made-up-partition-holds-nothing-up",
+        "A window does not wait for a partition that its topic does not have.",
+        f"{_MONITORING}/assembly.py",
+        " if partition < counted.partitions]",
+        "]",
+        (f"{_ASSEMBLY}test_a_partition_that_somebody_made_up_holds_no_window_up",),
+    ),
+    Mutation(
         "changed-windows-have-their-turn",
         "Windows are measured again in the order in which they changed, however many do so all the time.",
         f"{_MONITOR}/decider.py",
@@ -124,7 +132,7 @@ MONITOR = (
         "report-needs-all-partitions",
         "A window is reported when all partitions have closed it.",
         f"{_MONITORING}/assembly.py",
-        "len(self.cursor.closed) < counted.partitions",
+        "len(told) < counted.partitions",
         "False",
         (f"{_ASSEMBLY}test_a_window_is_reported_when_its_last_partition_is_in",),
     ),
