@@ -2,6 +2,7 @@
 
 import re
 from pathlib import Path
+from typing import get_type_hints
 
 import pytest
 from prometheus_client.metrics import MetricWrapperBase
@@ -9,6 +10,7 @@ from prometheus_client.metrics import MetricWrapperBase
 from driftloop import metrics
 from driftloop.contracts.services import SERVICES, Service
 from driftloop.documents import prometheus, reference
+from driftloop.project import reading
 from driftloop.service.settings import settings_table
 
 ROOT = Path(__file__).parents[2]
@@ -37,13 +39,27 @@ def test_every_setting_that_is_read_is_documented_and_no_other() -> None:
     assert read_in(ROOT / "libs", ROOT / "services") - of_the_command_line == {setting.name for setting, _ in settings_table()}
 
 
-def test_every_topic_and_command_in_the_readme_exists() -> None:
+@pytest.mark.parametrize("page", ["README.md", "docs/operations.md"])
+def test_every_command_that_a_page_shows_exists(page: str) -> None:
     from driftloop.cli.main import COMMANDS
 
-    readme = (ROOT / "README.md").read_text()
-    named = set(re.findall(r"^driftloop (\w+)", readme, re.MULTILINE))
+    named = set(re.findall(r"^driftloop (\w+)", (ROOT / page).read_text(), re.MULTILINE))
     assert named
     assert named <= set(COMMANDS)
+
+
+def test_the_page_on_projects_names_every_word_of_the_file_and_no_other() -> None:
+    table = (ROOT / "docs" / "project.md").read_text().partition("| word |")[2]
+    named: dict[str, set[str]] = {}
+    section = ""
+    for cell in re.findall(r"^\| ([^|]*) \|", table, re.MULTILINE):
+        for word in re.findall(r"`([^`]+)`", cell):
+            section = word.strip("[]") if word.startswith("[") else section
+            named.setdefault(section, set()).update({word} - {f"[{section}]"})
+    known = {name: set(getattr(kind, "__struct_fields__", ())) for name, kind in get_type_hints(reading._File).items()}
+    known["monitoring"] = set(reading._monitoring_settings())
+    known["features"] = set()  # names that a project chooses
+    assert named == known
 
 
 def test_the_page_on_the_client_names_every_method_and_no_other() -> None:

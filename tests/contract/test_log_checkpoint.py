@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from tests.contract.log_world import InMemory, OnKafka, World
 from tests.support.told_ids import ToldIds
+from tests.support.waiting import PATIENCE_SECONDS
 
 from driftloop.history import log_reader
 
@@ -136,7 +137,7 @@ class TestKafka(OnKafka, CheckpointContract):
         world.say("c", "d")
         child.stdin.write(b"again\n")
         child.stdin.close()
-        assert child.wait(timeout=60) == -signal.SIGKILL
+        assert child.wait(PATIENCE_SECONDS) == -signal.SIGKILL
         child.stdout.close()
         assert {found.name for found in tmp_path.iterdir()} == {"checkpoint", ".checkpoint.partial"}
         reader = world.reader(fold, path)
@@ -153,6 +154,7 @@ from driftloop.history.checkpoint import Checkpoint
 from driftloop.history.events import Events
 from pathlib import Path
 from tests.support.told_ids import ToldIds
+from tests.support.waiting import PATIENCE_SECONDS
 bootstrap, path, *names = sys.argv[1:]
 log_reader.STORE_AT_END = 1
 reader = log_reader.LogReader(KafkaTopics(bootstrap, client_id="child"), names, Events(ToldIds()), checkpoint=Checkpoint(Path(path)))

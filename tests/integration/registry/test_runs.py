@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 import pytest
 from tests.integration.registry.moves import move, set_up
 from tests.integration.registry.registry_process import registry
-from tests.support.waiting import wait_until
+from tests.support.waiting import PATIENCE_SECONDS, wait_until
 from tests.unit.registry.commands import digest, measured, promote
 
 from driftloop.adapters.kafka import Producer, Publisher
@@ -34,7 +34,7 @@ def test_death_between_two_steps_repeats_none_of_them(world, tmp_path, point):
     with registry(world, tmp_path, DRIFTLOOP_CRASH_POINT=point) as dying:
         assert dying.client.post("/projects", json=world.project_body()).status_code == 201
         world.train(f"{world.model}-r1")
-        assert dying.process.wait(30) == -signal.SIGKILL  # the fault did hit
+        assert dying.process.wait(PATIENCE_SECONDS) == -signal.SIGKILL  # the fault did hit
 
     with registry(world, tmp_path) as running:
         decision = world.decision(f"{world.model}-r1")

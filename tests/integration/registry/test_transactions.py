@@ -6,7 +6,7 @@ import httpx
 from tests.integration.registry.moves import move, set_up
 from tests.integration.registry.registry_process import commands, registry
 from tests.support.clients import abort_transaction
-from tests.support.waiting import wait_until
+from tests.support.waiting import PATIENCE_SECONDS, wait_until
 
 from driftloop.adapters.kafka import KafkaTopics
 from driftloop.contracts.topics import REGISTRY_LOG
@@ -30,7 +30,7 @@ def test_reads_moves_restarts_and_a_rebuild_work_behind_an_aborted_transaction(w
         assert json.loads(rebuilt.stdout)["same"], rebuilt.stdout
     with registry(world, tmp_path, "registry-1") as again:  # ready only once it has the log's end
         assert again.get(f"/models/{world.model}/aliases/champion")["version"] == 2
-    follower = RegistryFollower(KafkaTopics(world.bootstrap, client_id="test")).start(timeout_seconds=30)
+    follower = RegistryFollower(KafkaTopics(world.bootstrap, client_id="test")).start(PATIENCE_SECONDS)
     try:
         assert follower.caught_up
     finally:

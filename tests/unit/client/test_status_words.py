@@ -97,6 +97,10 @@ def test_unscored_late_early_and_refused_are_told_when_there_are_any() -> None:
     found = said(seen("predictor-0", text))
     assert found["unscored rows since the start"].says.endswith("1,000 no-model, 3 refused")
     assert found["rows in no report"].says == "rows in no report: 5 too late, 2 too early"
+    assert "allowed_lateness" in (found["rows in no report"].act or "")
+    early = said(seen("predictor-0", 'driftloop_too_early_rows{partition="1"} 2\n'))["rows in no report"].act or ""
+    assert "allowed_lateness" not in early, "it makes no row less early"
+    assert 'clock = "replay"' in early
     assert found["HTTP"].says == "HTTP: refused since the start: 7 422"
     quiet = said(seen("predictor-0", ""))
     assert set(quiet) == {"predictor", "quarantine"}

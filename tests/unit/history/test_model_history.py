@@ -26,6 +26,7 @@ from tests.unit.history.facts import (
 
 from driftloop.contracts.events import Event
 from driftloop.history.model_history import Keep, ModelHistory
+from driftloop.monitoring.late_labels import WindowLabels
 from driftloop.monitoring.policy import CARRIED, Evidence, decide, restore
 from driftloop.project.rules import Policy
 
@@ -191,6 +192,33 @@ def test_older_decisions_let_go_of_what_grows_with_partitions_and_nobody_asks_fo
         assert restore(Policy(), one.retrain_decisions()) == restore(Policy(), history(*(told(n) for n in range(11))).retrain_decisions())
 
 
+def with_late(n: int, late: dict[int, int]) -> tuple[str, Event]:
+    """A decision on window ``n`` that counted so many labels in each of these windows."""
+    event = decided(n, labelled=10)
+    found = [WindowLabels(window=window(at), rows=1000, labelled=labelled) for at, labelled in sorted(late.items())]
+    return f"d{n}", msgspec.structs.replace(event, evidence=event.evidence | {"late": msgspec.to_builtins(found)})
+
+
+@settings(max_examples=100, deadline=None)
+@given(st.lists(st.dictionaries(st.integers(0, 30), st.integers(11, 500), max_size=6), min_size=1, max_size=30), st.integers(0, 30))
+def test_labels_are_known_as_counted_also_where_older_decisions_have_let_go_of_them(lates, restart):
+    told = [with_late(n, {at: labelled for at, labelled in late.items() if at < n}) for n, late in enumerate(lates)]
+    everything, keep = history(*told, keep=Keep(decisions=10)), Keep(decisions=10, whole=2)
+    known = history(*told[:restart], keep=keep)
+    again = ModelHistory(keep=keep)
+    again.restore(known.stored())
+    tell(again, *told[restart:])
+    assert again.counted_labels(MODEL) == everything.counted_labels(MODEL)
+
+
+def test_labels_that_trickle_in_over_many_windows_do_not_multiply_what_is_kept():
+    def size(windows_that_get_labels: int) -> int:
+        told = [with_late(n, dict.fromkeys(range(max(0, n - windows_that_get_labels), n), 11 + n)) for n in range(300)]
+        return len(history(*told, keep=Keep(decisions=300, whole=5)).stored())
+
+    assert size(100) < 1.5 * size(0)
+
+
 def test_no_more_is_carried_than_a_bound():
     known = history(*((f"d{n}", decided(n, accepted=True)) for n in range(CARRIED + 100)), keep=Keep(decisions=2))
     carried = known.carried(MODEL)
@@ -252,6 +280,7 @@ def answers(known: ModelHistory) -> list[object]:
         known.retrain_decisions(),
         known.decisions(),
         known.carried(MODEL),
+        known.counted_labels(MODEL),
         known.performance_reports(),
         known.drift_reports(),
         known.reproductions(),

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from tests.support.waiting import wait_until
+from tests.support.waiting import PATIENCE_SECONDS, wait_until
 from tests.unit.registry.commands import folded, move_alias, promote, register_project, register_version
 
 from driftloop import metrics
@@ -60,7 +60,7 @@ def test_a_follower_has_folded_the_log_when_it_starts_and_follows_it(broker: Mem
     heard: list[RegistryState] = []
     follower.subscribe(heard.append)
     append(broker, *LOG[3:])
-    assert follower.sync(5) == follower.wait_for(4, 5) == folded(*LOG)[0]
+    assert follower.sync(PATIENCE_SECONDS) == follower.wait_for(4, PATIENCE_SECONDS) == folded(*LOG)[0]
     wait_until(lambda: len(heard) == 2, "the subscriber to hear of both")
     assert [state.next_offset for state in heard] == [4, 5]
     assert follower.end() == 5
@@ -75,14 +75,14 @@ def test_a_subscriber_that_breaks_down_is_counted_and_keeps_nobody_from_followin
     follower.subscribe(heard.append)
     before = metrics.FOLLOWER_FAILURES.labels("registry-log")._value.get()
     append(broker, *LOG)
-    assert follower.sync(5) == folded(*LOG)[0]
+    assert follower.sync(PATIENCE_SECONDS) == folded(*LOG)[0]
     wait_until(lambda: len(heard) == 5, "the other subscriber to hear of all")  # they are told after those who wait
     assert [state.next_offset for state in heard] == [1, 2, 3, 4, 5]
     assert metrics.FOLLOWER_FAILURES.labels("registry-log")._value.get() == before + 5
 
 
 def test_an_empty_log_is_up_to_date(start: Start) -> None:
-    assert start().sync(1) == RegistryState()
+    assert start().sync(PATIENCE_SECONDS) == RegistryState()
 
 
 def test_all_readers_count_records_that_no_one_can_read(broker: MemoryBroker, start: Start) -> None:
@@ -90,7 +90,7 @@ def test_all_readers_count_records_that_no_one_can_read(broker: MemoryBroker, st
     broker.producer().send(REGISTRY_LOG, b"rubbish")
     append(broker, LOG[1], LOG[1], *LOG[2:])
     broker.producer().send(REGISTRY_LOG, b"rubbish")
-    state = start().sync(5)
+    state = start().sync(PATIENCE_SECONDS)
     assert state.next_offset == 9
     assert state == read_registry(broker)
     assert state.models["flights"].champion_epoch == 2
@@ -108,7 +108,7 @@ def test_a_log_made_anew_changes_nothing_that_is_in_force(
     monkeypatch.setattr(registry_follower, "RETRY_SECONDS", 0.1)
     append(broker, *LOG)
     follower = start()
-    before = follower.sync(5)
+    before = follower.sync(PATIENCE_SECONDS)
     heard: list[RegistryState] = []
     follower.subscribe(heard.append)
     broker.delete_topic(REGISTRY_LOG)
@@ -117,7 +117,7 @@ def test_a_log_made_anew_changes_nothing_that_is_in_force(
     wait_until(lambda: sum("registry-log-lost" in record.getMessage() for record in caplog.records) >= 2, "the loss to be said, and again")
     assert follower.state() is before
     assert heard == []
-    assert start().sync(5) == folded(*new)[0]  # a process that starts has only the new log
+    assert start().sync(PATIENCE_SECONDS) == folded(*new)[0]  # a process that starts has only the new log
 
 
 def test_a_start_goes_on_from_the_checkpoint(broker: MemoryBroker, start: Start, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -134,7 +134,7 @@ def test_a_start_goes_on_from_the_checkpoint(broker: MemoryBroker, start: Start,
         return after_record(state, record)
 
     monkeypatch.setattr(registry_follower, "after_record", counted)
-    state = start(checkpoint=path).sync(5)
+    state = start(checkpoint=path).sync(PATIENCE_SECONDS)
     assert offsets == [4]
     assert state == folded(*LOG)[0]
     assert state.digest() == folded(*LOG)[0].digest()
@@ -150,7 +150,7 @@ def test_a_checkpoint_of_a_log_that_was_lost_is_not_believed(
     broker.delete_topic(REGISTRY_LOG)
     broker.create_topic(REGISTRY_LOG)
     append(broker, *LOG[:2], register_version("other"), *LOG[2:])
-    assert start(checkpoint=path).sync(5) == folded(*LOG[:2], register_version("other"), *LOG[2:])[0]
+    assert start(checkpoint=path).sync(PATIENCE_SECONDS) == folded(*LOG[:2], register_version("other"), *LOG[2:])[0]
 
 
 def test_a_follower_waits_for_a_log_that_is_not_there_yet(broker: MemoryBroker, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -172,11 +172,11 @@ def test_a_log_that_ends_in_an_aborted_transaction_is_followed_to_its_end(broker
     broker.abort(TopicPartition(REGISTRY_LOG, 0), 3)
     follower = start()
     assert follower.caught_up
-    assert follower.sync(5).next_offset == 7
+    assert follower.sync(PATIENCE_SECONDS).next_offset == 7
     broker.abort(TopicPartition(REGISTRY_LOG, 0), 3)
-    assert follower.sync(5).next_offset == 11
+    assert follower.sync(PATIENCE_SECONDS).next_offset == 11
     append(broker, *LOG[3:])
-    assert follower.sync(5) == read_registry(broker)
+    assert follower.sync(PATIENCE_SECONDS) == read_registry(broker)
     assert follower.state().next_offset == 13
 
 

@@ -406,11 +406,33 @@ def test_the_decider_remembers_no_more_windows_than_a_bound(bench, monkeypatch):
     for i in range(30):
         bench.step(*range(max(0, i - 4), i + 1))
     assert len(bench.decider._known) == 5
-    assert bench.decider._dirty == set()
+    assert not bench.decider._dirty
     bench.lake.ranges = []
     published = len(bench.events(PERFORMANCE_REPORTS))
     bench.step(*range(25, 30))
     assert len(bench.events(PERFORMANCE_REPORTS)) == published
+
+
+def test_each_window_is_measured_in_its_turn_however_many_change_all_the_time(bench):
+    for _ in range(3):
+        bench.step(*range(30))
+    told = len(bench.events(PERFORMANCE_REPORTS))
+    bench.lake.labelled = 110
+    for _ in range(3):  # ten windows at a time, and each commit has labels of all
+        bench.lake.ranges = [(window(0).start, window(29).start)]
+        bench.step(*range(30))
+    assert sorted(reported_windows(bench, told), key=lambda w: w.start) == [window(i) for i in range(30)]
+
+
+def test_windows_whose_rows_are_on_their_way_do_not_hold_up_the_corrections_of_others(bench):
+    bench.step(0)
+    told = len(bench.events(PERFORMANCE_REPORTS))
+    bench.lake.holds = lambda closing_offsets, topic_ids: closing_offsets == {"0": 4}  # those of ``complete`` are not there
+    bench.step(*range(12))
+    bench.assembler.windows[window(0)].summary = msgspec.structs.replace(complete(0).summary, closing_offsets={"0": 4})
+    bench.lake.labelled, bench.lake.ranges = 110, [(window(0).start, window(0).start)]
+    bench.step(*range(12))
+    assert reported_windows(bench, told) == [window(0)]
 
 
 def reported_windows(bench: Bench, since: int = 0) -> list[Window]:

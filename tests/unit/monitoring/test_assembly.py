@@ -69,6 +69,14 @@ def teller() -> Teller:
     return Teller()
 
 
+def test_a_partition_that_somebody_made_up_holds_no_window_up(teller):
+    teller.tell(sketch(0), sketch(1))
+    assert teller.tell(sketch(999, i=-5, rows=0, partitions=1000)) == []
+    teller.restart()
+    assert window(1) in [report.window for report in teller.tell(sketch(0, i=1), sketch(1, i=1))]
+    assert [report.window for report in teller.tell(sketch(0, i=2), sketch(1, i=2))] == [window(2)]
+
+
 def test_a_window_is_reported_when_its_last_partition_is_in(teller):
     assert teller.tell(sketch(0)) == []
     [report] = teller.tell(sketch(1, rows=50))

@@ -328,6 +328,18 @@ def test_a_watermark_that_lies_beyond_the_time_at_which_it_was_written_closes_no
     assert fold.uncounted_rows == (0, 0)
 
 
+def test_a_predictor_whose_clock_is_ahead_as_its_rows_are_closes_nothing_for_ever():
+    fold, written = new_fold(), at(2)
+    fold.add(0, *message(make_rows(PROJECT, [at(0.1), at(1.1)], scored_at=[at(2), at(2)]), 0), written)
+    fold.drain()
+    ahead = make_rows(PROJECT, [at(9999), at(2.05)], scored_at=[at(9999), at(9999)], first_request=2)
+    fold.add(1, *message(ahead, 2), written)  # rows by HTTP have that clock's time unless the caller says another
+    assert [s.window for s in fold.drain()] == [window(1)]
+    fold.add(2, *message(make_rows(PROJECT, [at(2.1)] * 100, scored_at=[at(2)] * 100, first_request=4), 4), written)
+    assert fold.uncounted_rows == (0, 0)
+    assert fold.closed_up_to == window(1).end
+
+
 def test_with_a_replay_clock_such_a_watermark_is_believed():
     project = msgspec.structs.replace(PROJECT, clock="replay")
     fold = PartitionFold(project, 0, 1, COUNTERS.__getitem__, PartitionState(topic_id="t"))

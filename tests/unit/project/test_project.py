@@ -8,7 +8,9 @@ from pathlib import Path
 import pytest
 
 from driftloop.errors import UserError
-from driftloop.project.reading import open_archive, read_project
+from driftloop.monitoring.partition_fold import KEPT_CLOSED_WINDOWS, MAX_WINDOWS
+from driftloop.project.open_windows import MOST_OPEN
+from driftloop.project.reading import open_archive, parse_project, read_project
 from driftloop.statistics.distances import STATISTICS
 from driftloop.statistics.metrics import declarable
 
@@ -244,6 +246,31 @@ def test_how_long_a_stream_is_kept_and_by_which_clock_its_events_go_is_declared(
 def test_a_retention_or_clock_that_is_none_is_named_with_its_line(tmp_path: Path, line: str, said: str) -> None:
     with pytest.raises(UserError, match=rf"driftloop.toml:8: .*{said}"):
         read_project(write(tmp_path, TOML.replace('split_key = "entity"', f'split_key = "entity"\n{line}')))
+
+
+def test_late_rows_may_not_keep_more_windows_open_than_are_counted(tmp_path: Path) -> None:
+    def declared(lateness: str, windows: str) -> str:
+        late = TOML.replace('split_key = "entity"', f'split_key = "entity"\nallowed_lateness = "{lateness}"')
+        return late.replace('every = "7d"', windows)
+
+    minutes = 'every = "1m"'
+    assert read_project(write(tmp_path, declared("5h", minutes))).allowed_lateness == timedelta(hours=5)
+    with pytest.raises(UserError, match=r"driftloop.toml:8: .* keep 1440 windows open at once, and no more than 300"):
+        read_project(write(tmp_path, declared("1d", minutes)))
+    days = [datetime(2026, 1, 1, tzinfo=UTC) + timedelta(days=n) for n in range(500)]
+    cuts = f"cuts = [{', '.join(day.isoformat() for day in days)}]"
+    assert read_project(write(tmp_path, declared("300d", cuts))).windows.cuts == tuple(days)
+    with pytest.raises(UserError, match="keep 400 windows open"):
+        read_project(write(tmp_path, declared("400d", cuts)))
+    assert MOST_OPEN + timedelta(hours=1) // timedelta(minutes=1) + KEPT_CLOSED_WINDOWS < MAX_WINDOWS
+
+
+def test_an_archive_that_was_registered_before_that_was_checked_stays_readable(tmp_path: Path) -> None:
+    text = TOML.replace('split_key = "entity"', 'split_key = "entity"\nallowed_lateness = "9000w"')
+    files = {"driftloop.toml": text.encode(), "pipeline.py": PIPELINE.encode()}
+    assert open_archive(parse_project(files, "test").archive()).allowed_lateness == timedelta(weeks=9000)
+    with pytest.raises(UserError, match="9000 windows"):
+        read_project(write(tmp_path, text))
 
 
 def test_a_project_is_checked_where_numpy_is_not_installed(tmp_path: Path) -> None:

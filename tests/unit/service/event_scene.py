@@ -3,6 +3,8 @@
 import threading
 import time
 
+from tests.support.waiting import PATIENCE_SECONDS
+
 from driftloop.adapters.kafka_producer import Publisher
 from driftloop.adapters.memory import MemoryBroker
 from driftloop.contracts.events import TrainingFailed
@@ -42,7 +44,7 @@ class Scene:
         for _ in range(n):
             self.broker.producer().send(TP.topic, b"junk", partition=0)
 
-    def run_until(self, condition, seconds: float = 10) -> None:
+    def run_until(self, condition, seconds: float = PATIENCE_SECONDS) -> None:
         thread = threading.Thread(target=self._run)
         self.error: BaseException | None = None
         thread.start()
@@ -50,7 +52,7 @@ class Scene:
         while not condition() and thread.is_alive() and time.monotonic() < deadline:
             time.sleep(0.01)
         self.stop.request()
-        thread.join(10)
+        thread.join(PATIENCE_SECONDS)
         if self.error:
             raise self.error
         assert condition()

@@ -92,7 +92,7 @@ def test_an_event_that_fails_again_and_again_in_an_unforeseen_way_is_set_aside_a
 
     scene = Scene(handle)
     scene.publish(2)
-    scene.run_until(lambda: scene.committed == 2, seconds=30)
+    scene.run_until(lambda: scene.committed == 2)
     assert attempts == ["0"] * MAX_ATTEMPTS + ["1"]
     ((record, reason),) = scene.rejected
     assert record.offset == 0
@@ -109,7 +109,7 @@ def test_an_unforeseen_failure_that_passes_sets_nothing_aside() -> None:
 
     scene = Scene(handle)
     scene.publish()
-    scene.run_until(lambda: scene.committed == 1, seconds=30)
+    scene.run_until(lambda: scene.committed == 1)
     assert scene.rejected == []
 
 

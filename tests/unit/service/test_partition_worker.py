@@ -157,7 +157,7 @@ def test_a_record_that_fails_again_and_again_in_an_unforeseen_way_is_rejected_an
     scene = Scene()
     scene.handler.poison = b"3"
     scene.send(6)
-    scene.run_until(lambda: scene.handler.next == 6, seconds=30)
+    scene.run_until(lambda: scene.handler.next == 6)
     assert [offset for offset, _ in scene.handler.values] == [0, 1, 2, 4, 5]
     ((offset, reason),) = scene.handler.rejected
     assert offset == 3
@@ -203,7 +203,7 @@ def test_a_topic_that_is_made_anew_under_the_worker_is_read_from_where_the_handl
                 scene.send(records)
         return len(scene.handler.values) >= 4 + records
 
-    scene.run_until(reached, seconds=30)
+    scene.run_until(reached)
     assert [offset for offset, _ in scene.handler.values] == [*range(4), *range(records)]
     assert scene.handler.revoked == {TP}
 

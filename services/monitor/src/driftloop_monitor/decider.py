@@ -1,5 +1,6 @@
 """From a closed window to its performance reports and its one decision, by what lake and history hold."""
 
+import itertools
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from types import MappingProxyType
@@ -18,7 +19,7 @@ from driftloop.lake.join import JoinCounts
 from driftloop.monitoring.assembly import REMEMBERED_WINDOWS, AssembledWindow, WindowSummary
 from driftloop.monitoring.evidence import window_evidence
 from driftloop.monitoring.forgotten_windows import Forgotten, WindowsToMeasure
-from driftloop.monitoring.late_labels import WindowLabels, counted_labels
+from driftloop.monitoring.late_labels import WindowLabels
 from driftloop.monitoring.performance import LastReport, performance_reports, unknown_classes
 from driftloop.monitoring.policy import decide, restore
 from driftloop.ports import Clock, EventPublisher
@@ -40,7 +41,7 @@ class Decider:
     ) -> None:
         self._project, self._lake, self._history = project, lake, history
         self._publisher, self._clock, self._sync = publisher, clock, sync
-        self._dirty: set[Window] = set()
+        self._dirty: dict[Window, None] = {}  # in the order in which they changed: each has its turn, however many do so all the time
         self._known: dict[Window, None] = {}  # in the order in which they were shown
         self._told: list[PerformanceReported] = []
         self._late = WindowsToMeasure(project.windows)
@@ -55,7 +56,7 @@ class Decider:
         for held in complete:
             if held.window not in self._known:
                 self._known[held.window] = None
-                self._dirty.add(held.window)
+                self._dirty.setdefault(held.window)
         while len(self._known) > MAX_KNOWN:
             del self._known[next(iter(self._known))]
         if not complete or not self._lake.refresh():
@@ -96,7 +97,7 @@ class Decider:
         for low, high in self._lake.changed(lake_seen):
             for held in complete:
                 if held.window.start <= high and low < held.window.end:
-                    self._dirty.add(held.window)
+                    self._dirty.setdefault(held.window)
             if forgotten is not None:
                 self._late.add(low, high, forgotten)
 
@@ -107,11 +108,13 @@ class Decider:
 
     def _report_dirty(self, complete: Sequence[AssembledWindow]) -> None:
         windows = {held.window: held for held in complete}
-        for window in sorted(self._dirty, key=lambda w: (w.start, w.end))[:WINDOWS_PER_STEP]:
-            held = windows.get(window)
-            if held is None or held.summary is None or self._lake.holds(held.summary.closing_offsets, held.summary.topic_ids or {}):
-                self._report(held or AssembledWindow(window))
-                self._dirty.remove(window)
+        due = (window for window in self._dirty if self._all_there(windows.get(window)))
+        for window in list(itertools.islice(due, WINDOWS_PER_STEP)):
+            self._report(windows.get(window) or AssembledWindow(window))
+            del self._dirty[window]
+
+    def _all_there(self, held: AssembledWindow | None) -> bool:
+        return held is None or held.summary is None or self._lake.holds(held.summary.closing_offsets, held.summary.topic_ids or {})
 
     def _report(self, held: AssembledWindow) -> list[PerformanceReported]:
         """Measure a window; publish what differs from the last report on it. Nothing is told of a forgotten one without rows."""
@@ -164,11 +167,12 @@ class Decider:
         self._sync()
         window = held.window
         reports = self._report(held)
-        self._dirty.discard(window)
+        self._dirty.pop(window, None)
         # What was decided before it, and no forged word on a window that is yet to come: that would hold this one back until then.
         decisions = [d for d in self._history.retrain_decisions() if d.window is not None and _ends(d.window) < _ends(window)]
         in_flight = self._history.in_flight(self._clock.now() - self._run_limit())
-        evidence = window_evidence(window, summary, reports, in_flight, self._labels(earlier), counted_labels(decisions))
+        counted = self._history.counted_labels(self._project.model)
+        evidence = window_evidence(window, summary, reports, in_flight, self._labels(earlier), counted)
         state = restore(self._project.policy, decisions, self._history.carried(self._project.model))
         _, decision = decide(self._project.policy, state, evidence)
         event = DecisionMade(

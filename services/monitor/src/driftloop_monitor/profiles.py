@@ -23,7 +23,8 @@ UNKNOWN_SECONDS = 60.0  # a predictor may know a version before this process doe
 log = get_logger(__name__)
 
 
-KEPT = 256  # profiles, those asked for last; more versions than that score no window
+KEPT = 256  # profiles, those asked for last; more only while they are in use
+IN_USE_SECONDS = 60.0  # since one was asked for: what takes several at once must find all of them
 KEPT_UNKNOWN = 10_000  # numbers of versions that nobody has registered: strangers name them
 
 
@@ -37,7 +38,7 @@ class Profiles:
         self._unknown_since: dict[int, float] = {}
         self._missed_since: dict[int, float] = {}
         self._loaded: dict[int, tuple[str, Counter]] = {}
-        self._asked: dict[int, int] = {}  # the last time each was asked for
+        self._asked: dict[int, tuple[float, int]] = {}  # when each was asked for last, and by the how many-eth question
         self._times = itertools.count()
         self._loading = threading.Lock()
 
@@ -46,7 +47,7 @@ class Profiles:
         found = self._loaded.get(version)
         if found is None:
             raise ProfileNeeded(version)
-        self._asked[version] = next(self._times)
+        self._asked[version] = self._now(), next(self._times)
         return found
 
     def profile(self, version: int) -> tuple[str, Profile]:
@@ -87,11 +88,13 @@ class Profiles:
 
     def _keep(self, version: int, digest: str, counter: Counter) -> None:
         while len(self._loaded) >= KEPT:
-            oldest = min(self._loaded, key=lambda known: self._asked.get(known, -1))
+            oldest = min(self._loaded, key=self._asked.__getitem__)
+            if self._now() - self._asked[oldest][0] < IN_USE_SECONDS:
+                break
             del self._loaded[oldest]
-            self._asked.pop(oldest, None)
+            del self._asked[oldest]
+        self._asked[version] = self._now(), next(self._times)
         self._loaded[version] = digest, counter
-        self._asked[version] = next(self._times)
 
     def _missed_long(self, version: int) -> bool:
         now = self._now()

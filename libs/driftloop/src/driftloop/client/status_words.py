@@ -137,7 +137,8 @@ def _rows(project: str, samples: Samples) -> list[Sentence]:
         found.append(Sentence(about=project, says=f"unscored rows since the start: {_listed(unscored)}", act=act))
     late, early = samples.total("driftloop_too_late_rows"), samples.total("driftloop_too_early_rows")
     if late or early:
-        act = "look at the senders' clocks, or raise [stream] allowed_lateness"
+        act = "look at the senders' clocks" + ("; raise [stream] allowed_lateness for late rows" if late else "")
+        act += '; [stream] clock = "replay" if event times are another clock\'s' if early else ""
         found.append(Sentence(about=project, says=f"rows in no report: {late:,.0f} too late, {early:,.0f} too early", act=act))
     refused = samples.by("driftloop_refused_calls_total", "status")
     if refused:

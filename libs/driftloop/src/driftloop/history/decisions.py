@@ -11,9 +11,10 @@ from driftloop.contracts.values import Window
 from driftloop.errors import InvalidMessage
 from driftloop.history.told import Pair, Told, first
 from driftloop.monitoring.evidence import Evidence
+from driftloop.monitoring.late_labels import CountedLabels, counted_labels, late_of
 from driftloop.monitoring.policy import PolicyState, carried
 
-LET_GO = frozenset({"closing_offsets"})
+LET_GO = frozenset({"closing_offsets", "late"})
 
 
 class _Recorded(Evidence, frozen=True, kw_only=True):
@@ -26,6 +27,7 @@ class StoredDecisions(msgspec.Struct, frozen=True, kw_only=True):
     by_window: list[Pair[DecisionMade]]
     others: list[Pair[DecisionMade]]
     carried: dict[str, PolicyState]
+    counted: dict[str, list[tuple[Window, int]]]
 
 
 class Decisions:
@@ -36,7 +38,7 @@ class Decisions:
     decision on a window that is carried changes nothing any more. None: all are kept.
 
     ``whole``: how many of each model's retrain decisions, those that came last, keep all of their evidence; the others let go of
-    what grows with partitions and nobody asks for again (``LET_GO``). None: all do.
+    what grows with partitions, or with the windows that labels land in, and is known without it (``LET_GO``). None: all do.
     """
 
     def __init__(self, kept: int | None = None, whole: int | None = None) -> None:
@@ -45,6 +47,7 @@ class Decisions:
         self._by_window: dict[str, dict[Window, Told[DecisionMade]]] = {}  # by model
         self._others: dict[str, dict[str, Told[DecisionMade]]] = {}  # model → event id → decision
         self._carried: dict[str, PolicyState] = {}
+        self._counted: dict[str, dict[Window, int]] = {}  # model → window → its labels, as decisions that let go of them counted last
 
     def add(self, event: DecisionMade, about: Envelope) -> None:
         """Raises InvalidMessage for a retrain decision on a window without its evidence: no decider wrote it, and no policy can go
@@ -75,6 +78,11 @@ class Decisions:
         """The policy's state after the retrain decisions that are not kept; of ``restore`` the one to go on from."""
         return self._carried.get(model, PolicyState())
 
+    def counted_labels(self, model: str) -> dict[Window, CountedLabels]:
+        """Labels of the windows whose retrain decisions are kept, as decisions have counted them."""
+        decisions = sorted((t.event for t in self._by_window.get(model, {}).values()), key=_start)
+        return counted_labels(decisions, self._counted.get(model, {}))
+
     def on_window(self, window: Window) -> Told[DecisionMade] | None:
         """To retrain or not after this window."""
         return first((t for decisions in self._by_window.values() for t in decisions.values()), lambda e: e.window == window)
@@ -91,10 +99,12 @@ class Decisions:
 
     def stored(self) -> StoredDecisions:
         by_window, others = ([t.pair() for d in models.values() for t in d.values()] for models in (self._by_window, self._others))
-        return StoredDecisions(by_window=by_window, others=others, carried=dict(self._carried))
+        counted = {model: list(windows.items()) for model, windows in self._counted.items()}
+        return StoredDecisions(by_window=by_window, others=others, carried=dict(self._carried), counted=counted)
 
     def restore(self, stored: StoredDecisions) -> None:
         self._carried = dict(stored.carried)
+        self._counted = {model: dict(windows) for model, windows in stored.counted.items()}
         for event, about in stored.by_window:
             if event.window is not None:
                 self._keep(event.window, Told(event, about))
@@ -109,6 +119,8 @@ class Decisions:
         whole.append(window)
         if len(whole) > self._whole and (older := kept.get(whole.popleft())) is not None:
             assert older.event.window is not None
+            counted = self._counted.setdefault(told.event.model, {})
+            counted.update({late.window: late.labelled for late in late_of(older.event) if late.window in kept})
             evidence = {name: value for name, value in older.event.evidence.items() if name not in LET_GO}
             kept[older.event.window] = Told(msgspec.structs.replace(older.event, evidence=evidence), older.about)
 
@@ -120,6 +132,7 @@ class Decisions:
         self._carried[model] = carried(self.carried(model), [told.event for _, told in oldest])
         for window, _ in oldest:
             del decisions[window]
+            self._counted.get(model, {}).pop(window, None)
 
 
 def _check_evidence(decision: DecisionMade) -> None:

@@ -24,6 +24,7 @@ from driftloop.history.decisions import Decisions, StoredDecisions
 from driftloop.history.reports import Reports
 from driftloop.history.requests import Requests, Run, StoredRequests
 from driftloop.history.told import Pair, Told
+from driftloop.monitoring.late_labels import CountedLabels
 from driftloop.monitoring.policy import PolicyState
 
 # Where the loop tells a model's history; ``reproductions`` are told by audits. A reader folds those that its questions need.
@@ -133,6 +134,11 @@ class ModelHistory:
         """What the policy needs of retrain decisions that are not kept."""
         with self._lock:
             return self._decisions.carried(model)
+
+    def counted_labels(self, model: str) -> dict[Window, CountedLabels]:
+        """Labels of the windows whose retrain decisions are kept, as decisions have counted them."""
+        with self._lock:
+            return self._decisions.counted_labels(model)
 
     def retrain_decision(self, window: Window) -> Told[DecisionMade] | None:
         """To retrain or not after this window: the first that was made."""

@@ -17,7 +17,7 @@ from driftloop.settings import S3Settings
 CONFIGURATION = {
     "delta.enableExpiredLogCleanup": "false",  # the notes, and with them the offset ranges, live in the log
     # A checkpoint lists each file that was removed less than so long ago: thousands, after compactions. Only a vacuum
-    # reads that list, and none may run here: it knows nothing of snapshots (see lake.cleaning).
+    # reads that list, and none may run here: it knows nothing of snapshots (see lake.vacuum).
     "delta.deletedFileRetentionDuration": "interval 1 minutes",
 }
 # A store that does not answer is the caller's business, soon: delta-rs would insist for three minutes.

@@ -5,6 +5,7 @@ follow, once each, and a request names an earlier window.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
+from types import MappingProxyType
 
 import msgspec
 
@@ -36,14 +37,20 @@ class _Counts(Part, frozen=True, kw_only=True):
     late: tuple[WindowLabels, ...] = ()
 
 
-def counted_labels(decisions: Iterable[DecisionMade]) -> dict[Window, CountedLabels]:
-    """By window, of retrain decisions in window order."""
+def late_of(decision: DecisionMade) -> tuple[WindowLabels, ...]:
+    """The windows whose labels a retrain decision counted beside those of its own."""
+    return msgspec.convert(decision.evidence, _Counts).late
+
+
+def counted_labels(decisions: Iterable[DecisionMade], before: Mapping[Window, int] = MappingProxyType({})) -> dict[Window, CountedLabels]:
+    """By window, of retrain decisions in window order. ``before``: labels of some of these windows as other decisions, which came
+    before those that say more, counted them last."""
     found: dict[Window, CountedLabels] = {}
     for decision in decisions:
         if decision.window is None:
             continue
         evidence = msgspec.convert(decision.evidence, _Counts)
-        found[decision.window] = CountedLabels(at_decision=evidence.labelled, counted=evidence.labelled)
+        found[decision.window] = CountedLabels(at_decision=evidence.labelled, counted=before.get(decision.window, evidence.labelled))
         for late in evidence.late:
             if late.window in found:
                 found[late.window] = msgspec.structs.replace(found[late.window], counted=late.labelled)

@@ -135,7 +135,7 @@ class PartitionFold:
 
     def add(self, offset: int, value: bytes | None, headers: Headers, written: datetime | None = None) -> int:
         """Fold one message; returns its rows. A message below ``next_offset`` changes nothing. ``written``: when it was, by
-        the broker's clock; a watermark too far beyond it is not believed.
+        the broker's clock; a watermark too far beyond it is not believed, and no row's time.
 
         Raises GapError when messages or requests were skipped, InvalidMessage when it can never be read (then ``skip``
         it), ProfileNeeded, RequestsEndNeeded; after any of them the state is as before.
@@ -157,7 +157,7 @@ class PartitionFold:
         self._state.next_offset = offset + 1
         promised = mark is not None
         if rows.num_rows and mark is None:
-            seen = latest(rows.column("event_time"), rows.column("scored_at"), self._project.ahead)
+            seen = latest(rows.column("event_time"), rows.column("scored_at"), self._project.ahead, written)
             mark = None if seen is None else shifted(seen, -self._project.allowed_lateness)
         ahead = self._project.ahead
         if promised and written is not None and ahead is not None and mark is not None and mark > written + ahead:

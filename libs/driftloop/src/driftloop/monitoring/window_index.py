@@ -70,11 +70,18 @@ class WindowIndex:
         return max(0, int(np.searchsorted(self._cuts, at, side="right")) - 1)
 
 
-def latest(event_times: pa.ChunkedArray, scored_at: pa.ChunkedArray, ahead: timedelta | None = CLOCK_SKEW) -> datetime | None:
+def latest(
+    event_times: pa.ChunkedArray, scored_at: pa.ChunkedArray, ahead: timedelta | None = CLOCK_SKEW, written: datetime | None = None
+) -> datetime | None:
     """The highest event time that is not beyond the time of scoring and ``ahead`` (None: however far): one row from the year
-    9999 must not close all windows."""
+    9999 must not close all windows. ``written``: by the broker's clock, when the rows came; scored later they cannot be, so that a
+    predictor's clock may be as wrong as a sender's."""
     times = event_times.cast(pa.int64()).to_numpy()
-    known = times if ahead is None else times[times <= scored_at.cast(pa.int64()).to_numpy() + ahead // _MICROSECOND]
+    known = times
+    if ahead is not None:
+        scored = scored_at.cast(pa.int64()).to_numpy()
+        scored = scored if written is None else np.minimum(scored, _microseconds(written))
+        known = times[times <= scored + ahead // _MICROSECOND]
     return _time(int(known.max())) if known.size else None
 
 

@@ -19,6 +19,7 @@ from driftloop.contracts.schema import RESERVED, Feature, StreamSchema, Target
 from driftloop.contracts.values import Window
 from driftloop.contracts.windows import WindowPlan, parse_duration
 from driftloop.errors import UserError
+from driftloop.project import open_windows
 from driftloop.project.allowed_values import allowed_values
 from driftloop.project.model import (
     ALL,
@@ -95,7 +96,12 @@ def read_project(folder: Path) -> Project:
             raise UserError(f"{folder / name}: {exc.strerror or exc}; a project folder holds {CONFIG_FILE} and {PIPELINE_FILE}") from exc
     for path in sorted(folder.glob("*.py")):
         files[path.name] = path.read_bytes()
-    return parse_project(files, where=str(folder))
+    project = parse_project(files, where=str(folder))
+    # Not in parse_project: archives that are registered stay readable, whatever their drift reports leave out.
+    if (said := open_windows.problem(project.windows, project.allowed_lateness)) is not None:
+        line = line_of(files[CONFIG_FILE].decode(), "stream.allowed_lateness")
+        raise UserError(f"{folder / CONFIG_FILE}:{line}: {said}")
+    return project
 
 
 def open_archive(data: bytes) -> Project:
