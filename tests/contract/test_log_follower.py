@@ -44,13 +44,29 @@ class LogFollowerContract:
         finally:
             follower.stop()
 
-    def test_a_fold_that_breaks_down_is_told_to_whoever_asks(self, world: World) -> None:
+    def test_an_event_that_a_fold_breaks_down_over_is_passed_over_and_the_next_is_folded(self, world: World) -> None:
         class Broken(ToldIds):
             def add(self, event, about) -> None:
-                raise RuntimeError("a bug")
+                if about.id == "a":
+                    raise RuntimeError("a bug")
+                super().add(event, about)
 
-        world.say("a")
-        follower = LogFollower(world.reader(Broken()), name="history").start()
+        world.say("a", "b")
+        fold = Broken()
+        follower = LogFollower(world.reader(fold), name="history").start()
+        try:
+            follower.sync()
+            assert fold.ids == ["b"]
+        finally:
+            follower.stop()
+
+    def test_a_reader_that_breaks_down_is_told_to_whoever_asks(self, world: World, fold: ToldIds, monkeypatch: pytest.MonkeyPatch) -> None:
+        def broken(timeout_seconds: float) -> bool:
+            raise RuntimeError("a bug")
+
+        reader = world.reader(fold)
+        monkeypatch.setattr(reader, "catch_up", broken)
+        follower = LogFollower(reader, name="history").start()
         try:
             with pytest.raises(RuntimeError, match="a bug"):
                 follower.sync()
