@@ -57,7 +57,7 @@ def test_an_event_that_is_delivered_twice_is_handled_once(notifier: Notifier, de
     notifier.start()
     wait_until(notifier.ready, f"the notifier to be ready, see {notifier.log}", 60)
     assert notifier.answers("/healthz") == (200, {"alive": True})
-    assert notifier.answers("/status")[1] == {"instance": f"notifier{unique}-0", "followers": {}}
+    assert notifier.answers("/status")[1] == {"instance": f"notifier{unique}-0", "gap": None, "followers": {}}
     decide("second")
     decide("first")
     decide("last")
