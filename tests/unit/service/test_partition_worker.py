@@ -206,3 +206,18 @@ def test_a_topic_that_is_made_anew_under_the_worker_is_read_from_where_the_handl
     scene.run_until(reached, seconds=30)
     assert [offset for offset, _ in scene.handler.values] == [*range(4), *range(records)]
     assert scene.handler.revoked == {TP}
+
+
+def test_records_that_a_stop_left_in_hand_are_no_offsets_without_a_record() -> None:
+    """A state that took the position for theirs would account for them, and nobody would read them again."""
+    scene = Scene()
+    scene.send(5)
+    scene.handler.start = 2
+
+    def no_room(tp: TopicPartition, records: Sequence[Record]) -> None:
+        scene.stop.request()
+        raise TransientError("waits until this process has started again")
+
+    scene.handler.on_records = no_room  # type: ignore[method-assign]
+    scene.run_until(lambda: scene.handler.drained)
+    assert scene.handler.positions == []

@@ -133,6 +133,8 @@ class PartitionWorker:
 
     def _show_positions(self) -> None:
         assert self._consumer is not None
+        if self._stop.requested():
+            return  # records may have been left in hand: they lie between the last one handed over and the position, too
         for tp in self._consumer.assignment() - self._to_seek:
             position = self._consumer.last_position(tp)
             if position is not None and position > self._handed_over.get(tp, position):
