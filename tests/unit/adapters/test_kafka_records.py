@@ -1,7 +1,9 @@
 """Records as kafka-python itself reads them, where it can."""
 
+import gzip
 import subprocess
 import sys
+import zlib
 from typing import Any
 
 import aiokafka.codec as codecs
@@ -11,6 +13,7 @@ from hypothesis import strategies as st
 from kafka.errors import CorruptRecordError
 from kafka.record.default_records import DefaultRecordBatchBuilder
 
+from driftloop.adapters import kafka_codecs
 from driftloop.adapters.kafka_records import Batch, HeaderKey, read_record
 from driftloop.contracts.headers import UNREADABLE_BATCH
 
@@ -96,3 +99,25 @@ def test_a_record_that_says_it_is_longer_than_the_batch_is_corrupt() -> None:
     batch = Batch(batch_of([(0, None, b"x" * 50, [])])[:-20])
     with pytest.raises(CorruptRecordError, match="ends before"):
         read_record(batch)
+
+
+def test_gzip_of_many_members_takes_time_by_its_size_and_not_by_its_square(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each member is given what lies before it and a little more, not all that is left, which it would copy."""
+    sizes: list[int] = []
+    real = zlib.decompressobj
+
+    class Counted:
+        def __init__(self, wbits: int) -> None:
+            self._inner = real(wbits)
+
+        def decompress(self, data: memoryview, most: int) -> bytes:
+            sizes.append(len(data))
+            return self._inner.decompress(data, most)
+
+        def __getattr__(self, name: str) -> object:
+            return getattr(self._inner, name)
+
+    monkeypatch.setattr(zlib, "decompressobj", Counted)
+    member, n = gzip.compress(b"x"), 5000
+    assert kafka_codecs.inflate(kafka_codecs.GZIP, memoryview(member * n), n) == b"x" * n
+    assert max(sizes) <= 4096

@@ -23,6 +23,7 @@ GZIP, SNAPPY, LZ4, ZSTD = 1, 2, 3, 4  # as in the attributes of a batch
 NAMES = {GZIP: "gzip", SNAPPY: "snappy", LZ4: "lz4", ZSTD: "zstd"}
 
 _LIKELY_FACTOR, _SMALL, _NEXT_FACTOR = 8, 4096, 4
+_GZIP_PIECE = 4096  # a member gives back what is behind it as a copy: of all that is left, thousands of them would take minutes
 _XERIAL_MAGIC, _XERIAL_HEADER_BYTES = b"\x82SNAPPY\x00", 16
 
 
@@ -47,15 +48,17 @@ def inflate(codec: int, data: memoryview, limit: int) -> bytearray:
 
 
 def _gzip(data: memoryview, limit: int) -> bytearray:
-    out, rest = bytearray(), bytes(data)
-    while rest:  # of one member after the other
+    out, at = bytearray(), 0
+    while at < len(data):  # of one member after the other
         member = zlib.decompressobj(wbits=31)
-        out += member.decompress(rest, limit - len(out) + 1)
-        if len(out) > limit:
-            raise _Full
-        if not member.eof:
-            raise EOFError("it ends in the middle")
-        rest = member.unused_data
+        while not member.eof:
+            piece = data[at : at + _GZIP_PIECE]
+            if not piece:
+                raise EOFError("it ends in the middle")
+            out += member.decompress(piece, limit - len(out) + 1)
+            if len(out) > limit:
+                raise _Full
+            at += len(piece) - len(member.unused_data)
     return out
 
 
