@@ -67,6 +67,7 @@ def test_host_that_is_another_is_refused(host, method):
         ("http://localhost:3000", None),  # another server on this machine, of which nobody knows who wrote its pages
         ("http://localhost", None),
         ("null", None),
+        ("http://[", None),  # no address at all
         ("", None),
         ("http://localhost:29010.evil.example", "same-origin"),
         (None, "cross-site"),

@@ -100,5 +100,8 @@ def _is_address(name: str) -> bool:
 
 
 def _authority(origin: str) -> str | None:
-    """Host and port of an Origin as a Host header gives them; None for one that has none, such as ``null``."""
-    return urlsplit(origin.lower()).netloc or None
+    """Host and port of an Origin as a Host header gives them; None for one that has none, such as ``null``, or is no address."""
+    try:
+        return urlsplit(origin.lower()).netloc or None
+    except ValueError:
+        return None
