@@ -35,13 +35,14 @@ class RegistryClient:
 
         Raises TransientError when it is still unknown after the last of REPEAT_SECONDS, or the registry cannot be reached.
         """
-        key = str(uuid.uuid4())
+        key, asked = str(uuid.uuid4()), False
         for pause in REPEAT_SECONDS:
             try:
                 return self.post(path, body, key=key)
-            except Unreached:
-                raise  # nothing was asked
-            except TransientError:
+            except TransientError as exc:
+                if isinstance(exc, Unreached) and not asked:
+                    raise  # nothing was; once something was, a registry that just starts again is waited for
+                asked = True
                 time.sleep(pause)
         return self.post(path, body, key=key)
 
