@@ -55,7 +55,7 @@ def test_the_parts_add_up(stored):
 
 
 def test_what_fits_touches_no_disk(monkeypatch):
-    monkeypatch.setattr(bounded_diff.tempfile, "TemporaryDirectory", None)
+    monkeypatch.setattr(bounded_diff, "work_folder", None)
     assert bounded_difference(side("a", A), side("b", B), memory_bytes=1 << 30).rows.b == 1150
 
 

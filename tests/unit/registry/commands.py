@@ -8,6 +8,7 @@ from driftloop.contracts.commands import (
     DeleteVersion,
     MoveAlias,
     PromoteVersion,
+    RefuseRun,
     RegisterProject,
     RegisterVersion,
     RejectVersion,
@@ -53,6 +54,19 @@ def register_version(
         request_id=request_id,
         manifest=digest(manifest or f"manifest of {request_id}"),
         pins=pins(against=against),
+    )
+
+
+def refuse_run(request_id: str = "r1", *, command_id: str | None = None, problem: str = "the store holds no manifest") -> RefuseRun:
+    return RefuseRun(
+        command_id=command_id or f"register-{request_id}",
+        at=NOW,
+        actor="registry",
+        reason="training completed",
+        model=MODEL,
+        request_id=request_id,
+        manifest=digest(f"manifest of {request_id}"),
+        problem=problem,
     )
 
 

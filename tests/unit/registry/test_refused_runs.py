@@ -1,22 +1,7 @@
 """A run whose objects do not verify: the first verdict on its request stands."""
 
 import msgspec
-from tests.unit.registry.commands import MODEL, NOW, digest, folded, register_project, register_version
-
-from driftloop.contracts.commands import RefuseRun
-
-
-def refuse_run(request_id="r1", *, command_id=None, problem="the store holds no manifest"):
-    return RefuseRun(
-        command_id=command_id or f"register-{request_id}",
-        at=NOW,
-        actor="registry",
-        reason="training completed",
-        model=MODEL,
-        request_id=request_id,
-        manifest=digest(f"manifest of {request_id}"),
-        problem=problem,
-    )
+from tests.unit.registry.commands import MODEL, folded, refuse_run, register_project, register_version
 
 
 def test_request_of_a_refused_run_never_becomes_a_version():

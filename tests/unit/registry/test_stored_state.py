@@ -10,11 +10,11 @@ from tests.unit.registry.commands import (
     measured,
     move_alias,
     promote,
+    refuse_run,
     register_project,
     register_version,
     reject,
 )
-from tests.unit.registry.test_refused_runs import refuse_run
 
 from driftloop.contracts.values import PromotionRules
 from driftloop.registry import entries

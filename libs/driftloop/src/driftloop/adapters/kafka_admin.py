@@ -8,6 +8,7 @@ from kafka import KafkaAdminClient
 from kafka.admin import ConfigResource, ConfigResourceType
 from kafka.errors import InvalidReplicationFactorError, TopicAlreadyExistsError
 
+from driftloop.adapters.kafka_clients import connected
 from driftloop.adapters.kafka_consumer import AssignedConsumer
 from driftloop.adapters.kafka_errors import translated
 from driftloop.adapters.kafka_replicas import Replicas, check_replicas
@@ -24,7 +25,7 @@ log = get_logger(__name__)
 @contextmanager
 def _admin(bootstrap: str, doing: str) -> Iterator[Any]:
     with translated(doing):
-        client = KafkaAdminClient(bootstrap_servers=bootstrap.split(","), client_id="driftloop-admin")
+        client = connected(KafkaAdminClient, bootstrap_servers=bootstrap.split(","), client_id="driftloop-admin")
         try:
             yield client
         finally:

@@ -9,6 +9,7 @@ from kafka import TopicPartition as KafkaPartition
 from kafka.errors import CommitFailedError, IllegalStateError, RebalanceInProgressError
 from kafka.structs import OffsetAndMetadata
 
+from driftloop.adapters.kafka_clients import connected
 from driftloop.adapters.kafka_errors import translated
 from driftloop.adapters.kafka_records import BytesOfPoll, EnoughForNow, read_records_so
 from driftloop.contracts.headers import Headers
@@ -40,7 +41,7 @@ class _Consumer:
     _inner: KafkaConsumer
 
     def _connect(self, **settings: object) -> None:
-        self._inner = KafkaConsumer(**settings)
+        self._inner = connected(KafkaConsumer, **settings)
         self._bytes = BytesOfPoll(self._inner)
 
     def poll(self, timeout_seconds: float, max_records: int = 1000) -> Mapping[TopicPartition, Sequence[Record]]:
@@ -160,15 +161,18 @@ class GroupConsumer(_Consumer):
                 heartbeat_interval_ms=int(session_timeout_seconds * 1000 / 4),
                 max_poll_interval_ms=int(max_poll_interval_seconds * 1000),
             )
-            self._inner.subscribe(list(topics), listener=_Listener(listener, self))
-            self._know(topics)
+            try:
+                self._inner.subscribe(list(topics), listener=_Listener(listener, self))
+                self._know(topics)
+            except BaseException:
+                self._inner.close(autocommit=False)
+                raise
 
     def _know(self, topics: Sequence[str]) -> None:
         """Fetch the topics' metadata before joining: a kafka-python leader that assigns without it gives its group nothing,
         and does not notice when the metadata comes in meanwhile."""
         unknown = [topic for topic in topics if not self._inner.partitions_for_topic(topic)]
         if unknown:
-            self._inner.close(autocommit=False)
             raise TransientError(f"topic {unknown[0]} has no partitions that the broker knows of")
 
     def poll(self, timeout_seconds: float, max_records: int = 1000) -> Mapping[TopicPartition, Sequence[Record]]:

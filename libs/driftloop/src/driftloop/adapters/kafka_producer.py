@@ -9,6 +9,7 @@ from kafka import KafkaProducer
 from kafka.errors import KafkaError
 from kafka.serializer import Serializer
 
+from driftloop.adapters.kafka_clients import connected
 from driftloop.adapters.kafka_codecs import write_zstd_so
 from driftloop.adapters.kafka_errors import TOO_LARGE, translated
 from driftloop.contracts.codec import encode_event, envelope
@@ -48,7 +49,8 @@ class Producer:
         self._failure: BaseException | None = None
         self._lock = threading.Lock()
         with translated("connecting to Kafka"):
-            self._inner = KafkaProducer(
+            self._inner = connected(
+                KafkaProducer,
                 bootstrap_servers=bootstrap.split(","),
                 client_id=client_id,
                 acks="all",

@@ -34,15 +34,12 @@ def accepted_gap(to: Connections, stream: str, where: str, start: int, end: int,
         by=_words("name of who accepts it", by, _MAX_NAME),
         at=datetime.now(UTC),
     )
-    for _ in range(_ATTEMPTS - 1):
+    for _ in range(_ATTEMPTS):
         try:
             return accept_gap(table, to.store, gap)
-        except Fenced:  # ingest came first
-            continue
-    try:
-        return accept_gap(table, to.store, gap)
-    except Fenced as exc:
-        raise UserError(f"ingest is at work on {where}, so nothing is missing there yet: {exc}") from exc
+        except Fenced as exc:  # ingest came first
+            fenced = exc
+    raise UserError(f"ingest is at work on {where}, so nothing is missing there yet: {fenced}") from fenced
 
 
 def _place(stream: str, where: str) -> tuple[str, int]:

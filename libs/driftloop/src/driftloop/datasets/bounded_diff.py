@@ -4,7 +4,6 @@ What fits is compared at once. Of more, either side is written to disk in parts 
 an event are in the same part; parts are compared one after another, and distributions one column after another.
 """
 
-import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from pathlib import Path
@@ -28,9 +27,9 @@ from driftloop.datasets.diff import (
     told,
 )
 from driftloop.datasets.diff_inputs import DiffSide
-from driftloop.errors import UserError
 from driftloop.lake.sliced_join import DEFAULT_MEMORY
 from driftloop.lake.split import buckets
+from driftloop.lake.work_folder import work_folder
 
 MOST_PARTS = 200  # files that are written at once
 _ROWS_AT_ONCE = 65_536
@@ -44,13 +43,8 @@ def bounded_difference(a: DiffSide, b: DiffSide, stored: StoredProfile | None = 
     if a.bytes + b.bytes <= memory_bytes:
         return difference(a.read(), b.read(), stored)
     parts = min(MOST_PARTS, 2 * (a.bytes + b.bytes) // memory_bytes + 1)
-    with tempfile.TemporaryDirectory(prefix="driftloop-diff-") as folder:
-        try:
-            return _in_parts(a, b, stored, _Parts(a, Path(folder), "a", parts), _Parts(b, Path(folder), "b", parts))
-        except (pa.ArrowMemoryError, MemoryError) as exc:
-            raise UserError(f"{memory_bytes // 2**20} MiB of memory are too little for this comparison: {exc}") from exc
-        except OSError as exc:
-            raise UserError(f"these rows do not fit below {Path(folder).parent}: {exc}") from exc
+    with work_folder("the rows of this comparison", memory_bytes) as folder:
+        return _in_parts(a, b, stored, _Parts(a, folder, "a", parts), _Parts(b, folder, "b", parts))
 
 
 class _Parts:
@@ -111,10 +105,8 @@ def _of_feature(
 
 def _read(path: Path, column: str | None = None) -> pa.Table:
     with pa.ipc.open_file(str(path)) as file:
-        schema = file.schema
-    if column is None:
-        with pa.ipc.open_file(str(path)) as file:
+        if column is None:
             return file.read_all()
-    options = pa.ipc.IpcReadOptions(included_fields=[schema.get_field_index(column)])
+        options = pa.ipc.IpcReadOptions(included_fields=[file.schema.get_field_index(column)])
     with pa.ipc.open_file(str(path), options=options) as file:
         return file.read_all()

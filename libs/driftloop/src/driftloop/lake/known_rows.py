@@ -1,16 +1,13 @@
 """Rows of tables as they are, joined: what the monitor measures and the trainer looks for. Not of snapshots, which name their files."""
 
-import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
 
-import duckdb
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from driftloop.errors import UserError
 from driftloop.lake.join import CHOSEN_BY, ORDER, JoinCounts, join, joined_schema
 from driftloop.lake.label_times import UNDATED_FIELD
 from driftloop.lake.local_files import fetch_table_files
@@ -19,6 +16,7 @@ from driftloop.lake.pinned_rows import rows_below
 from driftloop.lake.row_cut import RowCut
 from driftloop.lake.sliced_join import AT_ONCE, DEFAULT_MEMORY, SlicedJoin, silent
 from driftloop.lake.table import FileEntry, LakeTable, in_window
+from driftloop.lake.work_folder import work_folder
 from driftloop.rows.schemas import TIME
 
 __all__ = ["AT_ONCE", "DEFAULT_MEMORY", "in_slices", "labelled_rows", "rows_by_file"]
@@ -80,22 +78,17 @@ def in_slices(
     The files are fetched below ``folder``, by default the system's temporary one. ``schemas``: what is read of each table;
     ``names``: what comes of the inferences. Raises UserError when memory or disk do not suffice, TransientError.
     """
-    try:
-        with tempfile.TemporaryDirectory(prefix="driftloop-rows-", dir=folder) as work:
-            yield from SlicedJoin(
-                fetch_table_files(files, cut, Path(work), silent),
-                schemas,
-                names,
-                keep_unlabelled=keep_unlabelled,
-                memory_bytes=memory_bytes,
-                work=Path(work),
-                progress=silent,
-                counts=counts,
-            ).batches()
-    except (duckdb.OutOfMemoryException, pa.ArrowMemoryError, MemoryError) as exc:
-        raise UserError(f"{memory_bytes // 2**20} MiB of memory are too little for these rows: {exc}") from exc
-    except OSError as exc:
-        raise UserError(f"these rows do not fit below {folder or tempfile.gettempdir()}: {exc}") from exc
+    with work_folder("these rows", memory_bytes, folder) as work:
+        yield from SlicedJoin(
+            fetch_table_files(files, cut, work, silent),
+            schemas,
+            names,
+            keep_unlabelled=keep_unlabelled,
+            memory_bytes=memory_bytes,
+            work=work,
+            progress=silent,
+            counts=counts,
+        ).batches()
 
 
 def rows_by_file(table: LakeTable, files: Sequence[FileEntry], cut: RowCut, wanted: pa.Schema) -> pa.Table:

@@ -3,20 +3,19 @@
 A small snapshot is read at once. Of a large one the files are fetched to the local disk, each checked, and joined in slices.
 """
 
-import tempfile
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-import duckdb
 import pyarrow as pa
 
 from driftloop.contracts.events import TABLES
 from driftloop.contracts.schema import StreamSchema
-from driftloop.errors import IntegrityError, UserError
+from driftloop.errors import IntegrityError
 from driftloop.lake.join import JoinCounts, joined_schema
 from driftloop.lake.local_files import Progress, fetch
 from driftloop.lake.sliced_join import AT_ONCE, BATCH_ROWS, DEFAULT_MEMORY, SlicedJoin, silent
 from driftloop.lake.snapshot import Snapshot, read_snapshot
+from driftloop.lake.work_folder import work_folder
 from driftloop.ports import ObjectStore
 from driftloop.rows.schemas import lake_schema
 
@@ -51,19 +50,14 @@ def snapshot_batches(
         rows = read_snapshot(store, snapshot, schema, columns=columns, keep_unlabelled=keep_unlabelled, counts=counts)
         yield from rows.to_batches(BATCH_ROWS)
         return
-    with tempfile.TemporaryDirectory(prefix="driftloop-snapshot-", dir=folder) as work:
-        try:
-            yield from SlicedJoin(
-                fetch(store, snapshot, Path(work), progress),
-                {table: lake_schema(schema, table) for table in TABLES},
-                columns,
-                keep_unlabelled=keep_unlabelled,
-                memory_bytes=memory_bytes,
-                work=Path(work),
-                progress=progress,
-                counts=counts,
-            ).batches()
-        except (duckdb.OutOfMemoryException, pa.ArrowMemoryError, MemoryError) as exc:
-            raise UserError(f"snapshot {snapshot.digest[:12]}: {memory_bytes // 2**20} MiB of memory are too little here: {exc}") from exc
-        except OSError as exc:
-            raise UserError(f"snapshot {snapshot.digest[:12]} does not fit below {Path(work).parent}: {exc}") from exc
+    with work_folder(f"the rows of snapshot {snapshot.digest[:12]}", memory_bytes, folder) as work:
+        yield from SlicedJoin(
+            fetch(store, snapshot, work, progress),
+            {table: lake_schema(schema, table) for table in TABLES},
+            columns,
+            keep_unlabelled=keep_unlabelled,
+            memory_bytes=memory_bytes,
+            work=work,
+            progress=progress,
+            counts=counts,
+        ).batches()
