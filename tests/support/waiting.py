@@ -4,17 +4,11 @@ import os
 import time
 from collections.abc import Callable
 
-<<<<<<< HEAD
 VARIABLE = "DRIFTLOOP_TEST_PATIENCE"  # seconds, for runs in which what is waited for is expected not to come
 
 # For what comes within seconds on an idle machine, and within minutes on one that does ten other things. It bounds how long a
 # failure takes and nothing else: a test that passes never waits longer than it must.
 PATIENCE_SECONDS = float(os.environ.get(VARIABLE, 300.0))
-=======
-# For what comes within seconds on an idle machine. It bounds how long a failure takes and nothing else: a test that passes
-# never waits longer than it must, and a busy machine has time to get there.
-PATIENCE_SECONDS = 300.0
->>>>>>> rv
 
 
 def wait_until(condition: Callable[[], object], what: str, seconds: float = PATIENCE_SECONDS) -> None:
