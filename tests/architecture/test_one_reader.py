@@ -38,6 +38,8 @@ def calls(path: Path) -> Iterator[str]:
         if isinstance(node, ast.Call):
             if isinstance(node.func, ast.Name):
                 yield node.func.id
+                if node.func.id == "connected":  # makes what it is given
+                    yield from (given.id for given in node.args if isinstance(given, ast.Name))
             elif isinstance(node.func, ast.Attribute):
                 yield node.func.attr
 
