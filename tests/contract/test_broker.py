@@ -277,6 +277,14 @@ class TestKafka(BrokerContract):
         again = next(r for r in kafka.read_topic(kafka_bootstrap, topic) if r.value == b"again")
         assert again.headers == records[1].headers
 
+    def test_added_partitions_are_taken_up_however_short_the_polls_are(self, kafka_bootstrap: str, topic: str, member: Member) -> None:
+        consumer = member()
+
+        wait_until(lambda: consumer.poll(0.001) is not None and len(consumer.assignment()) == 2, "the partitions that are there")
+        kafka.add_partitions(kafka_bootstrap, {topic: 5})
+        consumer._inner._cluster.request_update()  # as by itself every half minute
+        wait_until(lambda: consumer.poll(0.001) is not None and len(consumer.assignment()) == 5, "the added ones, too")
+
     def test_a_topic_is_read_to_its_end(self, kafka_bootstrap: str, topic: str, producer: MessageProducer) -> None:
         for n in range(20):
             producer.send(topic, b"%d" % n, partition=n % 2)

@@ -22,6 +22,7 @@ FETCH_BYTES = 16 * 1024 * 1024
 # How long the broker holds a fetch when there is nothing: a message ends the wait at once. A member of a group pauses and
 # resumes partitions, and one that is resumed is asked for when the fetch before is over; a follower only loses time by asking.
 GROUP_WAIT_MS, FOLLOWER_WAIT_MS = 50, 500
+JOIN_SECONDS = 1.0  # what a poll takes at most when a join is under way: nothing is assigned then, so nothing else waits
 
 
 def _record(r: Any, known: dict[int, tuple[object, Headers]]) -> Record:
@@ -176,10 +177,25 @@ class GroupConsumer(_Consumer):
             raise TransientError(f"topic {unknown[0]} has no partitions that the broker knows of")
 
     def poll(self, timeout_seconds: float, max_records: int = 1000) -> Mapping[TopicPartition, Sequence[Record]]:
+        if self._is_joining():
+            timeout_seconds = max(timeout_seconds, JOIN_SECONDS)
         polled = super().poll(timeout_seconds, max_records)
         if self._unplaced:
             self._seek_to_committed()
         return polled
+
+    def _is_joining(self) -> bool:
+        """Whether a poll before this one began to join the group and did not see the end of it.
+
+        kafka-python 3.0 forgets a join that it began because a topic got more partitions: the leader's answer makes the reason go
+        away, so the next poll does not look for the join that is under way, and the member stays out of its group for good. And
+        one that ends between two polls is begun anew, so polls that are too short never see one end.
+        """
+        coordinator = self._inner._coordinator
+        if coordinator._join_task is None:
+            return False
+        coordinator.rejoin_needed = True
+        return True
 
     def begin_later(self, tps: frozenset[TopicPartition]) -> None:
         """Called inside the rebalance, where asking the broker is not possible: hold the partitions until after the poll."""
