@@ -401,6 +401,16 @@ def test_a_forged_decision_on_a_window_that_is_yet_to_come_holds_nothing_back(mo
     assert (decision.window, decision.accepted) == (window(0), True)
 
 
+def test_it_tells_up_to_where_windows_have_their_decision(bench):
+    windows = [complete(i) for i in range(3)]
+    assert bench.decider.decided_up_to([]) is None
+    assert bench.decider.decided_up_to(windows) == window(0).start
+    bench.step(0, 1)
+    assert bench.decider.decided_up_to(windows) == window(2).start
+    bench.step(0, 1, 2)
+    assert bench.decider.decided_up_to(windows) == window(2).end
+
+
 def test_the_decider_remembers_no_more_windows_than_a_bound(bench, monkeypatch):
     monkeypatch.setattr("driftloop_monitor.decider.MAX_KNOWN", 5)
     for i in range(30):

@@ -165,12 +165,37 @@ def test_every_window_that_a_partition_still_corrects_can_be_corrected(teller):
 
 def test_the_table_stays_bounded(teller, monkeypatch):
     monkeypatch.setattr("driftloop.monitoring.assembly.REMEMBERED_WINDOWS", 10)
+    teller.assembler.decided_up_to = window(15).end
     for i in range(15):
         teller.tell(sketch(0, i, offset=i, rows=1), sketch(1, i, offset=i, rows=1))
     assert len(teller.table) == 10 + 2 * COUNTED_WINDOWS + 2 + 1  # windows, counts by partition, what each has closed, the cursor
     teller.restart()
     assert teller.tell(sketch(0, 0, offset=99), sketch(1, 0, offset=99)) == []  # forgotten, not new
     assert REMEMBERED_WINDOWS > 10
+
+
+def test_a_window_that_waits_for_its_decision_is_remembered_however_many_came_after_it(teller, monkeypatch):
+    monkeypatch.setattr("driftloop.monitoring.assembly.REMEMBERED_WINDOWS", 10)
+    teller.assembler.decided_up_to = window(1).end
+    for i in range(30):
+        teller.tell(sketch(0, i, offset=i, rows=1), sketch(1, i, offset=i, rows=1))
+    assert [held.window for held in teller.assembler.complete()] == [window(i) for i in range(2, 30)]
+    teller.restart()  # nobody has said what is decided
+    teller.tell(sketch(0, 30, offset=30, rows=1), sketch(1, 30, offset=30, rows=1))
+    assert len(teller.assembler.complete()) == 29
+    teller.assembler.decided_up_to = window(25).end
+    teller.tell(sketch(0, 31, offset=31, rows=1), sketch(1, 31, offset=31, rows=1))
+    assert [held.window for held in teller.assembler.complete()] == [window(i) for i in range(22, 32)]
+    assert teller.assembler.forgotten_undecided == 0
+
+
+def test_also_windows_that_wait_are_forgotten_in_the_end_and_counted(teller, monkeypatch):
+    monkeypatch.setattr("driftloop.monitoring.assembly.REMEMBERED_WINDOWS", 10)
+    monkeypatch.setattr("driftloop.monitoring.assembly.UNDECIDED_WINDOWS", 20)
+    for i in range(30):
+        teller.tell(sketch(0, i, offset=i, rows=1), sketch(1, i, offset=i, rows=1))
+    assert [held.window for held in teller.assembler.complete()] == [window(i) for i in range(10, 30)]
+    assert teller.assembler.forgotten_undecided == 10
 
 
 def test_a_shift_is_a_drift_and_the_same_distribution_is_none():

@@ -49,6 +49,7 @@ def test_an_assembler_knows_which_windows_it_has_forgotten_also_after_a_restart(
     monkeypatch.setattr("driftloop.monitoring.assembly.REMEMBERED_WINDOWS", 10)
     teller = Teller()
     assert teller.assembler.forgotten is None
+    teller.assembler.decided_up_to = window(15).end
     for i in range(15):
         teller.tell(sketch(0, i, offset=i, rows=1), sketch(1, i, offset=i, rows=1))
     teller.restart()

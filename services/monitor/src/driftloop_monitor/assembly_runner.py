@@ -162,7 +162,10 @@ class AssemblyRunner:
         reports = await self._compare(held)
         for report in reports:
             await asyncio.to_thread(self._publish, report)
+        lost = self.assembler.forgotten_undecided
         self.assembler.reported(held, reports)
+        if self.assembler.forgotten_undecided > lost:
+            log.error("windows-forgotten-undecided", stream=self._project.stream, windows=self.assembler.forgotten_undecided)
 
     async def _compare(self, held: AssembledWindow) -> list[DriftReported]:
         return await self._with_profiles(

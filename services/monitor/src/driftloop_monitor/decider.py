@@ -16,7 +16,7 @@ from driftloop.contracts.values import Window
 from driftloop.contracts.windows import parse_duration
 from driftloop.history.model_history import ModelHistory
 from driftloop.lake.join import JoinCounts
-from driftloop.monitoring.assembly import REMEMBERED_WINDOWS, AssembledWindow, WindowSummary
+from driftloop.monitoring.assembly import UNDECIDED_WINDOWS, AssembledWindow, WindowSummary
 from driftloop.monitoring.evidence import window_evidence
 from driftloop.monitoring.forgotten_windows import Forgotten, WindowsToMeasure
 from driftloop.monitoring.late_labels import WindowLabels
@@ -27,7 +27,7 @@ from driftloop.project.model import Project
 from driftloop.telemetry import get_logger
 from driftloop_monitor.lake_view import LakeView
 
-MAX_KNOWN = 3 * REMEMBERED_WINDOWS  # of one partition of the sketches, and of others where their number has changed
+MAX_KNOWN = 3 * UNDECIDED_WINDOWS  # of one partition of the sketches, and of others where their number has changed
 WINDOWS_PER_STEP = 10  # bounds one step when late labels touch many windows
 
 log = get_logger(__name__)
@@ -89,6 +89,13 @@ class Decider:
         decided = {d.window for d in self._history.retrain_decisions() if d.window is not None}
         up_to = self._history.carried(self._project.model).decided_up_to
         return [held for held in complete if held.window not in decided and (up_to is None or held.window.end > up_to)]
+
+    def decided_up_to(self, complete: Sequence[AssembledWindow]) -> datetime | None:
+        """Every one of ``complete`` that ends by then has its decision, as far as the history has come; None: there are none."""
+        waiting = self.undecided(complete)
+        if waiting:
+            return waiting[0].window.start
+        return max((held.window.end for held in complete), default=None)
 
     def _settled(self, window: Window, summary: WindowSummary) -> bool:
         return self._lake.holds(summary.closing_offsets, summary.topic_ids or {}) and self._lake.labels_known(window)

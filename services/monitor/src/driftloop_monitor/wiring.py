@@ -130,6 +130,8 @@ class Wiring:
                 pass
             monitor.lake_changed.clear()
             owned = monitor.own_assemblies()
+            for runner in owned:
+                runner.assembler.decided_up_to = self._decider.decided_up_to(runner.assembler.complete())
             waiting = (held.window for runner in owned for held in self._decider.undecided(runner.assembler.complete()))
             self._shown.undecided(waiting)
             for runner in owned:

@@ -21,7 +21,10 @@ from driftloop.statistics.distances import RANKED_BY
 # Reported windows whose counts are kept for corrections. A partition corrects its last KEPT_CLOSED_WINDOWS; the others may
 # have closed some more by the time that its correction is read.
 COUNTED_WINDOWS = KEPT_CLOSED_WINDOWS + 5
-REMEMBERED_WINDOWS = 1000  # reported windows that may still wait for their decision
+REMEMBERED_WINDOWS = 1000  # reported windows
+# Those that wait for their decision are remembered beyond that: they may do so for as long as ingest, the store or the registry is
+# away. A week of one-minute windows.
+UNDECIDED_WINDOWS = 10_000
 CURSOR_KEY = b"cursor"
 _CLOSED_KEYS, _PART = b"closed/", "/counts/"  # of what a partition has closed; between a window's key and its partition's
 
@@ -83,6 +86,8 @@ class WindowAssembler:
         self._stream = stream
         self.cursor = AssemblyCursor()
         self.windows: dict[Window, AssembledWindow] = {}
+        self.decided_up_to: datetime | None = None  # every window that ends by then has its decision; None: not known
+        self.forgotten_undecided = 0
         self._changed: dict[bytes, Window | tuple[Window, int] | int | None] = {}  # keys to write, with what lies there; None: nothing
         self._restore(values)
         if self.cursor.topic_id not in (None, topic_id):
@@ -242,6 +247,10 @@ class WindowAssembler:
                 self._part_changed(held.window, partition)
             held.by_partition = {}
         for held in done[:-REMEMBERED_WINDOWS]:
+            if self.decided_up_to is None or held.window.end > self.decided_up_to:
+                if len(self.windows) <= UNDECIDED_WINDOWS:
+                    break
+                self.forgotten_undecided += 1
             del self.windows[held.window]
             self.cursor.forgotten_up_to = max(held.window.end, self.cursor.forgotten_up_to or held.window.end)
             known = self.forgotten
