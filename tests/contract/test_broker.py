@@ -256,6 +256,15 @@ class TestKafka(BrokerContract):
         with pytest.raises(ConfigurationError, match=r"retention\.ms is 2592000000, needs 1000"):
             kafka.check_topics(kafka_bootstrap, [other])
 
+    def test_settings_of_topics_that_are_there_stay_when_only_the_missing_ones_are_made(self, kafka_bootstrap: str, unique: str) -> None:
+        spec = Topic(name=f"t-{unique}", partitions=1, key="", carries="", written_by=(), read_by=(), plane="data")
+        kafka.create_topics(kafka_bootstrap, [spec])
+        other = Topic(name=f"t-{unique}", partitions=1, key="", carries="", written_by=(), read_by=(), plane="data", retention_ms=1000)
+        kafka.create_topics(kafka_bootstrap, [other], alter=False)
+        kafka.check_topics(kafka_bootstrap, [spec])
+        kafka.create_topics(kafka_bootstrap, [other])
+        kafka.check_topics(kafka_bootstrap, [other])
+
     def test_a_missing_topic_is_named_with_the_remedy(self, kafka_bootstrap: str, unique: str) -> None:
         spec = Topic(name=f"none-{unique}", partitions=1, key="", carries="", written_by=(), read_by=(), plane="data")
         with pytest.raises(ConfigurationError, match=f"none-{unique} does not exist; create it"):

@@ -16,6 +16,9 @@ from tests.support.sample_project import sample_project
 from tests.support.traffic import small_schema
 from tests.unit.registry.commands import digest, measured
 
+from driftloop.project.model import CONFIG_FILE
+from driftloop.project.reading import parse_project
+
 
 @pytest.fixture(scope="module")
 def shared(kafka_bootstrap, s3, tmp_path_factory):
@@ -105,6 +108,22 @@ def test_archive_that_something_else_has_zipped_is_refused_with_the_way_out(mode
     assert (response.status_code, response.json()["field"]) == (422, "archive")
     assert f"driftloop's archive of its files is {world.project().digest()}" in response.json()["error"]
     assert running.get(f"/models/{world.model}")["project"]["archive"] == world.project().digest()
+
+
+def test_a_second_model_under_a_projects_name_is_refused(model, unique):
+    """Services find their project by its name: two of one name, and they would take the one or the other."""
+    world, running = model
+    other = f"o-{unique}"
+    config = sample_project(small_schema(other)).files[CONFIG_FILE].decode()
+    files = world.project().files | {CONFIG_FILE: config.replace(f'name = "{other}"', f'name = "{world.model}"', 1).encode()}
+    another = parse_project(files, where="another")
+    assert (another.name, another.model, another.stream) == (world.model, other, other)
+
+    response = running.client.post("/projects", json=world.project_body(another, stream=other, model=other))
+
+    assert (response.status_code, response.json()["field"]) == (409, "project")
+    assert f"has the model '{world.model}' already" in response.json()["error"]
+    assert other not in [listed["model"] for listed in running.get("/models")]
 
 
 def test_gates_rules_are_those_of_the_archive(model):

@@ -8,6 +8,7 @@ import msgspec
 from driftloop.contracts.commands import RegisterProject
 from driftloop.contracts.values import PromotionRules
 from driftloop.project.model import Project
+from driftloop.registry.fold import RegistryState
 from driftloop_registry.responses import Refused
 
 
@@ -35,6 +36,14 @@ class Registration(NamedTuple):
             if value != rules[name]:
                 reason = f"the archive's {name} is {rules[name]!r}: change [promotion] in driftloop.toml and register the new archive"
                 raise Refused(422, reason, f"promotion.{name}")
+
+    def check_name(self, state: RegistryState) -> None:
+        """Raises Refused when another model's project has this name: its services find their project by it. Not for the fold to say:
+        it goes by the log of before, too."""
+        for other in state.models.values():
+            if other.model != self.model and other.project is not None and other.project.project == self.project:
+                reason = f"project {self.project!r} has the model {other.model!r} already; give the project of {self.model!r} another name"
+                raise Refused(409, reason, "project")
 
     def command(self, project: Project) -> RegisterProject:
         """With schema and rules of the verified archive."""

@@ -66,6 +66,7 @@ class Desk:
         if project is None:
             raise Refused(422, problem or "no project", "archive")
         wish.check(project)
+        wish.check_name(state)
         return await self._put(wish.command(project), state)
 
     async def move_alias(self, command: MoveAlias) -> Outcome:

@@ -32,8 +32,8 @@ def _admin(bootstrap: str, doing: str) -> Iterator[Any]:
             client.close()
 
 
-def create_topics(bootstrap: str, topics: Iterable[Topic], *, replication: int | None = None) -> None:
-    """Create those that are missing, and set the settings of existing ones as the table has them.
+def create_topics(bootstrap: str, topics: Iterable[Topic], *, replication: int | None = None, alter: bool = True) -> None:
+    """Create those that are missing, and set the settings of existing ones as the table has them, unless ``alter`` is false.
 
     ``replication``: brokers that hold each new one; None: as many as the broker makes by default. Raises ConfigurationError
     when there are not so many.
@@ -55,7 +55,8 @@ def create_topics(bootstrap: str, topics: Iterable[Topic], *, replication: int |
                 ) from exc
             except TopicAlreadyExistsError:  # another process was faster
                 admin.wait_for_topics([t.name for t in wanted])
-        for name, settings in _differing(admin, [t for t in wanted if t.name in existing]).items():
+        present = [t for t in wanted if t.name in existing] if alter else []
+        for name, settings in _differing(admin, present).items():
             log.info("topic-altered", topic=name, settings=settings)
             admin.alter_configs([ConfigResource(ConfigResourceType.TOPIC, name, configs=settings)])
 

@@ -22,8 +22,11 @@ def register_project(folder: Path, installation: Installation) -> Project:
     project = read_project(folder)
     MinioObjectStore(installation.s3).put(archive_key(project.name, project.digest()), project.archive())
     topics = stream_topics(project.stream, retention_ms=project.retention_ms)
-    create_topics(installation.kafka_bootstrap, topics, replication=replication(Environment("cli")))
+    replicas = replication(Environment("cli"))
+    # Services look for their topics as soon as the project is known; the settings of topics that are there may be another project's.
+    create_topics(installation.kafka_bootstrap, topics, replication=replicas, alter=False)
     RegistryClient(installation.registry_url).change("/projects", _registration(project))
+    create_topics(installation.kafka_bootstrap, topics, replication=replicas)
     return project
 
 
