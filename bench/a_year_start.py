@@ -26,7 +26,8 @@ from driftloop.history.events import Events
 from driftloop.history.id_set import IdSet
 from driftloop.history.model_history import ModelHistory
 from driftloop.history.registry_follower import RegistryFollower
-from driftloop.monitoring.assembly import REMEMBERED_WINDOWS, AssembledWindow, WindowSummary
+from driftloop.monitoring.assembled_window import AssembledWindow, WindowSummary
+from driftloop.monitoring.assembly import REMEMBERED_WINDOWS
 from driftloop.project.model import Project
 from driftloop.project.reading import parse_project
 from driftloop_monitor.decider import WINDOWS_PER_STEP, Decider

@@ -10,7 +10,8 @@ import numpy as np
 from bench.a_year_events import MODEL, START, window
 from driftloop.contracts.events import WindowSketched
 from driftloop.contracts.values import PartitionSketch
-from driftloop.monitoring.assembly import COUNTED_WINDOWS, WindowAssembler, WindowSummary
+from driftloop.monitoring.assembled_window import WindowSummary
+from driftloop.monitoring.assembly import COUNTED_WINDOWS, WindowAssembler
 from driftloop.monitoring.open_window import OpenWindow
 from driftloop.monitoring.partition_state import STATE_KEY, PartitionState, window_key
 from driftloop_monitor.faust_support.durable_table import DurableTable

@@ -20,7 +20,8 @@ from driftloop.history.events import Events
 from driftloop.history.log_reader import LogReader
 from driftloop.history.model_history import ModelHistory
 from driftloop.lake.join import JoinCounts
-from driftloop.monitoring.assembly import AssembledWindow, WindowAssembler, WindowSummary
+from driftloop.monitoring.assembled_window import AssembledWindow, WindowSummary
+from driftloop.monitoring.assembly import WindowAssembler
 from driftloop_monitor.decider import Decider
 from driftloop_monitor.history import KEEP, TOPICS
 

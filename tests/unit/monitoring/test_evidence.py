@@ -6,7 +6,7 @@ from tests.unit.monitoring.traffic import window
 
 from driftloop.contracts.events import PerformanceReported
 from driftloop.contracts.values import Interval
-from driftloop.monitoring.assembly import WindowSummary
+from driftloop.monitoring.assembled_window import WindowSummary
 from driftloop.monitoring.evidence import Evidence, window_evidence
 from driftloop.monitoring.late_labels import CountedLabels, WindowLabels
 

@@ -11,7 +11,8 @@ from driftloop.contracts.events import DriftReported, PerformanceReported, Windo
 from driftloop.contracts.topics import DRIFT_REPORTS
 from driftloop.contracts.windows import shifted
 from driftloop.errors import ConfigurationError, GapError, InvalidMessage, TransientError
-from driftloop.monitoring.assembly import AssembledWindow, WindowAssembler
+from driftloop.monitoring.assembled_window import AssembledWindow
+from driftloop.monitoring.assembly import WindowAssembler
 from driftloop.monitoring.drift import drift_reports
 from driftloop.monitoring.partition_fold import ProfileNeeded
 from driftloop.monitoring.sketch_check import TopicEnds, check_place, check_sketch

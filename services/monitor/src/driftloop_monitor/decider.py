@@ -16,7 +16,8 @@ from driftloop.contracts.values import Window
 from driftloop.contracts.windows import parse_duration
 from driftloop.history.model_history import ModelHistory
 from driftloop.lake.join import JoinCounts
-from driftloop.monitoring.assembly import UNDECIDED_WINDOWS, AssembledWindow, WindowSummary
+from driftloop.monitoring.assembled_window import AssembledWindow, WindowSummary
+from driftloop.monitoring.assembly import UNDECIDED_WINDOWS
 from driftloop.monitoring.evidence import window_evidence
 from driftloop.monitoring.forgotten_windows import Forgotten, WindowsToMeasure
 from driftloop.monitoring.late_labels import WindowLabels

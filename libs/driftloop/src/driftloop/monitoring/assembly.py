@@ -12,8 +12,10 @@ import msgspec
 
 from driftloop.contracts.events import DriftReported, PerformanceReported, WindowSketched
 from driftloop.contracts.values import Time, Window
+from driftloop.monitoring.assembled_window import AssembledWindow, WindowSummary
 from driftloop.monitoring.drift import worst
 from driftloop.monitoring.forgotten_windows import Forgotten
+from driftloop.monitoring.held_counts import HeldCounts
 from driftloop.monitoring.partition_fold import KEPT_CLOSED_WINDOWS
 from driftloop.monitoring.performance import LastReport
 from driftloop.statistics.distances import RANKED_BY
@@ -27,36 +29,6 @@ REMEMBERED_WINDOWS = 1000  # reported windows
 UNDECIDED_WINDOWS = 10_000
 CURSOR_KEY = b"cursor"
 _CLOSED_KEYS, _PART = b"closed/", "/counts/"  # of what a partition has closed; between a window's key and its partition's
-
-
-class WindowSummary(msgspec.Struct, frozen=True):
-    """What was reported about a window, as the policy needs it. ``version``: the one that scored most rows; ``column``: its
-    column that moved most."""
-
-    version: int | None
-    rows: int
-    drifted: bool
-    column: str | None
-    value: float | None = msgspec.field(name="psi")  # how far it moved, by RANKED_BY; stored under the older name
-    threshold: float  # of that statistic
-    closing_offsets: dict[str, int]
-    topic_ids: dict[str, str] | msgspec.UnsetType = msgspec.UNSET  # by partition, of the ``inferences`` that these offsets are of
-
-
-class AssembledWindow(msgspec.Struct):
-    """One window of the stream. ``by_partition``: its counts, stored under an older name; ``revision`` of the last drift report;
-    −1: none yet. ``performance``: the last performance report of each version, remembered here because its topic forgets."""
-
-    window: Window
-    by_partition: dict[int, WindowSketched] = msgspec.field(default_factory=dict, name="sketches")
-    revision: int = -1
-    summary: WindowSummary | None = None
-    performance: tuple[LastReport, ...] | msgspec.UnsetType = msgspec.UNSET
-
-    def last_report(self, version: int | None) -> LastReport | None:
-        """The last performance report that is remembered of a version, or of all together."""
-        known = () if self.performance is msgspec.UNSET else self.performance
-        return next((last for last in known if last.version == version), None)
 
 
 class AssemblyCursor(msgspec.Struct):
@@ -73,7 +45,7 @@ class AssemblyCursor(msgspec.Struct):
 class Standing(NamedTuple):
     """What the windows knew of one partition before a sketch."""
 
-    sketch: WindowSketched | None
+    counts: HeldCounts | None
     closed: datetime | None
     window_is_new: bool
 
@@ -96,25 +68,26 @@ class WindowAssembler:
 
     def _restore(self, values: Mapping[bytes, bytes]) -> None:
         closed: dict[int, datetime] = {}
-        parts: list[WindowSketched] = []
+        parts: list[tuple[WindowSketched, HeldCounts]] = []
         for key, value in values.items():
             if key == CURSOR_KEY:
                 self.cursor = msgspec.msgpack.decode(value, type=AssemblyCursor)
             elif key.startswith(_CLOSED_KEYS):
                 closed[int(key.removeprefix(_CLOSED_KEYS))] = msgspec.msgpack.decode(value, type=datetime)
             elif _PART.encode() in key:
-                parts.append(msgspec.msgpack.decode(value, type=WindowSketched))
+                counted = msgspec.msgpack.decode(value, type=WindowSketched)
+                parts.append((msgspec.structs.replace(counted, sketches=()), HeldCounts.of(counted, value)))
             else:
-                held = msgspec.msgpack.decode(value, type=AssembledWindow)
+                held = AssembledWindow.decode(value)
                 self.windows[held.window] = held
                 if held.by_partition or key != _key(held.window):  # as earlier releases stored them
                     self._changed[key] = None
                     self._window_changed(held.window)
                     for partition in held.by_partition:
                         self._part_changed(held.window, partition)
-        for counted in parts:
+        for counted, packed in parts:
             if counted.window in self.windows:
-                self.windows[counted.window].by_partition[counted.partition] = counted
+                self.windows[counted.window].by_partition[counted.partition] = packed
         for partition in self.cursor.closed:  # as earlier releases stored them
             self._changed[_CLOSED_KEYS + b"%d" % partition] = partition
         self.cursor.closed.update(closed)
@@ -139,7 +112,7 @@ class WindowAssembler:
         before = held.by_partition.get(counted.partition)
         if before is not None and _same_topic(before, counted) and before.closing_offset >= counted.closing_offset:
             return False
-        held.by_partition[counted.partition] = counted
+        held.by_partition[counted.partition] = HeldCounts.of(counted)
         closed = self.cursor.closed.get(counted.partition)
         self.cursor.closed[counted.partition] = max(counted.window.end, closed or counted.window.end)
         self._changed[_CLOSED_KEYS + b"%d" % counted.partition] = counted.partition
@@ -157,8 +130,8 @@ class WindowAssembler:
     def take_back(self, counted: WindowSketched, standing: Standing) -> None:
         """As if ``counted`` had never come: ``standing`` is from before it was added."""
         window = counted.window
-        if standing.sketch is not None:
-            self.windows[window].by_partition[counted.partition] = standing.sketch
+        if standing.counts is not None:
+            self.windows[window].by_partition[counted.partition] = standing.counts
         elif window in self.windows:
             self.windows[window].by_partition.pop(counted.partition, None)
             if standing.window_is_new:
@@ -216,16 +189,18 @@ class WindowAssembler:
         return values
 
     def _value(self, what: Window | tuple[Window, int] | int | None) -> bytes | None:
-        found: object = None
         match what:
             case Window():
                 held = self.windows.get(what)
-                found = None if held is None else msgspec.structs.replace(held, by_partition={})
+                return None if held is None else held.encode()
             case int():
-                found = self.cursor.closed.get(what)
+                closed = self.cursor.closed.get(what)
+                return None if closed is None else msgspec.msgpack.encode(closed)
             case (window, partition):
-                found = self.windows[window].by_partition.get(partition) if window in self.windows else None
-        return None if found is None else msgspec.msgpack.encode(found)
+                counts = self.windows[window].by_partition.get(partition) if window in self.windows else None
+                return None if counts is None else counts.packed
+            case None:
+                return None
 
     @property
     def forgotten(self) -> Forgotten | None:
@@ -275,5 +250,5 @@ def stored_offset(values: Mapping[bytes, bytes], topic_id: str) -> int | None:
     return None if cursor is None or cursor.topic_id not in (None, topic_id) else cursor.next_offset
 
 
-def _same_topic(one: WindowSketched, other: WindowSketched) -> bool:
+def _same_topic(one: HeldCounts, other: WindowSketched) -> bool:
     return None in (one.topic_id, other.topic_id) or one.topic_id == other.topic_id

@@ -4,8 +4,9 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 
 import numpy as np
 
-from driftloop.contracts.events import DriftReported, WindowSketched
+from driftloop.contracts.events import DriftReported
 from driftloop.contracts.values import FeatureDrift, Window
+from driftloop.monitoring.held_counts import ByPartition, CountedWindow
 from driftloop.project.model import Project
 from driftloop.project.reading import Monitoring
 from driftloop.statistics.comparison import MISSING, UNSEEN, compare
@@ -15,9 +16,7 @@ from driftloop.statistics.profile import SCORE, Column, Counts, Profile
 ProfileOf = Callable[[int], tuple[str, Profile]]
 
 
-def drift_reports(
-    project: Project, window: Window, revision: int, by_partition: Mapping[int, WindowSketched], profile_of: ProfileOf
-) -> list[DriftReported]:
+def drift_reports(project: Project, window: Window, revision: int, by_partition: ByPartition, profile_of: ProfileOf) -> list[DriftReported]:
     """One report per version that scored rows of the window; one without a version if none did.
 
     A version whose profile is lost has its rows in its report, no profile and nothing compared.
@@ -30,7 +29,7 @@ def _report(
     project: Project,
     window: Window,
     revision: int,
-    by_partition: Mapping[int, WindowSketched],
+    by_partition: ByPartition,
     version: int | None,
     profile_of: ProfileOf,
 ) -> DriftReported:
@@ -65,7 +64,7 @@ def constant_thresholds(monitoring: Monitoring) -> dict[str, float]:
     return {**monitoring.thresholds, MISSING: monitoring.missing, UNSEEN: monitoring.unseen}
 
 
-def merged(partitions: Iterable[WindowSketched], version: int) -> tuple[int, dict[str, Counts]]:
+def merged(partitions: Iterable[CountedWindow], version: int) -> tuple[int, dict[str, Counts]]:
     """Rows of one version and their counts, over all partitions."""
     rows, total = 0, dict[str, Counts]()
     for part in (part for counted in partitions for part in counted.sketches if part.version == version):

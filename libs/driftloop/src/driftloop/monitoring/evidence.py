@@ -7,7 +7,7 @@ import msgspec
 
 from driftloop.contracts.events import PerformanceReported
 from driftloop.contracts.values import Count, Interval, Part, RowCount, Window
-from driftloop.monitoring.assembly import WindowSummary
+from driftloop.monitoring.assembled_window import WindowSummary
 from driftloop.monitoring.late_labels import CountedLabels, WindowLabels, late_labels, window_to_judge_on
 from driftloop.statistics.distances import RANKED_BY
 

@@ -1,0 +1,63 @@
+"""One window of a stream: its counts by partition, and what was said about it. Pure."""
+
+from dataclasses import dataclass, field
+
+import msgspec
+
+from driftloop.contracts.events import WindowSketched
+from driftloop.contracts.values import Window
+from driftloop.monitoring.held_counts import HeldCounts
+from driftloop.monitoring.performance import LastReport
+
+
+class WindowSummary(msgspec.Struct, frozen=True):
+    """What was reported about a window, as the policy needs it. ``version``: the one that scored most rows; ``column``: its
+    column that moved most."""
+
+    version: int | None
+    rows: int
+    drifted: bool
+    column: str | None
+    value: float | None = msgspec.field(name="psi")  # how far it moved, by RANKED_BY; stored under the older name
+    threshold: float  # of that statistic
+    closing_offsets: dict[str, int]
+    topic_ids: dict[str, str] | msgspec.UnsetType = msgspec.UNSET  # by partition, of the ``inferences`` that these offsets are of
+
+
+class _StoredWindow(msgspec.Struct):
+    """A window as its table has it. ``sketches``: its counts by partition, which earlier releases stored here."""
+
+    window: Window
+    sketches: dict[int, WindowSketched] = {}
+    revision: int = -1
+    summary: WindowSummary | None = None
+    performance: tuple[LastReport, ...] | msgspec.UnsetType = msgspec.UNSET
+
+
+@dataclass
+class AssembledWindow:
+    """One window of the stream. ``by_partition``: its counts, stored apart; ``revision`` of the last drift report; −1: none yet.
+    ``performance``: the last performance report of each version, remembered here because its topic forgets."""
+
+    window: Window
+    by_partition: dict[int, HeldCounts] = field(default_factory=dict)
+    revision: int = -1
+    summary: WindowSummary | None = None
+    performance: tuple[LastReport, ...] | msgspec.UnsetType = msgspec.UNSET
+
+    def last_report(self, version: int | None) -> LastReport | None:
+        """The last performance report that is remembered of a version, or of all together."""
+        known = () if self.performance is msgspec.UNSET else self.performance
+        return next((last for last in known if last.version == version), None)
+
+    def encode(self) -> bytes:
+        """Without the counts."""
+        stored = _StoredWindow(self.window, revision=self.revision, summary=self.summary, performance=self.performance)
+        return msgspec.msgpack.encode(stored)
+
+    @classmethod
+    def decode(cls, value: bytes) -> "AssembledWindow":
+        """With the counts where an earlier release stored them."""
+        found = msgspec.msgpack.decode(value, type=_StoredWindow)
+        counts = {partition: HeldCounts.of(counted) for partition, counted in found.sketches.items()}
+        return cls(found.window, counts, found.revision, found.summary, found.performance)
