@@ -65,6 +65,16 @@ def test_the_last_decisions_are_told_without_keeping_the_others(world: World) ->
         told_events.decisions(world, None, world.said.append, last=0)
 
 
+@pytest.mark.parametrize(("ask", "topic", "kind"), [("drift", DRIFT_REPORTS, drift), ("performance", PERFORMANCE_REPORTS, performance)])
+def test_the_last_reports_are_told_without_keeping_the_others(world: World, ask: str, topic: str, kind) -> None:
+    for n in range(30):
+        world.tell(topic, kind(n, version=1), f"r{n}")
+    told = getattr(told_events, ask)
+    assert told(world, MODEL, world.said.append, 5) == told(world, MODEL, world.said.append)[-5:]
+    with pytest.raises(UserError, match="at least 1 report"):
+        told(world, MODEL, world.said.append, 0)
+
+
 def test_the_newest_revision_of_each_report_is_told_by_window_and_version(world: World) -> None:
     for topic, kind in ((DRIFT_REPORTS, drift), (PERFORMANCE_REPORTS, performance)):
         world.tell(topic, kind(1, version=2), "a")

@@ -1,6 +1,6 @@
 """Topics: made from the table in ``contracts.topics``, compared with it, and read to their end."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -146,7 +146,7 @@ def read_topic(bootstrap: str, topic: str, *, start: Mapping[int, int] | None = 
     return list(stream_topic(bootstrap, topic, start=start))
 
 
-def stream_topic(bootstrap: str, topic: str, *, start: Mapping[int, int] | None = None) -> Iterator[Record]:
+def stream_topic(bootstrap: str, topic: str, *, start: Mapping[int, int] | None = None) -> Generator[Record, None, None]:
     """The same one by one, for topics that do not fit into memory; the end is that at the time of the first record."""
     tps = [TopicPartition(topic, p) for p in range(partitions_of(bootstrap, topic))]
     consumer = AssignedConsumer(bootstrap, tps, client_id="driftloop-reader")

@@ -128,17 +128,19 @@ class Client:
 
         return runs(self._to.topics, say, _model(model))
 
-    def drift(self, model: str | None = None, *, say: Say = _silent) -> "list[Told[DriftReported]]":
-        """The newest drift report of each window and version, by model, window and version."""
+    def drift(self, model: str | None = None, *, last: int | None = None, say: Say = _silent) -> "list[Told[DriftReported]]":
+        """The newest drift report of each window and version, by model, window and version. ``last``: only so many, those that came
+        last, which takes no more memory however long the record is. Raises UserError for less than one."""
         from driftloop.client.told_events import drift
 
-        return drift(self._to.topics, _model(model), say)
+        return drift(self._to.topics, _model(model), say, last)
 
-    def performance(self, model: str | None = None, *, say: Say = _silent) -> "list[Told[PerformanceReported]]":
-        """The newest performance report of each window and version; those with ``version`` None are of all versions together."""
+    def performance(self, model: str | None = None, *, last: int | None = None, say: Say = _silent) -> "list[Told[PerformanceReported]]":
+        """The newest performance report of each window and version; those with ``version`` None are of all versions together.
+        ``last``: as for ``drift``."""
         from driftloop.client.told_events import performance
 
-        return performance(self._to.topics, _model(model), say)
+        return performance(self._to.topics, _model(model), say, last)
 
     def reproductions(self, model: str | None = None, *, say: Say = _silent) -> "list[Told[VersionReproduced]]":
         """What audits have recorded, in order of time."""

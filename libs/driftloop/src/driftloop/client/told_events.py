@@ -16,19 +16,18 @@ def decisions(topics: Topics, model: str | None, say: Say, last: int | None = No
     """In order of time, each once; only the ``last`` ones, in a bound of memory. Raises TransientError, UserError."""
     if last is None:
         return _history(topics, model, say, DECISIONS).decisions()
-    if last < 1:
-        raise UserError(f"last = {last}: at least 1 decision")
-    return _history(topics, model, say, DECISIONS, keep=Keep(decisions=last)).decisions()[-last:]
+    return _history(topics, model, say, DECISIONS, keep=Keep(decisions=_some(last, "decision"))).decisions()[-last:]
 
 
-def drift(topics: Topics, model: str | None, say: Say) -> list[Told[DriftReported]]:
-    """The newest revision of each window and version, by model, window and version. Raises TransientError."""
-    return _history(topics, model, say, DRIFT_REPORTS).drift_reports()
+def drift(topics: Topics, model: str | None, say: Say, last: int | None = None) -> list[Told[DriftReported]]:
+    """The newest revision of each window and version, by model, window and version; only the ``last`` ones that came, in a bound of
+    memory. Raises TransientError, UserError."""
+    return _history(topics, model, say, DRIFT_REPORTS, keep=Keep(reports=_some(last, "report"))).drift_reports()
 
 
-def performance(topics: Topics, model: str | None, say: Say) -> list[Told[PerformanceReported]]:
-    """The newest revision of each window and version, by model, window and version. Raises TransientError."""
-    return _history(topics, model, say, PERFORMANCE_REPORTS).performance_reports()
+def performance(topics: Topics, model: str | None, say: Say, last: int | None = None) -> list[Told[PerformanceReported]]:
+    """As ``drift``."""
+    return _history(topics, model, say, PERFORMANCE_REPORTS, keep=Keep(reports=_some(last, "report"))).performance_reports()
 
 
 def runs(topics: Topics, say: Say, model: str | None = None) -> list[Run]:
@@ -39,6 +38,12 @@ def runs(topics: Topics, say: Say, model: str | None = None) -> list[Run]:
 def reproductions(topics: Topics, model: str | None, say: Say) -> list[Told[VersionReproduced]]:
     """What audits have recorded, in order of time. Raises TransientError."""
     return _history(topics, model, say, REPRODUCTIONS).reproductions()
+
+
+def _some(last: int | None, what: str) -> int | None:
+    if last is not None and last < 1:
+        raise UserError(f"last = {last}: at least 1 {what}")
+    return last
 
 
 def _history(topics: Topics, model: str | None, say: Say, *names: str, keep: Keep = Keep()) -> ModelHistory:  # noqa: B008 - immutable
