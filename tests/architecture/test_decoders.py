@@ -21,6 +21,8 @@ NO_MESSAGES = {
     "driftloop.history.events": "its own checkpoint",
     "driftloop.history.model_history": "its own checkpoint",
     "driftloop.monitoring.assembly": "the monitor's own table",
+    "driftloop.monitoring.assembled_window": "the monitor's own table",
+    "driftloop.monitoring.held_counts": "the monitor's own table",
     "driftloop.monitoring.partition_state": "the monitor's own table",
     "driftloop.registry.stored_state": "its own checkpoint",
     "driftloop.local.addresses": "the local stack's own file",
