@@ -211,11 +211,8 @@ class TableWriter:
         """Another writer owns these cursors' partitions: keep the rest of the flush, drop theirs, and start them again from the table."""
         lost = frozenset(m.partition for m in flush.moves if m.cursor in cursors)
         log.warning("partitions-fenced", table=self._table.root, partitions=sorted(lost))
-        moves = tuple(m for m in flush.moves if m.partition not in lost)
-        files = tuple(f for f in flush.files if f.partition not in lost)
-        marks = {p: mark for p, mark in flush.watermarks.items() if p not in lost}
         self._rejected = tuple((record, why) for record, why in self._rejected if record.partition not in lost)
-        self._flush = Flush(moves=moves, files=files, watermarks=marks) if moves else None
+        self._flush = flush.without(lost)
         self.forget(lost)
         self._give_up(frozenset(TopicPartition(self.topic, p) for p in lost - self._leaving))
 

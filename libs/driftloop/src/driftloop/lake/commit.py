@@ -51,6 +51,19 @@ class Flush(Part, frozen=True, kw_only=True):
     caps_label_times: bool = False  # its labels are not dated later than they were sent; the first such commit says so
     commit_id: str = msgspec.field(default_factory=lambda: uuid.uuid4().hex)
 
+    def without(self, partitions: frozenset[int]) -> "Flush | None":
+        """What is left of it, as a commit of its own; None when nothing is."""
+        moves = tuple(move for move in self.moves if move.partition not in partitions)
+        if not moves:
+            return None
+        return msgspec.structs.replace(
+            self,
+            moves=moves,
+            files=tuple(file for file in self.files if file.partition not in partitions),
+            watermarks={p: mark for p, mark in self.watermarks.items() if p not in partitions},
+            commit_id=uuid.uuid4().hex,
+        )
+
 
 def store_files(store: ObjectStore, table: LakeTable, flush: Flush) -> None:
     """Put the flush's bytes where its commit will name them. Safe to repeat. Raises TransientError."""

@@ -6,6 +6,7 @@ import msgspec
 
 from driftloop.contracts.gaps import AcceptedGap, after_gaps, gaps_prefix
 from driftloop.contracts.values import StreamName
+from driftloop.errors import ObjectNotFound
 from driftloop.stored import ObjectLister
 from driftloop.telemetry import get_logger
 
@@ -32,6 +33,11 @@ class AcceptedGaps:
     def _decoded(self, key: str) -> AcceptedGap | None:
         try:
             return msgspec.json.decode(self._store.get(key), type=AcceptedGap)
-        except (msgspec.MsgspecError, UnicodeDecodeError) as exc:
+        except (
+            msgspec.MsgspecError,
+            UnicodeDecodeError,
+            RecursionError,
+            ObjectNotFound,
+        ) as exc:  # removed since, or no record
             log.warning("gap-not-readable", key=key, reason=str(exc))
             return None

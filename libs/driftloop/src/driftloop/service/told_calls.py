@@ -40,7 +40,7 @@ class ToldCalls:
             named = dict(scope["headers"]).get(b"idempotency-key")
             log.info(
                 "http-call",
-                method=scope["method"],
+                method=scope["method"][:MAX_CHARACTERS],
                 path=scope["path"][:MAX_CHARACTERS],
                 status=status,
                 client=scope["client"][0] if scope.get("client") else None,
