@@ -5,16 +5,16 @@ import itertools
 import math
 import tomllib
 import zipfile
-from datetime import datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Any
 
 import msgspec
 
 from driftloop.contracts.class_probabilities import PROBABILITIES
-from driftloop.contracts.column_types import COLUMN_TYPES, FeatureType, TargetType
+from driftloop.contracts.column_types import COLUMN_TYPES, FeatureType
 from driftloop.contracts.evolution import clashes
-from driftloop.contracts.names import NAME_PATTERN, Name, is_name
+from driftloop.contracts.names import NAME_PATTERN, is_name
 from driftloop.contracts.schema import RESERVED, Feature, StreamSchema, Target
 from driftloop.contracts.values import Window
 from driftloop.contracts.windows import WindowPlan, parse_duration
@@ -25,7 +25,6 @@ from driftloop.project.model import (
     ALL,
     CONFIG_FILE,
     PIPELINE_FILE,
-    Clock,
     Project,
     Promotion,
     Serving,
@@ -33,57 +32,12 @@ from driftloop.project.model import (
     archive_key,
 )
 from driftloop.project.rules import Monitoring, Policy, default_thresholds
+from driftloop.project.tables import FeatureTable, ProjectFile, WindowsTable
 from driftloop.project.toml_lines import line_of
 from driftloop.statistics.distances import STATISTICS
 from driftloop.statistics.metrics import NoSuchMetric, check_declared, for_task
 
 SHORTEST_RETENTION = timedelta(hours=1)
-
-
-# The file as written: tables of driftloop.toml.
-class _ProjectTable(msgspec.Struct, forbid_unknown_fields=True):
-    name: Name
-    model: Name
-
-
-class _StreamTable(msgspec.Struct, forbid_unknown_fields=True):
-    name: Name
-    split_key: str = "entity"
-    split_salt: str = "driftloop"
-    allowed_lateness: str = "0s"
-    version: Annotated[int, msgspec.Meta(ge=1)] = 1
-    clock: Clock = "wall"
-    retention: str = "30d"
-
-
-class _FeatureTable(msgspec.Struct, forbid_unknown_fields=True):
-    type: FeatureType
-    required: bool = True
-    parts: list[str] | None = None
-
-
-class _TargetTable(msgspec.Struct, forbid_unknown_fields=True):
-    name: str
-    type: TargetType
-    metric: str
-
-
-class _WindowsTable(msgspec.Struct, forbid_unknown_fields=True):
-    every: str | None = None
-    cuts: list[datetime] | None = None
-
-
-class _File(msgspec.Struct, forbid_unknown_fields=True):
-    project: _ProjectTable
-    stream: _StreamTable
-    features: dict[str, FeatureType | _FeatureTable]
-    target: _TargetTable
-    windows: _WindowsTable
-    monitoring: Monitoring = Monitoring()
-    policy: Policy = Policy()
-    training: Training = Training()
-    promotion: Promotion = Promotion()
-    serving: Serving = Serving()
 
 
 def read_project(folder: Path) -> Project:
@@ -137,7 +91,7 @@ class _Problem(Exception):
         self.key, self.message = key, message
 
 
-def _convert(table: dict[str, Any]) -> _File:
+def _convert(table: dict[str, Any]) -> ProjectFile:
     known_sections = {"monitoring": Monitoring, "policy": Policy, "training": Training, "promotion": Promotion, "serving": Serving}
     for section, known in known_sections.items():
         written = table.get(section, {})
@@ -150,13 +104,13 @@ def _convert(table: dict[str, Any]) -> _File:
     if "monitoring" in table:
         table = table | {"monitoring": _with_thresholds(table["monitoring"])}
     try:
-        return msgspec.convert(table, type=_File)
+        return msgspec.convert(table, type=ProjectFile)
     except msgspec.ValidationError as exc:
         message, _, path = str(exc).partition(" - at ")
         key = path.strip("`").removeprefix("$").lstrip(".")
         if "[...]" in key:  # msgspec does not name the entry of a dict: find the first that does not fit
             key = _bad_feature(table) or "features"
-        if allowed := allowed_values(_File, key):
+        if allowed := allowed_values(ProjectFile, key):
             message = f"{message}; one of {', '.join(allowed)}"
         raise _Problem(key, f"{key}: {message}" if key else message) from exc
 
@@ -182,13 +136,13 @@ def _with_thresholds(written: dict[str, Any]) -> dict[str, Any]:
 def _bad_feature(table: dict[str, Any]) -> str | None:
     for name, value in table.get("features", {}).items():
         try:
-            msgspec.convert(value, type=FeatureType | _FeatureTable)
+            msgspec.convert(value, type=FeatureType | FeatureTable)
         except msgspec.ValidationError:
             return f"features.{name}"
     return None
 
 
-def _check(file: _File, files: dict[str, bytes]) -> Project:
+def _check(file: ProjectFile, files: dict[str, bytes]) -> Project:
     if not file.features:
         raise _Problem("features", "a model needs at least one feature")
     features = []
@@ -257,7 +211,7 @@ def _check_budget(policy: Policy) -> None:
         raise _Problem("policy.budget_kept", f"must be below the {most} that can be spent at once, or no closed window is ever an attempt")
 
 
-def _feature(name: str, declared: FeatureType | _FeatureTable) -> Feature:
+def _feature(name: str, declared: FeatureType | FeatureTable) -> Feature:
     if isinstance(declared, str):
         return Feature(name=name, type=declared)
     feature = Feature(name=name, type=declared.type, required=declared.required)
@@ -292,7 +246,7 @@ def _retention(text: str) -> timedelta | None:
     return kept
 
 
-def _windows(table: _WindowsTable) -> WindowPlan:
+def _windows(table: WindowsTable) -> WindowPlan:
     if (table.every is None) == (table.cuts is None):
         raise _Problem("windows", 'give either every = "7d" or cuts = [times]')
     if table.every is not None:
