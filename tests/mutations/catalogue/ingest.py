@@ -68,9 +68,9 @@ INGEST = (
     Mutation(
         "fenced-rows-are-left-out",
         "A fenced flush goes on without the files of the partitions that it lost.",
-        f"{_INGEST}/table_writer.py",
-        "files = tuple(f for f in flush.files if f.partition not in lost)",
-        "files = flush.files",
+        "libs/driftloop/src/driftloop/lake/commit.py",
+        "files=tuple(file for file in self.files if file.partition not in partitions),",
+        "files=self.files,",
         (f"{_FLUSH}test_a_fenced_flush_keeps_what_is_its_own_and_leaves_out_what_a_peer_has_stored",),
     ),
     Mutation(

@@ -8,7 +8,7 @@ import pyarrow.compute as pc
 import pytest
 from tests.unit.demo.year import flights, project
 
-from driftloop.demo.flights import Flights, thinned, window_cuts
+from driftloop.demo.flights import Flights, before, thinned, window_cuts
 from driftloop.rows.schemas import label_schema, request_schema
 
 
@@ -98,3 +98,14 @@ def test_the_seed_chooses_which_flights_stay() -> None:
 
     assert kept(1).requests.equals(kept(1).requests)
     assert not kept(1).requests.equals(kept(2).requests)
+
+
+def test_the_first_windows_have_all_of_their_flights_and_labels_also_those_that_come_later() -> None:
+    whole, end = flights(), datetime(2013, 3, 18, 16, 9, tzinfo=UTC)
+    first = before(whole, end)
+    assert 0 < first.requests.num_rows < whole.requests.num_rows
+    assert pc.max(first.requests.column("event_time")).as_py() < end
+    assert first.requests.num_rows == pc.sum(pc.less(whole.requests.column("event_time"), pa.scalar(end))).as_py()
+    assert set(first.labels.column("event_id").to_pylist()) <= set(first.requests.column("event_id").to_pylist())
+    assert pc.max(first.labels.column("label_time")).as_py() > end
+    assert first.labels.num_rows == pc.sum(pc.less(whole.labels.column("event_time"), pa.scalar(end))).as_py()

@@ -48,6 +48,7 @@ def report(*windows: WindowReport, fraction: float = 1.0, lake: int = 10, split:
     return DemoReport(
         seconds=10,
         replay_seconds=5,
+        whole=fraction >= 1,
         fraction=fraction,
         seed=None,
         realtime=None,

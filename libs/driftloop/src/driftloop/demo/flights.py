@@ -86,6 +86,15 @@ def thinned(flights: Flights, fraction: float, seed: int) -> Flights:
     return Flights(kept(flights.requests), kept(flights.labels))
 
 
+def before(flights: Flights, end: datetime) -> Flights:
+    """The flights that depart before ``end``, and their labels, also those that become known later."""
+
+    def kept(table: pa.Table) -> pa.Table:
+        return table.filter(pc.less(table.column("event_time"), pa.scalar(end, TIME)))
+
+    return Flights(kept(flights.requests), kept(flights.labels))
+
+
 def window_cuts(flights: Flights, n_windows: int = N_WINDOWS) -> list[datetime]:
     """Boundaries of windows with equally many labelled flights, in New York time.
 

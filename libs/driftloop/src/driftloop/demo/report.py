@@ -54,6 +54,7 @@ class DemoReport(Part, frozen=True, kw_only=True):
     seconds: float
     replay_seconds: float
     fraction: float
+    whole: bool  # all flights of all windows
     seed: int | None
     realtime: float | None
     metric: str  # of the project
@@ -87,7 +88,7 @@ class DemoReport(Part, frozen=True, kw_only=True):
             ),
             Check(name="no leak through the split", ok=self.split.ok, detail=str(self.split)),
         ]
-        if self.fraction >= 1:
+        if self.whole:
             loop = self.auc_loop
             detail = "no figure" if loop is None else f"{loop:.3f}, at least {AUC_FLOOR:.3f}"
             found.append(Check(name="mean AUC of the loop", ok=loop is not None and loop >= AUC_FLOOR, detail=detail))

@@ -11,14 +11,14 @@ from driftloop.adapters.kafka import KafkaTopics, Producer, Publisher, partition
 from driftloop.client.registration import register_project
 from driftloop.contracts import topics
 from driftloop.demo.example import DATA, example_folder, with_seed
-from driftloop.demo.flights import Flights, read_flights, thinned
+from driftloop.demo.flights import N_WINDOWS, Flights, before, read_flights, thinned
 from driftloop.demo.home import fresh_home
 from driftloop.demo.interruptible import interruptible
 from driftloop.demo.picture import picture
 from driftloop.demo.replay import Replay
 from driftloop.demo.report import DemoReport
 from driftloop.demo.results import reckon
-from driftloop.demo.scenario import Story
+from driftloop.demo.scenario import Story, project_windows
 from driftloop.demo.screen import Screen
 from driftloop.demo.stack import RunningStack, standing
 from driftloop.demo.waiting import Settling
@@ -39,9 +39,11 @@ SERVICES_READY_SECONDS = 120.0
 
 
 class Options(NamedTuple):
-    """As on the command line. ``fraction`` of the flights; ``seed`` of the thinning and the trainings, None: the project's."""
+    """As on the command line. ``fraction`` of the flights; how many of the ``windows``, from the first; ``seed`` of the thinning and
+    the trainings, None: the project's."""
 
     fraction: float
+    windows: int
     seed: int | None
     port_base: int
     realtime: float | None
@@ -55,7 +57,9 @@ def run_demo(options: Options, home: Path, console: Console) -> DemoReport:
     source = example_folder()
     demo_home = fresh_home(home / "demo")
     folder = with_seed(source, demo_home / "project", options.seed)
-    flights = thinned(read_flights(source / DATA, read_project(folder).schema), options.fraction, options.seed or 0)
+    project = read_project(folder)
+    flights = thinned(read_flights(source / DATA, project.schema), options.fraction, options.seed or 0)
+    flights = before(flights, project_windows(project)[options.windows - 1].end)
     total = len(flights.requests) + len(flights.labels)
     where = "the stack that is up" if options.external else f"Kafka, S3 and the services that start in {demo_home}"
     console.print(f"{len(flights.requests):,} flights for {where}")
@@ -103,6 +107,7 @@ def _told(options: Options, stack: RunningStack, folder: Path, flights: Flights,
             lag=lag,
             publisher=Publisher(producer, source="driftloop/demo"),
             screen=screen,
+            windows=options.windows,
             realtime=options.realtime,
         )
         story.run()
@@ -112,6 +117,7 @@ def _told(options: Options, stack: RunningStack, folder: Path, flights: Flights,
         seconds=time.monotonic() - began,
         replay_seconds=story.replay_seconds,
         fraction=options.fraction,
+        whole=options.fraction >= 1 and options.windows == N_WINDOWS,
         seed=options.seed,
         realtime=options.realtime,
         metric=project.metric,

@@ -43,12 +43,13 @@ class Story:
         lag: LakeLag,
         publisher: EventPublisher,
         screen: Screen,
+        windows: int,
         realtime: float | None,
     ) -> None:
         self._project, self._replay, self._settling = project, replay, settling
         self._history, self._reader, self._lag, self._publisher, self._screen = history, reader, lag, publisher, screen
         self._realtime = realtime
-        self.windows = project_windows(project)
+        self.windows = project_windows(project)[:windows]
         self.settled: list[Settled] = []
         self.replay_seconds = 0.0
 

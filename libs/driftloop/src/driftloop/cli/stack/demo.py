@@ -20,6 +20,13 @@ INTERRUPTED = 130  # as shells say it
 @click.option(
     "--fraction", type=click.FloatRange(0, 1, min_open=True), default=1.0, help="Replay this part of the flights (no AUC floor then)."
 )
+@click.option(
+    "--windows",
+    type=click.IntRange(3, 20),
+    default=20,
+    show_default=True,
+    help="End after so many windows of the year (no AUC floor then).",
+)
 @click.option("--seed", type=click.IntRange(0, 2**31 - 1), help="Of the thinning and the trainings (default: the project's).")
 @click.option("--port-base", type=int, default=DEFAULT_PORT_BASE, show_default=True, help="First of the stack's ports.")
 @click.option(
@@ -31,7 +38,9 @@ INTERRUPTED = 130  # as shells say it
 @click.option("--external", is_flag=True, help="Use the stack that DRIFTLOOP_CLI_... names instead of starting one.")
 @click.option("--json", "as_json", is_flag=True, help="Print demo.json at the end; what happens meanwhile goes to stderr.")
 @one_line_errors
-def demo(keep: bool, fraction: float, seed: int | None, port_base: int, realtime: float | None, external: bool, as_json: bool) -> None:
+def demo(
+    keep: bool, fraction: float, windows: int, seed: int | None, port_base: int, realtime: float | None, external: bool, as_json: bool
+) -> None:
     """Run the closed loop on a year of flights: a real Kafka, a real S3 store and five services, started and ended here.
 
     The exit code is 0 only if every row is accounted for, every window was decided on, and (with all flights) the
@@ -46,7 +55,7 @@ def demo(keep: bool, fraction: float, seed: int | None, port_base: int, realtime
     home = default_home()
     os.environ.setdefault("DRIFTLOOP_CACHE", str(cache_dir(home)))  # the demo's own home has none: jars stay where they are
     console = Console(stderr=as_json)
-    options = Options(fraction, seed, port_base, realtime, keep, environment_addresses() if external else None)
+    options = Options(fraction, windows, seed, port_base, realtime, keep, environment_addresses() if external else None)
     try:
         report = run_demo(options, home, console)
     except KeyboardInterrupt:
