@@ -135,7 +135,7 @@ def test_answers_go_on_without_broker_and_store_also_after_a_start_from_disk(tmp
             add_models(stream, 1)
             stream.promote(1)
             predictor = outage.enter_context(stream.predictor())
-            eventually("version 1", lambda: serving(predictor, 1))
+            eventually("version 1", lambda: predictor.http.get("/ping").status_code == 200)
             before = predictor.http.post("/invocations", json={"instances": [request(1)]}).json()
             stream.producer.close()
 
@@ -147,6 +147,7 @@ def test_answers_go_on_without_broker_and_store_also_after_a_start_from_disk(tmp
 
         predictor.kill()
         predictor.start()
+        eventually("version 1 from disk", lambda: predictor.http.get("/ping").status_code == 200)
         assert predictor.http.post("/invocations", json={"instances": [request(1)]}).json() == before
         assert "broker" in eventually("the outage to show", lambda: predictor.status()["last_error"])
 

@@ -52,6 +52,11 @@ class Edge:
     def serving(self) -> ScoringModel | None:
         return self._serving()
 
+    @property
+    def is_open(self) -> bool:
+        """Rows are taken; whether they can be scored is the model's to say."""
+        return self.decoder is not None
+
 
 class Refusal(Exception):
     """An answer that says no, and why."""
@@ -69,7 +74,7 @@ def build_app(edge: Edge) -> Starlette:
             return _json({"error": refusal.reason}, refusal.code)
 
     async def ping(_request: Request) -> Response:
-        can_answer = edge.serving() is not None
+        can_answer = edge.is_open and edge.serving() is not None
         return _json({"can_answer": can_answer}, 200 if can_answer else 503)
 
     return Starlette(

@@ -45,6 +45,8 @@ class PredictorHealth:
         """It can do its work: score, or record traffic unscored while the model has no champion yet."""
         if self.project is None or self.model is None:
             return False, "waiting for the project"
+        if not self._edge.is_open:
+            return False, "rows by HTTP are not taken yet"
         if self.model.serving is not None:
             return True, "a model is loaded"
         if not self._registry.caught_up:
