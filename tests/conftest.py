@@ -1,5 +1,6 @@
 """Fixtures that every test may use."""
 
+import threading
 import uuid
 from collections.abc import Iterator
 from typing import Any
@@ -31,6 +32,16 @@ class _Scheduling(LoadFileScheduling):
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> LoadFileScheduling:
     return _Scheduling(config, log)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def no_client_left() -> Iterator[None]:
+    """A client of Kafka that a test leaves open connects again and again once its broker has ended, for as long as the worker lives:
+    its thread draws from `random` and its sockets are collected in the middle of other tests, which then fail."""
+    before = set(threading.enumerate())
+    yield
+    left = [t.name for t in threading.enumerate() if t not in before and t.name.startswith("kafka-io")]
+    assert not left, f"clients of Kafka that a test of this file has not closed: {', '.join(left)}"
 
 
 @pytest.fixture(scope="session")

@@ -37,6 +37,7 @@ class World:
     ):
         """``abort``: leaves so many records of an aborted transaction in the first partition of a topic."""
         self.topics, self.producer, self.create, self.delete, self.abort = topics, producer, create, delete, abort
+        self._readers: list[LogReader] = []
         self.names = (f"asked-{unique}", f"run-{unique}")
         for name in self.names:
             create(name)
@@ -56,7 +57,13 @@ class World:
         self.create(self.names[topic])
 
     def reader(self, fold: ToldIds, path: Path | None = None, **options: bool) -> LogReader:
-        return LogReader(self.topics, self.names, Events(fold), checkpoint=None if path is None else Checkpoint(path), **options)
+        made = LogReader(self.topics, self.names, Events(fold), checkpoint=None if path is None else Checkpoint(path), **options)
+        self._readers.append(made)
+        return made
+
+    def close(self) -> None:
+        for reader in self._readers:
+            reader.close()
 
 
 class InMemory:
@@ -94,5 +101,7 @@ class OnKafka:
             abort_transaction(kafka_bootstrap, name, records)
 
         producer = kafka.Producer(kafka_bootstrap, client_id="test")
-        yield World(kafka.KafkaTopics(kafka_bootstrap, client_id="test"), producer, create, delete, abort, unique)
+        made = World(kafka.KafkaTopics(kafka_bootstrap, client_id="test"), producer, create, delete, abort, unique)
+        yield made
+        made.close()
         producer.close()

@@ -1,6 +1,7 @@
 """What every broker keeps towards producers and consumers, the shipped fake and the real server alike."""
 
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing
 
 import pytest
 from tests.support.clients import abort_transaction
@@ -148,10 +149,12 @@ class BrokerContract:
             producer.send(topic, b"x", partition=partition)
         producer.flush()
         abort(1000)
-        assert ends_of_records(topics.reader(tps), {tps[0]: 1, tps[1]: 0}) == {tps[0]: 1, tps[1]: 1}
+        with closing(topics.reader(tps)) as reader:
+            assert ends_of_records(reader, {tps[0]: 1, tps[1]: 0}) == {tps[0]: 1, tps[1]: 1}
         producer.send(topic, b"x", partition=0)
         producer.flush()
-        assert ends_of_records(topics.reader(tps), {tps[0]: 1, tps[1]: 1}) == {tps[0]: 1003, tps[1]: 1}
+        with closing(topics.reader(tps)) as reader:
+            assert ends_of_records(reader, {tps[0]: 1, tps[1]: 1}) == {tps[0]: 1003, tps[1]: 1}
 
     def test_a_topic_is_described_and_a_missing_one_is_named(self, topic, topics: Topics, unique: str):
         [info] = topics.describe([topic]).values()

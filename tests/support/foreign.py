@@ -28,7 +28,12 @@ def send_batch(
     async def send() -> int:
         size = sum(map(len, values)) + 100 * len(values) + 1000
         producer = AIOKafkaProducer(
-            bootstrap_servers=bootstrap, compression_type=codec, max_batch_size=size, max_request_size=size, request_timeout_ms=60_000
+            bootstrap_servers=bootstrap,
+            compression_type=codec,
+            max_batch_size=size,
+            max_request_size=size,
+            request_timeout_ms=60_000,
+            enable_idempotence=True,
         )
         await producer.start()
         try:

@@ -215,8 +215,10 @@ class Predictor:
             self.__exit__()
             raise
 
-    def __exit__(self, *_: object) -> None:
+    def __exit__(self, kind: type[BaseException] | None = None, *_: object) -> None:
         self.http.close()
+        if kind is not None and self.log.exists():  # pytest shows it with what failed
+            sys.stdout.write("".join(self.log.read_text(encoding="utf-8", errors="replace").splitlines(keepends=True)[-60:]))
         if self.process is not None and self.process.poll() is None:
             self.process.kill()
             self.process.wait()
