@@ -194,6 +194,10 @@ class Predictor:
     def pause(self) -> None:
         self._signal(signal.SIGSTOP)
 
+    def wait_for_requests(self) -> None:
+        """Until it reads requests: it is ready before that, and compares the topics' settings in between."""
+        eventually("requests to be read", lambda: "partition-taken" in self.log.read_text(encoding="utf-8", errors="replace"))
+
     def resume(self) -> None:
         self._signal(signal.SIGCONT)
 

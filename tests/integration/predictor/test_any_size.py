@@ -17,6 +17,7 @@ def test_a_request_of_twelve_mebibytes_keeps_its_bytes_and_the_next_one_is_score
     huge = request_json(1, note="x" * (12 * MIB), distance="far")
     valid = request_json(2, note="y" * (9 * MIB))  # its row is too large for a message
     with stream.predictor() as predictor:
+        predictor.wait_for_requests()
         alter_topic(stream.bootstrap, requests(stream.name), compression_type="producer")  # a topic of before
         for value in (request_json(0), huge, valid, request_json(3)):
             send_batch(stream.bootstrap, requests(stream.name), [value], codec="gzip")

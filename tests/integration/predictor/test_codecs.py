@@ -14,6 +14,7 @@ def test_requests_of_every_codec_are_scored_whether_or_not_the_broker_inflates_t
         for n, codec in enumerate(CODECS):
             send_batch(stream.bootstrap, topic, [request_json(100 * n + i) for i in range(100)], codec=codec)
         eventually("those that the broker inflated", lambda: stream.account().next_offsets.get(0) == 400)
+        predictor.wait_for_requests()
         alter_topic(stream.bootstrap, topic, compression_type="producer")
         for n, codec in enumerate(CODECS):
             send_batch(stream.bootstrap, topic, [request_json(1000 + 100 * n + i) for i in range(100)], codec=codec)
@@ -26,6 +27,7 @@ def test_requests_of_every_codec_are_scored_whether_or_not_the_broker_inflates_t
 def test_a_bomb_is_quarantined_as_the_broker_has_it_and_the_next_request_is_scored(stream: World) -> None:
     topic = requests(stream.name)
     with stream.predictor() as predictor:
+        predictor.wait_for_requests()
         alter_topic(stream.bootstrap, topic, compression_type="producer")
         send_batch(stream.bootstrap, topic, [b" " * 1_000_000] * 500, codec="gzip")
         send_batch(stream.bootstrap, topic, [request_json(1)])
