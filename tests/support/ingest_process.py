@@ -13,6 +13,7 @@ from pathlib import Path
 import httpx
 from kafka import KafkaAdminClient
 from tests.support.ports import free_port
+from tests.support.registered import register_command
 from tests.support.sample_project import sample_project
 from tests.support.traffic import Traffic, small_schema
 from tests.support.waiting import PATIENCE_SECONDS, wait_until
@@ -20,15 +21,12 @@ from tests.support.waiting import PATIENCE_SECONDS, wait_until
 from driftloop.adapters.kafka import AssignedConsumer, Producer, Publisher, create_topics, read_topic, topic_id
 from driftloop.adapters.s3 import MinioObjectStore
 from driftloop.contracts.codec import caused_id, decode_event
-from driftloop.contracts.commands import RegisterProject
 from driftloop.contracts.events import LakeCommitted
 from driftloop.contracts.topics import CONTROL_TOPICS, DATASET_VERSIONS, REGISTRY_LOG, stream_topics
-from driftloop.contracts.values import PromotionRules
 from driftloop.lake.cursors import offsets_in
 from driftloop.lake.table import LakeTable, app_id
 from driftloop.local.s3 import S3Access
 from driftloop.ports import TopicPartition
-from driftloop.project.model import archive_key
 from driftloop.service.quarantine import read_quarantined
 from driftloop.settings import S3Settings
 
@@ -54,19 +52,7 @@ class IngestWorld:
 
     def _register(self) -> None:
         project = sample_project(small_schema(self.stream))
-        self.store.put(archive_key(project.name, project.digest()), project.archive())
-        command = RegisterProject(
-            command_id=self.stream,
-            at=datetime.now(UTC),
-            actor="test",
-            reason="test",
-            project=project.name,
-            stream=project.stream,
-            model=project.model,
-            archive=project.digest(),
-            schema_fingerprint=project.schema.fingerprint(),
-            promotion=PromotionRules(),
-        )
+        command = register_command(project, self.store, datetime.now(UTC), self.stream)
         Publisher(self.producer, source="driftloop/test").publish(REGISTRY_LOG, command, key=self.stream, id=self.stream)
 
     def send(self, messages: int = 1, rows: int = 50) -> None:

@@ -15,6 +15,7 @@ from kafka.errors import KafkaError
 from kafka.structs import OffsetAndMetadata
 from tests.integration.monitor.worker import Worker
 from tests.support.clients import KafkaAdminClient, KafkaConsumer, TopicPartition
+from tests.support.registered import register_command
 from tests.support.waiting import PATIENCE_SECONDS, wait_until
 from tests.unit.monitoring.traffic import HOUR, START, make_profile, make_project, make_rows, message
 
@@ -23,15 +24,14 @@ from driftloop.adapters.s3 import MinioObjectStore
 from driftloop.artifact.model_files import FILES, PROFILE, Manifest, store_model, stored_files
 from driftloop.client.partitions import grown
 from driftloop.contracts.codec import decode_event
-from driftloop.contracts.commands import RegisterProject, RegisterVersion
+from driftloop.contracts.commands import RegisterVersion
 from driftloop.contracts.events import Event, WindowSketched
 from driftloop.contracts.headers import ARROW, CONTENT_TYPE, watermark_header
 from driftloop.contracts.topics import CONTROL_TOPICS, REGISTRY_LOG, inferences, labels, stream_topics
-from driftloop.contracts.values import PromotionRules, TrainingPins
+from driftloop.contracts.values import TrainingPins
 from driftloop.errors import ConfigurationError, InvalidMessage
 from driftloop.local.s3 import S3Access
 from driftloop.monitoring.partition_state import stored_state
-from driftloop.project.model import archive_key
 from driftloop.rows.arrow_stream import encode_table
 from driftloop.rows.schemas import label_schema
 from driftloop.settings import S3Settings
@@ -253,21 +253,8 @@ class World:
         self.producer.close()
 
     def _register_project(self) -> None:
-        project = self.project
-        self.store.put(archive_key(project.name, project.digest()), project.archive())
-        command = RegisterProject(
-            command_id=f"{project.name}-project",
-            at=datetime.now(UTC),
-            actor="test",
-            reason="t",
-            project=project.name,
-            stream=project.stream,
-            model=project.model,
-            archive=project.digest(),
-            schema_fingerprint=project.schema.fingerprint(),
-            promotion=PromotionRules(),
-        )
-        self._command(command, f"{project.name}-project")
+        command = register_command(self.project, self.store, datetime.now(UTC))
+        self._command(command, command.command_id)
 
     def _command(self, command: Event, cause: str) -> None:
         self.publisher.publish(REGISTRY_LOG, command, key=self.project.name, id=cause)

@@ -21,7 +21,7 @@ from driftloop.history.log_reader import LogReader
 from driftloop.history.model_history import ModelHistory
 from driftloop.lake.join import JoinCounts
 from driftloop.monitoring.assembled_window import AssembledWindow, WindowSummary
-from driftloop.monitoring.assembly import WindowAssembler
+from driftloop.monitoring.assembly import WindowAssembler, decided_up_to
 from driftloop_monitor.decider import Decider
 from driftloop_monitor.history import KEEP, TOPICS
 
@@ -358,21 +358,25 @@ def evidence_of(bench: Bench) -> dict:
     return other.events(DECISIONS)[0].evidence
 
 
+def forged_decision(i: int, evidence: dict, request_id: str | None = None) -> DecisionMade:
+    return DecisionMade(
+        model=PROJECT.model,
+        kind="retrain",
+        accepted=True,
+        reason="because I say so",
+        window=window(i),
+        rule="0" * 64,
+        evidence=msgspec.to_builtins(evidence),
+        request_id=request_id,
+    )
+
+
 @pytest.mark.parametrize("changes", [{}, {"rows": "many"}, {"window": None}, {"trigger": "because"}, {"window": "other"}])
 def test_a_forged_decision_whose_evidence_is_none_neither_stops_the_decider_nor_stands_in_its_way(bench, changes):
     evidence = {"window": window(0), "version": 1, "rows": 1, "labelled": 1, "drifted": False, "metric": "roc_auc", "trigger": "window"}
     if changes.get("window") == "other":
         changes = {"window": window(7)}
-    forged = DecisionMade(
-        model=PROJECT.model,
-        kind="retrain",
-        accepted=True,
-        reason="because I say so",
-        window=window(0),
-        rule="0" * 64,
-        evidence=msgspec.to_builtins(evidence | changes) if changes else {},
-        request_id="forged",
-    )
+    forged = forged_decision(0, evidence | changes if changes else {}, request_id="forged")
     forger = Publisher(bench.broker.producer(), source="forger")
     honest_id = caused_id("decision", "retrain", PROJECT.model, window(0).start, window(0).end)
     forger.publish(DECISIONS, forged, key=PROJECT.model, id=honest_id)
@@ -387,15 +391,7 @@ def test_a_forged_decision_on_a_window_that_is_yet_to_come_holds_nothing_back(mo
     monkeypatch.setattr(sys.modules[__name__], "PROJECT", cooling)
     bench = Bench()
     evidence = {"window": window(10_000), "version": 1, "rows": 1, "labelled": 1, "drifted": False, "metric": "roc_auc"}
-    forged = DecisionMade(
-        model=PROJECT.model,
-        kind="retrain",
-        accepted=True,
-        reason="because I say so",
-        window=window(10_000),
-        rule="0" * 64,
-        evidence=msgspec.to_builtins(evidence),
-    )
+    forged = forged_decision(10_000, evidence)
     Publisher(bench.broker.producer(), source="forger").publish(DECISIONS, forged, key=PROJECT.model, id="forged")
     bench.step(0)
     _, decision = bench.events(DECISIONS)
@@ -404,12 +400,16 @@ def test_a_forged_decision_on_a_window_that_is_yet_to_come_holds_nothing_back(mo
 
 def test_it_tells_up_to_where_windows_have_their_decision(bench):
     windows = [complete(i) for i in range(3)]
-    assert bench.decider.decided_up_to([]) is None
-    assert bench.decider.decided_up_to(windows) == window(0).start
+
+    def up_to():
+        return decided_up_to(windows, [held.window for held in bench.decider.undecided(windows)])
+
+    assert up_to() == window(0).start
     bench.step(0, 1)
-    assert bench.decider.decided_up_to(windows) == window(2).start
+    assert up_to() == window(2).start
     bench.step(0, 1, 2)
-    assert bench.decider.decided_up_to(windows) == window(2).end
+    assert up_to() == window(2).end
+    assert decided_up_to([], []) is None
 
 
 def test_the_decider_remembers_no_more_windows_than_a_bound(bench, monkeypatch):

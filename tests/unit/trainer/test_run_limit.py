@@ -4,6 +4,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from tests.support.registered import register_command
 from tests.support.sample_project import sample_project
 from tests.support.traffic import small_schema
 from tests.unit.history.facts import MODEL, START, about, failed, requested, started, tell
@@ -11,16 +12,13 @@ from tests.unit.history.facts import MODEL, START, about, failed, requested, sta
 from driftloop.adapters.kafka_producer import Publisher
 from driftloop.adapters.memory import FixedClock, MemoryBroker, MemoryStore
 from driftloop.contracts.codec import decode_event
-from driftloop.contracts.commands import RegisterProject
 from driftloop.contracts.events import TrainingFailed
 from driftloop.contracts.topics import RETRAIN_REQUESTS, TRAINING_RUNS
-from driftloop.contracts.values import PromotionRules
 from driftloop.errors import UserError
 from driftloop.history.events import Events
 from driftloop.history.log_reader import LogReader
 from driftloop.history.model_history import Keep, ModelHistory
 from driftloop.history.requests import MODELS_KEPT, STARTS_KEPT
-from driftloop.project.model import archive_key
 from driftloop.registry.fold import RegistryState, fold
 from driftloop.service.process import Stop
 from driftloop_trainer.handlers import RetrainRequests
@@ -93,20 +91,7 @@ class Follower:
 @pytest.mark.parametrize(("runs_per_day", "reason"), [(5, "pinned"), (2, "2 runs of purchases were started in the last 24 hours")])
 def test_a_request_beyond_the_limit_fails_with_the_reason_and_pins_nothing(runs_per_day: int, reason: str) -> None:
     project, store, broker = sample_project(small_schema("purchases")), MemoryStore(), MemoryBroker()
-    store.put(archive_key(project.name, project.digest()), project.archive())
-    command = RegisterProject(
-        command_id="c",
-        at=START,
-        actor="a",
-        reason="r",
-        project=project.name,
-        stream=project.stream,
-        model=project.model,
-        archive=project.digest(),
-        schema_fingerprint=project.schema.fingerprint(),
-        promotion=PromotionRules(),
-        stream_schema=project.schema,
-    )
+    command = register_command(project, store, START)
     state, _ = fold(RegistryState(), command, 0)
     for topic in (RETRAIN_REQUESTS, TRAINING_RUNS):
         broker.create_topic(topic)

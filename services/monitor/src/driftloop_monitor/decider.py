@@ -91,13 +91,6 @@ class Decider:
         up_to = self._history.carried(self._project.model).decided_up_to
         return [held for held in complete if held.window not in decided and (up_to is None or held.window.end > up_to)]
 
-    def decided_up_to(self, complete: Sequence[AssembledWindow]) -> datetime | None:
-        """Every one of ``complete`` that ends by then has its decision, as far as the history has come; None: there are none."""
-        waiting = self.undecided(complete)
-        if waiting:
-            return waiting[0].window.start
-        return max((held.window.end for held in complete), default=None)
-
     def _settled(self, window: Window, summary: WindowSummary) -> bool:
         return self._lake.holds(summary.closing_offsets, summary.topic_ids or {}) and self._lake.labels_known(window)
 

@@ -7,7 +7,9 @@ from typing import Any
 from driftloop.adapters.kafka import KafkaTopics, Producer, Publisher, add_partitions, create_topics
 from driftloop.adapters.memory import SystemClock
 from driftloop.adapters.s3 import MinioObjectStore
+from driftloop.contracts.values import Window
 from driftloop.errors import TransientError
+from driftloop.monitoring.assembly import decided_up_to
 from driftloop.monitoring.performance import columns
 from driftloop.project.model import Project
 from driftloop.registry.fold import RegistryReader
@@ -130,9 +132,12 @@ class Wiring:
                 pass
             monitor.lake_changed.clear()
             owned = monitor.own_assemblies()
+            waiting = list[Window]()
             for runner in owned:
-                runner.assembler.decided_up_to = self._decider.decided_up_to(runner.assembler.complete())
-            waiting = (held.window for runner in owned for held in self._decider.undecided(runner.assembler.complete()))
+                complete = runner.assembler.complete()
+                undecided = [held.window for held in self._decider.undecided(complete)]
+                runner.assembler.decided_up_to = decided_up_to(complete, undecided)
+                waiting += undecided
             self._shown.undecided(waiting)
             for runner in owned:
                 windows, lake_seen = runner.assembler, runner.assembler.cursor.lake_seen

@@ -9,6 +9,7 @@ from driftloop.project.model import CONFIG_FILE, PIPELINE_FILE
 
 FOLDER = Path("examples") / "flights"
 DATA = Path("data") / "nyc.parquet"
+N_WINDOWS, HISTORY_WINDOWS = 20, 2  # of the year; the first ones are published before there is a model
 
 
 def example_folder() -> Path:

@@ -12,12 +12,11 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from driftloop.contracts.schema import StreamSchema
+from driftloop.demo.example import N_WINDOWS
 from driftloop.lake.split import BUCKETS, buckets
 from driftloop.rows.schemas import TIME, label_schema, request_schema
 
 NEW_YORK = ZoneInfo("America/New_York")
-N_WINDOWS = 20
-HISTORY_WINDOWS = 2
 
 
 class Flights(NamedTuple):

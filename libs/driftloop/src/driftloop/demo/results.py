@@ -11,7 +11,7 @@ from driftloop.datasets.snapshots import stored_snapshots
 from driftloop.datasets.split_check import SplitReport
 from driftloop.datasets.split_rows import split_report
 from driftloop.demo.conservation import Conservation, conservation
-from driftloop.demo.flights import HISTORY_WINDOWS
+from driftloop.demo.example import HISTORY_WINDOWS
 from driftloop.demo.lead_time import VersionStory, version_stories
 from driftloop.demo.replay import Replay
 from driftloop.demo.report import WindowReport

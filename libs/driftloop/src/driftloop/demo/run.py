@@ -10,8 +10,8 @@ from rich.console import Console
 from driftloop.adapters.kafka import KafkaTopics, Producer, Publisher, partitions_of
 from driftloop.client.registration import register_project
 from driftloop.contracts import topics
-from driftloop.demo.example import DATA, example_folder, with_seed
-from driftloop.demo.flights import N_WINDOWS, Flights, before, read_flights, thinned
+from driftloop.demo.example import DATA, N_WINDOWS, example_folder, with_seed
+from driftloop.demo.flights import Flights, before, read_flights, thinned
 from driftloop.demo.home import fresh_home
 from driftloop.demo.interruptible import interruptible
 from driftloop.demo.picture import picture

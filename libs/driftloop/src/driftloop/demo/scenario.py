@@ -9,7 +9,7 @@ from driftloop.contracts import topics
 from driftloop.contracts.codec import caused_id
 from driftloop.contracts.events import DecisionMade, RetrainRequested, TrainingFailed
 from driftloop.contracts.values import Window
-from driftloop.demo.flights import HISTORY_WINDOWS
+from driftloop.demo.example import HISTORY_WINDOWS
 from driftloop.demo.replay import Replay, ReplayProgress
 from driftloop.demo.screen import Screen
 from driftloop.demo.waiting import Settling

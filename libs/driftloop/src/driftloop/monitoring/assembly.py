@@ -4,7 +4,7 @@ Partitions close their windows in order, so a partition that has sent a later wi
 is known by start and end: where a project declares others, an earlier one may share its start.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import NamedTuple
 
@@ -232,6 +232,11 @@ class WindowAssembler:
             now = Forgotten.of(held.window) if known is None else known.and_then(held.window)
             self.cursor.forgotten = now.start, now.end, now.every.total_seconds()
             self._window_changed(held.window)
+
+
+def decided_up_to(complete: Sequence[AssembledWindow], undecided: Sequence[Window]) -> datetime | None:
+    """Every one of ``complete`` that ends by then has its decision; None: there are none. Both are in order."""
+    return undecided[0].start if undecided else max((held.window.end for held in complete), default=None)
 
 
 def _order(window: Window) -> tuple[datetime, datetime]:

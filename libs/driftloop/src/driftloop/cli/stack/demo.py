@@ -9,6 +9,7 @@ from rich.console import Console
 
 from driftloop.cli.errors import one_line_errors
 from driftloop.cli.output import say
+from driftloop.demo.example import HISTORY_WINDOWS, N_WINDOWS
 from driftloop.local.paths import cache_dir, default_home
 from driftloop.local.port_numbers import DEFAULT_PORT_BASE
 
@@ -22,8 +23,8 @@ INTERRUPTED = 130  # as shells say it
 )
 @click.option(
     "--windows",
-    type=click.IntRange(3, 20),
-    default=20,
+    type=click.IntRange(HISTORY_WINDOWS + 1, N_WINDOWS),
+    default=N_WINDOWS,
     show_default=True,
     help="End after so many windows of the year (no AUC floor then).",
 )
