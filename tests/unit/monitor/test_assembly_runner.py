@@ -1,6 +1,7 @@
 """Sketches in their turn: none is passed over, whatever order faust hands them out in."""
 
 import asyncio
+import sys
 from functools import partial
 from types import SimpleNamespace
 from typing import Any
@@ -14,6 +15,7 @@ from driftloop.adapters.memory import MemoryBroker, MemoryStore, SystemClock
 from driftloop.contracts.codec import encode_event, envelope
 from driftloop.contracts.events import DriftReported, PerformanceReported
 from driftloop.contracts.topics import WINDOW_SKETCHES, inferences
+from driftloop.contracts.values import Window
 from driftloop.errors import GapError
 from driftloop.monitoring.assembly import WindowAssembler, stored_offset
 from driftloop.monitoring.performance import performance_reports
@@ -90,6 +92,19 @@ def test_a_sketch_that_comes_before_its_turn_is_left_until_it_comes_again() -> N
     assert runner.acknowledged == [0, 1]
     (report,) = runner.reports.published
     assert set(report.closing_offsets) == {"0", "1"}
+
+
+def test_a_window_that_is_forgotten_without_a_decision_is_an_error_in_the_log(monkeypatch, caplog) -> None:
+    monkeypatch.setattr("driftloop.monitoring.assembly.REMEMBERED_WINDOWS", 1)
+    monkeypatch.setattr("driftloop.monitoring.assembly.UNDECIDED_WINDOWS", 1)
+    begins = SKETCHES[0].window.end
+    window = Window(start=begins, end=begins + (begins - SKETCHES[0].window.start))
+    monkeypatch.setattr(sys.modules[__name__], "SKETCHES", (*SKETCHES, *(msgspec.structs.replace(s, window=window) for s in SKETCHES)))
+    runner = Runner()
+    for n in range(4):
+        assert [r for r in caplog.records if r.levelname == "ERROR"] == []
+        runner.handle(n, n)
+    assert [r.getMessage() for r in caplog.records if r.levelname == "ERROR"] == ["windows-forgotten-undecided"]
 
 
 def test_a_new_assembly_begins_where_the_consumer_was_put() -> None:
