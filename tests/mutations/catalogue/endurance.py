@@ -274,7 +274,9 @@ ENDURANCE = (
         f"{LIBRARY}/monitoring/evidence.py",
         "        return self.labelled + self.labels_landed_since",
         "        return self.labelled",
-        (f"{_DECIDER}test_labels_that_land_two_windows_later_are_counted_when_they_land_and_their_window_is_judged_on",),
+        (
+            "tests/unit/monitor/test_decider_late_labels.py::test_labels_that_land_two_windows_later_are_counted_when_they_land_and_their_window_is_judged_on",
+        ),
     ),
     Mutation(
         "late-labels-count-once",
@@ -283,7 +285,7 @@ ENDURANCE = (
         "                found[late.window] = msgspec.structs.replace(found[late.window], counted=late.labelled)",
         "                pass",
         (
-            f"{_DECIDER}test_late_labels_are_counted_once_whatever_restarts",
+            "tests/unit/monitor/test_decider_late_labels.py::test_late_labels_are_counted_once_whatever_restarts",
             f"{_UNIT}/monitoring/test_late_labels.py::test_what_was_counted_is_told_by_the_decisions_alone",
         ),
     ),
@@ -294,7 +296,7 @@ ENDURANCE = (
         "        if published is None or (remembered is not None and remembered.revision > published.revision):\n"
         "            return remembered",
         "        if published is None:\n            return None",
-        (f"{_DECIDER}test_a_correction_after_the_reports_were_forgotten_goes_on_counting_revisions",),
+        ("tests/unit/monitor/test_decider_reports.py::test_a_correction_after_the_reports_were_forgotten_goes_on_counting_revisions",),
     ),
     Mutation(
         "no-commit-is-forgotten",

@@ -78,7 +78,7 @@ MONITOR = (
         f"{_MONITOR}/decider.py",
         "for window in self._dirty if self._all_there",
         "for window in sorted(self._dirty, key=lambda w: w.start) if self._all_there",
-        (f"{_DECIDER}test_each_window_is_measured_in_its_turn_however_many_change_all_the_time",),
+        ("tests/unit/monitor/test_decider_reports.py::test_each_window_is_measured_in_its_turn_however_many_change_all_the_time",),
     ),
     Mutation(
         "late-labels-stay-counted",

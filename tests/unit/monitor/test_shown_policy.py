@@ -5,7 +5,8 @@ from datetime import timedelta
 
 import pytest
 from prometheus_client import REGISTRY
-from tests.unit.monitor.test_decider import PROJECT, START, Bench, bench, window
+from tests.unit.monitor.decider_bench import PROJECT, Bench
+from tests.unit.monitoring.traffic import START, window
 
 from driftloop.adapters.memory import FixedClock
 from driftloop.history.events import Events
@@ -13,8 +14,6 @@ from driftloop.history.log_reader import LogReader
 from driftloop.history.model_history import ModelHistory
 from driftloop_monitor.history import KEEP, TOPICS
 from driftloop_monitor.shown_policy import ShownPolicy
-
-__all__ = ["bench"]
 
 
 class Monotonic:
