@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 import pytest
-from tests.unit.monitoring.test_assembly import DIGEST, PROFILE, of_rows
+from tests.unit.monitoring.teller import DIGEST, PROFILE, of_rows
 from tests.unit.monitoring.traffic import CONFIG, START, make_rows, window
 
 from driftloop.contracts.schema import StreamSchema

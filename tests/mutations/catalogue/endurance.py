@@ -144,7 +144,9 @@ ENDURANCE = (
         f"{LIBRARY}/monitoring/assembly.py",
         "            self.cursor.next_offset = 0\n",
         "            pass\n",
-        (f"{_ASSEMBLY}test_when_window_sketches_is_made_anew_it_is_read_from_its_beginning_and_the_windows_stay",),
+        (
+            "tests/unit/monitoring/test_stored_assembly.py::test_when_window_sketches_is_made_anew_it_is_read_from_its_beginning_and_the_windows_stay",
+        ),
     ),
     Mutation(
         "a-wide-range-may-be-forged",

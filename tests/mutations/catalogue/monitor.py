@@ -142,7 +142,7 @@ MONITOR = (
         f"{_MONITORING}/assembly.py",
         "forgotten is not None and counted.window.end <= forgotten",
         "False",
-        (f"{_ASSEMBLY}test_the_table_stays_bounded",),
+        ("tests/unit/monitoring/test_stored_assembly.py::test_the_table_stays_bounded",),
     ),
     Mutation(
         "sketch-that-never-comes-is-a-gap",

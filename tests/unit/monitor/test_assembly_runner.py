@@ -9,7 +9,7 @@ from typing import Any
 import msgspec
 import pyarrow as pa
 import pytest
-from tests.unit.monitoring.test_assembly import PROJECT, sketch
+from tests.unit.monitoring.teller import PROJECT, sketch
 
 from driftloop.adapters.memory import MemoryBroker, MemoryStore, SystemClock
 from driftloop.contracts.codec import encode_event, envelope

@@ -9,7 +9,7 @@ from typing import Any
 import msgspec
 import pytest
 from tests.unit.monitor.test_assembly_runner import inferences_of
-from tests.unit.monitoring.test_assembly import DIGEST, PROFILE, PROJECT, sketch
+from tests.unit.monitoring.teller import DIGEST, PROFILE, PROJECT, sketch
 from tests.unit.monitoring.traffic import HOUR, START, make_rows, message, window
 from tests.unit.registry.commands import MODEL, delete, folded, move_alias, pins, promote, register_project, register_version
 

@@ -10,7 +10,7 @@ import msgspec
 import pyarrow as pa
 import pytest
 from tests.unit.monitor.test_assembly_runner import Changelog, Runner
-from tests.unit.monitoring.test_assembly import DIGEST, PROFILE, sketch
+from tests.unit.monitoring.teller import DIGEST, PROFILE, sketch
 from tests.unit.monitoring.test_partition_fold import PROJECT, at, new_fold
 from tests.unit.monitoring.traffic import REQUESTS_ID, make_rows, message, window
 

@@ -4,7 +4,7 @@ from datetime import timedelta
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tests.unit.monitoring.test_assembly import Teller, sketch
+from tests.unit.monitoring.teller import Teller, sketch
 from tests.unit.monitoring.traffic import HOUR, START, make_project, window
 
 from driftloop.contracts.values import Window
