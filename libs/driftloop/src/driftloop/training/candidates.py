@@ -20,14 +20,15 @@ def training_start(recipe: str, plan: WindowPlan, end: datetime) -> datetime | N
 
 
 def choose(results: Sequence[CandidateResult], margin: float, metric: TaskMetric) -> CandidateResult | None:
-    """The candidate to go on with: ``all``, unless another beats it by at least ``margin``, a gain of ``metric``.
+    """The candidate to go on with: the preferred one, unless another beats it by at least ``margin``, a gain of ``metric``.
 
-    Among those that do, the best; among equals the one declared first. Without a measured ``all`` the best that there is.
-    None when no candidate was measured.
+    Preferred is ``all`` where it competes, else what is declared first. Among those that beat it, the best; among equals the one
+    declared first. Where the preferred one could not be measured, the best that there is. None when no candidate was measured.
     """
     measured = [(result, result.metric) for result in results if result.metric is not None]
     if not measured:
         return None
     best, highest = max(measured, key=lambda pair: metric.gain(pair[1], 0.0))
-    preferred, known = next((pair for pair in measured if pair[0].recipe == ALL), (best, highest))
+    wanted = ALL if any(result.recipe == ALL for result in results) else results[0].recipe
+    preferred, known = next((pair for pair in measured if pair[0].recipe == wanted), (best, highest))
     return best if metric.gain(highest, known) >= margin and best is not preferred else preferred

@@ -1,6 +1,7 @@
 """Candidates against one another and against the champion, on the newest labelled window.
 
-Candidates are fitted on what came before it. The champion may have been fitted with it since, when the window is judged a
+Candidates are fitted on what came before it. Who chooses among several must not judge the one that was chosen by the same rows:
+noise made it look good there. One half of the split keys chooses, the other judges. The champion may have been fitted with it since, when the window is judged a
 second time: then the two are measured on those of its rows that the champion was not fitted on, and the measurements say so.
 """
 
@@ -12,6 +13,7 @@ from typing import Any, NamedTuple
 
 import msgspec
 import numpy as np
+import numpy.typing as npt
 
 from driftloop.artifact import skops_file
 from driftloop.contracts.schema import StreamSchema
@@ -24,6 +26,9 @@ from driftloop.training.candidates import choose, training_start
 from driftloop.training.fit import Mask, TrainingRows
 from driftloop.training.job import CHAMPION_FILE, Job, RunProgress
 from driftloop.training.user_code import PipelineError, call
+from driftloop.training.waiting import with_earlier
+
+MOVED = 0.1  # of the labels' standard deviation: a predicted number that moves by more is another answer
 
 Fit = Callable[[str, Mask], Any]  # recipe, rows → fitted pipeline
 Report = Callable[[RunProgress], None]
@@ -61,6 +66,7 @@ class Comparer:
         judged = self._rows.between(window.start, window.end)
         if not judged.any():
             raise UserError(f"the window {window.start.isoformat()} to {window.end.isoformat()} has no labelled rows to judge on")
+        self._chooses, self._judges = self._halves(judged)
         results = tuple(self._candidate(recipe, window.start, judged) for recipe in self._project.training.candidates)
         chosen = choose(results, self._project.training.margin, self._project.task_metric)
         if chosen is None:
@@ -76,8 +82,9 @@ class Comparer:
         metric, error = None, None
         try:
             output = self._outputs[recipe] = self._output_on(judged, recipe, mask)
-            metric = value(self._project.task_metric, self._rows.labels[judged], output)
-            error = None if metric is not None else self._undefined(judged, output)
+            ours = output.where(self._chooses[judged])
+            metric = value(self._project.task_metric, self._rows.labels[self._chooses], ours)
+            error = None if metric is not None else self._undefined(self._chooses, ours)
         except UserError as exc:
             error = str(exc)
             self._detail = self._detail or getattr(exc, "detail", "")
@@ -104,14 +111,22 @@ class Comparer:
         if version is None or not self._job.has_champion:
             return None, (f"The champion could not be compared: {self._job.champion_note}.",)
         try:
-            unseen = self._unseen(judged, version)
+            unseen = self._unseen(self._judges, version)
             champion = skops_file.load((self._folder / CHAMPION_FILE).read_bytes(), self._project.training.trusted_types)
             theirs = call("scoring with the champion", lambda: self._finite_output(champion, unseen, self._job.champion_schema))
         except (IntegrityError, UserError) as exc:
             return None, (f"The champion, version {version}, could not be compared: {exc}.",)
         confidence, metric = self._project.promotion.confidence, self._project.metric
         labels, ours = self._rows.labels[unseen], ours.where(unseen[judged])
-        gain = paired_gain(self._project.task_metric, labels, ours, theirs, confidence=confidence, seed=self._job.pins.seed)
+        gain = paired_gain(
+            self._project.task_metric,
+            labels,
+            ours,
+            theirs,
+            confidence=confidence,
+            seed=self._job.pins.seed,
+            keys=self._rows.keys[unseen],
+        )
         if gain is None:
             return None, (f"{metric} of the champion, version {version}, is not defined on {len(labels)} rows of the window.",)
         self._report(RunProgress(step="compared", rows=len(labels), metric=gain.champion))
@@ -125,18 +140,26 @@ class Comparer:
             gain_lower=gain.lower,
             confidence=confidence,
             champion_version=version,
-            judged_on=msgspec.UNSET if len(labels) == judged.sum() else "held-out",
+            judged_on=msgspec.UNSET if len(labels) == self._judges.sum() else "held-out",
+            gain_error=gain.error,
+            churn=churn(labels, ours, theirs),
         )
-        return measurements, ()
+        return with_earlier(measurements, self._job.measured_before), ()
 
-    def _unseen(self, judged: Mask, version: int) -> Mask:
-        """The judged rows that the champion was not fitted on. Raises UserError when there are none."""
+    def _halves(self, judged: Mask) -> tuple[Mask, Mask]:
+        """The judged rows that choose, and those that judge what was chosen: all of them, twice, where there is no choice."""
+        if len(self._project.training.candidates) == 1:
+            return judged, judged
+        return judged & self._rows.first_half, judged & ~self._rows.first_half
+
+    def _unseen(self, judges: Mask, version: int) -> Mask:
+        """The judging rows that the champion was not fitted on. Raises UserError when there are none."""
         fitted_on = self._job.champion_fitted_on
         if fitted_on is None:
             raise UserError("it is not known which rows it was fitted on")
-        unseen: Mask = judged & ~self._rows.seen_by(fitted_on)
+        unseen: Mask = judges & ~self._rows.seen_by(fitted_on)
         if not unseen.any():
-            raise UserError(f"it was fitted on all {int(judged.sum())} labelled rows of the window")
+            raise UserError(f"it was fitted on all {int(judges.sum())} labelled rows that judge")
         return unseen
 
     def _finite_output(self, pipeline: Any, mask: Mask, schema: StreamSchema | None = None) -> ModelOutput:
@@ -144,3 +167,11 @@ class Comparer:
         if not np.isfinite(output.scores).all():
             raise UserError("the model gives scores that are not finite numbers")
         return output
+
+
+def churn(labels: npt.NDArray[Any], ours: ModelOutput, theirs: ModelOutput) -> float:
+    """Share of rows that get another answer: another class, or a number that lies further off than MOVED standard deviations."""
+    if np.asarray(labels).dtype.kind != "f":
+        return float(np.mean(ours.predictions != theirs.predictions))
+    moved = np.abs(np.asarray(ours.scores) - np.asarray(theirs.scores))
+    return float(np.mean(moved > MOVED * float(np.std(labels))))

@@ -32,7 +32,11 @@ class TrainingRows:
         self.schema = project.schema
         self.frame: pd.DataFrame = to_frame(table, project.schema)
         self.labels: npt.NDArray[Any] = target_values(table.column("label"), project.schema)
-        self.held_out: Mask = held_out(buckets(split_keys(table, project.split_key), project.split_salt))
+        keys = split_keys(table, project.split_key)
+        bucket = buckets(keys, project.split_salt)
+        self.held_out: Mask = held_out(bucket)
+        self.first_half: Mask = bucket % 2 == 0  # of the split keys, by their hash; as many of the held-out ones as of the others
+        self.keys = _numbers_of(keys)
         self._times = table.column("event_time").cast(pa.int64()).to_numpy()
 
     def between(self, start: datetime | None, end: datetime) -> Mask:
@@ -107,6 +111,12 @@ def check_sanity(scores: npt.NDArray[np.float64]) -> None:
         raise UserError(f"the model gives {bad} of {len(scores)} rows a score that is not a finite number")
     if len(scores) > 1 and np.all(scores == scores[0]):
         raise UserError(f"the model gives every row the same score, {scores[0]:.6g}")
+
+
+def _numbers_of(keys: pa.ChunkedArray) -> npt.NDArray[np.int64]:
+    """A number for each row: the same for rows with the same split key."""
+    encoded = keys.combine_chunks().dictionary_encode()
+    return encoded.indices.to_numpy().astype(np.int64)  # type: ignore[no-any-return]
 
 
 def _microseconds(time: datetime) -> int:
