@@ -12,9 +12,10 @@ from tests.unit.training import jobs
 from driftloop.artifact import skops_file
 from driftloop.lake.split import SplitRule
 from driftloop.statistics.metrics import ModelOutput
-from driftloop.training.comparison import Comparer, Comparison, churn
+from driftloop.training.comparison import Comparer, Comparison
 from driftloop.training.fit import Mask, TrainingRows, fit
 from driftloop.training.job import FittedOn, Job
+from driftloop.training.judging import churn
 from driftloop.training.user_code import load_build
 
 FOREST = """

@@ -14,7 +14,7 @@ from driftloop.monitoring.performance import columns
 from driftloop.project.model import Project
 from driftloop.registry.fold import RegistryReader
 from driftloop.service.accepted_gaps import AcceptedGaps
-from driftloop.service.process import Stop
+from driftloop.service.process import EXIT_RESTART, Stop
 from driftloop.telemetry import get_logger
 from driftloop_monitor.app import ASSEMBLIES, FOLDS, Monitor
 from driftloop_monitor.decider import Decider
@@ -28,6 +28,7 @@ from driftloop_monitor.settings import MonitorSettings
 from driftloop_monitor.shown_policy import ShownPolicy
 from driftloop_monitor.source_topics import InferencesEnds, SourceTopics
 from driftloop_monitor.status import MonitorStatus
+from driftloop_monitor.unsettled import Unsettled
 
 DECIDE_SECONDS = 0.5  # between two looks, when the lake says that it changed
 TOPICS_SECONDS = 5.0  # between two looks whether the topics are those of the start
@@ -72,10 +73,14 @@ class Wiring:
         starting = asyncio.create_task(monitor.app.start())  # returns when the tables are recovered
         deciding = asyncio.create_task(self._decide_for_ever(monitor), name="deciding")
         watching = asyncio.create_task(self._watch_topics(), name="watching topics")
-        looks = itertools.count(1)
+        looks, unsettled = itertools.count(1), Unsettled(self._settings.max_unsettled_seconds)
         while not self._stop.requested() and not monitor.app.crashed:
             await asyncio.sleep(LOOK_SECONDS)
             self._status.settled = monitor.settled()
+            if unsettled.too_long(settled=self._status.settled):
+                seconds = self._settings.max_unsettled_seconds
+                log.error("starting-again", reason=f"partitions were not settled for {seconds} s")
+                self._stop.request(EXIT_RESTART)
             if next(looks) % SHOWN_EVERY == 0:
                 monitor.show_progress()
             if starting.done() and starting.exception() is not None:

@@ -1,7 +1,6 @@
 """Candidates against one another and against the champion, on the newest labelled window.
 
-Candidates are fitted on what came before it. Who chooses among several must not judge the one that was chosen by the same rows:
-noise made it look good there. One half of the split keys chooses, the other judges. The champion may have been fitted with it since, when the window is judged a
+Candidates are fitted on what came before it. The champion may have been fitted with it since, when the window is judged a
 second time: then the two are measured on those of its rows that the champion was not fitted on, and the measurements say so.
 """
 
@@ -11,24 +10,19 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import msgspec
 import numpy as np
-import numpy.typing as npt
 
 from driftloop.artifact import skops_file
 from driftloop.contracts.schema import StreamSchema
 from driftloop.contracts.values import CandidateResult, GateMeasurements, Window
 from driftloop.errors import IntegrityError, UserError
 from driftloop.project.model import ALL, Project
-from driftloop.statistics.intervals import paired_gain, value
 from driftloop.statistics.metrics import ModelOutput
 from driftloop.training.candidates import choose, training_start
 from driftloop.training.fit import Mask, TrainingRows
 from driftloop.training.job import CHAMPION_FILE, Job, RunProgress
+from driftloop.training.judging import JudgedRows
 from driftloop.training.user_code import PipelineError, call
-from driftloop.training.waiting import with_earlier
-
-MOVED = 0.1  # of the labels' standard deviation: a predicted number that moves by more is another answer
 
 Fit = Callable[[str, Mask], Any]  # recipe, rows → fitted pipeline
 Report = Callable[[RunProgress], None]
@@ -66,13 +60,13 @@ class Comparer:
         judged = self._rows.between(window.start, window.end)
         if not judged.any():
             raise UserError(f"the window {window.start.isoformat()} to {window.end.isoformat()} has no labelled rows to judge on")
-        self._chooses, self._judges = self._halves(judged)
+        self._of_window = self._judged_rows(window, judged)
         results = tuple(self._candidate(recipe, window.start, judged) for recipe in self._project.training.candidates)
         chosen = choose(results, self._project.training.margin, self._project.task_metric)
         if chosen is None:
             reasons = "; ".join(f"{result.recipe}: {result.error}" for result in results)
             raise PipelineError(f"no candidate could be measured: {reasons}", self._detail)
-        measurements, notes = self._against_champion(window, judged, self._outputs[chosen.recipe])
+        measurements, notes = self._against_champion(judged, self._outputs[chosen.recipe])
         return Comparison(chosen.recipe, results, measurements, notes)
 
     def _candidate(self, recipe: str, end: datetime, judged: Mask) -> CandidateResult:
@@ -82,9 +76,8 @@ class Comparer:
         metric, error = None, None
         try:
             output = self._outputs[recipe] = self._output_on(judged, recipe, mask)
-            ours = output.where(self._chooses[judged])
-            metric = value(self._project.task_metric, self._rows.labels[self._chooses], ours)
-            error = None if metric is not None else self._undefined(self._chooses, ours)
+            metric = self._of_window.choosing_value(self._project.task_metric, output)
+            error = None if metric is not None else self._of_window.why_undefined(self._project.task_metric, output)
         except UserError as exc:
             error = str(exc)
             self._detail = self._detail or getattr(exc, "detail", "")
@@ -93,9 +86,9 @@ class Comparer:
         self._report(RunProgress(step="measured", recipe=recipe, rows=rows, metric=metric, seconds=seconds))
         return CandidateResult(recipe=recipe, rows=rows, metric=metric, seconds=seconds, error=error)
 
-    def _undefined(self, judged: Mask, output: ModelOutput) -> str:
-        why = self._project.task_metric.why_undefined(self._rows.labels[judged], output)
-        return f"{self._project.metric} is not defined on {int(judged.sum())} rows of the window {why}"
+    def _judged_rows(self, window: Window, judged: Mask) -> JudgedRows:
+        rows, candidates = self._rows, len(self._project.training.candidates)
+        return JudgedRows.of(window, rows.labels[judged], rows.keys[judged], rows.first_half[judged], candidates=candidates)
 
     def _output_on(self, judged: Mask, recipe: str, mask: Mask) -> ModelOutput:
         """What a pipeline fitted on the masked rows gives the judged ones; the same rows, seed and threads are not fitted twice."""
@@ -105,60 +98,34 @@ class Comparer:
             self._by_rows[rows] = call("scoring", lambda: self._finite_output(pipeline, judged))
         return self._by_rows[rows]
 
-    def _against_champion(self, window: Window, judged: Mask, ours: ModelOutput) -> tuple[GateMeasurements | None, tuple[str, ...]]:
+    def _against_champion(self, judged: Mask, ours: ModelOutput) -> tuple[GateMeasurements | None, tuple[str, ...]]:
         """Without measurements the gate does not promote; the version can still be promoted by a person."""
         version = self._job.pins.champion_version
         if version is None or not self._job.has_champion:
             return None, (f"The champion could not be compared: {self._job.champion_note}.",)
         try:
-            unseen = self._unseen(self._judges, version)
+            unseen = self._unseen(judged, version)
             champion = skops_file.load((self._folder / CHAMPION_FILE).read_bytes(), self._project.training.trusted_types)
-            theirs = call("scoring with the champion", lambda: self._finite_output(champion, unseen, self._job.champion_schema))
+            theirs = call("scoring with the champion", lambda: self._finite_output(champion, judged, self._job.champion_schema))
         except (IntegrityError, UserError) as exc:
             return None, (f"The champion, version {version}, could not be compared: {exc}.",)
-        confidence, metric = self._project.promotion.confidence, self._project.metric
-        labels, ours = self._rows.labels[unseen], ours.where(unseen[judged])
-        gain = paired_gain(
-            self._project.task_metric,
-            labels,
-            ours,
-            theirs,
-            confidence=confidence,
-            seed=self._job.pins.seed,
-            keys=self._rows.keys[unseen],
+        found = self._of_window.against_champion(
+            self._project, ours, theirs, unseen[judged], champion=version, seed=self._job.pins.seed, before=self._job.measured_before
         )
-        if gain is None:
-            return None, (f"{metric} of the champion, version {version}, is not defined on {len(labels)} rows of the window.",)
-        self._report(RunProgress(step="compared", rows=len(labels), metric=gain.champion))
-        measurements = GateMeasurements(
-            window=window,
-            metric=metric,
-            rows=len(labels),
-            candidate=gain.candidate,
-            champion=gain.champion,
-            gain=gain.gain,
-            gain_lower=gain.lower,
-            confidence=confidence,
-            champion_version=version,
-            judged_on=msgspec.UNSET if len(labels) == self._judges.sum() else "held-out",
-            gain_error=gain.error,
-            churn=churn(labels, ours, theirs),
-        )
-        return with_earlier(measurements, self._job.measured_before), ()
+        if found is None:
+            rows = int((self._of_window.judges & unseen[judged]).sum())
+            return None, (f"{self._project.metric} of the champion, version {version}, is not defined on {rows} rows of the window.",)
+        self._report(RunProgress(step="compared", rows=found.rows, metric=found.champion))
+        return found, ()
 
-    def _halves(self, judged: Mask) -> tuple[Mask, Mask]:
-        """The judged rows that choose, and those that judge what was chosen: all of them, twice, where there is no choice."""
-        if len(self._project.training.candidates) == 1:
-            return judged, judged
-        return judged & self._rows.first_half, judged & ~self._rows.first_half
-
-    def _unseen(self, judges: Mask, version: int) -> Mask:
-        """The judging rows that the champion was not fitted on. Raises UserError when there are none."""
+    def _unseen(self, judged: Mask, version: int) -> Mask:
+        """The window's rows that the champion was not fitted on. Raises UserError when none of them judges."""
         fitted_on = self._job.champion_fitted_on
         if fitted_on is None:
             raise UserError("it is not known which rows it was fitted on")
-        unseen: Mask = judges & ~self._rows.seen_by(fitted_on)
-        if not unseen.any():
+        unseen: Mask = judged & ~self._rows.seen_by(fitted_on)
+        judges = self._of_window.judges
+        if not (unseen[judged] & judges).any():
             raise UserError(f"it was fitted on all {int(judges.sum())} labelled rows that judge")
         return unseen
 
@@ -167,11 +134,3 @@ class Comparer:
         if not np.isfinite(output.scores).all():
             raise UserError("the model gives scores that are not finite numbers")
         return output
-
-
-def churn(labels: npt.NDArray[Any], ours: ModelOutput, theirs: ModelOutput) -> float:
-    """Share of rows that get another answer: another class, or a number that lies further off than MOVED standard deviations."""
-    if np.asarray(labels).dtype.kind != "f":
-        return float(np.mean(ours.predictions != theirs.predictions))
-    moved = np.abs(np.asarray(ours.scores) - np.asarray(theirs.scores))
-    return float(np.mean(moved > MOVED * float(np.std(labels))))
