@@ -13,7 +13,7 @@ from driftloop.contracts.schema import StreamSchema
 from driftloop.contracts.topics import FOREVER
 from driftloop.contracts.values import Part, PromotionRules
 from driftloop.contracts.windows import CLOCK_SKEW, WindowPlan
-from driftloop.project.rules import Monitoring, Policy
+from driftloop.project.rules import BacktestData, Monitoring, Policy
 from driftloop.statistics.metrics import TaskMetric, for_task
 
 CONFIG_FILE = "driftloop.toml"
@@ -65,6 +65,7 @@ class Project(Part, frozen=True, kw_only=True):
     training: Training
     promotion: Promotion
     serving: Serving = Serving()
+    backtest: BacktestData = BacktestData()
     clock: Clock = "wall"
     retention: timedelta | None = timedelta(days=30)  # of the stream's topics; None: for ever
     files: dict[str, bytes]

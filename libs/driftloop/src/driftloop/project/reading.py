@@ -31,7 +31,7 @@ from driftloop.project.model import (
     Training,
     archive_key,
 )
-from driftloop.project.rules import Monitoring, Policy, default_thresholds
+from driftloop.project.rules import BacktestData, Monitoring, Policy, default_thresholds
 from driftloop.project.tables import FeatureTable, ProjectFile, WindowsTable
 from driftloop.project.toml_lines import line_of
 from driftloop.statistics.distances import STATISTICS
@@ -85,6 +85,29 @@ def parse_project(files: dict[str, bytes], where: str) -> Project:
         raise UserError(f"{source}:{line_of(text, problem.key)}: {problem.message}") from problem
 
 
+RULES = ("policy", "training", "promotion", "monitoring")  # tables that a policy file may have
+
+
+def with_policy(project: Project, text: str, source: str) -> Project:
+    """The project under other rules: each setting in ``text``, TOML with some of the tables RULES, takes the place of the project's.
+
+    Raises UserError with file, line and remedy.
+    """
+    try:
+        written = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as exc:
+        raise UserError(f"{source}: {exc}") from exc
+    table = tomllib.loads(project.files[CONFIG_FILE].decode())
+    try:
+        for section, settings in written.items():
+            if section not in RULES or not isinstance(settings, dict):
+                raise _Problem(section, f"a policy file has the tables {', '.join(f'[{name}]' for name in RULES)}, not {section!r}")
+            table[section] = table.get(section, {}) | settings
+        return _check(_convert(table), project.files)
+    except _Problem as problem:
+        raise UserError(f"{source}:{line_of(text, problem.key)}: {problem.message}") from problem
+
+
 class _Problem(Exception):
     def __init__(self, key: str, message: str) -> None:
         super().__init__(message)
@@ -92,7 +115,14 @@ class _Problem(Exception):
 
 
 def _convert(table: dict[str, Any]) -> ProjectFile:
-    known_sections = {"monitoring": Monitoring, "policy": Policy, "training": Training, "promotion": Promotion, "serving": Serving}
+    known_sections = {
+        "monitoring": Monitoring,
+        "policy": Policy,
+        "training": Training,
+        "promotion": Promotion,
+        "serving": Serving,
+        "backtest": BacktestData,
+    }
     for section, known in known_sections.items():
         written = table.get(section, {})
         if not isinstance(written, dict):
@@ -197,6 +227,7 @@ def _check(file: ProjectFile, files: dict[str, bytes]) -> Project:
         training=file.training,
         promotion=file.promotion,
         serving=file.serving,
+        backtest=file.backtest,
         clock=file.stream.clock,
         retention=_retention(file.stream.retention),
         files=files,
@@ -272,4 +303,5 @@ __all__ = [
     "open_archive",
     "parse_project",
     "read_project",
+    "with_policy",
 ]

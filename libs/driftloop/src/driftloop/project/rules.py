@@ -40,3 +40,21 @@ class Policy(Part, frozen=True, kw_only=True):
     budget_period: str = "365d"
     budget_burst: Annotated[int, msgspec.Meta(ge=1)] | None = None
     budget_kept: Annotated[int, msgspec.Meta(ge=0)] | None = None
+
+
+class BacktestData(Part, frozen=True, kw_only=True):
+    """Where a backtest finds the project's rows, and how the file calls what the stream has.
+
+    ``label`` null: the column called like the target, else ``label``. ``event_id`` null: rows are numbered; ``entity`` empty: each row
+    is its own, several columns are joined. ``timezone``: of times without one. ``windows``: so many with equally many labelled rows
+    each; null: those of the project. ``first``: windows that the first version is fitted on.
+    """
+
+    data: str | None = None  # a file, relative to the project's folder
+    event_time: str = "event_time"
+    label: str | None = None
+    event_id: str | None = None
+    entity: tuple[str, ...] = ()
+    timezone: str = "UTC"
+    windows: Annotated[int, msgspec.Meta(ge=2, le=10_000)] | None = None
+    first: Annotated[int, msgspec.Meta(ge=1)] = 2
