@@ -6,13 +6,14 @@ import queue
 import subprocess
 import sys
 import threading
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import msgspec
 import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 
 from driftloop.backtest.worker import PLAN_FILE, Answer, Task
@@ -23,6 +24,7 @@ from driftloop.project.recipes import Member, Recipe
 from driftloop.statistics.metrics import ModelOutput
 from driftloop.training.environment import child_variables
 from driftloop.training.job import PROJECT_FILE, ROWS_FILE
+from driftloop.training.recipes import micros
 
 MOST_BYTES = 16 * 1024**3  # of what one backtest may put on disk
 KEPT_BYTES = 8 * 1024**3  # of fits that are kept for the next one
@@ -81,7 +83,7 @@ class Fits:
 
         Raises UserError where one of its members could not be fitted.
         """
-        first, low, high = (int(np.searchsorted(self._times, _micros(time), side="left")) for time in (end, start, until))
+        first, low, high = (int(np.searchsorted(self._times, micros(time), side="left")) for time in (end, start, until))
         given = []
         for member in recipe.members:
             fit = _Fit(str(member), end)
@@ -124,7 +126,7 @@ class Fits:
         classes = 1
         if self._project.schema.target.task == "multiclass":
             classes = len(self._table.column("label").unique())
-        rows = sum(len(self._times) - int(np.searchsorted(self._times, _micros(fit.end))) for fit in missing)
+        rows = sum(len(self._times) - int(np.searchsorted(self._times, micros(fit.end))) for fit in missing)
         if (size := rows * classes * 8) > MOST_BYTES:
             raise UserError(
                 f"the answers of {len(missing)} fits take {size / 1024**3:.0f} GiB of disk: declare longer windows in [windows], "
@@ -188,7 +190,7 @@ class _Worker:
             self._answers.put(exc if isinstance(exc, UserError) else UserError(f"a fitting process has ended: {exc}"))
 
 
-def mean_output(given: "list[Mapping[str, np.typing.NDArray[np.generic]]]", task: str) -> ModelOutput:
+def mean_output(given: Sequence[Mapping[str, npt.NDArray[Any]]], task: str) -> ModelOutput:
     """Of one member its answer, of several their mean, as ``artifact.composition`` takes it: added up one after another."""
     if task != "multiclass":
         scores = given[0]["scores"]
@@ -205,7 +207,3 @@ def mean_output(given: "list[Mapping[str, np.typing.NDArray[np.generic]]]", task
     mean = total / len(given)
     best = mean.argmax(axis=1)
     return ModelOutput(classes[best].astype(object), mean[np.arange(len(best)), best], mean, tuple(map(str, classes)))
-
-
-def _micros(time: datetime) -> int:
-    return pa.scalar(time, pa.timestamp("us", tz="UTC")).cast(pa.int64()).as_py()  # type: ignore[no-any-return]

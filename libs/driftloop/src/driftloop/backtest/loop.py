@@ -24,6 +24,7 @@ from driftloop.statistics.intervals import measure, value
 from driftloop.statistics.metrics import ModelOutput
 from driftloop.training.candidates import choose
 from driftloop.training.judging import JudgedRows
+from driftloop.training.recipes import micros
 
 
 class Answers(Protocol):
@@ -75,7 +76,7 @@ class Windows:
         self._times = table.column("event_time").cast(pa.int64()).to_numpy()
 
     def judged(self, window: Window, candidates: int) -> JudgedRows:
-        low, high = (int(np.searchsorted(self._times, _micros(time))) for time in (window.start, window.end))
+        low, high = (int(np.searchsorted(self._times, micros(time))) for time in (window.start, window.end))
         rows = slice(low, high)
         return JudgedRows.of(window, self._labels[rows], self._keys[rows], self._first_half[rows], candidates=candidates)
 
@@ -171,7 +172,3 @@ class Loop:
         if verdict.accepted:
             self._version, self._recipe, self._fitted_to = self._version + 1, chosen.recipe, window.end
         return msgspec.structs.replace(step, promoted=verdict.accepted, gate=verdict.reason, measurements=found)
-
-
-def _micros(time: datetime) -> int:
-    return pa.scalar(time, pa.timestamp("us", tz="UTC")).cast(pa.int64()).as_py()  # type: ignore[no-any-return]

@@ -36,7 +36,7 @@ def windows_with_rows(table: pa.Table, plan: WindowPlan) -> list[Window]:
             at = _next(micros, plan.cuts, at)
             continue
         found.append(window)
-        at = int(np.searchsorted(micros, _micros(window.end), side="left"))
+        at = int(np.searchsorted(micros, micros(window.end), side="left"))
         if len(found) > MOST_WINDOWS:
             raise UserError(f"the rows fall into more than {MOST_WINDOWS} windows: declare longer ones")
     if not found:
@@ -46,9 +46,5 @@ def windows_with_rows(table: pa.Table, plan: WindowPlan) -> list[Window]:
 
 
 def _next(micros: "np.typing.NDArray[np.int64]", cuts: Sequence[datetime], at: int) -> int:
-    later = [cut for cut in map(_micros, cuts) if cut > micros[at]]
+    later = [cut for cut in map(micros, cuts) if cut > micros[at]]
     return int(np.searchsorted(micros, later[0], side="left")) if later else len(micros)
-
-
-def _micros(time: datetime) -> int:
-    return pa.scalar(time, pa.timestamp("us", tz="UTC")).cast(pa.int64()).as_py()  # type: ignore[no-any-return]

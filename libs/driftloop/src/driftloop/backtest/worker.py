@@ -24,7 +24,6 @@ from driftloop.training.job import PROJECT_FILE, ROWS_FILE
 from driftloop.training.recipe_fits import RecipeFits
 from driftloop.training.user_code import call, load_build
 
-
 PLAN_FILE = "windows.json"  # of the backtest, which may be others than the project's
 
 
