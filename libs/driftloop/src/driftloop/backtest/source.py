@@ -78,6 +78,8 @@ def _column(path: Path, table: pa.Table, name: str, role: str) -> pa.ChunkedArra
 
 
 def _times(path: Path, table: pa.Table, wanted: BacktestData) -> pa.ChunkedArray:
+    if not isinstance(wanted.event_time, str):
+        return _dates(path, table, wanted.event_time)
     column = _column(path, table, wanted.event_time, "event_time")
     if pa.types.is_string(column.type):
         column = _cast(path, wanted.event_time, column, TIME if _zoned(column) else pa.timestamp("us"))
@@ -94,6 +96,18 @@ def _times(path: Path, table: pa.Table, wanted: BacktestData) -> pa.ChunkedArray
         return pc.assume_timezone(naive, wanted.timezone, ambiguous="earliest", nonexistent="latest").cast(TIME)
     except (ZoneInfoNotFoundError, ValueError) as exc:
         raise UserError(f"[backtest] timezone: {wanted.timezone!r} is no time zone") from exc
+
+
+def _dates(path: Path, table: pa.Table, names: Sequence[str]) -> pa.ChunkedArray:
+    """Midnight UTC of the days that columns of year, month and day tell; without one, the first."""
+    numbers = [_cast(path, name, _column(path, table, name, "event_time"), pa.int32()) for name in names]
+    if not 1 <= len(numbers) <= 3:
+        raise UserError("[backtest] event_time: name a column of times, or columns of year, month and day")
+    parts = [pc.fill_null(pc.cast(column, pa.string()), "?") for column in numbers] + [pa.scalar("1")] * (3 - len(numbers))
+    try:
+        return pc.strptime(pc.binary_join_element_wise(*parts, "-"), format="%Y-%m-%d", unit="us").cast(TIME)
+    except pa.ArrowException as exc:
+        raise UserError(f"{path}: {', '.join(names)} are no days in every row: {exc}") from exc
 
 
 def _zoned(column: pa.ChunkedArray) -> bool:

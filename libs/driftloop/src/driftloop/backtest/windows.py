@@ -4,11 +4,13 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 
 from driftloop.contracts.values import Window
 from driftloop.contracts.windows import WindowPlan
 from driftloop.errors import UserError
+from driftloop.training.recipes import micros
 
 MOST_WINDOWS = 100_000
 
@@ -29,14 +31,14 @@ def windows_with_rows(table: pa.Table, plan: WindowPlan) -> list[Window]:
     """The windows of the plan that hold rows, oldest first. Raises UserError where there is none."""
     times = table.column("event_time")
     found: list[Window] = []
-    at, micros = 0, times.cast(pa.int64()).to_numpy()
+    at, moments = 0, times.cast(pa.int64()).to_numpy()
     while at < len(times):
         window = plan.window_of(times[at].as_py())
         if window is None:  # before the first cut or after the last
-            at = _next(micros, plan.cuts, at)
+            at = _next(moments, plan.cuts, at)
             continue
         found.append(window)
-        at = int(np.searchsorted(micros, micros(window.end), side="left"))
+        at = int(np.searchsorted(moments, micros(window.end), side="left"))
         if len(found) > MOST_WINDOWS:
             raise UserError(f"the rows fall into more than {MOST_WINDOWS} windows: declare longer ones")
     if not found:
@@ -45,6 +47,6 @@ def windows_with_rows(table: pa.Table, plan: WindowPlan) -> list[Window]:
     return found
 
 
-def _next(micros: "np.typing.NDArray[np.int64]", cuts: Sequence[datetime], at: int) -> int:
-    later = [cut for cut in map(micros, cuts) if cut > micros[at]]
-    return int(np.searchsorted(micros, later[0], side="left")) if later else len(micros)
+def _next(times: npt.NDArray[np.int64], cuts: Sequence[datetime], at: int) -> int:
+    later = [cut for cut in map(micros, cuts) if cut > times[at]]
+    return int(np.searchsorted(times, later[0], side="left")) if later else len(times)

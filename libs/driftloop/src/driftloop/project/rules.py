@@ -46,12 +46,13 @@ class BacktestData(Part, frozen=True, kw_only=True):
     """Where a backtest finds the project's rows, and how the file calls what the stream has.
 
     ``label`` null: the column called like the target, else ``label``. ``event_id`` null: rows are numbered; ``entity`` empty: each row
-    is its own, several columns are joined. ``timezone``: of times without one. ``windows``: so many with equally many labelled rows
-    each; null: those of the project. ``first``: windows that the first version is fitted on.
+    is its own, several columns are joined. ``event_time``: a column of times or dates, or columns of year, month and, maybe, day;
+    ``timezone``: of times without one. ``windows``: so many with equally many labelled rows each; null: those of the project.
+    ``first``: windows that the first version is fitted on.
     """
 
     data: str | None = None  # a file, relative to the project's folder
-    event_time: str = "event_time"
+    event_time: str | tuple[str, ...] = "event_time"
     label: str | None = None
     event_id: str | None = None
     entity: tuple[str, ...] = ()
