@@ -10,9 +10,11 @@ from tests.unit.training import jobs
 
 from driftloop.artifact import skops_file
 from driftloop.lake.split import SplitRule
+from driftloop.project.recipes import parse_recipe
 from driftloop.training.comparison import Comparer, Comparison
-from driftloop.training.fit import Mask, TrainingRows, fit
+from driftloop.training.fit import TrainingRows, fit
 from driftloop.training.job import FittedOn, Job
+from driftloop.training.recipe_fits import RecipeFits
 from driftloop.training.user_code import load_build
 
 FOREST = """
@@ -34,15 +36,20 @@ def test_recipes_that_are_the_same_rows_are_fitted_once_and_measured_alike(tmp_p
     rows = TrainingRows(jobs.rows(), project)
     job = jobs.prepare(tmp_path / "job", project, jobs.rows(), jobs.window(2))
     build = load_build(project.files, tmp_path / "project")
-    fitted: list[str] = []
+    built: list[Any] = []
 
-    def counted(recipe: str, mask: Mask) -> Any:
-        fitted.append(recipe)
-        return fit(build, rows, mask, seed=0, threads=1)
+    def counted() -> Any:
+        built.append(build())
+        return built[-1]
 
-    compared = Comparer(job, project, rows, tmp_path / "job", counted, lambda _: None).compare()
+    fits = RecipeFits(counted, rows, project.windows, seed=0, threads=1)
 
-    assert fitted == ["all", "last:1"]
+    def fitted(recipe: str, end: datetime) -> Any:
+        return fits.fit(parse_recipe(recipe), end)
+
+    compared = Comparer(job, project, rows, tmp_path / "job", fitted, lambda _: None).compare()
+
+    assert len(built) == 2  # for `all` and for `last:1`
     by_recipe = {candidate.recipe: candidate for candidate in compared.candidates}
     assert (by_recipe["last:5"].metric, by_recipe["last:5"].rows) == (by_recipe["all"].metric, by_recipe["all"].rows)
     assert by_recipe["last:1"].rows < by_recipe["all"].rows
@@ -80,8 +87,10 @@ class Rivals:
         return jobs.prepare(self._folder / "job", self.project, self.table, window, data, champion_fitted_to=champion_fitted_to)
 
     def compare(self, job: Job) -> Comparison:
-        def fitted(recipe: str, mask: Mask) -> Any:
-            return fit(self._build_new, self.rows, mask, seed=0, threads=1)
+        fits = RecipeFits(self._build_new, self.rows, self.project.windows, seed=0, threads=1)
+
+        def fitted(recipe: str, end: datetime) -> Any:
+            return fits.fit(parse_recipe(recipe), end)
 
         return Comparer(job, self.project, self.rows, self._folder / "job", fitted, lambda _: None).compare()
 

@@ -120,7 +120,7 @@ class PromotionRules(Part, frozen=True, kw_only=True):
 class CandidateResult(Part, frozen=True, kw_only=True):
     """One recipe that was tried: which data it was fitted on and what it scored on the evaluation window."""
 
-    recipe: str  # all, last:5, last:2
+    recipe: str  # as `project.recipes` writes it: all, last:5, mean:[all, decay:4]
     rows: int
     metric: float | None
     seconds: float

@@ -27,7 +27,7 @@ Clock = Literal["wall", "replay"]
 
 
 class Training(Part, frozen=True, kw_only=True):
-    """Which recipes compete, and what makes a run repeatable."""
+    """Which recipes compete (``project.recipes``), and what makes a run repeatable."""
 
     candidates: tuple[str, ...] = (ALL, "last:5", "last:2")
     margin: float = 0.01  # in units of the metric, by which another recipe must beat `all`

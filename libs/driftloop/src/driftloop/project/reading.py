@@ -22,7 +22,6 @@ from driftloop.errors import UserError
 from driftloop.project import open_windows
 from driftloop.project.allowed_values import allowed_values
 from driftloop.project.model import (
-    ALL,
     CONFIG_FILE,
     PIPELINE_FILE,
     Project,
@@ -31,6 +30,7 @@ from driftloop.project.model import (
     Training,
     archive_key,
 )
+from driftloop.project.recipes import ALLOWED, parse_recipe
 from driftloop.project.rules import Monitoring, Policy, default_thresholds
 from driftloop.project.tables import FeatureTable, ProjectFile, WindowsTable
 from driftloop.project.toml_lines import line_of
@@ -51,7 +51,10 @@ def read_project(folder: Path) -> Project:
     for path in sorted(folder.glob("*.py")):
         files[path.name] = path.read_bytes()
     project = parse_project(files, where=str(folder))
-    # Not in parse_project: archives that are registered stay readable, whatever their drift reports leave out.
+    # Not in parse_project: archives that are registered stay readable, whatever is refused today.
+    if not project.training.candidates:
+        line = line_of(files[CONFIG_FILE].decode(), "training.candidates")
+        raise UserError(f"{folder / CONFIG_FILE}:{line}: training.candidates: name at least one recipe; {ALLOWED}")
     if (said := open_windows.problem(project.windows, project.allowed_lateness)) is not None:
         line = line_of(files[CONFIG_FILE].decode(), "stream.allowed_lateness")
         raise UserError(f"{folder / CONFIG_FILE}:{line}: {said}")
@@ -176,10 +179,10 @@ def _check(file: ProjectFile, files: dict[str, bytes]) -> Project:
     for key in ("policy.cooldown", "policy.budget_period", "training.timeout", "stream.allowed_lateness"):
         section, _, field = key.partition(".")
         _duration(key, getattr(getattr(file, section), field))
-    for recipe in file.training.candidates:
-        head, _, n = recipe.partition(":")
-        if recipe != ALL and not (head == "last" and n.isdigit() and int(n) > 0):
-            raise _Problem("training.candidates", f"{recipe!r} is no recipe: use all or last:N")
+    try:
+        candidates = tuple(str(parse_recipe(text)) for text in file.training.candidates)
+    except ValueError as exc:
+        raise _Problem("training.candidates", f"training.candidates: {exc}") from exc
     _check_budget(file.policy)
     if not 0.5 <= file.promotion.confidence < 1:
         raise _Problem("promotion.confidence", "must be at least 0.5 and below 1")
@@ -194,7 +197,7 @@ def _check(file: ProjectFile, files: dict[str, bytes]) -> Project:
         windows=_windows(file.windows),
         monitoring=file.monitoring,
         policy=file.policy,
-        training=file.training,
+        training=msgspec.structs.replace(file.training, candidates=candidates),
         promotion=file.promotion,
         serving=file.serving,
         clock=file.stream.clock,

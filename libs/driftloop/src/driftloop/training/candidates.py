@@ -1,4 +1,4 @@
-"""Recipes: which rows a candidate is fitted on, and which candidate is taken. Values in, values out."""
+"""Which candidate is taken. Values in, values out."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -6,17 +6,14 @@ from datetime import datetime
 from driftloop.contracts.values import CandidateResult
 from driftloop.contracts.windows import WindowPlan
 from driftloop.project.model import ALL
+from driftloop.project.recipes import parse_recipe
 from driftloop.statistics.metrics import TaskMetric
+from driftloop.training.recipes import fit_start
 
 
 def training_start(recipe: str, plan: WindowPlan, end: datetime) -> datetime | None:
-    """Event time from which a recipe is fitted when it is fitted up to ``end``; None: from the beginning.
-
-    ``all`` is everything, ``last:N`` the N windows of the plan before ``end``.
-    """
-    if recipe == ALL:
-        return None
-    return plan.last(int(recipe.removeprefix("last:")), end)
+    """``training.recipes.fit_start`` of a recipe's text."""
+    return fit_start(parse_recipe(recipe), plan, end)
 
 
 def choose(results: Sequence[CandidateResult], margin: float, metric: TaskMetric) -> CandidateResult | None:

@@ -17,6 +17,7 @@ def render_card(
     request_id: str,
     pins: TrainingPins,
     recipe: str,
+    members: Sequence[tuple[str, int]],
     start: datetime | None,
     end: datetime,
     rows: int,
@@ -27,7 +28,7 @@ def render_card(
     measurements: GateMeasurements | None,
     notes: Sequence[str],
 ) -> str:
-    """Markdown. Holds no wall time: the same training gives the same card."""
+    """Markdown; ``members`` of a mean, with the rows of each. Holds no wall time: the same training gives the same card."""
     lines = [f"# {model}", "", f"Predicts `{schema.target.name}` ({schema.target.task}) on the stream `{schema.stream}`.", ""]
     lines += ["## Quality", ""]
     lines.append(
@@ -43,6 +44,8 @@ def render_card(
     span = f"from {start.isoformat()}" if start else "from the beginning"
     lines += ["", "## Training data", ""]
     lines.append(f"Recipe `{recipe}`: {rows} labelled rows, event time {span} up to {end.isoformat()} (exclusive).")
+    if members:
+        lines += ["", "The mean of what these say, each fitted by itself:", "", *(f"- `{name}`: {fitted} rows" for name, fitted in members)]
     lines += ["", "## Inputs", "", *(f"- `{feature.name}`: {feature.described}" for feature in schema.features)]
     lines += ["", "## Provenance", ""]
     lines += [f"- request `{request_id}`", f"- snapshot `{pins.snapshot}`", f"- project `{pins.project}`"]

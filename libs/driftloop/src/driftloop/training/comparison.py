@@ -25,7 +25,7 @@ from driftloop.training.fit import Mask, TrainingRows
 from driftloop.training.job import CHAMPION_FILE, Job, RunProgress
 from driftloop.training.user_code import PipelineError, call
 
-Fit = Callable[[str, Mask], Any]  # recipe, rows → fitted pipeline
+Fit = Callable[[str, datetime], Any]  # recipe, end of its training data → fitted model
 Report = Callable[[RunProgress], None]
 
 
@@ -50,7 +50,6 @@ class Comparer:
     def __init__(self, job: Job, project: Project, rows: TrainingRows, folder: Path, fit: Fit, report: Report) -> None:
         self._job, self._project, self._rows, self._folder, self._fit, self._report = job, project, rows, folder, fit, report
         self._outputs: dict[str, ModelOutput] = {}
-        self._by_rows: dict[bytes, ModelOutput] = {}  # early in a stream's life "the last five windows" are all there is: one fit for both
         self._detail = ""
 
     def compare(self) -> Comparison:
@@ -75,7 +74,7 @@ class Comparer:
         started = time.monotonic()
         metric, error = None, None
         try:
-            output = self._outputs[recipe] = self._output_on(judged, recipe, mask)
+            output = self._outputs[recipe] = self._output_on(judged, recipe, end)
             metric = value(self._project.task_metric, self._rows.labels[judged], output)
             error = None if metric is not None else self._undefined(judged, output)
         except UserError as exc:
@@ -90,13 +89,11 @@ class Comparer:
         why = self._project.task_metric.why_undefined(self._rows.labels[judged], output)
         return f"{self._project.metric} is not defined on {int(judged.sum())} rows of the window {why}"
 
-    def _output_on(self, judged: Mask, recipe: str, mask: Mask) -> ModelOutput:
-        """What a pipeline fitted on the masked rows gives the judged ones; the same rows, seed and threads are not fitted twice."""
-        rows = mask.tobytes()
-        if rows not in self._by_rows:
-            pipeline = self._fit(recipe, mask)
-            self._by_rows[rows] = call("scoring", lambda: self._finite_output(pipeline, judged))
-        return self._by_rows[rows]
+    def _output_on(self, judged: Mask, recipe: str, end: datetime) -> ModelOutput:
+        """What the recipe, fitted on rows before ``end``, gives the judged ones."""
+        model = self._fit(recipe, end)
+        output: ModelOutput = call("scoring", lambda: self._finite_output(model, judged))
+        return output
 
     def _against_champion(self, window: Window, judged: Mask, ours: ModelOutput) -> tuple[GateMeasurements | None, tuple[str, ...]]:
         """Without measurements the gate does not promote; the version can still be promoted by a person."""
