@@ -175,6 +175,16 @@ def test_ends_of_a_topic_that_was_made_anew_while_they_were_asked_for_are_not_ta
         AskedEnds(broker, TOPIC).ask()
 
 
+def test_what_is_asked_as_of_a_time_is_asked_once_for_all_that_was_read_by_then(broker: Asked) -> None:
+    broker.send(1, 2)
+    reading = Reading(broker)
+    expected = TopicEnds(broker.topic_id(TOPIC) or "", {0: 0, 1: 2})
+    assert [reading.ends.as_of(reading.read_at) for _ in range(3)] == [expected] * 3
+    assert broker.questions == ["describe", "ends", "describe"]
+    broker.delete_topic(TOPIC)
+    assert reading.ends.as_of(time.monotonic()) == NO_REQUESTS
+
+
 def test_a_broker_that_is_away_is_asked_again(broker: Asked) -> None:
     broker.send(0, 3)
     reading = Reading(broker)

@@ -26,7 +26,7 @@ class StreamRequests:
         check_end(claimed, self._ends.reach(claimed, self._polled))
 
     def beginning(self, topic_id: str, partition: int) -> int | None:
-        now = self._ends.ask()
+        now = self._ends.as_of(self._polled)
         if now.topic_id != topic_id or partition not in now.ends:
             return None
         tp = TopicPartition(self._topic, partition)

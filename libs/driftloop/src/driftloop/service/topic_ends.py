@@ -102,10 +102,11 @@ class RequestsEnds:
                 self._others[claimed.topic_id] = self._asked
             return self.known
 
-    def ask(self) -> TopicEnds:
-        """As they are now; a topic that is not there has none. Raises TransientError."""
+    def as_of(self, read_at: float) -> TopicEnds:
+        """As they were at that time or later, by the monotonic clock; a topic that is not there has none. Raises TransientError."""
         with self._asking:
-            self._looked = self._asked = self._ask()
+            if self._asked < read_at:
+                self._looked = self._asked = self._ask()
             return self.known
 
     def close(self) -> None:
