@@ -56,7 +56,9 @@ class IngestWorld:
         Publisher(self.producer, source="driftloop/test").publish(REGISTRY_LOG, command, key=self.stream, id=self.stream)
 
     def send(self, messages: int = 1, rows: int = 50) -> None:
-        """To every partition: messages of ``rows`` inferences and as many labels, every tenth of them broken."""
+        """To every partition: as many requests as ``messages`` of ``rows`` inferences account for, those, and as many labels,
+        every tenth of them broken."""
+        self.request(messages * rows)
         for partition in range(self.partitions):
             for _ in range(messages):
                 start = self.sent[partition]
@@ -69,6 +71,18 @@ class IngestWorld:
                     self.traffic.label(partition, n)
             self.labelled[partition] = self.sent[partition]
         self.producer.flush()
+
+    def request(self, n: int) -> None:
+        """So many in every partition, before anything accounts for them."""
+        for partition in range(self.partitions):
+            for _ in range(n):
+                self.producer.send(f"{self.stream}.requests", b"{}", partition=partition)
+        self.producer.flush()
+
+    def add_partition(self) -> None:
+        """Send to one more, which the topics have by now."""
+        self.sent[self.partitions] = self.labelled[self.partitions] = 0
+        self.partitions += 1
 
     def ingest(self, instance: str = "ingest-0", **env: str) -> "IngestProcess":
         return IngestProcess(self, instance, env)

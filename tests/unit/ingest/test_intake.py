@@ -12,8 +12,9 @@ from driftloop.adapters.memory import FixedClock, MemoryBroker
 from driftloop.contracts.gaps import AcceptedGap
 from driftloop.contracts.headers import ARROW, RequestRange, range_header
 from driftloop.errors import GapError, TransientError
-from driftloop.ports import Record, TopicPartition
+from driftloop.ports import Record, TopicEnds, TopicPartition
 from driftloop.rows.arrow_stream import encode_table
+from driftloop.rows.request_ranges import check_end
 from driftloop.rows.schemas import inference_schema, label_schema
 from driftloop_ingest.buffer import Buffer
 from driftloop_ingest.intake import InferenceIntake, LabelIntake
@@ -58,10 +59,14 @@ class Requests:
     """A topic of requests, and what was given up of it."""
 
     def __init__(self, first, end, *gaps):
-        self._bounds, self._gaps = (first, end), gaps
+        self._first, self._gaps = first, gaps
+        self._ends = TopicEnds("requests-id", {0: end})
 
-    def bounds(self, topic_id, partition):
-        return self._bounds
+    def check_end(self, claimed):
+        check_end(claimed, self._ends)
+
+    def beginning(self, topic_id, partition):
+        return self._first
 
     def gaps(self):
         return self._gaps
@@ -126,7 +131,8 @@ def test_a_message_that_only_accounts_for_quarantined_requests_moves_the_cursor(
     [
         (RequestRange(topic_id="r", partition=1, start=0, end=3), "requests of partition 1 in partition 0"),
         (RequestRange(topic_id="r", partition=0, start=3, end=0), "no range"),
-        (RequestRange(topic_id="r", partition=0, start=0, end=2**60), "there are none from 200000 on"),
+        (RequestRange(topic_id="requests-id", partition=0, start=0, end=2**60), "there are none from 200000 on"),
+        (RequestRange(topic_id="requests-id", partition=0, start=0, end=200_001), "there are none from 200000 on"),
         (RequestRange(topic_id="r", partition=0, start=0, end=2**63), "<= 9223372036854775807"),
         (RequestRange(topic_id="r", partition=0, start=0, end=2**20, quarantined=tuple(range(100_001))), "names 100001 quarantined"),
         (RequestRange(topic_id="r", partition=0, start=0, end=3, quarantined=(7,)), "outside of its range"),
@@ -171,14 +177,16 @@ def test_a_rejected_message_accounts_for_its_requests_whatever_is_wrong_with_it(
     assert (cut.moves[1].end, cut.moves[1].quarantined) == (150_010, ((0, 150_000), (150_000, 150_010)))
 
 
-def test_a_forged_range_beyond_the_requests_does_not_make_those_to_come_seem_known():
+@pytest.mark.parametrize("end", [2**40, 100, 4], ids=["wide", "narrow", "by one"])
+def test_a_forged_range_beyond_the_requests_does_not_make_those_to_come_seem_known(end):
     partition = inferences(requests=Requests(0, 3))
     partition.traffic.scored(0, 0, 3)
     (good,) = partition.broker.records("s.inferences")
-    forged = reranged(good._replace(value=b"not an Arrow stream"), start=0, end=2**40)
-    partition.intake.take([forged, good._replace(offset=1)], partition.buffer, partition.lake.get)
+    forged = reranged(good, start=0, end=end)
+    unreadable = forged._replace(value=b"not an Arrow stream", offset=1)
+    partition.intake.take([forged, unreadable, good._replace(offset=2)], partition.buffer, partition.lake.get)
     cut = partition.cut()
-    assert (len(cut.rejected), cut.rows.num_rows, cut.moves[1].end) == (1, 3, 3)
+    assert (len(cut.rejected), cut.rows.num_rows, cut.moves[1].end) == (2, 3, 3)
 
 
 @pytest.mark.parametrize(("first", "loud"), [(0, True), (3, True), (4, False), (9, False)])

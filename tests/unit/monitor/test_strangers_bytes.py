@@ -1,6 +1,7 @@
 """Messages and sketches that no honest process writes: each is set aside, and what comes after it is counted."""
 
 import asyncio
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from functools import partial
 from types import SimpleNamespace
@@ -12,19 +13,22 @@ import pytest
 from tests.unit.monitor.test_assembly_runner import Changelog, Runner
 from tests.unit.monitoring.teller import DIGEST, PROFILE, sketch
 from tests.unit.monitoring.test_partition_fold import PROJECT, at, new_fold
-from tests.unit.monitoring.traffic import REQUESTS_ID, make_rows, message, window
+from tests.unit.monitoring.traffic import REQUESTS, REQUESTS_ID, make_rows, message, window
 
 from driftloop.adapters.memory import MemoryBroker, MemoryStore
 from driftloop.contracts.codec import encode_event, envelope
 from driftloop.contracts.headers import Headers, watermark_header
-from driftloop.contracts.topics import inferences, quarantine
+from driftloop.contracts.topics import inferences, quarantine, requests
 from driftloop.errors import GapError, InvalidMessage, TransientError
 from driftloop.monitoring.partition_fold import PartitionFold
 from driftloop.monitoring.partition_state import stored_offset
+from driftloop.ports import MessageConsumer, TopicInfo, TopicPartition
+from driftloop.rows.request_ranges import NO_REQUESTS
 from driftloop.service.accepted_gaps import AcceptedGaps
 from driftloop.service.attempts import MAX_ATTEMPTS
 from driftloop.service.event_worker import INVALID_IN_A_ROW
 from driftloop.service.quarantine import fetched, read_quarantined
+from driftloop.service.topic_ends import RequestsEnds
 from driftloop_monitor.faust_support.durable_table import DurableTable
 from driftloop_monitor.faust_support.early_messages import EarlyMessages
 from driftloop_monitor.faust_support.records import HeadersBehindHole
@@ -37,18 +41,18 @@ CALENDAR = pa.timestamp("us", tz="UTC")
 class Folding:
     """A fold runner with a broker and a store in memory."""
 
-    def __init__(self, requests_end: int | None = None) -> None:
+    def __init__(self) -> None:
         self.broker, self.store, self.acknowledged = MemoryBroker(), MemoryStore(), list[int]()
         self.topic = quarantine(PROJECT.stream)
         self.broker.create_topic(self.topic)
-        self.requests_end, self.times_away = requests_end, 0
+        self.times_away = 0
         self.profiles = SimpleNamespace(load=self._load)
 
         async def ack(event: Any) -> None:
             self.acknowledged.append(event.message.offset)
 
         self.runner = PartitionRunner(
-            new_fold(),
+            new_fold(requests=NO_REQUESTS),
             stream=PROJECT.stream,
             values=DurableTable(Changelog(), partial(stored_offset, topic_id="t")).open(0),
             profiles=self.profiles,  # type: ignore[arg-type]
@@ -56,18 +60,12 @@ class Folding:
             quarantine=self.broker.producer(),
             store=self.store,
             gaps=AcceptedGaps(self.store, PROJECT.stream),
-            requests_end=self._requests_end,
+            requests=RequestsEnds(self, PROJECT.stream),
             ack=ack,
         )
 
     def _load(self, version: int) -> None:
         raise InvalidMessage(f"names version {version} of shop, which is not in the registry log")
-
-    def _requests_end(self, topic_id: str, partition: int) -> int | None:
-        if self.times_away:
-            self.times_away -= 1
-            raise TransientError("broker away")
-        return self.requests_end if topic_id == REQUESTS_ID else None
 
     def take(self, offset: int, value: bytes | None, headers: Headers | HeadersBehindHole, timestamp: float = 0.0) -> None:
         found = SimpleNamespace(
@@ -79,6 +77,23 @@ class Folding:
             await self.runner.flush()
 
         asyncio.run(taken())
+
+    def requests(self, more: int) -> None:
+        """So many more in the topic."""
+        topic = requests(PROJECT.stream)
+        self.broker.create_topic(topic)
+        for _ in range(more):
+            self.broker.producer().send(topic, b"{}", partition=0)
+
+    def describe(self, names: Sequence[str]) -> Mapping[str, TopicInfo]:
+        """With ``reader``, keeps ``ports.Topics``: the topic of requests has the id that the tests' messages name."""
+        if self.times_away:
+            self.times_away -= 1
+            raise TransientError("broker away")
+        return {name: found._replace(id=REQUESTS_ID) for name, found in self.broker.describe(names).items()}
+
+    def reader(self, tps: Sequence[TopicPartition]) -> MessageConsumer:
+        return self.broker.reader(tps)
 
     @property
     def fold(self) -> PartitionFold:
@@ -132,25 +147,41 @@ def test_a_message_that_no_predictor_writes_is_quarantined_and_the_next_is_count
     assert folding.acknowledged == [0, 1]
 
 
+@pytest.mark.parametrize("end", [3, 1, 2**40], ids=["narrow", "by one", "wide"])
 @pytest.mark.parametrize("readable", [True, False])
-def test_a_forged_range_beyond_the_requests_is_quarantined_and_those_to_come_are_counted(readable: bool) -> None:
+def test_a_forged_range_beyond_the_requests_is_quarantined_and_those_to_come_are_counted(readable: bool, end: int) -> None:
     """It made them all seem known, and their rows were in no report from then on."""
-    folding = Folding(requests_end=3)
+    folding = Folding()
+    folding.requests(0)
     folding.times_away = 1
-    value, headers = message(make_rows(PROJECT, [at(0.1)]), 0, 2**40)
+    value, headers = message(make_rows(PROJECT, [at(0.1)]), 0, end)
     folding.take(0, value if readable else b"not an Arrow stream", headers)
+    folding.requests(2)
     folding.take(1, *message(make_rows(PROJECT, [at(0.1), at(0.2)]), 0))
     assert [offset for offset, _ in folding.rejected()] == [0]
     assert sum(w.rows for w in folding.fold.state().windows) == 2
     assert folding.fold.state().requests == {REQUESTS_ID: 2}
+    assert folding.acknowledged == [0, 1]
 
 
-def test_a_wide_range_that_the_requests_reach_or_of_requests_that_are_no_more_is_believed() -> None:
-    for end in (2**40, None):
-        folding = Folding(requests_end=end)
-        folding.take(0, b"", message(make_rows(PROJECT, []), 0, 2**40)[1])
+def test_the_range_that_was_forged_once_is_taken_when_its_requests_are_there() -> None:
+    folding = Folding()
+    folding.requests(0)
+    for offset in (0, 1):
+        folding.take(offset, *message(make_rows(PROJECT, [at(0.1)]), 0))
+        folding.requests(1)
+    assert [offset for offset, _ in folding.rejected()] == [0]
+    assert folding.fold.state().requests == {REQUESTS_ID: 1}
+
+
+def test_a_range_that_the_requests_reach_or_of_requests_that_are_no_more_is_believed() -> None:
+    for there in (10, None):
+        folding = Folding()
+        if there is not None:
+            folding.requests(there)
+        folding.take(0, b"", message(make_rows(PROJECT, []), 0, 10)[1])
         assert folding.rejected() == []
-        assert folding.fold.state().requests == {REQUESTS_ID: 2**40}
+        assert folding.fold.state().requests == {REQUESTS_ID: 10}
 
 
 @pytest.mark.parametrize("time", [datetime(1, 1, 2, tzinfo=UTC), datetime(9999, 12, 30, tzinfo=UTC)])
@@ -184,6 +215,7 @@ def test_a_message_at_which_the_fold_fails_again_and_again_is_quarantined(monkey
         return add(self, offset, value, headers, written)
 
     monkeypatch.setattr(PartitionFold, "add", broken)
+    folding.fold.tell_requests(REQUESTS)  # so that the second message is added once
     folding.take(0, *message(make_rows(PROJECT, [at(0.1)]), 0))
     folding.take(1, *message(make_rows(PROJECT, [at(0.1)], first_request=1), 1))
     assert calls == [0] * MAX_ATTEMPTS + [1]

@@ -15,18 +15,18 @@ from driftloop.monitoring.assembled_window import AssembledWindow
 from driftloop.monitoring.assembly import WindowAssembler
 from driftloop.monitoring.drift import drift_reports
 from driftloop.monitoring.partition_fold import ProfileNeeded
-from driftloop.monitoring.sketch_check import TopicEnds, check_place, check_sketch
-from driftloop.ports import Clock, EventPublisher
+from driftloop.monitoring.sketch_check import check_place, check_sketch
+from driftloop.ports import Clock, EventPublisher, TopicEnds
 from driftloop.project.model import Project
 from driftloop.service.attempts import Attempts, unforeseen
 from driftloop.service.event_worker import INVALID_IN_A_ROW, INVALID_SECONDS
+from driftloop.service.topic_ends import AskedEnds
 from driftloop.telemetry import get_logger
 from driftloop_monitor.faust_support.durable_table import PartitionValues
 from driftloop_monitor.faust_support.early_messages import EarlyMessages
 from driftloop_monitor.faust_support.records import hole_before, plain_headers
 from driftloop_monitor.partition_runner import FaustMessage
 from driftloop_monitor.profiles import Profiles
-from driftloop_monitor.source_topics import InferencesEnds
 
 T = TypeVar("T")
 
@@ -45,7 +45,7 @@ class AssemblyRunner:
         values: PartitionValues,
         profiles: Profiles,
         publisher: EventPublisher,
-        inferences: InferencesEnds,
+        inferences: AskedEnds,
         clock: Clock,
     ) -> None:
         self._project, self.partition, self._values = project, partition, values

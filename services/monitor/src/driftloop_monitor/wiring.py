@@ -7,6 +7,7 @@ from typing import Any
 from driftloop.adapters.kafka import KafkaTopics, Producer, Publisher, add_partitions, create_topics
 from driftloop.adapters.memory import SystemClock
 from driftloop.adapters.s3 import MinioObjectStore
+from driftloop.contracts.topics import inferences
 from driftloop.contracts.values import Window
 from driftloop.errors import TransientError
 from driftloop.monitoring.assembly import decided_up_to
@@ -15,6 +16,7 @@ from driftloop.project.model import Project
 from driftloop.registry.fold import RegistryReader
 from driftloop.service.accepted_gaps import AcceptedGaps
 from driftloop.service.process import EXIT_RESTART, Stop
+from driftloop.service.topic_ends import AskedEnds, RequestsEnds
 from driftloop.telemetry import get_logger
 from driftloop_monitor.app import ASSEMBLIES, FOLDS, Monitor
 from driftloop_monitor.decider import Decider
@@ -26,7 +28,7 @@ from driftloop_monitor.profiles import Profiles
 from driftloop_monitor.runners import Runners
 from driftloop_monitor.settings import MonitorSettings
 from driftloop_monitor.shown_policy import ShownPolicy
-from driftloop_monitor.source_topics import InferencesEnds, SourceTopics
+from driftloop_monitor.source_topics import SourceTopics
 from driftloop_monitor.status import MonitorStatus
 from driftloop_monitor.unsettled import Unsettled
 
@@ -47,7 +49,8 @@ class Wiring:
         self._project, self._stop, self._status = project, stop, status
         self.failure = Failure(stop)
         broker = KafkaTopics(bootstrap, client_id=f"monitor-topics-{common.instance}")
-        self._sources, self._inferences_ends = SourceTopics(broker, stream), InferencesEnds(broker, stream)
+        self._sources, self._inferences_ends = SourceTopics(broker, stream), AskedEnds(broker, inferences(stream))
+        self._requests = RequestsEnds(broker, stream)
         tables = changelogs(stream, {FOLDS: self._sources.inferences.partitions, ASSEMBLIES: self._sources.sketches.partitions})
         create_topics(bootstrap, tables, replication=common.replication)
         add_partitions(bootstrap, {table.name: table.partitions for table in tables})  # a value stays in the partition that it is of
@@ -108,7 +111,7 @@ class Wiring:
             quarantine=self._producer,
             store=self._store,
             gaps=AcceptedGaps(self._store, self._project.stream),
-            requests_end=self._sources.requests_end,
+            requests=self._requests,
             inferences_ends=self._inferences_ends,
             clock=SystemClock(),
         )

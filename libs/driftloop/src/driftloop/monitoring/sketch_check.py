@@ -1,19 +1,12 @@
 """Whether a sketch can be one of this stream's: a forged one must not stop the reports that the others make together. Pure."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from datetime import datetime
-from typing import NamedTuple
 
 from driftloop.contracts.events import WindowSketched
 from driftloop.errors import InvalidMessage
+from driftloop.ports import TopicEnds
 from driftloop.statistics.profile import Profile
-
-
-class TopicEnds(NamedTuple):
-    """Where the partitions of one incarnation of a topic end."""
-
-    topic_id: str
-    ends: Mapping[int, int]
 
 
 def check_place(sketch: WindowSketched, inferences: TopicEnds, latest: datetime | None) -> None:
