@@ -18,7 +18,7 @@ from driftloop.adapters.memory import MemoryBroker, MemoryStore
 from driftloop.contracts.codec import encode_event, envelope
 from driftloop.contracts.headers import Headers, watermark_header
 from driftloop.contracts.topics import inferences, quarantine
-from driftloop.errors import GapError, InvalidMessage, TransientError
+from driftloop.errors import InvalidMessage, OutOfTurn, TransientError
 from driftloop.monitoring.partition_fold import PartitionFold
 from driftloop.monitoring.partition_state import stored_offset
 from driftloop.service.accepted_gaps import AcceptedGaps
@@ -208,7 +208,7 @@ def test_offsets_of_aborted_transactions_are_no_gap_but_missing_messages_are() -
     folding.take(100_005, value, behind_hole(headers, since=1))
     assert folding.fold.next_offset == 100_006
     value, headers = message(make_rows(PROJECT, [at(0.3)]), 2)
-    with pytest.raises(GapError, match="message 100010 came where 100006 was due"):
+    with pytest.raises(OutOfTurn, match=r"message 100010 came where 100006 was due$"):  # nothing that anybody could give up
         folding.take(100_010, value, behind_hole(headers, since=100_008))
 
 
