@@ -258,6 +258,11 @@ FORGED: dict[str, tuple[bytes | None, Any]] = {
     "a closing offset that no partition has": altered(closing_offset=2**70),
     "a partition beyond the topic's": altered(partition=5),
     "a partition beyond the topic's, which it says has more": altered(partition=5, partitions=6),
+    "more partitions than can be counted to, of another incarnation": altered(topic_id="elsewhere", partitions=2**62),
+    "more rows than anybody can decide on": altered(rows=10**15, late_rows=0),
+    "more late rows than rows": altered(late_rows=10**15),
+    "more rows of a version than rows": altered(sketches=part(rows=10**15)),
+    "more rows in a bin than rows": altered(sketches=part(counts={name: [10**18] * c.size for name, c in PROFILE.columns.items()})),
     "messages that are yet to come": altered(closing_offset=2**62),
     "a window that is yet to come": altered(partition=1, window={"start": "9000-01-01T00:00:00Z", "end": "9000-01-02T00:00:00Z"}),
     "columns of another stream": altered(sketches=part(counts={"height": [1, 2]})),
@@ -278,7 +283,9 @@ def test_a_sketch_that_no_monitor_writes_is_passed_over_and_the_window_is_report
     for n, partition in enumerate((0, 1)):
         board.give(1 + n, *encoded(sketch(partition)))
     (report,) = board.reports.published
-    assert set(report.closing_offsets) == {"0", "1"}
+    (told,) = board.runner.assembler.complete()
+    assert told.summary is not None
+    assert (set(report.closing_offsets), report.rows, report.late_rows, told.summary.rows) == ({"0", "1"}, 200, 0, 200)
     assert max(report.closing_offsets.values()) <= 100  # more than there are would be waited for for ever
     assert board.acknowledged == [0, 1, 2]
     for n, partition in enumerate((0, 1)):
