@@ -16,7 +16,7 @@ from driftloop.contracts.codec import encode_event, envelope
 from driftloop.contracts.events import DriftReported, PerformanceReported
 from driftloop.contracts.topics import WINDOW_SKETCHES, inferences
 from driftloop.contracts.values import Window
-from driftloop.errors import GapError
+from driftloop.errors import OutOfTurn
 from driftloop.monitoring.assembly import WindowAssembler, stored_offset
 from driftloop.monitoring.performance import performance_reports
 from driftloop.ports import TopicInfo
@@ -140,7 +140,7 @@ def test_sketches_that_expired_while_the_project_was_down_are_not_waited_for() -
 def test_a_sketch_that_never_comes_is_a_gap_and_not_a_report_without_it() -> None:
     runner = Runner()
     runner.runner._early = EarlyMessages(patience_seconds=0)
-    with pytest.raises(GapError, match="sketch 1 came where 0 was due"):
+    with pytest.raises(OutOfTurn, match="sketch 1 came where 0 was due"):
         runner.handle(1, 1)
     assert runner.reports.published == []
 

@@ -19,7 +19,7 @@ from driftloop.adapters.memory import MemoryBroker, MemoryStore
 from driftloop.contracts.codec import encode_event, envelope
 from driftloop.contracts.headers import Headers, watermark_header
 from driftloop.contracts.topics import inferences, quarantine, requests
-from driftloop.errors import GapError, InvalidMessage, TransientError
+from driftloop.errors import InvalidMessage, OutOfTurn, TransientError
 from driftloop.monitoring.partition_fold import PartitionFold
 from driftloop.monitoring.partition_state import stored_offset
 from driftloop.ports import MessageConsumer, TopicInfo, TopicPartition
@@ -240,7 +240,7 @@ def test_offsets_of_aborted_transactions_are_no_gap_but_missing_messages_are() -
     folding.take(100_005, value, behind_hole(headers, since=1))
     assert folding.fold.next_offset == 100_006
     value, headers = message(make_rows(PROJECT, [at(0.3)]), 2)
-    with pytest.raises(GapError, match="message 100010 came where 100006 was due"):
+    with pytest.raises(OutOfTurn, match=r"message 100010 came where 100006 was due$"):  # nothing that anybody could give up
         folding.take(100_010, value, behind_hole(headers, since=100_008))
 
 
@@ -290,6 +290,11 @@ FORGED: dict[str, tuple[bytes | None, Any]] = {
     "a closing offset that no partition has": altered(closing_offset=2**70),
     "a partition beyond the topic's": altered(partition=5),
     "a partition beyond the topic's, which it says has more": altered(partition=5, partitions=6),
+    "more partitions than can be counted to, of another incarnation": altered(topic_id="elsewhere", partitions=2**62),
+    "more rows than anybody can decide on": altered(rows=10**15, late_rows=0),
+    "more late rows than rows": altered(late_rows=10**15),
+    "more rows of a version than rows": altered(sketches=part(rows=10**15)),
+    "more rows in a bin than rows": altered(sketches=part(counts={name: [10**18] * c.size for name, c in PROFILE.columns.items()})),
     "messages that are yet to come": altered(closing_offset=2**62),
     "a window that is yet to come": altered(partition=1, window={"start": "9000-01-01T00:00:00Z", "end": "9000-01-02T00:00:00Z"}),
     "columns of another stream": altered(sketches=part(counts={"height": [1, 2]})),
@@ -310,7 +315,9 @@ def test_a_sketch_that_no_monitor_writes_is_passed_over_and_the_window_is_report
     for n, partition in enumerate((0, 1)):
         board.give(1 + n, *encoded(sketch(partition)))
     (report,) = board.reports.published
-    assert set(report.closing_offsets) == {"0", "1"}
+    (told,) = board.runner.assembler.complete()
+    assert told.summary is not None
+    assert (set(report.closing_offsets), report.rows, report.late_rows, told.summary.rows) == ({"0", "1"}, 200, 0, 200)
     assert max(report.closing_offsets.values()) <= 100  # more than there are would be waited for for ever
     assert board.acknowledged == [0, 1, 2]
     for n, partition in enumerate((0, 1)):

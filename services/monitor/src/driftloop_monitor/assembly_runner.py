@@ -10,7 +10,7 @@ from driftloop.contracts.codec import caused_id, decode_event
 from driftloop.contracts.events import DriftReported, PerformanceReported, WindowSketched
 from driftloop.contracts.topics import DRIFT_REPORTS
 from driftloop.contracts.windows import shifted
-from driftloop.errors import ConfigurationError, GapError, InvalidMessage, TransientError
+from driftloop.errors import ConfigurationError, InvalidMessage, OutOfTurn, TransientError
 from driftloop.monitoring.assembled_window import AssembledWindow
 from driftloop.monitoring.assembly import WindowAssembler
 from driftloop.monitoring.drift import drift_reports
@@ -61,7 +61,7 @@ class AssemblyRunner:
     async def handle(self, event: Any, ack: Callable[[Any], Awaitable[Any]]) -> None:
         """Handle one message to its end. A repeat changes nothing; a repeat after a crash makes the same reports again.
 
-        Raises GapError when sketches were skipped: windows would be reported without them.
+        Raises OutOfTurn when sketches were skipped: windows would be reported without them.
         """
         async with self._handling:
             await self._handle(event, ack)
@@ -88,7 +88,7 @@ class AssemblyRunner:
         if self._early.is_one(message.offset, due):
             return
         if message.offset > due:
-            raise GapError(f"{message.topic}[{self.partition}]: sketch {message.offset} came where {due} was due")
+            raise OutOfTurn(f"{message.topic}[{self.partition}]: sketch {message.offset} came where {due} was due")
         if message.offset == due:
             await self._take_up(message)
             next_offset = message.offset + 1

@@ -12,7 +12,7 @@ from driftloop.contracts.events import WindowSketched
 from driftloop.contracts.headers import Headers, RequestRange
 from driftloop.contracts.topics import WINDOW_SKETCHES, quarantine
 from driftloop.crashpoints import crash_point
-from driftloop.errors import ConfigurationError, GapError, InvalidMessage, TransientError
+from driftloop.errors import ConfigurationError, GapError, InvalidMessage, OutOfTurn, TransientError
 from driftloop.monitoring.partition_fold import PartitionFold, ProfileNeeded, RequestsEndNeeded
 from driftloop.ports import EventPublisher, MessageProducer, ObjectStore, Record, TopicEnds
 from driftloop.rows.request_ranges import is_within
@@ -170,6 +170,8 @@ class PartitionRunner:
             return step()
         except RequestsEndNeeded as needed:
             self.fold.tell_requests(await self._reach(needed.claimed))
+        except OutOfTurn:
+            raise
         except GapError as exc:
             if not self.fold.permit(await asyncio.to_thread(self._gaps.all)):
                 raise GapError(f"{exc}; {WAY_ON}") from exc

@@ -143,8 +143,7 @@ class WindowAssembler:
 
     def to_report(self, counted: WindowSketched) -> Iterator[AssembledWindow]:
         """After ``add``: the windows that are now complete for the first time, in order, and the corrected one."""
-        ends = [self.cursor.closed.get(partition) for partition in range(counted.partitions)]  # others are of a topic of before
-        known = [end for end in ends if end is not None]
+        known = [end for partition, end in self.cursor.closed.items() if partition < counted.partitions]  # others are of a topic of before
         if len(known) < counted.partitions:
             return
         closed = min(known)

@@ -12,7 +12,7 @@ from driftloop.contracts.headers import Headers, RequestRange
 from driftloop.contracts.topics import inferences
 from driftloop.contracts.values import Window
 from driftloop.contracts.windows import shifted
-from driftloop.errors import GapError, InvalidMessage
+from driftloop.errors import GapError, InvalidMessage, OutOfTurn
 from driftloop.monitoring.counting import CountedPart, split
 from driftloop.monitoring.open_window import OpenWindow
 from driftloop.monitoring.partition_state import STATE_KEY, PartitionState, window_key
@@ -145,7 +145,7 @@ class PartitionFold:
         if offset < self.next_offset:
             return 0
         if offset > self.next_offset:
-            raise GapError(f"partition {self.partition}: message {offset} came where {self.next_offset} was due")
+            raise OutOfTurn(f"partition {self.partition}: message {offset} came where {self.next_offset} was due")
         found, covered, mark = self._decoder.decode(self._record(offset, value, headers))
         self._check_end(covered)
         expected = self._expected(covered)

@@ -9,6 +9,8 @@ from driftloop.contracts.schema import StreamSchema
 from driftloop.contracts.values import CandidateResult, GateMeasurements, Interval, TrainingPins
 from driftloop.statistics.metrics import TaskMetric
 
+_MARKUP = str.maketrans({"&": "&amp;", "<": "&lt;", "|": "\\|", "[": "\\[", "`": "\\`"})
+
 
 def render_card(
     *,
@@ -38,7 +40,9 @@ def render_card(
         lines.append(f"The lower {metric.name}, the better; a gain is what it fell by.")
     lines += ["", *_comparison(measurements), "", "## Candidates", "", f"| recipe | rows | {metric.name} |", "|---|---|---|"]
     for candidate in candidates:
-        lines.append(f"| {candidate.recipe} | {candidate.rows} | {candidate.error or _number(candidate.metric)} |")
+        lines.append(
+            f"| {candidate.recipe} | {candidate.rows} | {_text(candidate.error) if candidate.error else _number(candidate.metric)} |"
+        )
     if not candidates:
         lines.append(f"| {recipe} | {rows} | not compared: the first version |")
     span = f"from {start.isoformat()}" if start else "from the beginning"
@@ -51,7 +55,7 @@ def render_card(
     lines += [f"- request `{request_id}`", f"- snapshot `{pins.snapshot}`", f"- project `{pins.project}`"]
     lines += [f"- environment `{pins.environment}`, driftloop {pins.code}, seed {pins.seed}, {pins.threads} threads"]
     if notes:
-        lines += ["", "## Notes", "", *(f"- {note}" for note in notes)]
+        lines += ["", "## Notes", "", *(f"- {_text(note)}" for note in notes)]
     return "\n".join(lines) + "\n"
 
 
@@ -73,3 +77,9 @@ def _interval(value: Interval | None) -> str:
 
 def _number(value: float | None) -> str:
     return "not defined" if value is None else f"{value:.4f}"
+
+
+def _text(words: str) -> str:
+    """On one line, and nothing but text to whatever shows the card: an exception of the project's code may say anything."""
+    line = " ".join("".join(c if c.isprintable() else " " for c in words).split())
+    return line.translate(_MARKUP)
