@@ -17,7 +17,7 @@ from driftloop.errors import UserError
 from driftloop.lake.split import buckets, split_keys
 from driftloop.monitoring.evidence import Evidence
 from driftloop.monitoring.policy import PolicyState, decide
-from driftloop.project.model import ALL, Project
+from driftloop.project.model import Project
 from driftloop.project.recipes import Recipe, parse_recipe
 from driftloop.registry.gate import check
 from driftloop.statistics.intervals import measure, value
@@ -86,10 +86,9 @@ class Loop:
 
     def __init__(self, project: Project, rows: Windows, windows: Sequence[Window], first: int, answers: Answers) -> None:
         self._project, self._rows, self._windows, self._answers = project, rows, windows, answers
-        recipes = project.training.candidates
         self._first = first
-        self._version, self._recipe = 1, ALL if ALL in recipes else recipes[0]
-        self._fitted_to = windows[first].start
+        self._version, self._fitted_to = 1, windows[first].start
+        self._recipe = self._first_recipe(windows[first])
         self._state = PolicyState()
         self._before: GateMeasurements | None = None
 
@@ -110,6 +109,18 @@ class Loop:
             recalibrations=0,
             steps=tuple(steps),
         )
+
+    def _first_recipe(self, window: Window) -> str:
+        """As ``training.comparison.first_version``: the first that can be fitted. Raises what the first one raised when none can."""
+        failed: list[UserError] = []
+        for recipe in self._project.training.candidates:
+            try:
+                self._answers.output(parse_recipe(recipe), self._fitted_to, window.start, window.end)
+            except UserError as exc:
+                failed.append(exc)
+            else:
+                return recipe
+        raise failed[0]
 
     def _step(self, window: Window, *, last: bool) -> Step:
         """``last``: no window follows that a new version could answer for, so that none is made."""

@@ -15,7 +15,7 @@ from driftloop.backtest.source import Rows
 from driftloop.backtest.windows import equal_windows, windows_with_rows
 from driftloop.contracts.values import Part, Window
 from driftloop.errors import UserError
-from driftloop.project.model import ALL, Project
+from driftloop.project.model import Project
 from driftloop.project.recipes import parse_recipe
 from driftloop.statistics.intervals import value
 
@@ -84,8 +84,7 @@ def _with_regret(result: PolicyResult, project: Project, fits: Fits, rows: Windo
     recipes = project.training.candidates
     scores = {text: _all_scores(text, project, fits, rows, judged) for text in recipes}
     metric = project.task_metric
-    start = ALL if ALL in recipes else recipes[0]
-    best = best_timing(scores, start, result.promotions, greater_is_better=metric.metric.greater_is_better)
+    best = best_timing(scores, result.steps[0].recipe, result.promotions, greater_is_better=metric.metric.greater_is_better)
     if result.mean_score is None or not np.isfinite(best.mean):
         return result
     return msgspec.structs.replace(result, regret=metric.gain(best.mean, result.mean_score))

@@ -16,7 +16,7 @@ from driftloop.artifact import skops_file
 from driftloop.contracts.schema import StreamSchema
 from driftloop.contracts.values import CandidateResult, GateMeasurements, Window
 from driftloop.errors import IntegrityError, UserError
-from driftloop.project.model import ALL, Project
+from driftloop.project.model import Project
 from driftloop.statistics.metrics import ModelOutput
 from driftloop.training.candidates import choose, training_start
 from driftloop.training.fit import Mask, TrainingRows
@@ -37,10 +37,21 @@ class Comparison(NamedTuple):
     notes: tuple[str, ...] = ()
 
 
-def first_version(project: Project) -> Comparison:
-    """Without a champion nothing is compared: all history, if the project has that recipe."""
-    recipes = project.training.candidates
-    return Comparison(ALL if ALL in recipes else recipes[0], notes=("There was no champion to compare with.",))
+def first_version(project: Project, fit: Fit, end: datetime) -> Comparison:
+    """Without a champion nothing is compared: the recipe that is declared first, of those that can be fitted.
+
+    Raises what the first one raised when none can.
+    """
+    failed: list[tuple[str, UserError]] = []
+    for recipe in project.training.candidates:
+        try:
+            fit(recipe, end)
+        except UserError as exc:
+            failed.append((recipe, exc))
+            continue
+        notes = ("There was no champion to compare with.", *(f"{other} could not be fitted: {exc}." for other, exc in failed))
+        return Comparison(recipe, notes=notes)
+    raise failed[0][1]
 
 
 class Comparer:

@@ -42,7 +42,6 @@ class TrainingRun:
     def run(self) -> TrainedModel:
         """Raises UserError with a reason that a person understands."""
         compared = self._compare()
-        self._fits.forget()  # the winner is fitted on more rows than any of them
         mask = self._fits.mask(parse_recipe(compared.recipe), self._job.end)
         pipeline = self._fit(compared.recipe, self._job.end)
         self._report(RunProgress(step="refitted", recipe=compared.recipe, rows=self._rows.fitted(mask)))
@@ -65,8 +64,10 @@ class TrainingRun:
         if recorded is not None:
             return Comparison(recorded.recipe, recorded.candidates, recorded.measurements)
         if self._job.pins.champion_version is None:
-            return first_version(self._project)
-        return Comparer(self._job, self._project, self._rows, self._folder, self._fit, self._report).compare()
+            return first_version(self._project, self._fit, self._job.end)
+        compared = Comparer(self._job, self._project, self._rows, self._folder, self._fit, self._report).compare()
+        self._fits.forget()  # the winner is fitted on more rows than any of them
+        return compared
 
     def _fit(self, recipe: str, end: datetime) -> Any:
         return self._fits.fit(parse_recipe(recipe), end)
