@@ -34,6 +34,7 @@ MEASUREMENTS = {
     "start": "bench.stack_start",
     "trace": "bench.trace",
     "compression": "bench.compression",
+    "retraining": "bench.retraining",
 }
 # half an hour and gigabytes: only when named
 ON_REQUEST = {"a-year": "bench.a_year", "many-commits": "bench.many_commits", "larger-than-memory": "bench.larger_than_memory"}
