@@ -1,6 +1,5 @@
 """What a retraining costs beside its bare fits: reading, converting, scoring, resampling, checking and writing are the rest."""
 
-from collections.abc import Iterable
 from datetime import datetime
 from typing import Any
 
@@ -12,6 +11,7 @@ from bench.clocks import spending
 from bench.figures import Aim, Figure, Limit
 from bench.surroundings import Surroundings
 from driftloop.artifact import skops_file
+from driftloop.artifact.event_time import with_event_time
 from driftloop.contracts.values import TrainingPins, Window
 from driftloop.demo.example import DATA, example_folder
 from driftloop.demo.flights import read_flights
@@ -26,9 +26,9 @@ from driftloop.training.recipes import weights
 from driftloop.training.run import TrainingRun
 from driftloop.training.user_code import load_build
 
-WINDOWS = 8  # of the year's twenty; the last of them is the one that candidates are judged on
+WINDOWS = 10  # half of the year; the last of them is the one that candidates are judged on
 THREADS = 1  # on a busy machine two wait for each other
-TIMES = 2
+TIMES = 3
 RECIPES = {
     "plain": ("all", "last:5", "last:2"),
     "mean": ("all", "last:2", "mean:[all, all+time, decay:4]"),
@@ -61,20 +61,23 @@ class _Retraining:
             return TrainingRun(self._job(), self.project, rows, self.folder, lambda _: None).run().recipe
 
     def prepared(self, won: str) -> list[tuple[Any, Any, dict[str, Any]]]:
-        """For each fit that the run cannot do without what scikit-learn is given: every member of the candidates once, then those of
-        the recipe that won, with the judged window."""
-        compared = {member: None for text in self.project.training.candidates for member in parse_recipe(text).members}
-        return [*self._inputs(compared, self.judged.start), *self._inputs(parse_recipe(won).members, self.judged.end)]
+        """What scikit-learn is given in each fit that the run cannot do without: of the candidates' members those that differ in
+        rows, weights or time, then the members of the recipe that won, with the judged window."""
+        compared = {}
+        for member in (member for text in self.project.training.candidates for member in parse_recipe(text).members):
+            mask = self.fits.mask(member, self.judged.start)
+            compared.setdefault((member.weighted and member.windows, member.time, mask.tobytes()), member)
+        before = [self._input(member, self.judged.start) for member in compared.values()]
+        return [*before, *(self._input(member, self.judged.end) for member in parse_recipe(won).members)]
 
-    def _inputs(self, members: Iterable[Member], end: datetime) -> Iterable[tuple[Any, Any, dict[str, Any]]]:
-        for member in members:
-            mask = self.fits.mask(member, end) & ~self.rows.held_out
-            frame = without_empty(self.rows.frame[mask], self.project.schema)
-            if member.time:
-                frame = frame.assign(event_time=self.rows.days[mask])
-            weighing = weights(member, self.project.windows, self.rows.times, end)
-            step = self.build().steps[-1][0]
-            yield frame, self.rows.labels[mask], {} if weighing is None else {f"{step}__sample_weight": weighing[mask]}
+    def _input(self, member: Member, end: datetime) -> tuple[Any, Any, dict[str, Any]]:
+        mask = self.fits.mask(member, end) & ~self.rows.held_out
+        frame = without_empty(self.rows.frame[mask], self.project.schema)
+        if member.time:
+            frame = with_event_time(frame, self.rows.days[mask])
+        weighing = weights(member, self.project.windows, self.rows.times, end)
+        step = self.build().steps[-1][0]
+        return frame, self.rows.labels[mask], {} if weighing is None else {f"{step}__sample_weight": weighing[mask]}
 
     def _job(self) -> Job:
         project, judged = self.project, self.judged

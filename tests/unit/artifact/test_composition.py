@@ -15,7 +15,7 @@ from sklearn.compose import make_column_transformer
 from sklearn.ensemble import HistGradientBoostingRegressor
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import OneHotEncoder
+from sklearn.preprocessing import OneHotEncoder, StandardScaler
 from tests.unit.artifact import models
 
 from driftloop.artifact import skops_file
@@ -74,10 +74,18 @@ def test_a_composition_of_one_member_equals_the_member():
     assert Scorer(one, models.SCHEMA).score(table) == Scorer(member, models.SCHEMA).score(table)
 
 
+def trend() -> Composition:
+    """A line through the event time: trees are flat beyond what they have seen, a line is not."""
+    table = timed_rows()
+    days = event_days(table)
+    line = make_pipeline(make_column_transformer(("passthrough", [EVENT_TIME])), StandardScaler(), LogisticRegression())
+    line.fit(with_event_time(to_frame(table, models.SCHEMA), days), np.arange(N) > N // 3)
+    return Composition((plain_member(), line), (False, True), float(days.max()))
+
+
 def test_a_row_of_the_future_is_scored_as_of_the_last_training_time():
-    model, now = Scorer(composition(), models.SCHEMA), timed_rows(60, seed=1, start=START + timedelta(hours=N - 1))
-    later = timed_rows(60, seed=1, start=START + timedelta(days=9999))
-    early = timed_rows(60, seed=1)
+    model, last = Scorer(trend(), models.SCHEMA), START + timedelta(hours=N - 1)
+    now, later, early = (timed_rows(60, seed=1, start=at) for at in (last, START + timedelta(days=9999), START))
     assert model.score(now) == model.score(later)
     assert model.score(early) != model.score(later)
 

@@ -74,14 +74,14 @@ def test_a_member_that_fails_is_told_where_it_is_asked_for_and_all_that_fail_end
     window = jobs.window(2)
     with pytest.raises(UserError, match="7 labelled rows to fit on, fewer than 20"):
         found.output(parse_recipe("all"), jobs.START + jobs.WINDOW / 40, window.start, window.end)
-    with pytest.raises(UserError, match="no recipe could be fitted: .*ZeroDivisionError"):
+    with pytest.raises(UserError, match=r"no recipe could be fitted: .*ZeroDivisionError"):
         broken = jobs.project("def build():\n    return 1 / 0\n")
         fits(tmp_path, broken, "broken").prepare([Member()], ENDS, Told())
 
 
 def test_a_fitting_process_that_dies_is_an_error_and_no_wait(tmp_path: Path) -> None:
     deadly = jobs.project("import os\ndef build():\n    os._exit(7)\n")
-    with pytest.raises(UserError, match="the process that fitted all up to .* ended with code 7"):
+    with pytest.raises(UserError, match=r"the process that fitted all up to .* ended with code 7"):
         fits(tmp_path, deadly).prepare([Member()], ENDS, Told())
 
 

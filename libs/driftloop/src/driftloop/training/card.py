@@ -19,7 +19,6 @@ def render_card(
     request_id: str,
     pins: TrainingPins,
     recipe: str,
-    members: Sequence[tuple[str, int]],
     start: datetime | None,
     end: datetime,
     rows: int,
@@ -29,6 +28,7 @@ def render_card(
     candidates: Sequence[CandidateResult],
     measurements: GateMeasurements | None,
     notes: Sequence[str],
+    members: Sequence[tuple[str, int]] = (),
 ) -> str:
     """Markdown; ``members`` of a mean, with the rows of each. Holds no wall time: the same training gives the same card."""
     lines = [f"# {model}", "", f"Predicts `{schema.target.name}` ({schema.target.task}) on the stream `{schema.stream}`.", ""]
