@@ -8,7 +8,7 @@ import pytest
 from tests.unit.monitoring.test_partition_fold import PROFILES, PROJECT, at, new_fold
 from tests.unit.monitoring.traffic import HOUR, in_batch, make_rows, message, together, window
 
-from driftloop.monitoring import open_window
+from driftloop.monitoring import open_window, partition_fold
 from driftloop.monitoring.partition_fold import PartitionFold
 from driftloop.monitoring.partition_state import STATE_KEY, decode_state, stored_state, window_key
 
@@ -59,6 +59,16 @@ def test_a_restart_goes_on_with_all_windows_and_clears_those_that_are_forgotten(
     kept = [held.window for held in stored.fold.state().windows]
     assert kept == [window(i) for i in range(4, 8)]
     assert set(stored.table) == {STATE_KEY, *map(window_key, kept)}
+
+
+def test_a_stray_that_gives_way_is_stored_no_longer(monkeypatch):
+    monkeypatch.setattr(partition_fold, "MAX_WINDOWS", 3)
+    stored = Stored()
+    stored.take(*(24 * 3650 + i for i in range(3)))
+    assert window_key(window(24 * 3650 + 2)) in stored.table
+    stored.take(0.1)
+    assert {window_key(held.window) for held in stored.fold.state().windows} == stored.table.keys() - {STATE_KEY}
+    assert window_key(window(24 * 3650 + 2)) not in stored.table
 
 
 def test_what_an_earlier_release_stored_in_one_value_is_stored_apart():
