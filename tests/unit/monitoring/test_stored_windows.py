@@ -100,6 +100,18 @@ def test_windows_whose_counts_are_too_many_go_on_with_their_rows_alone_and_say_s
     assert window(1) in stored.fold.too_wide
 
 
+def test_counts_that_were_let_go_of_do_not_begin_again_with_later_rows(monkeypatch: pytest.MonkeyPatch):
+    stored = Stored()
+    with monkeypatch.context() as narrow:
+        narrow.setattr(open_window, "MAX_WINDOW_BYTES", 200)
+        stored.take(0.1, 0.2)
+    stored.take(0.3)  # counts of one row would fit, and say something else than the rows do
+    stored.restart()
+    stored.take(0.4, watermark=at(1))
+    [sketch] = stored.fold.drain()
+    assert (sketch.rows, sketch.sketches[0].rows, sketch.sketches[0].counts) == (4, 4, {})
+
+
 def test_a_window_that_closes_before_it_was_ever_stored_is_bounded_where_it_is_sent(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(open_window, "MAX_WINDOW_BYTES", 200)
     fold = new_fold()
