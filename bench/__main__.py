@@ -7,7 +7,7 @@ import signal
 import sys
 import time
 import traceback
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import closing
 from types import FrameType
 
@@ -18,7 +18,7 @@ from driftloop.errors import ConfigurationError, TransientError, UserError
 from driftloop.local.errors import LocalStackError
 from driftloop.local.paths import cache_dir, default_home
 
-Measure = Callable[[Surroundings], list[Figure]]
+Measure = Callable[[Surroundings], Iterable[Figure]]
 # name: module; imported when asked for
 MEASUREMENTS = {
     "split-hash": "bench.split_hash",

@@ -148,6 +148,26 @@ def test_a_range_that_cannot_be_true_is_rejected(claimed, reason):
     assert reason in said
 
 
+def test_a_message_that_says_it_accounts_for_another_partitions_requests_accounts_for_none():
+    partition = inferences(requests=Requests(0, 200_000))
+    partition.traffic.scored(0, 0, 3)
+    (good,) = partition.broker.records("s.inferences")
+    forged = range_header(RequestRange(topic_id="requests-id", partition=1, start=0, end=150_000))
+    partition.intake.take([good._replace(headers=(forged,))], partition.buffer, partition.lake.get)
+    (move,) = partition.cut().moves
+    assert move.topic == "s.inferences"
+
+
+def test_an_empty_first_range_says_where_the_next_one_has_to_begin():
+    partition = inferences(requests=Requests(0, 200_000))
+    partition.traffic.scored(0, 0, 3)
+    (good,) = partition.broker.records("s.inferences")
+    watermark_alone = good._replace(value=b"", headers=(range_header(RequestRange(topic_id="r", partition=0, start=0, end=0)),))
+    partition.intake.take([watermark_alone], partition.buffer, partition.lake.get)
+    _, first = partition.cut().moves
+    assert (first.first, first.start, first.end) == (True, 0, 0)
+
+
 def reranged(record, **claimed):
     return record._replace(headers=(range_header(RequestRange(topic_id="requests-id", partition=0, **claimed)),))
 

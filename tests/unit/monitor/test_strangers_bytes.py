@@ -10,6 +10,7 @@ from typing import Any
 import msgspec
 import pyarrow as pa
 import pytest
+from prometheus_client import REGISTRY
 from tests.unit.monitor.test_assembly_runner import Changelog, Runner
 from tests.unit.monitoring.teller import DIGEST, PROFILE, sketch
 from tests.unit.monitoring.test_partition_fold import PROJECT, at, new_fold
@@ -301,6 +302,7 @@ FORGED: dict[str, tuple[bytes | None, Any]] = {
     "fewer bins than the profile": altered(sketches=part(counts={name: [1] for name in PROFILE.columns})),
     "negative counts": altered(sketches=part(counts={name: [-1] * column.size for name, column in PROFILE.columns.items()})),
     "another profile": altered(sketches=part(profile="f" * 64)),
+    "two sketches of one version": altered(sketches=2 * part(rows=0, counts={name: [0] * c.size for name, c in PROFILE.columns.items()})),
     "a window beyond the calendar": altered(window={"start": "0001-01-01T00:00:00+01:00", "end": "2026-01-01T00:00:00Z"}),
     "no event": (b"junk", ()),
     "a header key that is no text": (b"junk", (("\udcff", None),)),
@@ -310,10 +312,12 @@ FORGED: dict[str, tuple[bytes | None, Any]] = {
 
 @pytest.mark.parametrize("bad", FORGED.values(), ids=FORGED)
 def test_a_sketch_that_no_monitor_writes_is_passed_over_and_the_window_is_reported_from_the_others(bad: tuple[bytes | None, Any]) -> None:
-    board = Assembling()
+    board, before = Assembling(), passed_over()
     board.give(0, *bad)
+    assert passed_over() == before + 1
     for n, partition in enumerate((0, 1)):
         board.give(1 + n, *encoded(sketch(partition)))
+    assert passed_over() == before + 1
     (report,) = board.reports.published
     (told,) = board.runner.assembler.complete()
     assert told.summary is not None
@@ -323,6 +327,10 @@ def test_a_sketch_that_no_monitor_writes_is_passed_over_and_the_window_is_report
     for n, partition in enumerate((0, 1)):
         board.give(3 + n, *encoded(sketch(partition, 1)))
     assert [report.window for report in board.reports.published] == [window(0), window(1)]
+
+
+def passed_over() -> float:
+    return REGISTRY.get_sample_value("driftloop_quarantined_total", {"topic": "window-sketches"}) or 0.0
 
 
 def test_a_sketch_of_a_worker_that_had_lost_the_profile_is_taken() -> None:

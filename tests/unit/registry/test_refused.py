@@ -1,6 +1,7 @@
 """What was refused is remembered in little space, and answered as it was the first time."""
 
 import msgspec
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.unit.registry.commands import (
@@ -159,3 +160,16 @@ def others(n):
 
 def forth(n):
     return [move_alias(1, epoch=1 + i, command_id=f"forth-{i}") for i in range(n)]
+
+
+def test_the_first_command_under_an_id_is_its_outcome_also_when_it_was_refused_and_a_later_one_was_not():
+    state, outcomes = folded(*CHAMPION, move_alias(1, epoch=9, command_id="k"), move_alias(1, epoch=0, command_id="k", alias="challenger"))
+
+    assert [outcome.accepted for outcome in outcomes[3:]] == [False, True]
+    assert state.outcome("k") == outcomes[3]
+
+
+@pytest.mark.parametrize(("stored", "chain"), [(b"x", "aa"), (bytes(32), ""), (b"", "aa")])
+def test_bytes_that_are_no_set_of_refused_commands_are_refused(stored: bytes, chain: str):
+    with pytest.raises(ValueError, match="no set of refused commands"):
+        RefusedIds.of(stored, chain)

@@ -120,6 +120,16 @@ def test_a_repeat_is_answered_as_the_first_time_also_when_the_objects_are_gone(r
     assert registry.versions() == [digest]
 
 
+def test_a_run_that_was_decided_against_leaves_no_further_record_whatever_has_become_of_its_objects(registry: Registry) -> None:
+    digest = registry.stored("r1")
+    registry.store.delete(f"models/{MODEL}/{digest}/model.skops")
+    first = registry.complete("r1", digest)
+    end = registry.now.next_offset
+    registry.stored("r1")
+    assert registry.complete("r1", digest) == first
+    assert (registry.versions(), registry.now.next_offset) == ([], end)
+
+
 def verdicts() -> dict[str, float]:
     labels = [(model, outcome) for model in (MODEL, "other") for outcome in ("accepted", "refused", "not-measured")]
     found = {f"{m} {o}": REGISTRY.get_sample_value("driftloop_gate_total", {"model": m, "outcome": o}) or 0 for m, o in labels}

@@ -179,6 +179,24 @@ def test_a_topic_that_is_made_anew_is_read_from_its_beginning(records_before: in
     scene.run_until(made_anew_and_read)
 
 
+def test_the_groups_place_in_a_topic_that_was_made_anew_is_its_beginning_also_while_nothing_has_come() -> None:
+    """Else the records that come while the worker is down, up to the place in the old topic, would be passed over."""
+    scene = Scene(lambda event, about: None)
+    scene.publish(2)
+    places: list[int | None] = []
+
+    def made_anew() -> bool:
+        places.append(scene.committed)
+        if places.count(2) == 1 and places[-1] == 2:
+            with scene.broker.lock:
+                scene.broker.delete_topic(TP.topic)
+                scene.broker.create_topic(TP.topic)
+                scene.broker.committed[("g", TP)] = 2  # as a broker keeps it for a while
+        return 2 in places and scene.committed == 0
+
+    scene.run_until(made_anew)
+
+
 @pytest.mark.parametrize(("committed", "passed_over"), [(1, 2), (9, 0)], ids=["gone unread", "the log lost its end"])
 def test_events_that_are_gone_are_told_and_counted_and_those_that_are_there_are_handled(committed: int, passed_over: int) -> None:
     seen: list[str] = []
