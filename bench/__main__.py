@@ -36,8 +36,13 @@ MEASUREMENTS = {
     "compression": "bench.compression",
     "retraining": "bench.retraining",
 }
-# half an hour and gigabytes: only when named
-ON_REQUEST = {"a-year": "bench.a_year", "many-commits": "bench.many_commits", "larger-than-memory": "bench.larger_than_memory"}
+# half an hour and gigabytes, or about other things than speed: only when named
+ON_REQUEST = {
+    "a-year": "bench.a_year",
+    "many-commits": "bench.many_commits",
+    "larger-than-memory": "bench.larger_than_memory",
+    "drift-verdicts": "bench.drift_verdicts",
+}
 INTERRUPTED = 130
 EXPECTED = (BenchError, LocalStackError, TransientError, ConfigurationError, UserError)
 
