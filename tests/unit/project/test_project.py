@@ -177,7 +177,10 @@ def test_thresholds_are_the_tables_unless_the_project_declares_others(tmp_path: 
 @pytest.mark.parametrize(
     ("setting", "words"),
     [
-        ("kss = 0.1", "unknown setting 'kss'; [monitoring] knows bins, missing, unseen, psi, ks, js, wasserstein, chi_squared"),
+        (
+            "kss = 0.1",
+            "unknown setting 'kss'; [monitoring] knows bins, missing, unseen, loss_alarm, loss_tolerance, psi, ks, js, wasserstein, chi_squared",
+        ),
         ("thresholds = { psi = 0.1 }", "unknown setting 'thresholds'"),
         ('js = "low"', "monitoring.js: Expected `float`, got `str`"),
         ("wasserstein = nan", "a threshold is a finite number"),

@@ -6,7 +6,7 @@ import msgspec
 import numpy as np
 import numpy.typing as npt
 
-from driftloop.contracts.values import Part
+from driftloop.contracts.values import Loss, Part
 from driftloop.errors import IntegrityError
 
 Counts = npt.NDArray[np.int64]
@@ -43,10 +43,26 @@ class Column(Part, frozen=True, kw_only=True):
 
 
 class CalibrationCurve(Part, frozen=True, kw_only=True):
-    """Mean score and share of positives per score bin of held-out rows; filled by the calibration to come."""
+    """Mean score, share of positives and rows per score bin of held-out rows, by rising score. Of several classes a positive is
+    a row whose predicted class is the right one, as the score is the probability of that. ``rows`` is empty in profiles of before."""
 
     scores: tuple[float, ...]
     positives: tuple[float, ...]
+    rows: tuple[int, ...] = ()
+
+
+class HeldOutLoss(Part, frozen=True, kw_only=True):
+    """What the model loses on rows that it was not fitted on, a row at a time.
+
+    ``squared`` (binary): (P(true) − label)², in [0, 1]; ``wrong`` (several classes): 1 where the predicted class is wrong, else 0;
+    ``absolute`` (regression): |prediction − label|, in the target's unit. ``high``: 99 of 100 rows lose at most that.
+    """
+
+    loss: Loss
+    rows: int
+    mean: float
+    deviation: float
+    high: float
 
 
 class Profile(Part, frozen=True, kw_only=True):
@@ -59,6 +75,8 @@ class Profile(Part, frozen=True, kw_only=True):
     columns: dict[str, Column]
     calibration: CalibrationCurve | None = None
     thresholds: dict[str, float] | None = None  # calibrated on training data; null: the project's constants
+    held_out_loss: HeldOutLoss | None = None  # null: too few rows were held out
+    importance: dict[str, float] | None = None  # null: the metric is not defined on the held-out rows
 
     @classmethod
     def lost(cls) -> "Profile":
