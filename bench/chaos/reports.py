@@ -16,7 +16,7 @@ from driftloop import Client
 from driftloop.artifact.model_files import PROFILE, load_file, load_manifest
 from driftloop.contracts.events import DriftReported, PerformanceReported
 from driftloop.contracts.values import Window
-from driftloop.monitoring.drift import feature_drift
+from driftloop.monitoring.verdict import column_thresholds, feature_drift
 from driftloop.ports import ObjectStore
 from driftloop.statistics.histograms import Counter
 from driftloop.statistics.profile import SCORE, Profile
@@ -42,7 +42,8 @@ def drift_as_counted(shop: Shop, client: Client, store: ObjectStore, left: Left,
         counts = Counter(profile).count(of_version)
         for name, column in profile.columns.items():
             said = report.score if name == SCORE else report.features.get(name)
-            problems += differing(what, {name: said}, {name: feature_drift(column, counts[name], report.thresholds)})
+            thresholds = column_thresholds(profile, name, report.rows, report.thresholds)
+            problems += differing(what, {name: said}, {name: feature_drift(column, counts[name], thresholds)})
             columns += 1
     problems += _unreported(windows, left.inferences_table, reports)
     revised = sum(report.revision > 0 for report in reports)

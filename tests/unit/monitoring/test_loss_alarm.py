@@ -49,7 +49,7 @@ def report(i: int, loss: LossMean | None, version: int = 1, revision: int = 0) -
 def test_a_loss_as_at_training_is_quiet_and_one_that_rises_is_alarmed():
     quiet = alarm(*[0.2] * 20)
     assert (quiet.raised, quiet.windows, quiet.reference, quiet.reference_from) == (False, 20, 0.2, "training")
-    assert quiet.bound == pytest.approx(0.2 + 1.645 * (0.16 / 5000) ** 0.5)
+    assert quiet.bound == pytest.approx(0.2 + 1.645 * 0.2 / 5000**0.5)
     raised = alarm(*[0.2] * 5, *[0.3] * 12)
     assert raised.raised
     assert raised.e > 1 / raised.alpha

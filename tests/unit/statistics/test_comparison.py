@@ -6,7 +6,7 @@ from tests.unit.statistics.rows import SCHEMA, profile, traffic
 
 from driftloop.datasets.diff import Reference, StoredProfile, difference
 from driftloop.datasets.diff_inputs import DiffInput
-from driftloop.monitoring.drift import feature_drift
+from driftloop.monitoring.verdict import feature_drift
 from driftloop.statistics.comparison import compare, shares
 from driftloop.statistics.distances import STATISTICS
 from driftloop.statistics.histograms import Counter

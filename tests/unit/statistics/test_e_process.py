@@ -116,6 +116,16 @@ def test_a_measured_reference_allows_for_its_own_error():
     assert reference_of(LossWindow(0.0, 0)) == (0.0, 0.0)
 
 
+def test_what_is_known_of_a_rows_deviation_finds_a_small_rise_sooner_and_keeps_the_guarantee():
+    assert reference_of(LossWindow(0.2, 10_000), row_deviation=0.1).bound == pytest.approx(0.2 + 1.645 * 0.001)
+    risen = [LossWindow(0.21, 1000)] * 12
+    assert loss_has_risen(risen, 0.2, row_deviation=0.1).alarmed(ALPHA)
+    assert not loss_has_risen(risen, 0.2).alarmed(ALPHA)
+    lives = (np.random.default_rng(seed) for seed in range(LIVES))
+    found = [loss_has_risen((LossWindow(x, 400) for x in rng.normal(0.2, 0.02, WINDOWS)), 0.2, 0.3) for rng in lives]
+    assert np.mean([evidence.highest >= 1 / ALPHA for evidence in found]) <= ALPHA
+
+
 def test_the_first_windows_stand_in_for_a_reference_and_are_not_held_against_themselves():
     windows = [LossWindow(mean, 1000) for mean in (0.2, 0.22, 0.18, 0.3, 0.31)]
     assert first_windows_reference(windows[: FIRST_WINDOWS - 1]) is None

@@ -40,8 +40,8 @@ class WindowAnswers:
             return report
         profile = self._profile_of(version)
         losses = window_losses(self._told(version, windows), version, report.window)
-        alarm = loss_alarm(losses, None if profile is None else profile.held_out_loss, self._project.monitoring)
-        answer = window_answer(summary.drifted, summary.moved or (), alarm, None if profile is None else profile.importance)
+        alarm = loss_alarm(losses, None if profile is None else profile.held_out_loss or None, self._project.monitoring)
+        answer = window_answer(summary.drifted, summary.moved or (), alarm, None if profile is None else profile.importance or None)
         return msgspec.structs.replace(report, answer=answer)
 
     def _told(self, version: int, windows: Sequence[AssembledWindow]) -> Iterator[ToldLoss]:

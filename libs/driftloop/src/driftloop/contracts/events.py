@@ -9,6 +9,7 @@ from driftloop.contracts.values import (
     CandidateResult,
     Count,
     Difference,
+    DriftVerdict,
     FeatureDrift,
     GateMeasurements,
     Interval,
@@ -67,7 +68,15 @@ class WindowSketched(Event, frozen=True, kw_only=True):
 
 
 class DriftReported(Event, frozen=True, kw_only=True):
-    """A closed window was compared with the profile of the version that scored it; also when calm."""
+    """A closed window was compared with the profile of the version that scored it; also when calm.
+
+    ``drifted`` is what ``verdict`` says, which is null in events of before it was added, and where nothing was compared. ``distance``:
+    the largest of the columns that are judged, that of ``column``. ``threshold``: above which the window has drifted, for its
+    ``rows``, so that no more than ``alpha`` of windows without drift do (``false_alarms``); null where constants judge, which
+    ``thresholds`` has then, and of an uncalibrated window, of which ``because`` says why. ``repeated``: whether it is one of
+    the policy's k of the last n windows, by a threshold of its own, which that event is calibrated for; null: as ``drifted``.
+    ``reference_windows``: how many windows the profile's rows are of.
+    """
 
     TYPE: ClassVar[str] = "driftloop.drift-reported.v1"
     model: ModelName
@@ -83,6 +92,16 @@ class DriftReported(Event, frozen=True, kw_only=True):
     score: FeatureDrift | None
     drifted: bool
     thresholds: dict[str, float]
+    verdict: DriftVerdict | None = None
+    distance: float | None = None
+    column: str | None = None
+    threshold: float | None = None
+    repeated: bool | None = None
+    repeated_threshold: float | None = None
+    false_alarms: str | None = None
+    alpha: float | None = None
+    reference_windows: int | None = None
+    because: str | None = None
 
 
 class PerformanceReported(Event, frozen=True, kw_only=True):

@@ -117,12 +117,17 @@ class WindowAnswer(Part, frozen=True, kw_only=True):
     alarm: LossAlarm | None = None
 
 
+# calm: no column lies above its threshold. uncalibrated: there is no threshold to judge by, only the sizes of effects.
+DriftVerdict = Literal["calm", "drifted", "uncalibrated"]
+
+
 class FeatureDrift(Part, frozen=True, kw_only=True):
     """Distances of one column in one window from the profile of the version that scored it.
 
     ``statistics``: every statistic of ``driftloop.statistics.distances`` that applies to the column, by name; empty in
     events of before it was added. ``psi`` in nats and ``ks`` in [0, 1] (null for categories) are two of them, as they were
-    before; the shares are in [0, 1] of the window's rows.
+    before; the shares are in [0, 1] of the window's rows. ``distance`` is the one number in [0, 1] that columns of all kinds
+    are compared and judged by (``driftloop.statistics.effect_size``); null in events of before it was added.
     """
 
     psi: float
@@ -132,10 +137,18 @@ class FeatureDrift(Part, frozen=True, kw_only=True):
     out_of_range_share: float
     drifted: bool
     statistics: dict[str, float] = {}
+    distance: float | None = None
 
     @classmethod
     def of(
-        cls, statistics: Mapping[str, float], *, missing_share: float, unseen_share: float, out_of_range_share: float, drifted: bool
+        cls,
+        statistics: Mapping[str, float],
+        *,
+        missing_share: float,
+        unseen_share: float,
+        out_of_range_share: float,
+        drifted: bool,
+        distance: float | None = None,
     ) -> "FeatureDrift":
         return cls(
             psi=statistics["psi"],
@@ -145,6 +158,7 @@ class FeatureDrift(Part, frozen=True, kw_only=True):
             out_of_range_share=out_of_range_share,
             drifted=drifted,
             statistics=dict(statistics),
+            distance=distance,
         )
 
     def statistic(self, name: str) -> float | None:

@@ -12,16 +12,18 @@ from driftloop.monitoring.performance import LastReport
 
 class WindowSummary(msgspec.Struct, frozen=True):
     """What was reported about a window, as the policy needs it. ``version``: the one that scored most rows; ``column``: its
-    column that moved most."""
+    column that moved most. ``repeated``: whether the window is one of the policy's k of n; unset: it is if it drifted."""
 
     version: int | None
     rows: int
     drifted: bool
     column: str | None
-    value: float | None = msgspec.field(name="psi")  # how far it moved, by RANKED_BY; stored under the older name
-    threshold: float  # of that statistic
+    value: float | None = msgspec.field(name="psi")  # how far it moved; stored under the older name
+    threshold: float | None  # of that statistic; None: there was none to judge by
     closing_offsets: dict[str, int]
     topic_ids: dict[str, str] | msgspec.UnsetType = msgspec.UNSET  # by partition, of the ``inferences`` that these offsets are of
+    statistic: str | msgspec.UnsetType = msgspec.UNSET  # whose ``value`` it is; unset: RANKED_BY
+    repeated: bool | msgspec.UnsetType = msgspec.UNSET
     moved: tuple[MovedColumn, ...] | msgspec.UnsetType = msgspec.UNSET  # of that version: ``answers.moved_columns``
 
 

@@ -160,9 +160,11 @@ class WindowAssembler:
             version=main.version,
             rows=sum(counted.rows for counted in held.by_partition.values()),
             drifted=any(report.drifted for report in reports),
-            column=most[0] if most else None,
-            value=most[1] if most else None,
-            threshold=main.thresholds[RANKED_BY],
+            column=most.column if most else None,
+            value=most.value if most else None,
+            threshold=most.threshold if most else main.thresholds.get(RANKED_BY),
+            statistic=most.statistic if most else msgspec.UNSET,
+            repeated=any(report.drifted if report.repeated is None else report.repeated for report in reports),
             closing_offsets=main.closing_offsets,
             topic_ids={
                 str(partition): counted.topic_id for partition, counted in held.by_partition.items() if counted.topic_id is not None

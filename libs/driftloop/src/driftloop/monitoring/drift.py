@@ -1,17 +1,18 @@
 """A closed window against the profiles of the versions that scored it: all partitions' counts in, reports out. Pure."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from typing import NamedTuple
 
 import numpy as np
 
 from driftloop.contracts.events import DriftReported
 from driftloop.contracts.values import FeatureDrift, Window
 from driftloop.monitoring.held_counts import ByPartition, CountedWindow
+from driftloop.monitoring.verdict import NOTHING_JUDGED, constant_thresholds, judge
 from driftloop.project.model import Project
-from driftloop.project.reading import Monitoring
-from driftloop.statistics.comparison import MISSING, UNSEEN, compare
+from driftloop.statistics.comparison import DISTANCE
 from driftloop.statistics.distances import RANKED_BY
-from driftloop.statistics.profile import SCORE, Column, Counts, Profile
+from driftloop.statistics.profile import SCORE, Counts, Profile
 
 ProfileOf = Callable[[int], tuple[str, Profile]]
 
@@ -33,15 +34,13 @@ def _report(
     version: int | None,
     profile_of: ProfileOf,
 ) -> DriftReported:
-    features: dict[str, FeatureDrift] = {}
-    digest, rows, thresholds = None, sum(c.rows for c in by_partition.values()), constant_thresholds(project.monitoring)
+    digest, rows = None, sum(c.rows for c in by_partition.values())
+    judged = NOTHING_JUDGED._replace(thresholds=constant_thresholds(project.monitoring))
     if version is not None:
         digest, profile = profile_of(version)
-        thresholds = thresholds | (profile.thresholds or {})
         rows, counts = merged(by_partition.values(), version)
-        # no counts: they were made by a worker that had lost the profile, or are looked at by one
-        features = {name: feature_drift(column, counts[name], thresholds) for name, column in profile.columns.items() if name in counts}
-        digest = digest if features else None
+        judged = judge(project, profile, rows, counts)
+        digest = digest if judged.columns else None
     return DriftReported(
         model=project.model,
         stream=project.stream,
@@ -52,16 +51,21 @@ def _report(
         rows=rows,
         late_rows=sum(c.late_rows for c in by_partition.values()),
         closing_offsets={str(p): c.closing_offset for p, c in sorted(by_partition.items())},
-        features={name: drift for name, drift in features.items() if name != SCORE},
-        score=features.get(SCORE),
-        drifted=any(drift.drifted for drift in features.values()),
-        thresholds=thresholds,
+        features={name: drift for name, drift in judged.columns.items() if name != SCORE},
+        score=judged.columns.get(SCORE),
+        drifted=judged.verdict == "drifted",
+        thresholds=judged.thresholds,
+        verdict=judged.verdict,
+        distance=judged.distance,
+        column=judged.column,
+        threshold=judged.threshold,
+        repeated=judged.repeated,
+        repeated_threshold=judged.repeated_threshold,
+        false_alarms=judged.false_alarms,
+        alpha=judged.alpha,
+        reference_windows=judged.reference_windows,
+        because=judged.because,
     )
-
-
-def constant_thresholds(monitoring: Monitoring) -> dict[str, float]:
-    """Those that the project declares, by the name of the statistic or of the share that rises."""
-    return {**monitoring.thresholds, MISSING: monitoring.missing, UNSEEN: monitoring.unseen}
 
 
 def merged(partitions: Iterable[CountedWindow], version: int) -> tuple[int, dict[str, Counts]]:
@@ -75,24 +79,26 @@ def merged(partitions: Iterable[CountedWindow], version: int) -> tuple[int, dict
     return rows, total
 
 
-def feature_drift(column: Column, counts: Counts, thresholds: Mapping[str, float]) -> FeatureDrift:
-    """One column's counts against its profile, as an event carries it."""
-    found = compare(column, counts, thresholds)
-    return FeatureDrift.of(
-        found.statistics,
-        missing_share=found.now.missing,
-        unseen_share=found.now.unseen,
-        out_of_range_share=found.now.out_of_range,
-        drifted=found.drifted,
-    )
-
-
 def moved(drift: FeatureDrift) -> float:
-    """How far a column has moved, for ranking columns: the value of RANKED_BY."""
-    return drift.statistic(RANKED_BY) or 0.0
+    """How far a column has moved, for ranking columns: its distance, in older reports the value of RANKED_BY."""
+    return drift.distance if drift.distance is not None else drift.statistic(RANKED_BY) or 0.0
 
 
-def worst(report: DriftReported) -> tuple[str, float] | None:
-    """The column that moved most, the score included, and how far."""
+class Worst(NamedTuple):
+    """The column that moved most, by which statistic and how far, and the threshold for that."""
+
+    column: str
+    statistic: str
+    value: float
+    threshold: float | None
+
+
+def worst(report: DriftReported) -> Worst | None:
+    """Of a report by calibrated thresholds the column that its verdict is from; by constants the first by RANKED_BY, the score included."""
+    if report.alpha is not None:
+        return (
+            None if report.column is None or report.distance is None else Worst(report.column, DISTANCE, report.distance, report.threshold)
+        )
     columns = dict(report.features) | ({} if report.score is None else {SCORE: report.score})
-    return max(((name, moved(drift)) for name, drift in columns.items()), key=lambda pair: pair[1], default=None)
+    found = max(((name, drift.statistic(RANKED_BY) or 0.0) for name, drift in columns.items()), key=lambda pair: pair[1], default=None)
+    return None if found is None else Worst(found[0], RANKED_BY, found[1], report.thresholds.get(RANKED_BY))

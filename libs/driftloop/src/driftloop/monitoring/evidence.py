@@ -13,7 +13,8 @@ from driftloop.statistics.distances import RANKED_BY
 
 
 class Evidence(Part, frozen=True, kw_only=True):
-    """``version``: the one that scored most rows of the window; null: none did. ``measured``: its metric there."""
+    """``version``: the one that scored most rows of the window; null: none did. ``measured``: its metric there. ``drifted``: whether
+    the window is one of the policy's k of n."""
 
     window: Window
     version: int | None
@@ -63,10 +64,12 @@ def window_evidence(
         version=summary.version,
         rows=summary.rows,
         labelled=together.labelled,
-        drifted=summary.drifted,
+        drifted=summary.drifted if summary.repeated is msgspec.UNSET else summary.repeated,
         metric=together.metric,
         measured=None if its_own is None else its_own.measured,
-        statistic=None if summary.column is None else f"{RANKED_BY}:{summary.column}",
+        statistic=None
+        if summary.column is None
+        else f"{RANKED_BY if summary.statistic is msgspec.UNSET else summary.statistic}:{summary.column}",
         value=summary.value,
         threshold=summary.threshold,
         closing_offsets=summary.closing_offsets,

@@ -50,7 +50,7 @@ def loss_alarm(losses: Mapping[Window, LossMean], held_out: HeldOutLoss | None, 
         return None
     last = known[-1]
     windows = [LossWindow(loss.mean, loss.rows) for loss in known if (loss.loss, loss.scale) == (last.loss, last.scale)]
-    reference = _at_training(held_out, last, monitoring.loss_tolerance)
+    reference, deviation = _at_training(held_out, last, monitoring.loss_tolerance)
     measured = reference is not None
     if reference is None:
         found = first_windows_reference(windows, monitoring.loss_tolerance)
@@ -58,7 +58,7 @@ def loss_alarm(losses: Mapping[Window, LossMean], held_out: HeldOutLoss | None, 
             return None
         reference, later = found
         windows = list(later)
-    evidence = loss_has_risen(windows, reference.bound)
+    evidence = loss_has_risen(windows, reference.bound, deviation)
     return LossAlarm(
         loss=last.loss,
         reference=reference.mean,
@@ -71,11 +71,12 @@ def loss_alarm(losses: Mapping[Window, LossMean], held_out: HeldOutLoss | None, 
     )
 
 
-def _at_training(held_out: HeldOutLoss | None, last: LossMean, tolerance: float) -> Reference | None:
-    """None where nothing was measured, or something else than what windows lose."""
+def _at_training(held_out: HeldOutLoss | None, last: LossMean, tolerance: float) -> tuple[Reference | None, float | None]:
+    """With a row's standard deviation; neither where nothing was measured, or something else than what windows lose."""
     if held_out is None or held_out.loss != last.loss or not held_out.rows:
-        return None
+        return None, None
     if last.loss == "absolute" and last.scale != held_out.high:
-        return None
-    scale = last.scale or 1.0  # what lies beyond it counts as 1 in a window: so its mean is no higher than this one
-    return reference_of(LossWindow(min(1.0, held_out.mean / scale), held_out.rows), tolerance)
+        return None, None
+    scale = last.scale or 1.0  # what lies beyond it counts as 1 in a window, which makes mean and deviation no larger than these
+    mean, deviation = min(1.0, held_out.mean / scale), held_out.deviation / scale
+    return reference_of(LossWindow(mean, held_out.rows), tolerance, deviation), deviation

@@ -13,6 +13,7 @@ from driftloop.contracts.schema import StreamSchema
 from driftloop.contracts.topics import FOREVER
 from driftloop.contracts.values import Part, PromotionRules
 from driftloop.contracts.windows import CLOCK_SKEW, WindowPlan
+from driftloop.project.alarm_budget import AlarmBudget, alarm_budget
 from driftloop.project.rules import Monitoring, Policy
 from driftloop.statistics.metrics import TaskMetric, for_task
 
@@ -87,6 +88,11 @@ class Project(Part, frozen=True, kw_only=True):
     def task_metric(self) -> TaskMetric:
         """The metric on rows of this project."""
         return for_task(self.metric, self.schema.target.task)
+
+    @property
+    def alarm_budget(self) -> AlarmBudget:
+        """False alarms that its monitoring may give."""
+        return alarm_budget(self.monitoring.false_alarms, self.windows)
 
     def archive(self) -> bytes:
         """The archive it was read from; for a folder a zip whose bytes depend on the files' names and contents only."""

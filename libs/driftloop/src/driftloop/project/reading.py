@@ -20,6 +20,7 @@ from driftloop.contracts.values import Window
 from driftloop.contracts.windows import WindowPlan, parse_duration
 from driftloop.errors import UserError
 from driftloop.project import open_windows
+from driftloop.project.alarm_budget import alarm_budget
 from driftloop.project.allowed_values import allowed_values
 from driftloop.project.model import (
     ALL,
@@ -31,7 +32,7 @@ from driftloop.project.model import (
     Training,
     archive_key,
 )
-from driftloop.project.rules import Monitoring, Policy, default_thresholds
+from driftloop.project.rules import SHARES, Monitoring, Policy, default_thresholds
 from driftloop.project.tables import FeatureTable, ProjectFile, WindowsTable
 from driftloop.project.toml_lines import line_of
 from driftloop.statistics.distances import STATISTICS
@@ -117,7 +118,7 @@ def _convert(table: dict[str, Any]) -> ProjectFile:
 
 def _monitoring_settings() -> tuple[str, ...]:
     """Of ``[monitoring]``: in the file a threshold stands beside the others, under its statistic's name."""
-    return *(name for name in Monitoring.__struct_fields__ if name != "thresholds"), *STATISTICS
+    return *(name for name in Monitoring.__struct_fields__ if name not in ("thresholds", "stated")), *STATISTICS
 
 
 def _with_thresholds(written: dict[str, Any]) -> dict[str, Any]:
@@ -130,7 +131,13 @@ def _with_thresholds(written: dict[str, Any]) -> dict[str, Any]:
             raise _Problem(f"monitoring.{name}", f"monitoring.{name}: {exc}") from exc
         if not math.isfinite(thresholds[name]):
             raise _Problem(f"monitoring.{name}", f"monitoring.{name}: a threshold is a finite number; a high one is never crossed")
-    return {key: value for key, value in written.items() if key not in STATISTICS} | {"thresholds": thresholds}
+    stated = tuple(name for name in (*STATISTICS, *SHARES) if name in written)
+    if stated and "false_alarms" in written:
+        raise _Problem(
+            "monitoring.false_alarms",
+            f"monitoring.false_alarms: thresholds are calibrated to this budget or constants, not both: leave out {', '.join(stated)}",
+        )
+    return {key: value for key, value in written.items() if key not in STATISTICS} | {"thresholds": thresholds, "stated": stated}
 
 
 def _bad_feature(table: dict[str, Any]) -> str | None:
@@ -181,6 +188,13 @@ def _check(file: ProjectFile, files: dict[str, bytes]) -> Project:
         if recipe != ALL and not (head == "last" and n.isdigit() and int(n) > 0):
             raise _Problem("training.candidates", f"{recipe!r} is no recipe: use all or last:N")
     _check_budget(file.policy)
+    windows = _windows(file.windows)
+    try:
+        alarm_budget(file.monitoring.false_alarms, windows)
+    except ValueError as exc:
+        raise _Problem("monitoring.false_alarms", f"monitoring.false_alarms: {exc}") from exc
+    except OverflowError as exc:
+        raise _Problem("monitoring.false_alarms", f"{file.monitoring.false_alarms!r} is longer than the calendar") from exc
     if not 0.5 <= file.promotion.confidence < 1:
         raise _Problem("promotion.confidence", "must be at least 0.5 and below 1")
     return Project(
@@ -191,7 +205,7 @@ def _check(file: ProjectFile, files: dict[str, bytes]) -> Project:
         split_key=file.stream.split_key,
         split_salt=file.stream.split_salt,
         allowed_lateness=_duration("stream.allowed_lateness", file.stream.allowed_lateness),
-        windows=_windows(file.windows),
+        windows=windows,
         monitoring=file.monitoring,
         policy=file.policy,
         training=file.training,

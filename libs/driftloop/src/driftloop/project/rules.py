@@ -12,18 +12,32 @@ def default_thresholds() -> dict[str, float]:
     return {row.name: row.threshold for row in STATISTICS.values() if row.threshold is not None}
 
 
-class Monitoring(Part, frozen=True, kw_only=True):
-    """Constant thresholds on effect sizes, until they are calibrated per model; ``bins`` per numeric feature.
+SHARES = ("missing", "unseen")  # constants of ``Monitoring`` that are no statistic's
 
-    ``thresholds``: by statistic, each a key of the table ``[monitoring]`` like the others.
+
+class Monitoring(Part, frozen=True, kw_only=True):
+    """When a window has drifted; ``bins`` per numeric feature.
+
+    By thresholds that each version's training calibrates, so that ``false_alarms`` (null: ``alarm_budget.DEFAULT``) are kept; by the
+    constants below in a project that writes any of them out, and for versions that were trained before there was calibration.
+
+    ``thresholds``: by statistic, each a key of the table ``[monitoring]`` like the others. ``stated``: the constants that were
+    written out, statistics and shares.
     """
 
     bins: Annotated[int, msgspec.Meta(ge=2, le=64)] = 64
     thresholds: dict[str, float] = msgspec.field(default_factory=default_thresholds)
     missing: float = 0.1  # rise of the missing share over the profile's
     unseen: float = 0.05
+    false_alarms: str | None = None  # such as "1 per 90d"
     loss_alarm: Annotated[float, msgspec.Meta(gt=0, le=0.5)] = 0.05  # of versions whose loss never rises, how many are ever alarmed
     loss_tolerance: Annotated[float, msgspec.Meta(ge=0, le=1)] = 0.0  # by which the loss may lie above its reference
+    stated: tuple[str, ...] = ()
+
+    @property
+    def constant(self) -> bool:
+        """Whether windows are judged by constants, whatever was calibrated."""
+        return bool(self.stated)
 
 
 class Policy(Part, frozen=True, kw_only=True):

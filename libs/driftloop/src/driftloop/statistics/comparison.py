@@ -5,9 +5,11 @@ from types import MappingProxyType
 from typing import NamedTuple
 
 from driftloop.statistics.distances import STATISTICS
+from driftloop.statistics.effect_size import effect_size
 from driftloop.statistics.profile import Column, Counts
 
 MISSING, UNSEEN = "missing", "unseen"  # thresholds on the rise of a share
+DISTANCE = "distance"  # threshold on the effect size, as it is calibrated
 NO_THRESHOLDS: Mapping[str, float] = MappingProxyType({})
 
 
@@ -26,6 +28,7 @@ class ColumnComparison(NamedTuple):
     before: ColumnShares  # of the profile's rows
     now: ColumnShares
     crossed: tuple[str, ...]
+    distance: float  # ``effect_size``
 
     @property
     def drifted(self) -> bool:
@@ -36,14 +39,15 @@ def compare(column: Column, counts: Counts, thresholds: Mapping[str, float] = NO
     """``counts`` on the column's bins. A threshold is crossed by what lies above it; one that does not apply is passed over.
 
     Statistics leave missing values out. Missing and unseen shares are judged by their rise over the profile's. Without a
-    row, and beside a profile without one, every statistic is 0.
+    row, and beside a profile without one, every statistic is 0. The effect size is not among them: it counts missing values.
     """
     reference = column.reference
     before, now = shares(column, reference), shares(column, counts)
     found = {name: row.distance(reference[1:], counts[1:]) for name, row in STATISTICS.items() if column.kind in row.kinds}
-    judged = found | {MISSING: now.missing - before.missing, UNSEEN: now.unseen - before.unseen}
+    distance = effect_size(column.kind, reference, counts)
+    judged = found | {DISTANCE: distance, MISSING: now.missing - before.missing, UNSEEN: now.unseen - before.unseen}
     crossed = tuple(name for name, value in judged.items() if name in thresholds and value > thresholds[name])
-    return ColumnComparison(found, before, now, crossed)
+    return ColumnComparison(found, before, now, crossed, distance)
 
 
 def shares(column: Column, counts: Counts) -> ColumnShares:

@@ -99,13 +99,14 @@ class _Stake:
         self._squares = self._squares * self._kept + u**2
 
 
-def loss_has_risen(windows: Iterable[LossWindow], reference: float) -> Evidence:
+def loss_has_risen(windows: Iterable[LossWindow], reference: float, row_deviation: float | None = None) -> Evidence:
     """Of windows in order of time; those without rows say nothing. ``reference`` in [0, 1]: the highest mean that is still fine.
+    ``row_deviation``: standard deviation of a row's loss, if it is known beforehand; else the largest that such a loss can have.
 
     A fold: labels that come late change a window's mean, and the same fold over the means as they are now is the answer then.
     """
     bound = max(reference, LEAST_REFERENCE)
-    return _evidence([w for w in windows if w.rows > 0], bound, row_variance=max(bound * (1 - bound), 0.0))
+    return _evidence([w for w in windows if w.rows > 0], bound, row_variance=_variance(bound, row_deviation))
 
 
 def loss_is_higher(windows: Iterable[LossWindow], row_deviation: float = 1.0) -> Evidence:
@@ -118,10 +119,10 @@ def loss_is_higher(windows: Iterable[LossWindow], row_deviation: float = 1.0) ->
     return _evidence([w for w in windows if w.rows > 0], 0.0, row_variance=row_deviation**2)
 
 
-def reference_of(held_out: LossWindow, tolerance: float = 0.0) -> Reference:
-    """From the loss of held-out rows at training. The bound lies SURE standard errors above the mean, by the largest variance that a
-    loss in [0, 1] of that mean can have, and ``tolerance`` more; so it holds but for 5 % of trainings."""
-    error = math.sqrt(max(held_out.mean * (1 - held_out.mean), 0.0) / max(held_out.rows, 1))
+def reference_of(held_out: LossWindow, tolerance: float = 0.0, row_deviation: float | None = None) -> Reference:
+    """From the loss of held-out rows at training. The bound lies SURE standard errors above the mean, and ``tolerance`` more; so it holds
+    but for 5 % of trainings. ``row_deviation`` as in ``loss_has_risen``."""
+    error = math.sqrt(_variance(held_out.mean, row_deviation) / max(held_out.rows, 1))
     return Reference(held_out.mean, min(1.0, held_out.mean + SURE * error + tolerance))
 
 
@@ -137,6 +138,10 @@ def first_windows_reference(windows: Sequence[LossWindow], tolerance: float = 0.
     within = max(mean * (1 - mean), 0.0) * sum(1 / w.rows for w in first) / FIRST_WINDOWS
     error = math.sqrt(max(between, within) / FIRST_WINDOWS)
     return Reference(mean, min(1.0, mean + SURE * error + tolerance)), later
+
+
+def _variance(mean: float, row_deviation: float | None) -> float:
+    return max(mean * (1 - mean), 0.0) if row_deviation is None else row_deviation**2
 
 
 def _evidence(windows: Sequence[LossWindow], bound: float, *, row_variance: float) -> Evidence:

@@ -3,7 +3,7 @@
 Counts of parts add up to the counts of the whole, in any order.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 import msgspec
 import numpy as np
@@ -34,16 +34,30 @@ class Counter:
             name: pa.array(column.categories, pa.string()) for name, column in profile.columns.items() if column.kind == "category"
         }
 
-    def count(self, table: pa.Table) -> dict[str, Counts]:
-        """Histograms of the profile's columns over all rows; ``$score`` is counted from the column ``score``."""
+    def count(self, table: pa.Table, scores: npt.NDArray[np.float64] | None = None) -> dict[str, Counts]:
+        """Histograms of the profile's columns over all rows; ``$score`` is counted from ``scores``, by default the column ``score``."""
         counts: dict[str, Counts] = {}
         for name in self.profile.columns:
-            column = table.column("score") if name == SCORE else input_column(table, name)
+            if name == SCORE:
+                counts[name] = _count_ordered(floats(table.column("score")) if scores is None else scores, self._bounds[name])
+                continue
+            column = input_column(table, name)
             if name in self._bounds:
                 counts[name] = _count_ordered(floats(column), self._bounds[name])
             else:
                 counts[name] = _count_categories(column, self._categories[name])
         return counts
+
+    def slots(self, table: pa.Table, names: Iterable[str]) -> dict[str, Counts]:
+        """Of each row, the slot that ``count`` counts it in, for the named columns."""
+        found: dict[str, Counts] = {}
+        for name in names:
+            column = table.column("score") if name == SCORE else input_column(table, name)
+            if name in self._bounds:
+                found[name] = _slots_ordered(floats(column), self._bounds[name])
+            else:
+                found[name] = _slots_of_categories(column, self._categories[name])
+        return found
 
     def zeros(self) -> dict[str, Counts]:
         return {name: np.zeros(column.size, dtype=np.int64) for name, column in self.profile.columns.items()}
@@ -60,7 +74,8 @@ def merge(a: Mapping[str, Counts], b: Mapping[str, Counts]) -> dict[str, Counts]
 
 
 def build_profile(rows: pa.Table, scores: npt.NDArray[np.float64], schema: StreamSchema, bins: int) -> Profile:
-    """The profile of training rows and of the scores that the model gives them."""
+    """The profile of training rows, and of scores, which need not be of the same rows: a model scores rows that it was fitted on as it
+    scores no others."""
     layout: dict[str, Column] = {}
     for feature in schema.features:
         ordered = COLUMN_TYPES[feature.type].ordered
@@ -71,9 +86,8 @@ def build_profile(rows: pa.Table, scores: npt.NDArray[np.float64], schema: Strea
         layout[SCORE] = _ordered(np.asarray(scores, dtype=np.float64), bins)
     else:
         layout[SCORE] = Column(kind="ordered", low=0.0, uppers=tuple((i + 1) / PROBABILITY_BINS for i in range(PROBABILITY_BINS)))
-    scored = rows.select(schema.feature_names).append_column("score", pa.array(scores, pa.float64()))
     bare = Profile(stream=schema.stream, schema_fingerprint=schema.fingerprint(), rows=rows.num_rows, columns=layout)
-    counts = Counter(bare).count(scored)
+    counts = Counter(bare).count(rows.select(schema.feature_names), scores)
     columns = {name: msgspec.structs.replace(column, counts=tuple(counts[name].tolist())) for name, column in layout.items()}
     return msgspec.structs.replace(bare, columns=columns)
 
@@ -113,6 +127,20 @@ def _count_categories(column: pa.ChunkedArray | pa.Array, categories: pa.Array) 
     result[-1] = found.null_count - missing
     result[1:-1] = np.bincount(found.drop_null().to_numpy(), minlength=len(categories))
     return result
+
+
+def _slots_ordered(values: npt.NDArray[np.float64], bounds: npt.NDArray[np.float64]) -> Counts:
+    slots = np.searchsorted(bounds, values, side="left") + 1  # NaN, missing, sorts behind infinity
+    slots[slots > bounds.size] = 0
+    return slots
+
+
+def _slots_of_categories(column: pa.ChunkedArray | pa.Array, categories: pa.Array) -> Counts:
+    if isinstance(column, pa.ChunkedArray):
+        column = column.combine_chunks()
+    found = pc.index_in(column, value_set=categories).fill_null(len(categories)).to_numpy(zero_copy_only=False).astype(np.int64) + 1
+    found[column.is_null().to_numpy(zero_copy_only=False)] = 0
+    return found  # type: ignore[no-any-return]
 
 
 def _ordered(values: npt.NDArray[np.float64], bins: int) -> Column:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from driftloop.contracts.values import LossMean
-from driftloop.statistics.profile import SCORE, Profile
+from driftloop.statistics.profile import SCORE, HeldOutLoss, Profile
 
 if TYPE_CHECKING:
     import numpy.typing as npt
@@ -43,7 +43,7 @@ def error_scale(profile: Profile) -> float | None:
     one number only.
     """
     held_out = profile.held_out_loss
-    if held_out is not None and held_out.loss == "absolute" and held_out.high > 0:
+    if isinstance(held_out, HeldOutLoss) and held_out.loss == "absolute" and held_out.high > 0:
         return held_out.high
     column = profile.columns.get(SCORE)
     if column is None or not column.uppers:

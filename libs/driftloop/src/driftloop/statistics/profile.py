@@ -8,6 +8,7 @@ import numpy.typing as npt
 
 from driftloop.contracts.values import Loss, Part
 from driftloop.errors import IntegrityError
+from driftloop.statistics.drift_thresholds import DriftThresholds
 
 Counts = npt.NDArray[np.int64]
 Kind = Literal["ordered", "category"]
@@ -54,8 +55,9 @@ class CalibrationCurve(Part, frozen=True, kw_only=True):
 class HeldOutLoss(Part, frozen=True, kw_only=True):
     """What the model loses on rows that it was not fitted on, a row at a time.
 
-    ``squared`` (binary): (P(true) − label)², in [0, 1]; ``wrong`` (several classes): 1 where the predicted class is wrong, else 0;
-    ``absolute`` (regression): |prediction − label|, in the target's unit. ``high``: 99 of 100 rows lose at most that.
+    ``squared`` (binary): (P(true) − label)², a row's part of the Brier score, in [0, 1]; ``wrong`` (several classes): 1 where the
+    predicted class is not the right one, else 0; ``absolute`` (regression): |prediction − label|, in the target's unit.
+    ``high``: 99 of 100 rows lose at most that.
     """
 
     loss: Loss
@@ -66,7 +68,12 @@ class HeldOutLoss(Part, frozen=True, kw_only=True):
 
 
 class Profile(Part, frozen=True, kw_only=True):
-    """The reference of one model version. ``columns`` are what it is given (``Feature.inputs``) and, under ``$score``, its own score."""
+    """The reference of one model version. ``columns`` are what it is given (``Feature.inputs``), and under ``$score`` its own score.
+
+    ``rows``: training rows that the columns were counted from; the score is counted from ``score_rows`` rows that were held out
+    (absent: from the training rows, in profiles of before; a model scores those as no others). ``importance``: by column, what the
+    project's metric loses on held-out rows when the column's values change places among them; below 0: nothing but chance.
+    """
 
     format: Annotated[int, msgspec.Meta(ge=1)] = 1
     stream: str
@@ -74,9 +81,12 @@ class Profile(Part, frozen=True, kw_only=True):
     rows: int
     columns: dict[str, Column]
     calibration: CalibrationCurve | None = None
-    thresholds: dict[str, float] | None = None  # calibrated on training data; null: the project's constants
-    held_out_loss: HeldOutLoss | None = None  # null: too few rows were held out
-    importance: dict[str, float] | None = None  # null: the metric is not defined on the held-out rows
+    thresholds: dict[str, float] | None = None  # constants of this version's own, beside the project's
+    # Absent where they are not known, as in profiles of before, whose bytes stay what they are.
+    score_rows: int | msgspec.UnsetType = msgspec.UNSET
+    drift: DriftThresholds | msgspec.UnsetType = msgspec.UNSET  # a project that states constants has none
+    held_out_loss: HeldOutLoss | msgspec.UnsetType = msgspec.UNSET  # too few rows were held out
+    importance: dict[str, float] | msgspec.UnsetType = msgspec.UNSET  # the metric is not defined on the held-out rows
 
     @classmethod
     def lost(cls) -> "Profile":
@@ -99,4 +109,6 @@ class Profile(Part, frozen=True, kw_only=True):
         for name, column in profile.columns.items():
             if len(column.counts) != column.size:
                 raise IntegrityError(f"profile column {name!r} has {len(column.counts)} counts for {column.size} slots")
+        if profile.drift is not msgspec.UNSET and (problem := profile.drift.problem()) is not None:
+            raise IntegrityError(f"profile's drift thresholds: {problem}")
         return profile

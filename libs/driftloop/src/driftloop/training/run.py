@@ -6,14 +6,12 @@ from typing import Any
 
 import msgspec
 import numpy as np
-import pyarrow as pa
 
 from driftloop.artifact import model_files
 from driftloop.contracts.values import CandidateResult
 from driftloop.errors import UserError
 from driftloop.lake.split import SplitRule
 from driftloop.project.model import PIPELINE_FILE, Project
-from driftloop.statistics.histograms import build_profile
 from driftloop.statistics.intervals import measure
 from driftloop.statistics.metrics import ModelOutput
 from driftloop.training.agreement import agreement
@@ -24,6 +22,7 @@ from driftloop.training.environment import describe_environment
 from driftloop.training.fit import Mask, TrainingRows, check_sanity, fit
 from driftloop.training.job import RECORDED_FILE, Agreement, Job, RunProgress, TrainedModel
 from driftloop.training.user_code import call, dump_checked, load_build
+from driftloop.training.version_profile import version_profile
 
 CHECKED_ROWS = 2000  # scored before storing and after loading
 
@@ -45,7 +44,7 @@ class TrainingRun:
         output = call("scoring", lambda: self._rows.output(loaded, mask))
         check_sanity(output.scores)
         self._check_same(pipeline, mask, output)
-        self._write(data, compared, mask, output)
+        self._write(data, loaded, compared, mask, output)
         return TrainedModel(
             recipe=compared.recipe,
             rows=self._rows.fitted(mask),
@@ -85,16 +84,12 @@ class TrainingRun:
             return None
         return agreement(self._project, self._rows, mask, recorded=path.read_bytes(), rebuilt=data, output=output)
 
-    def _write(self, data: bytes, compared: Comparison, mask: Mask, output: ModelOutput) -> None:
-        fitted = ~self._rows.held_out[mask]
-        bins = self._project.monitoring.bins
-        profile = build_profile(
-            self._rows.table.filter(pa.array(mask & ~self._rows.held_out)), output.scores[fitted], self._project.schema, bins
-        )
+    def _write(self, data: bytes, loaded: Any, compared: Comparison, mask: Mask, output: ModelOutput) -> None:
+        profile = version_profile(self._project, self._rows, mask, output, loaded, self._job.pins.seed)
         contents = {
             model_files.MODEL: data,
             model_files.PROFILE: profile.encode(),
-            model_files.CARD: self._card(compared, mask, output.where(~fitted)).encode(),
+            model_files.CARD: self._card(compared, mask, output.where(self._rows.held_out[mask])).encode(),
             model_files.LINEAGE: msgspec.json.encode(self._lineage(compared, mask), order="deterministic"),
         }
         for name, content in contents.items():

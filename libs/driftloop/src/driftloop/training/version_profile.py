@@ -1,0 +1,62 @@
+"""A new version's profile: what it was trained on, what it says about rows that it was not, and how far windows of them part."""
+
+from typing import Any
+
+import msgspec
+import pyarrow as pa
+from msgspec import UNSET
+
+from driftloop.project.model import Project
+from driftloop.statistics.calibration import Budget, PlacedRows, Slotted, calibrate
+from driftloop.statistics.drift_thresholds import DriftThresholds
+from driftloop.statistics.held_out import calibration_curve, held_out_loss
+from driftloop.statistics.histograms import Counter, build_profile
+from driftloop.statistics.metrics import ModelOutput
+from driftloop.statistics.profile import SCORE, Profile
+from driftloop.statistics.window_places import window_places
+from driftloop.training.fit import Mask, TrainingRows
+from driftloop.training.importance import permutation_importance
+
+MOST_IN_A_ROW = 20  # windows of the policy's k of n for which it is calibrated
+
+
+def version_profile(project: Project, rows: TrainingRows, mask: Mask, output: ModelOutput, pipeline: Any, seed: int) -> Profile:
+    """``mask``: the rows that the version was made from, of which some are held out; ``output``: what it says about them, in order."""
+    held_out, task = rows.held_out[mask], project.schema.target.task
+    unseen, labels = output.where(held_out), rows.labels[mask & rows.held_out]
+    profile = build_profile(rows.table.filter(pa.array(mask & ~rows.held_out)), unseen.scores, project.schema, project.monitoring.bins)
+    importance = permutation_importance(project, rows, mask & rows.held_out, pipeline, seed)
+    return msgspec.structs.replace(
+        profile,
+        calibration=calibration_curve(task, labels, unseen),
+        score_rows=len(unseen.scores),
+        held_out_loss=held_out_loss(task, labels, unseen) or UNSET,
+        importance=UNSET if importance is None else importance,
+        drift=UNSET if project.monitoring.constant else _thresholds(project, profile, rows, mask, unseen, seed),
+    )
+
+
+def _thresholds(project: Project, profile: Profile, rows: TrainingRows, mask: Mask, unseen: ModelOutput, seed: int) -> DriftThresholds:
+    """From all rows of ``mask``, held-out ones too: as to what rows look like they are like the others."""
+    table = rows.table.filter(pa.array(mask))
+    places = window_places(table.column("event_time").cast(pa.int64()).to_numpy(), project.windows)
+    held_out = rows.held_out[mask]
+    score = pa.table({"score": pa.array(unseen.scores, pa.float64())})
+    return calibrate(
+        _placed(profile, table, places, [name for name in profile.columns if name != SCORE]),
+        _placed(profile, score, places[held_out], [SCORE]),
+        budget(project),
+        seed=seed,
+    )
+
+
+def budget(project: Project) -> Budget:
+    """With the policy's k of n, where that is an event that can be."""
+    words, alpha = project.alarm_budget
+    k, n = project.policy.drift_k, project.policy.drift_n
+    return Budget(words, alpha, k, n) if 1 <= k <= n <= MOST_IN_A_ROW else Budget(words, alpha)
+
+
+def _placed(profile: Profile, table: pa.Table, places: Any, names: list[str]) -> PlacedRows:
+    slots = Counter(profile).slots(table, names)
+    return PlacedRows(places, {name: Slotted(profile.columns[name].kind, profile.columns[name].size, slots[name]) for name in names})
