@@ -21,12 +21,13 @@ from driftloop.monitoring.assembly import UNDECIDED_WINDOWS
 from driftloop.monitoring.evidence import window_evidence
 from driftloop.monitoring.forgotten_windows import Forgotten, WindowsToMeasure
 from driftloop.monitoring.late_labels import WindowLabels
-from driftloop.monitoring.performance import LastReport, performance_reports, unknown_classes
+from driftloop.monitoring.performance import LastReport, ProfileOf, no_profile, performance_reports, unknown_classes
 from driftloop.monitoring.policy import decide, restore
 from driftloop.ports import Clock, EventPublisher
 from driftloop.project.model import Project
 from driftloop.telemetry import get_logger
 from driftloop_monitor.lake_view import LakeView
+from driftloop_monitor.window_answers import WindowAnswers
 
 MAX_KNOWN = 3 * UNDECIDED_WINDOWS  # of one partition of the sketches, and of others where their number has changed
 WINDOWS_PER_STEP = 10  # bounds one step when late labels touch many windows
@@ -38,13 +39,22 @@ class Decider:
     """One step after another, in one thread. ``sync`` returns once the history holds all that was published before."""
 
     def __init__(
-        self, project: Project, lake: LakeView, history: ModelHistory, publisher: EventPublisher, clock: Clock, sync: Callable[[], None]
+        self,
+        project: Project,
+        lake: LakeView,
+        history: ModelHistory,
+        publisher: EventPublisher,
+        clock: Clock,
+        sync: Callable[[], None],
+        profile_of: ProfileOf = no_profile,
     ) -> None:
-        self._project, self._lake, self._history = project, lake, history
+        self._project, self._lake, self._history, self._profile_of = project, lake, history, profile_of
+        self._answers = WindowAnswers(project, history, profile_of)
         self._publisher, self._clock, self._sync = publisher, clock, sync
         self._dirty: dict[Window, None] = {}  # in the order in which they changed: each has its turn, however many do so all the time
         self._known: dict[Window, None] = {}  # in the order in which they were shown
         self._told: list[PerformanceReported] = []
+        self._windows: Sequence[AssembledWindow] = ()
         self._late = WindowsToMeasure(project.windows)
 
     def step(
@@ -54,6 +64,7 @@ class Decider:
 
         ``forgotten``: the windows before those; what the lake got for them since the versions ``lake_seen`` is reported, too.
         """
+        self._windows = complete
         for held in complete:
             if held.window not in self._known:
                 self._known[held.window] = None
@@ -65,7 +76,7 @@ class Decider:
         self._mark_changed(complete, forgotten, lake_seen)
         if not self._dirty and not self._late and not self.undecided(complete):
             return
-        self._sync()
+        self._read_back()
         self._report_dirty(complete)
         self._report_forgotten()
         self._request_accepted()
@@ -90,6 +101,10 @@ class Decider:
         decided = {d.window for d in self._history.retrain_decisions() if d.window is not None}
         up_to = self._history.carried(self._project.model).decided_up_to
         return [held for held in complete if held.window not in decided and (up_to is None or held.window.end > up_to)]
+
+    def _read_back(self) -> None:
+        self._sync()
+        self._answers.read_back()
 
     def _settled(self, window: Window, summary: WindowSummary) -> bool:
         return self._lake.holds(summary.closing_offsets, summary.topic_ids or {}) and self._lake.labels_known(window)
@@ -124,7 +139,9 @@ class Decider:
         if held.summary is None and not rows.num_rows:
             return reports
         metrics.UNKNOWN_CLASSES.labels(self._project.model).set(unknown_classes(rows))
-        for measured in performance_reports(self._project, held.window, rows, *self._lake.versions, counts.labels - counts.joined):
+        alone = counts.labels - counts.joined
+        for made in performance_reports(self._project, held.window, rows, *self._lake.versions, alone, self._profile_of):
+            measured = self._answers.answered(made, held.summary, self._windows)
             report = self._as_told(held, measured) or self._tell(held, measured)
             if LastReport.of(report) != held.last_report(report.version):
                 self._told.append(report)
@@ -165,7 +182,7 @@ class Decider:
         return [WindowLabels(window=window, rows=last.rows, labelled=last.labelled) for window, last in found if last is not None]
 
     def _decide(self, held: AssembledWindow, summary: WindowSummary, earlier: Sequence[AssembledWindow]) -> None:
-        self._sync()
+        self._read_back()
         window = held.window
         reports = self._report(held)
         self._dirty.pop(window, None)
@@ -188,7 +205,7 @@ class Decider:
         )
         self._publisher.publish(DECISIONS, event, key=event.model, id=self._decision_id(window))
         log.info("decided", window=window.start.isoformat(), accepted=event.accepted, reason=event.reason)
-        self._sync()
+        self._read_back()
         self._request_accepted()
 
     def _request_accepted(self) -> None:

@@ -55,6 +55,18 @@ class Profiles:
         digest, counter = self.counter(version)
         return digest, counter.profile
 
+    def known(self, version: int) -> Profile | None:
+        """A version's profile, loaded if need be; None for a version that nobody has registered. Raises TransientError."""
+        try:
+            return self.profile(version)[1]
+        except ProfileNeeded:
+            pass
+        try:
+            self.load(version)
+        except InvalidMessage:
+            return None
+        return self.profile(version)[1]
+
     def load(self, version: int) -> None:
         """Raises TransientError while the version is not registered yet, or its profile cannot be had or is not intact;
         InvalidMessage for a version that nobody has registered for so long that it does not exist.

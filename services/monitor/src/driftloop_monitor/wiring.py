@@ -63,7 +63,7 @@ class Wiring:
         )
         folder, found = common.state_dir / common.instance, self._sources
         lake = LakeView(common.s3, stream, found.inferences.id, found.labels.partitions, columns(project), folder=folder)
-        self._decider = Decider(project, lake, self._history, self._publisher, SystemClock(), self._follower.sync)
+        self._decider = Decider(project, lake, self._history, self._publisher, SystemClock(), self._follower.sync, self._profiles.known)
         self._shown = ShownPolicy(project, self._history, SystemClock())
         self._settings = settings
 

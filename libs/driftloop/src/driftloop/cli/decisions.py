@@ -22,7 +22,7 @@ def decisions(model: str | None, last: int | None, as_json: bool) -> None:
         {"id": told.about.id, "time": told.about.time.isoformat(), **msgspec.to_builtins(told.event)}
         for told in Client().decisions(model, last=last, say=tell)
     ]
-    columns = ("decided", "model", "kind", "window", "answer", "reason")
+    columns = ("decided", "model", "kind", "window", "the window is", "answer", "reason")
     emit(found, as_json, lambda console: console.print(table("Decisions", columns, map(_row, found))))
 
 
@@ -33,6 +33,15 @@ def _row(decision: dict[str, Any]) -> tuple[str, ...]:
         decision["model"],
         decision["kind"],
         f"{window['start'][:16]} … {window['end'][:16]}" if window else "–",
+        _meaning(decision["evidence"]),
         "yes" if decision["accepted"] else "no",
         decision["reason"],
     )
+
+
+def _meaning(evidence: dict[str, Any]) -> str:
+    """Of a retrain decision that says what its window means; those of before do not."""
+    told = evidence.get("answer")
+    if not isinstance(told, dict) or "answer" not in told:
+        return "–"
+    return str(told["answer"]) + ("" if told.get("harm_known") else " (harm not known yet)")

@@ -13,6 +13,7 @@ from driftloop.contracts.values import (
     FeatureDrift,
     GateMeasurements,
     Interval,
+    LossMean,
     ModelName,
     Offset,
     OffsetRange,
@@ -22,6 +23,7 @@ from driftloop.contracts.values import (
     Time,
     TrainingPins,
     Window,
+    WindowAnswer,
 )
 
 Table = Literal["inferences", "labels"]
@@ -124,6 +126,10 @@ class PerformanceReported(Event, frozen=True, kw_only=True):
     measured_rows: int | msgspec.UnsetType = msgspec.UNSET
     # Labels whose event lies in the window by their own word, and has no inference there; only told of all versions together.
     labels_without_inference: int | msgspec.UnsetType = msgspec.UNSET
+    # What the version lost on the labelled rows; only told of one version, where it is defined.
+    loss: LossMean | msgspec.UnsetType = msgspec.UNSET
+    # By what was known when this was told; only of the version that scored most rows of a window that is compared with a profile.
+    answer: WindowAnswer | msgspec.UnsetType = msgspec.UNSET
 
     def __post_init__(self) -> None:
         if self.labelled > self.rows:

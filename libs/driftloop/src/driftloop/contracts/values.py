@@ -57,6 +57,66 @@ class Interval(Part, frozen=True, kw_only=True):
     upper: float
 
 
+Loss = Literal["squared", "wrong", "absolute"]
+
+
+class LossMean(Part, frozen=True, kw_only=True):
+    """What a version lost on the labelled rows of one window, on average, in [0, 1].
+
+    ``squared`` (binary): (P(true) − label)²; ``wrong``: 1 where the prediction is wrong, else 0; ``absolute`` (regression): |prediction −
+    label| in units of ``scale``, 1 at most. Only means of one loss and one scale are compared.
+    """
+
+    loss: Loss
+    mean: Annotated[float, msgspec.Meta(ge=0, le=1)]
+    rows: RowCount
+    scale: float | None = None  # in the target's unit; null where the loss has none
+
+
+class LossAlarm(Part, frozen=True, kw_only=True):
+    """Whether a version's loss has risen above its reference, after each of ``windows`` (``driftloop.statistics.e_process``).
+
+    ``e``: evidence that it has; 1 is none. The alarm is raised at 1/``alpha``, until the loss has come down again. ``bound``:
+    what the mean may come to: the ``reference`` and what that may be wrong by. It is of held-out rows at ``training``, or of
+    the version's ``first-windows``, which are then not among ``windows``.
+    """
+
+    loss: Loss
+    reference: float
+    bound: float
+    reference_from: Literal["training", "first-windows"]
+    e: float
+    alpha: float
+    windows: Count
+    raised: bool
+
+
+# By whether the columns have drifted, and whether the model loses more than it did.
+Answer = Literal["calm", "benign-drift", "silent-decay", "harmful-drift"]
+
+
+class MovedColumn(Part, frozen=True, kw_only=True):
+    """A column of a window: how far it is from the profile, whether that is too far, and what it is worth to the model
+    (permutation importance at training, in units of the metric; null: not known)."""
+
+    column: str
+    distance: float
+    drifted: bool
+    importance: float | None = None
+
+
+class WindowAnswer(Part, frozen=True, kw_only=True):
+    """What a window means. ``columns``: those that have drifted, by distance × importance, or by distance while that is not known; of
+    a loss that has risen without drift, those that moved most. ``harm_known``: false while no loss can be held against a
+    reference, for want of labels or of windows; then nothing is said to do harm."""
+
+    answer: Answer
+    reason: str
+    harm_known: bool
+    columns: tuple[MovedColumn, ...] = ()
+    alarm: LossAlarm | None = None
+
+
 # calm: no column lies above its threshold. uncalibrated: there is no threshold to judge by, only the sizes of effects.
 DriftVerdict = Literal["calm", "drifted", "uncalibrated"]
 

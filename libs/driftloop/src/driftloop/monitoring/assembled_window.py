@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 import msgspec
 
 from driftloop.contracts.events import WindowSketched
-from driftloop.contracts.values import Window
+from driftloop.contracts.values import MovedColumn, Window
 from driftloop.monitoring.held_counts import HeldCounts
 from driftloop.monitoring.performance import LastReport
 
@@ -24,6 +24,7 @@ class WindowSummary(msgspec.Struct, frozen=True):
     topic_ids: dict[str, str] | msgspec.UnsetType = msgspec.UNSET  # by partition, of the ``inferences`` that these offsets are of
     statistic: str | msgspec.UnsetType = msgspec.UNSET  # whose ``value`` it is; unset: RANKED_BY
     repeated: bool | msgspec.UnsetType = msgspec.UNSET
+    moved: tuple[MovedColumn, ...] | msgspec.UnsetType = msgspec.UNSET  # of that version: ``answers.moved_columns``
 
 
 class _StoredWindow(msgspec.Struct):

@@ -12,6 +12,7 @@ import msgspec
 
 from driftloop.contracts.events import DriftReported, PerformanceReported, WindowSketched
 from driftloop.contracts.values import Time, Window
+from driftloop.monitoring.answers import moved_columns
 from driftloop.monitoring.assembled_window import AssembledWindow, WindowSummary
 from driftloop.monitoring.drift import worst
 from driftloop.monitoring.forgotten_windows import Forgotten
@@ -167,6 +168,7 @@ class WindowAssembler:
             topic_ids={
                 str(partition): counted.topic_id for partition, counted in held.by_partition.items() if counted.topic_id is not None
             },
+            moved=moved_columns(main),
         )
         held.revision = reports[0].revision
         self._window_changed(held.window)

@@ -6,7 +6,7 @@ from types import MappingProxyType
 import msgspec
 
 from driftloop.contracts.events import PerformanceReported
-from driftloop.contracts.values import Count, Interval, Part, RowCount, Window
+from driftloop.contracts.values import Count, Interval, Part, RowCount, Window, WindowAnswer
 from driftloop.monitoring.assembled_window import WindowSummary
 from driftloop.monitoring.late_labels import CountedLabels, WindowLabels, late_labels, window_to_judge_on
 from driftloop.statistics.distances import RANKED_BY
@@ -33,6 +33,7 @@ class Evidence(Part, frozen=True, kw_only=True):
     labels_landed_since: Count = 0  # in windows that were decided before, and that no decision has counted
     late: tuple[WindowLabels, ...] = ()  # those windows, as they are now
     judge_on: Window | None = None  # what a request names; null: the window itself
+    answer: WindowAnswer | None = None  # what the window means; null in decisions of before, and where no model scored it
 
     @property
     def new_labels(self) -> int:
@@ -78,4 +79,5 @@ def window_evidence(
         labels_landed_since=sum(each.labelled - counted[each.window].counted for each in late),
         late=late,
         judge_on=None if judged == window else judged,
+        answer=None if its_own is None or its_own.answer is msgspec.UNSET else its_own.answer,
     )

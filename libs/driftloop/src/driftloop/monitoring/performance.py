@@ -1,7 +1,7 @@
 """Performance reports of one window from its joined rows. Pure."""
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import msgspec
 import numpy as np
@@ -10,12 +10,16 @@ import pyarrow.compute as pc
 
 from driftloop.contracts.class_probabilities import PROBABILITIES
 from driftloop.contracts.events import PerformanceReported
-from driftloop.contracts.values import Interval, Window
+from driftloop.contracts.values import Interval, LossMean, Window
 from driftloop.project.model import Project
 from driftloop.rows import probabilities
 from driftloop.rows.schemas import holds_probabilities
 from driftloop.statistics.intervals import measure
+from driftloop.statistics.losses import error_scale, mean_loss
+from driftloop.statistics.profile import Profile
 from driftloop.statistics.recorded import measurable
+
+ProfileOf = Callable[[int], Profile | None]  # by version; None: nobody knows it
 
 COLUMNS = ("event_time", "prediction", "score", "model_version")  # of the inferences; the join adds label and label_time
 
@@ -25,8 +29,18 @@ def columns(project: Project) -> tuple[str, ...]:
     return (*COLUMNS, PROBABILITIES) if _from_probabilities(project) else COLUMNS
 
 
+def no_profile(version: int) -> None:
+    """Where profiles are not known."""
+
+
 def performance_reports(
-    project: Project, window: Window, rows: pa.Table, inferences_version: int, labels_version: int, labels_without_inference: int = 0
+    project: Project,
+    window: Window,
+    rows: pa.Table,
+    inferences_version: int,
+    labels_version: int,
+    labels_without_inference: int = 0,
+    profile_of: ProfileOf = no_profile,
 ) -> Iterator[PerformanceReported]:
     """All versions together (version null), then each version that scored rows. ``rows``: the window's, labelled or not;
     ``labels_without_inference``: the window's labels that are in none of them."""
@@ -51,6 +65,7 @@ def performance_reports(
             labels_version=labels_version,
             measured_rows=measured_rows if _from_probabilities(project) else msgspec.UNSET,
             labels_without_inference=labels_without_inference if version is None else msgspec.UNSET,
+            loss=msgspec.UNSET if version is None else lost(project, labelled, profile_of(version)) or msgspec.UNSET,
         )
 
 
@@ -58,6 +73,13 @@ def measured(project: Project, labelled: pa.Table) -> tuple[Interval | None, int
     """The project's metric over the labelled rows that have what it needs, and how many they are; None where it is not defined."""
     labels, output = measurable(labelled, project.task_metric)
     return measure(project.task_metric, labels, output, project.training.seed), len(labels)
+
+
+def lost(project: Project, labelled: pa.Table, profile: Profile | None) -> LossMean | None:
+    """What a version lost on its labelled rows; None where that is not defined (``statistics.losses``)."""
+    scored = labelled.filter(labelled.column("score").is_valid())
+    labels, predictions, scores = (scored.column(name).to_numpy() for name in ("label", "prediction", "score"))
+    return mean_loss(project.schema.target.task, labels, predictions, scores, None if profile is None else error_scale(profile))
 
 
 def unknown_classes(rows: pa.Table) -> int:
@@ -75,10 +97,11 @@ class LastReport(msgspec.Struct, frozen=True):
     content: str
     rows: int
     labelled: int
+    loss: LossMean | msgspec.UnsetType = msgspec.UNSET  # the loss alarm goes on from it when the report's topic has forgotten
 
     @classmethod
     def of(cls, report: PerformanceReported) -> "LastReport":
-        return cls(report.version, report.revision, content_digest(report), report.rows, report.labelled)
+        return cls(report.version, report.revision, content_digest(report), report.rows, report.labelled, report.loss)
 
 
 def content_digest(report: PerformanceReported) -> str:
@@ -87,6 +110,8 @@ def content_digest(report: PerformanceReported) -> str:
     more = [] if report.measured_rows is msgspec.UNSET else [report.measured_rows]
     lone = report.labels_without_inference
     last = [{"labels_without_inference": lone}] if lone is not msgspec.UNSET and lone else []  # else as releases before said it
+    added = {name: value for name in ("loss", "answer") if (value := getattr(report, name)) is not msgspec.UNSET}
+    last += [added] if added else []
     return hashlib.sha256(msgspec.json.encode([*said, *more, *last], order="deterministic")).hexdigest()[:32]
 
 

@@ -6,8 +6,9 @@ import numpy as np
 import numpy.typing as npt
 
 from driftloop.contracts.column_types import Task
+from driftloop.contracts.values import Loss
 from driftloop.statistics.effect_size import Floats
-from driftloop.statistics.profile import CalibrationCurve, HeldOutLoss, Loss
+from driftloop.statistics.profile import CalibrationCurve, HeldOutLoss
 from driftloop.statistics.task_metric import ModelOutput
 
 LEAST_ROWS = 50

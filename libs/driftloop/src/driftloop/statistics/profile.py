@@ -6,7 +6,7 @@ import msgspec
 import numpy as np
 import numpy.typing as npt
 
-from driftloop.contracts.values import Part
+from driftloop.contracts.values import Loss, Part
 from driftloop.errors import IntegrityError
 from driftloop.statistics.drift_thresholds import DriftThresholds
 
@@ -50,9 +50,6 @@ class CalibrationCurve(Part, frozen=True, kw_only=True):
     scores: tuple[float, ...]
     positives: tuple[float, ...]
     rows: tuple[int, ...] = ()
-
-
-Loss = Literal["squared", "wrong", "absolute"]
 
 
 class HeldOutLoss(Part, frozen=True, kw_only=True):

@@ -1,0 +1,68 @@
+"""What a model loses on a row, in [0, 1]: what a loss alarm watches, whatever the metric is. Means of bounded numbers can be bet on."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from driftloop.contracts.values import LossMean
+from driftloop.statistics.profile import SCORE, HeldOutLoss, Profile
+
+if TYPE_CHECKING:
+    import numpy.typing as npt
+
+    from driftloop.contracts.column_types import Task
+    from driftloop.contracts.values import Loss
+
+    Values = npt.NDArray[np.float64] | npt.NDArray[np.bool_] | npt.NDArray[np.object_]
+
+_OUTER = 0.05  # tails of the predictions that are no part of their spread
+
+
+def mean_loss(task: Task, labels: Values, predictions: Values, scores: npt.NDArray[np.float64], scale: float | None) -> LossMean | None:
+    """Over n labelled and scored rows; None where it is not defined: without a row, of a regression without a ``scale``.
+
+    A binary score that is no probability is judged by the prediction, as several classes are. Rows of a regression whose numbers are
+    not finite are left out.
+    """
+    n = len(labels)
+    if task == "regression":
+        return None if scale is None else _absolute(np.asarray(labels, np.float64), np.asarray(predictions, np.float64), scale)
+    if not n:
+        return None
+    if task == "binary" and np.all((scores >= 0) & (scores <= 1)):
+        return _mean("squared", (np.asarray(scores, np.float64) - np.asarray(labels, np.float64)) ** 2)
+    return _mean("wrong", np.asarray(labels != predictions, np.float64))
+
+
+def error_scale(profile: Profile) -> float | None:
+    """The error of a regression that counts as 1, in the target's unit: what 99 of 100 held-out rows stay below.
+
+    Where that was not measured: between the 5th and the 95th percentile of what the version predicted in training. None where it predicts
+    one number only.
+    """
+    held_out = profile.held_out_loss
+    if isinstance(held_out, HeldOutLoss) and held_out.loss == "absolute" and held_out.high > 0:
+        return held_out.high
+    column = profile.columns.get(SCORE)
+    if column is None or not column.uppers:
+        return None
+    inner = column.reference[2:-1]
+    if not inner.sum():
+        return None
+    share = np.cumsum(inner) / inner.sum()
+    low, high = (column.uppers[int(np.searchsorted(share, tail))] for tail in (_OUTER, 1 - _OUTER))
+    low = column.low if high <= low else low
+    return float(high - low) if np.isfinite(high - low) and high > low else None
+
+
+def _absolute(labels: npt.NDArray[np.float64], predictions: npt.NDArray[np.float64], scale: float) -> LossMean | None:
+    with np.errstate(all="ignore"):
+        errors = np.abs(labels - predictions)
+    errors = errors[np.isfinite(errors)]
+    return _mean("absolute", np.minimum(errors, scale) / scale, scale) if len(errors) else None
+
+
+def _mean(loss: Loss, values: npt.NDArray[np.float64], scale: float | None = None) -> LossMean:
+    return LossMean(loss=loss, mean=float(min(1.0, values.mean())), rows=len(values), scale=scale)
