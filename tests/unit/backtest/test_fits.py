@@ -49,6 +49,16 @@ def test_answers_are_those_of_the_model_that_a_training_run_would_make(tmp_path:
     assert np.array_equal(told.predictions, expected.predictions)
 
 
+def test_a_profile_is_that_of_a_version_made_of_the_same_rows(tmp_path: Path) -> None:
+    found, recipe = fits(tmp_path), parse_recipe("mean:[all, all+time]")
+    profile = found.profile(recipe, ENDS[0])
+    rows = TrainingRows(TABLE, jobs.project())
+    assert profile.rows == rows.fitted(rows.between(None, ENDS[0]))
+    assert set(profile.columns) == {"price", "colour", "$score"}
+    assert found.profile(recipe, ENDS[0]) == profile
+    assert len(list((tmp_path / "cache").glob("*.profile"))) == 1
+
+
 def test_a_fit_that_is_there_is_not_made_again(tmp_path: Path) -> None:
     first, again = Told(), Told()
     fits(tmp_path).prepare(MEAN.members, ENDS, first)

@@ -4,6 +4,7 @@ from datetime import datetime
 
 import msgspec
 import numpy as np
+import pyarrow as pa
 import pytest
 from tests.unit.training import jobs
 
@@ -14,7 +15,9 @@ from driftloop.errors import UserError
 from driftloop.project.model import Project
 from driftloop.project.recipes import Recipe
 from driftloop.project.rules import Policy
+from driftloop.statistics.histograms import build_profile
 from driftloop.statistics.metrics import ModelOutput
+from driftloop.statistics.profile import Profile
 
 WINDOWS, PER_WINDOW = 8, 400
 TABLE = jobs.rows(windows=WINDOWS, per_window=PER_WINDOW)
@@ -39,6 +42,11 @@ class Known:
         noise = np.random.default_rng([number, low]).normal(size=high - low)
         scores = 1 / (1 + np.exp(-(good * (2.0 * LABELS[low:high] - 1) + noise)))
         return ModelOutput(scores >= 0.5, scores)
+
+    def profile(self, recipe: Recipe, end: datetime) -> Profile:
+        """Of the rows of before ``end``, whose scores were all 0.5."""
+        rows = TABLE.slice(0, round((end - jobs.START) / jobs.WINDOW) * PER_WINDOW)
+        return build_profile(rows, np.full(len(rows), 0.5), jobs.project().schema, 16)
 
 
 def run(answers: Known, candidates: tuple[str, ...] = ("all",), **rules: object) -> PolicyResult:
@@ -102,6 +110,16 @@ def test_without_triggers_nothing_is_trained() -> None:
     result = loop(project, Known()).run("never")
     assert (result.retrainings, result.promotions) == (0, 0)
     assert all(step.why for step in result.steps)
+
+
+def test_a_policy_that_waits_for_drift_retrains_when_a_feature_has_moved() -> None:
+    of = jobs.project(config=jobs.CONFIG + "[monitoring]\nwasserstein = 1.0\n[policy]\ntriggers = ['drift']\ndrift_k = 1\ndrift_n = 1\n")
+    price = TABLE.column("price").to_pylist()
+    moved = [None if value is None else value + 30 * (PER_WINDOW * 5 <= i < PER_WINDOW * 6) for i, value in enumerate(price)]
+    table = TABLE.set_column(TABLE.column_names.index("price"), "price", [pa.array(moved)])
+    windows = [Window(start=jobs.window(n).start, end=jobs.window(n).end) for n in range(WINDOWS)]
+    result = Loop(of, Windows(of, table, LABELS), windows, 2, Known({("all", n): 3.0 for n in range(9)})).run("drift")
+    assert [n for n, step in enumerate(result.steps, start=2) if step.retrained] == [5]
 
 
 def test_a_window_of_one_class_has_no_score_and_the_mean_is_of_the_others() -> None:

@@ -22,6 +22,7 @@ from driftloop.errors import UserError
 from driftloop.project.model import Project
 from driftloop.project.recipes import Member, Recipe
 from driftloop.statistics.metrics import ModelOutput
+from driftloop.statistics.profile import Profile
 from driftloop.training.environment import child_variables
 from driftloop.training.job import PROJECT_FILE, ROWS_FILE
 from driftloop.training.recipes import micros
@@ -32,8 +33,9 @@ Progress = Callable[[int, int], None]  # done, of how many
 
 
 class _Fit(NamedTuple):
-    member: str
+    recipe: str
     end: datetime
+    profile: bool = False
 
 
 class Fits:
@@ -93,6 +95,15 @@ class Fits:
                 given.append({name: found[name] if name == "classes" else found[name][low - first : high - first] for name in found.files})
         return mean_output(given, self._project.schema.target.task)
 
+    def profile(self, recipe: Recipe, end: datetime) -> Profile:
+        """Of ``recipe`` fitted on rows before ``end``. Raises UserError where it cannot be fitted."""
+        fit = _Fit(str(recipe), end, profile=True)
+        if not self._file(fit).exists():
+            for _, answer in self._run([fit]):
+                if answer.error is not None:
+                    raise UserError(answer.error)
+        return Profile.decode(self._file(fit).read_bytes())
+
     def _run(self, missing: list[_Fit]) -> Iterable[tuple[_Fit, Answer]]:
         tasks: queue.SimpleQueue[_Fit] = queue.SimpleQueue()
         answers: queue.SimpleQueue[tuple[_Fit, Answer] | BaseException] = queue.SimpleQueue()
@@ -110,8 +121,8 @@ class Fits:
                 worker.end()
 
     def _file(self, fit: _Fit) -> Path:
-        name = hashlib.sha256(msgspec.json.encode([self._pins, fit.member, fit.end])).hexdigest()
-        return self._cache / f"{name}.npz"
+        name = hashlib.sha256(msgspec.json.encode([self._pins, *fit])).hexdigest()
+        return self._cache / f"{name}.{'profile' if fit.profile else 'npz'}"
 
     def _pinned(self) -> str:
         """The digest of all that a fit depends on, but for member and end."""
@@ -119,7 +130,17 @@ class Fits:
         rows = hashlib.sha256((self._folder / ROWS_FILE).read_bytes()).hexdigest()
         code = {name: hashlib.sha256(data).hexdigest() for name, data in project.files.items() if name.endswith(".py")}
         here = [sys.version, *(f"{module} {sys.modules[module].__version__}" for module in ("numpy", "sklearn") if module in sys.modules)]
-        parts = [rows, code, project.schema, project.split_key, project.split_salt, self._plan, project.training.seed, here]
+        parts = [
+            rows,
+            code,
+            project.schema,
+            project.split_key,
+            project.split_salt,
+            self._plan,
+            project.training.seed,
+            project.monitoring,
+            here,
+        ]
         return hashlib.sha256(msgspec.json.encode(parts, order="deterministic")).hexdigest()
 
     def _check_size(self, missing: list[_Fit]) -> None:
@@ -176,13 +197,13 @@ class _Worker:
         try:
             while True:
                 fit = self._tasks.get_nowait()
-                task = Task(member=fit.member, end=fit.end, file=str(self._file_of(fit)))
+                task = Task(recipe=fit.recipe, end=fit.end, file=str(self._file_of(fit)), profile=fit.profile)
                 stdin.write(msgspec.json.encode(task) + b"\n")
                 stdin.flush()
                 line = stdout.readline()
                 if not line:
                     code = self._process.wait()
-                    raise UserError(f"the process that fitted {fit.member} up to {fit.end.isoformat()} ended with code {code}")
+                    raise UserError(f"the process that fitted {fit.recipe} up to {fit.end.isoformat()} ended with code {code}")
                 self._answers.put((fit, msgspec.json.decode(line, type=Answer)))
         except queue.Empty:
             return

@@ -17,11 +17,14 @@ from driftloop.errors import UserError
 from driftloop.lake.split import buckets, split_keys
 from driftloop.monitoring.evidence import Evidence
 from driftloop.monitoring.policy import PolicyState, decide
+from driftloop.monitoring.verdict import judge
 from driftloop.project.model import Project
 from driftloop.project.recipes import Recipe, parse_recipe
 from driftloop.registry.gate import check
+from driftloop.statistics.histograms import Counter
 from driftloop.statistics.intervals import measure, value
 from driftloop.statistics.metrics import ModelOutput
+from driftloop.statistics.profile import Counts, Profile
 from driftloop.training.candidates import choose
 from driftloop.training.judging import JudgedRows
 from driftloop.training.recipes import micros
@@ -32,6 +35,9 @@ class Answers(Protocol):
 
     def output(self, recipe: Recipe, end: datetime, start: datetime, until: datetime) -> ModelOutput:
         """Of ``recipe`` fitted on rows before ``end``, on the rows in [start, until). Raises UserError where there is no such fit."""
+
+    def profile(self, recipe: Recipe, end: datetime) -> Profile:
+        """Of the model that ``recipe`` makes of the rows before ``end``. Raises UserError where there is no such fit."""
 
 
 class Step(Part, frozen=True, kw_only=True):
@@ -70,15 +76,24 @@ class Windows:
 
     def __init__(self, project: Project, table: pa.Table, labels: "np.typing.NDArray[np.generic]") -> None:
         keys = split_keys(table, project.split_key)
-        self._labels = labels
+        self._table, self._labels = table, labels
         self._first_half = buckets(keys, project.split_salt) % 2 == 0
         self._keys = keys.combine_chunks().dictionary_encode().indices.to_numpy().astype(np.int64)
         self._times = table.column("event_time").cast(pa.int64()).to_numpy()
 
     def judged(self, window: Window, candidates: int) -> JudgedRows:
-        low, high = (int(np.searchsorted(self._times, micros(time))) for time in (window.start, window.end))
-        rows = slice(low, high)
+        rows = self._rows(window)
         return JudgedRows.of(window, self._labels[rows], self._keys[rows], self._first_half[rows], candidates=candidates)
+
+    def counts(self, window: Window, profile: Profile, scores: "np.typing.NDArray[np.float64]") -> dict[str, Counts]:
+        """The window's rows and what the champion says of them, over the bins of its profile."""
+        rows = self._rows(window)
+        table = self._table.slice(rows.start, rows.stop - rows.start)
+        return Counter(profile).count(table.append_column("score", pa.array(scores, pa.float64())))
+
+    def _rows(self, window: Window) -> slice:
+        low, high = (int(np.searchsorted(self._times, micros(time))) for time in (window.start, window.end))
+        return slice(low, high)
 
 
 class Loop:
@@ -145,13 +160,19 @@ class Loop:
             version=self._version,
             rows=len(rows.labels),
             labelled=len(rows.labels),
-            drifted=False,
+            drifted=self._drifted(window, said) if "drift" in self._project.policy.triggers else False,  # nobody asks
             metric=self._project.metric,
             measured=measure(metric, rows.labels, said, self._project.training.seed) if needed else None,
         )
         self._state, decision = decide(self._project.policy, self._state, evidence)
         step = msgspec.structs.replace(step, retrained=decision.accepted, why=decision.reason)
         return self._attempt(step, rows, said) if decision.accepted else step
+
+    def _drifted(self, window: Window, said: ModelOutput) -> bool:
+        """Whether the window is one of the policy's k of n, as the monitor says it."""
+        profile = self._answers.profile(parse_recipe(self._recipe), self._fitted_to)
+        judged = judge(self._project, profile, len(said.scores), self._rows.counts(window, profile, said.scores))
+        return judged.verdict == "drifted" if judged.repeated is None else judged.repeated
 
     def _attempt(self, step: Step, rows: JudgedRows, theirs: ModelOutput) -> Step:
         project, window = self._project, step.window

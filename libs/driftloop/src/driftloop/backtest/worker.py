@@ -18,21 +18,24 @@ from driftloop.contracts.values import Part, Time
 from driftloop.contracts.windows import WindowPlan
 from driftloop.errors import UserError
 from driftloop.project.reading import open_archive
-from driftloop.project.recipes import Recipe, parse_recipe
+from driftloop.project.recipes import parse_recipe
 from driftloop.training.fit import TrainingRows
 from driftloop.training.job import PROJECT_FILE, ROWS_FILE
 from driftloop.training.recipe_fits import RecipeFits
 from driftloop.training.user_code import call, load_build
+from driftloop.training.version_profile import version_profile
 
 PLAN_FILE = "windows.json"  # of the backtest, which may be others than the project's
 
 
 class Task(Part, frozen=True, kw_only=True):
-    """Fit one member on the rows before ``end``, and keep what it says of all rows from there on in ``file``."""
+    """Fit one member on the rows before ``end``, and keep what it says of all rows from there on in ``file``; or fit a recipe, and
+    keep its ``profile`` there."""
 
-    member: str
+    recipe: str
     end: Time
     file: str
+    profile: bool = False
 
 
 class Answer(Part, frozen=True, kw_only=True):
@@ -55,7 +58,7 @@ class Fitter:
 
     def do(self, task: Task) -> Answer:
         try:
-            return Answer(rows=self._fit(task))
+            return Answer(rows=self._profile(task) if task.profile else self._fit(task))
         except UserError as exc:
             return Answer(error=str(exc))
         except MemoryError:
@@ -64,7 +67,7 @@ class Fitter:
     def _fit(self, task: Task) -> int:
         project, rows = self._project, self._rows
         fits = RecipeFits(self._build, rows, self._plan, seed=project.training.seed, threads=self._threads)
-        member = Recipe(members=parse_recipe(task.member).members)
+        member = parse_recipe(task.recipe)
         model = fits.fit(member, task.end)
         later = ~rows.between(None, task.end)
         output = call("scoring", lambda: rows.output(model, later))
@@ -77,6 +80,17 @@ class Fitter:
         np.savez(unfinished, **arrays)
         unfinished.replace(task.file)
         return rows.fitted(fits.mask(member, task.end))
+
+    def _profile(self, task: Task) -> int:
+        project, rows, recipe = self._project, self._rows, parse_recipe(task.recipe)
+        fits = RecipeFits(self._build, rows, self._plan, seed=project.training.seed, threads=self._threads)
+        model, mask = fits.fit(recipe, task.end), fits.mask(recipe, task.end)
+        output = call("scoring", lambda: rows.output(model, mask))
+        profile = version_profile(msgspec.structs.replace(project, windows=self._plan), rows, mask, output, model, project.training.seed)
+        unfinished = Path(task.file).with_suffix(f".{os.getpid()}.tmp")
+        unfinished.write_bytes(profile.encode())
+        unfinished.replace(task.file)
+        return rows.fitted(mask)
 
 
 def main() -> None:
