@@ -82,7 +82,7 @@ def backtest(
 def _with_regret(result: PolicyResult, project: Project, fits: Fits, rows: Windows, judged: Sequence[Window]) -> PolicyResult:
     """How far the policy stays behind the best timing of its own recipes with as many promotions; above 0: behind."""
     recipes = project.training.candidates
-    scores = {text: _all_scores(text, project, fits, rows, judged) for text in recipes}
+    scores = {text: recipe_scores(text, project, fits, rows, judged) for text in recipes}
     metric = project.task_metric
     best = best_timing(scores, result.steps[0].recipe, result.promotions, greater_is_better=metric.metric.greater_is_better)
     if result.mean_score is None or not np.isfinite(best.mean):
@@ -90,7 +90,7 @@ def _with_regret(result: PolicyResult, project: Project, fits: Fits, rows: Windo
     return msgspec.structs.replace(result, regret=metric.gain(best.mean, result.mean_score))
 
 
-def _all_scores(text: str, project: Project, fits: Fits, rows: Windows, judged: Sequence[Window]) -> "np.typing.NDArray[np.float64]":
+def recipe_scores(text: str, project: Project, fits: Fits, rows: Windows, judged: Sequence[Window]) -> "np.typing.NDArray[np.float64]":
     """[f, w]: the recipe fitted on all before window f, on window w; NaN where it is not defined, or w comes before f."""
     recipe, metric = parse_recipe(text), project.task_metric
     found = np.full((len(judged), len(judged)), np.nan)
