@@ -30,6 +30,7 @@ from driftloop.local.paths import cache_dir, default_home
 from driftloop.project.model import Project, Promotion, Training
 from driftloop.project.reading import read_project
 from driftloop.project.recipes import parse_recipe
+from driftloop.statistics.comparison import compare
 from driftloop.statistics.histograms import Counter, build_profile
 from driftloop.statistics.profile import SCORE
 
@@ -103,14 +104,10 @@ def _psi_rule(project: Project, rows: Rows, windows: Sequence[Window], first: in
         profile = build_profile(reference, np.zeros(len(reference)), project.schema, 10)
         table = rows.table.slice(bounds[first + w - 1], bounds[first + w] - bounds[first + w - 1])
         counts = Counter(profile).count(table.append_column("score", pa.array(np.zeros(len(table)))))
-        return any(_psi(column.reference, counts[name]) > PSI for name, column in profile.columns.items() if name != SCORE)
+        found = (compare(column, counts[name]).statistics["psi"] for name, column in profile.columns.items() if name != SCORE)
+        return any(psi > PSI for psi in found)
 
     return rules.timed(scores, moved)
-
-
-def _psi(reference: "np.typing.NDArray[np.int64]", now: "np.typing.NDArray[np.int64]") -> float:
-    a, b = (np.maximum(counts / max(counts.sum(), 1), 1e-4) for counts in (reference, now))
-    return float(((b - a) * np.log(b / a)).sum())
 
 
 def _print(name: str, found: dict[str, tuple[Ruled, str]]) -> None:

@@ -82,7 +82,7 @@ def test_a_member_that_fails_is_told_where_it_is_asked_for_and_all_that_fail_end
     found = fits(tmp_path, jobs.project(jobs.PIPELINE.replace("def build():", "def build():\n    print('noise on standard output')")))
     found.prepare([Member(), Member(base="last", windows=1)], [jobs.START + jobs.WINDOW / 40, ENDS[0]], Told())
     window = jobs.window(2)
-    with pytest.raises(UserError, match="7 labelled rows to fit on, fewer than 20"):
+    with pytest.raises(UserError, match="8 labelled rows to fit on, fewer than 20"):
         found.output(parse_recipe("all"), jobs.START + jobs.WINDOW / 40, window.start, window.end)
     with pytest.raises(UserError, match=r"no recipe could be fitted: .*ZeroDivisionError"):
         broken = jobs.project("def build():\n    return 1 / 0\n")

@@ -100,7 +100,7 @@ def test_a_file_of_commas_or_of_json_lines_is_read_alike(tmp_path: Path) -> None
         ({**PLAIN, "event_time": [None, *PLAIN["event_time"][1:]]}, {}, "1 rows have no 'event_time'"),
         ({**PLAIN, "bought": [None, None, None]}, {}, "none of 3 rows has a label"),
         ({**PLAIN, "event_time": [datetime.fromisoformat("2024-01-01")] * 3}, {"timezone": "Mars/Base"}, "'Mars/Base' is no time zone"),
-        (PLAIN, {"event_time": ("price", "colour")}, "'colour' holds string"),
+        (PLAIN, {"event_time": ("price", "colour")}, "column 'price' holds double"),
     ],
 )
 def test_what_is_wrong_with_a_file_is_said_in_words(tmp_path: Path, columns: dict[str, object], data: dict[str, object], said: str) -> None:

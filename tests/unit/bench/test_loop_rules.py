@@ -2,13 +2,14 @@ import numpy as np
 import pytest
 from bench.loop import rules
 
+NONE = np.nan
 SCORES = np.array(
     [
         [0.8, 0.8, 0.8, 0.5, 0.5],
-        [np.nan, 0.8, 0.8, 0.5, 0.5],
-        [np.nan] * 2 + [0.8, 0.5, 0.5],
-        [np.nan] * 3 + [0.6, 0.6],
-        [np.nan] * 4 + [0.8],
+        [NONE, 0.8, 0.8, 0.5, 0.5],
+        [NONE, NONE, 0.8, 0.5, 0.5],
+        [NONE, NONE, NONE, 0.6, 0.6],
+        [NONE, NONE, NONE, NONE, 0.8],
     ]
 )
 

@@ -11,7 +11,10 @@ from tests.unit.training import jobs
 
 from driftloop.cli.backtest import backtest
 
-NEVER, EAGER = "[policy]\ntriggers = []\n", '[training]\ncandidates = ["last:1"]\n[promotion]\ntolerance = -1.0\nmin_rows = 1\n'
+NEVER, EAGER = (
+    "[policy]\ntriggers = []\n",
+    '[training]\ncandidates = ["last:1"]\n[promotion]\ntolerance = -1.0\nmin_rows = 1\npromotion_worth = 0.0\n',
+)
 
 
 @pytest.fixture(scope="module")
@@ -78,7 +81,7 @@ def test_a_person_is_shown_a_table_that_says_why(run) -> None:
             "bad.toml:1: a policy file has the tables [policy], [training], [promotion], [monitoring], not 'stream'",
         ),
         ("[policy]\n\nbudjet = 3\n", "bad.toml:3: unknown setting 'budjet'"),
-        ('[training]\ncandidates = ["last:0"]\n', "bad.toml:2: 'last:0' is no recipe"),
+        ('[training]\ncandidates = ["last:0"]\n', "bad.toml:2: training.candidates: 'last:0' is no recipe"),
     ],
 )
 def test_a_wrong_policy_file_is_named_with_its_line(run, folder: Path, text: str, said: str) -> None:
