@@ -113,7 +113,7 @@ def test_without_triggers_nothing_is_trained() -> None:
 
 
 def test_a_policy_that_waits_for_drift_retrains_when_a_feature_has_moved() -> None:
-    rules = "[monitoring]\nwasserstein = 1.0\npsi = 1e9\nks = 1e9\n[policy]\ntriggers = ['drift']\ndrift_k = 1\ndrift_n = 1\n"
+    rules = "[monitoring]\nwasserstein = 0.3\npsi = 1e9\nks = 1e9\n[policy]\ntriggers = ['drift']\ndrift_k = 1\ndrift_n = 1\n"
     of = jobs.project(config=jobs.CONFIG + rules)
     price = TABLE.column("price").to_pylist()
     moved = [None if value is None else value + 30 * (PER_WINDOW * 5 <= i < PER_WINDOW * 6) for i, value in enumerate(price)]
