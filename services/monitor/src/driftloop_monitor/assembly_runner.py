@@ -8,12 +8,13 @@ from typing import Any, TypeVar
 from driftloop import metrics
 from driftloop.contracts.codec import caused_id, decode_event
 from driftloop.contracts.events import DriftReported, PerformanceReported, WindowSketched
-from driftloop.contracts.topics import DRIFT_REPORTS
+from driftloop.contracts.topics import DRIFT_REPORTS, INCIDENTS
 from driftloop.contracts.windows import shifted
 from driftloop.errors import ConfigurationError, InvalidMessage, OutOfTurn, TransientError
 from driftloop.monitoring.assembled_window import AssembledWindow
 from driftloop.monitoring.assembly import WindowAssembler
 from driftloop.monitoring.drift import drift_reports
+from driftloop.monitoring.incidents import event_id
 from driftloop.monitoring.partition_fold import ProfileNeeded
 from driftloop.monitoring.sketch_check import check_place, check_sketch
 from driftloop.ports import Clock, EventPublisher, TopicEnds
@@ -163,6 +164,8 @@ class AssemblyRunner:
         reports = await self._compare(held)
         for report in reports:
             await asyncio.to_thread(self._publish, report)
+        for incident in self.assembler.incidents(held, reports):
+            await asyncio.to_thread(self._publisher.publish, INCIDENTS, incident, key=incident.model, id=event_id(incident))
         lost = self.assembler.forgotten_undecided
         self.assembler.reported(held, reports)
         if self.assembler.forgotten_undecided > lost:
