@@ -46,6 +46,7 @@ class IngestWorld:
         self.traffic = Traffic(self.producer, stream, topic_id(bootstrap, f"{stream}.requests"))
         self.sent = dict.fromkeys(range(partitions), 0)  # requests accounted for, by partition
         self.labelled = dict.fromkeys(range(partitions), 0)
+        self._ids: dict[str, str] = {}  # of the topics that the tables are filled from
         self._register()
         for name, secret in (("access", s3.access_key), ("secret", s3.secret_key)):
             (folder / name).write_text(secret)
@@ -100,9 +101,10 @@ class IngestWorld:
 
     def cursors(self, name: str) -> dict[int, int]:
         """Next offset by partition, as the table says; nothing before the table exists."""
-        identity = topic_id(self.bootstrap, f"{self.stream}.{name}")
+        if name not in self._ids:
+            self._ids[name] = topic_id(self.bootstrap, f"{self.stream}.{name}")
         table = self.table(name)
-        return {p: table.cursor(app_id(identity, p)) or 0 for p in range(self.partitions)}
+        return {p: table.cursor(app_id(self._ids[name], p)) or 0 for p in range(self.partitions)}
 
     def wait_caught_up(self) -> None:
         for name in TABLES:

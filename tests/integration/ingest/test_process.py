@@ -98,7 +98,8 @@ def test_a_store_that_is_stopped_for_half_a_minute_loses_nothing_and_moves_no_pa
         with world.ingest() as ingest:
             world.wait_caught_up()
             taken = ingest.logged("partition-taken")
-            committed = ingest.logged("lake-committed")
+            committed = sum(world.table(name).version for name in TABLES)
+            wait_until(lambda: ingest.logged("lake-committed") == committed, "the log to tell of the commits that the tables have")
             store.pause()
             world.send(messages=3)
             time.sleep(AWAY_SECONDS)
