@@ -321,6 +321,19 @@ def test_a_number_must_be_a_finite_number(number):
     assert [record.offset for record, _ in cut.rejected] == [0]
 
 
+@pytest.mark.parametrize("number", [float("nan"), float("inf")])
+def test_a_number_in_an_arrow_batch_of_labels_must_be_finite_too(number):
+    schema = type(SCHEMA)(stream="s", features=SCHEMA.features, target=type(SCHEMA.target)(name="late", type="number"))
+    intake, buffer = LabelIntake(schema, timedelta(0), FixedClock(LATER)), Buffer(TopicPartition("s.labels", 0), "t", 0, first=True)
+    times = {"event_time": [START] * 2, "label_time": [START] * 2}
+    rows = pa.table({"event_id": ["a", "b"], **times, "label": [7.0, number]}, schema=None).select(label_schema(schema).names)
+    value = encode_table(rows.cast(label_schema(schema)))
+    intake.take([Record("s.labels", 0, 0, 0, None, value, (("content-type", ARROW.encode()),))], buffer, {}.get)
+    cut = buffer.cut()
+    assert cut.rows is None
+    assert "NaN or infinity" in cut.rejected[0][1]
+
+
 def test_broken_utf8_in_an_unknown_field_is_rejected_too():
     partition = labels()
     partition.traffic.raw_label(0, b'{"event_id": "a", "event_time": "2024-01-01T00:00:00Z", "label": true, "x": "\xff"}')
