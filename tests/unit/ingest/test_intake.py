@@ -10,7 +10,7 @@ from tests.support.traffic import START, Traffic, event_time, inference_rows, sm
 
 from driftloop.adapters.memory import FixedClock, MemoryBroker
 from driftloop.contracts.gaps import AcceptedGap
-from driftloop.contracts.headers import ARROW, RequestRange, range_header
+from driftloop.contracts.headers import ARROW, RequestRange, range_header, watermark_header
 from driftloop.errors import GapError, TransientError
 from driftloop.ports import Record, TopicPartition
 from driftloop.rows.arrow_stream import encode_table
@@ -260,6 +260,13 @@ def test_a_time_that_is_yet_to_come_does_not_carry_the_watermark_away():
     partition.traffic.label(0, 1, known=LATER)
     partition.take()
     assert partition.cut().watermark == event_time(60)
+
+
+@pytest.mark.parametrize(("options", "believed"), [({}, None), ({"ahead": None}, event_time(10**5))], ids=["wall clock", "replay"])
+def test_a_promise_that_an_earlier_predictor_passed_on_from_a_wrong_clock_is_not_believed(options, believed):
+    partition = inferences(now=event_time(60), **options)
+    partition.intake.take([Record("s.inferences", 0, 0, 0, None, b"", (watermark_header(event_time(10**5)),))], partition.buffer, {}.get)
+    assert partition.cut().watermark == believed
 
 
 def arrow_labels(**columns):
