@@ -10,7 +10,7 @@ from tests.support.traffic import START, Traffic, event_time, inference_rows, sm
 
 from driftloop.adapters.memory import FixedClock, MemoryBroker
 from driftloop.contracts.gaps import AcceptedGap
-from driftloop.contracts.headers import ARROW, RequestRange, range_header
+from driftloop.contracts.headers import ARROW, RequestRange, range_header, watermark_header
 from driftloop.errors import GapError, TransientError
 from driftloop.ports import Record, TopicEnds, TopicPartition
 from driftloop.rows.arrow_stream import encode_table
@@ -270,6 +270,13 @@ def test_a_time_that_is_yet_to_come_does_not_carry_the_watermark_away():
     assert partition.cut().watermark == event_time(60)
 
 
+@pytest.mark.parametrize(("options", "believed"), [({}, None), ({"ahead": None}, event_time(10**5))], ids=["wall clock", "replay"])
+def test_a_promise_that_an_earlier_predictor_passed_on_from_a_wrong_clock_is_not_believed(options, believed):
+    partition = inferences(now=event_time(60), **options)
+    partition.intake.take([Record("s.inferences", 0, 0, 0, None, b"", (watermark_header(event_time(10**5)),))], partition.buffer, {}.get)
+    assert partition.cut().watermark == believed
+
+
 def arrow_labels(**columns):
     n = len(next(iter(columns.values())))
     complete = {"event_id": ["a"] * n, "event_time": [START] * n, "label": [True] * n, "label_time": [START] * n} | columns
@@ -327,6 +334,19 @@ def test_a_number_must_be_a_finite_number(number):
     cut = buffer.cut()
     assert cut.rows["label"].to_pylist() == [7.0]
     assert [record.offset for record, _ in cut.rejected] == [0]
+
+
+@pytest.mark.parametrize("number", [float("nan"), float("inf")])
+def test_a_number_in_an_arrow_batch_of_labels_must_be_finite_too(number):
+    schema = type(SCHEMA)(stream="s", features=SCHEMA.features, target=type(SCHEMA.target)(name="late", type="number"))
+    intake, buffer = LabelIntake(schema, timedelta(0), FixedClock(LATER)), Buffer(TopicPartition("s.labels", 0), "t", 0, first=True)
+    times = {"event_time": [START] * 2, "label_time": [START] * 2}
+    rows = pa.table({"event_id": ["a", "b"], **times, "label": [7.0, number]}, schema=None).select(label_schema(schema).names)
+    value = encode_table(rows.cast(label_schema(schema)))
+    intake.take([Record("s.labels", 0, 0, 0, None, value, (("content-type", ARROW.encode()),))], buffer, {}.get)
+    cut = buffer.cut()
+    assert cut.rows is None
+    assert "NaN or infinity" in cut.rejected[0][1]
 
 
 def test_broken_utf8_in_an_unknown_field_is_rejected_too():

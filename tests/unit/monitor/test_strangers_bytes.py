@@ -1,6 +1,7 @@
 """Messages and sketches that no honest process writes: each is set aside, and what comes after it is counted."""
 
 import asyncio
+import time
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from functools import partial
@@ -33,7 +34,7 @@ from driftloop.service.topic_ends import RequestsEnds
 from driftloop_monitor.faust_support.durable_table import DurableTable
 from driftloop_monitor.faust_support.early_messages import EarlyMessages
 from driftloop_monitor.faust_support.records import HeadersBehindHole
-from driftloop_monitor.partition_runner import PartitionRunner
+from driftloop_monitor.partition_runner import PartitionRunner, _written
 from driftloop_monitor.profiles import UNKNOWN_SECONDS, Profiles
 
 CALENDAR = pa.timestamp("us", tz="UTC")
@@ -348,6 +349,21 @@ def test_many_sketches_that_are_none_do_not_stop_the_monitor() -> None:
     for n, partition in enumerate((0, 1)):
         board.give(2 * INVALID_IN_A_ROW + n, *encoded(sketch(partition)))
     assert len(board.reports.published) == 1
+
+
+def test_many_sketches_that_are_none_are_passed_over_slowly() -> None:
+    board = Assembling()
+    board.runner._invalid_seconds = 0.2
+    began = time.monotonic()
+    for offset in range(INVALID_IN_A_ROW + 2):
+        board.give(offset, b"junk", ())
+    assert time.monotonic() - began >= 3 * 0.2
+
+
+@pytest.mark.parametrize("said", [253370764800.0, 1e30, -1e30, float("nan"), None], ids=["9999", "no time", "none before", "nan", "none"])
+def test_a_message_was_written_by_now_whatever_its_time_says(said: float | None) -> None:
+    before = datetime.now(UTC)
+    assert before <= _written(SimpleNamespace(timestamp=said)) <= datetime.now(UTC)  # type: ignore[arg-type]
 
 
 def test_a_sketch_at_which_the_report_fails_again_and_again_is_taken_back(monkeypatch: pytest.MonkeyPatch) -> None:
