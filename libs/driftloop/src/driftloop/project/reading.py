@@ -19,7 +19,7 @@ from driftloop.contracts.schema import RESERVED, Feature, StreamSchema, Target
 from driftloop.contracts.values import Window
 from driftloop.contracts.windows import WindowPlan, parse_duration
 from driftloop.errors import UserError
-from driftloop.project import open_windows
+from driftloop.project import open_windows, policy_check
 from driftloop.project.alarm_budget import alarm_budget
 from driftloop.project.allowed_values import allowed_values
 from driftloop.project.model import (
@@ -187,7 +187,7 @@ def _check(file: ProjectFile, files: dict[str, bytes]) -> Project:
         head, _, n = recipe.partition(":")
         if recipe != ALL and not (head == "last" and n.isdigit() and int(n) > 0):
             raise _Problem("training.candidates", f"{recipe!r} is no recipe: use all or last:N")
-    _check_budget(file.policy)
+    _check_policy(file.policy)
     windows = _windows(file.windows)
     try:
         alarm_budget(file.monitoring.false_alarms, windows)
@@ -217,12 +217,9 @@ def _check(file: ProjectFile, files: dict[str, bytes]) -> Project:
     )
 
 
-def _check_budget(policy: Policy) -> None:
-    if policy.budget is not None and policy.budget_burst is not None and policy.budget_burst > policy.budget:
-        raise _Problem("policy.budget_burst", f"at most the budget of {policy.budget} can be spent at once")
-    most = policy.budget_burst or policy.budget
-    if policy.budget_kept is not None and most is not None and policy.budget_kept >= most:
-        raise _Problem("policy.budget_kept", f"must be below the {most} that can be spent at once, or no closed window is ever an attempt")
+def _check_policy(policy: Policy) -> None:
+    for setting, message in policy_check.problems(policy):
+        raise _Problem(f"policy.{setting}", message)
 
 
 def _feature(name: str, declared: FeatureType | FeatureTable) -> Feature:

@@ -41,13 +41,17 @@ class Monitoring(Part, frozen=True, kw_only=True):
 
 
 class Policy(Part, frozen=True, kw_only=True):
-    """When to retrain. Cooldown and period are event time.
+    """When to retrain. Cooldown and period are event time; every trigger is looked at when a window closes.
+
+    The trigger ``schedule``: a moment of ``schedule``, an interval or a cron expression in UTC, has passed since the last attempt, by
+    ``schedule_time``. The trigger ``labels``: ``new_labels`` labelled rows have landed since. ``dry_run``: everything is
+    decided and told, and nothing is asked for.
 
     ``budget`` null: as many attempts per period as ``monitoring.budget`` gives windows of that length; ``budget_burst`` of them
     without waiting (null: all of a stated budget), the last ``budget_kept`` of these for drift and performance alone.
     """
 
-    triggers: tuple[Literal["window", "drift", "performance"], ...] = ("window",)
+    triggers: tuple[Literal["window", "drift", "performance", "schedule", "labels"], ...] = ("window",)
     min_new_labels: Annotated[int, msgspec.Meta(ge=1)] = 200
     drift_k: int = 2  # k of the last n closed windows drifted
     drift_n: int = 3
@@ -56,3 +60,7 @@ class Policy(Part, frozen=True, kw_only=True):
     budget_period: str = "365d"
     budget_burst: Annotated[int, msgspec.Meta(ge=1)] | None = None
     budget_kept: Annotated[int, msgspec.Meta(ge=0)] | None = None
+    schedule: str | None = None
+    schedule_time: Literal["event", "wall"] = "event"
+    new_labels: Annotated[int, msgspec.Meta(ge=1)] | None = None
+    dry_run: bool = False
