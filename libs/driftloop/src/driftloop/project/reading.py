@@ -39,6 +39,7 @@ from driftloop.statistics.distances import STATISTICS
 from driftloop.statistics.metrics import NoSuchMetric, check_declared, for_task
 
 SHORTEST_RETENTION = timedelta(hours=1)
+MOST_SEGMENTS = 3  # features; each is told with up to 21 segments in every report
 
 
 def read_project(folder: Path) -> Project:
@@ -188,6 +189,7 @@ def _check(file: ProjectFile, files: dict[str, bytes]) -> Project:
         if recipe != ALL and not (head == "last" and n.isdigit() and int(n) > 0):
             raise _Problem("training.candidates", f"{recipe!r} is no recipe: use all or last:N")
     _check_policy(file.policy)
+    _check_segments(file.monitoring.segments, schema)
     windows = _windows(file.windows)
     try:
         alarm_budget(file.monitoring.false_alarms, windows)
@@ -220,6 +222,15 @@ def _check(file: ProjectFile, files: dict[str, bytes]) -> Project:
 def _check_policy(policy: Policy) -> None:
     for setting, message in policy_check.problems(policy):
         raise _Problem(f"policy.{setting}", message)
+
+
+def _check_segments(segments: tuple[str, ...], schema: StreamSchema) -> None:
+    categories = [feature.name for feature in schema.features if feature.type == "category"]
+    if wrong := [name for name in segments if name not in categories]:
+        known = ", ".join(categories) or "none here"
+        raise _Problem("monitoring.segments", f"{wrong[0]!r} is no category feature; those are {known}")
+    if len(set(segments)) < len(segments) or len(segments) > MOST_SEGMENTS:
+        raise _Problem("monitoring.segments", f"name {MOST_SEGMENTS} features at most, each once")
 
 
 def _feature(name: str, declared: FeatureType | FeatureTable) -> Feature:

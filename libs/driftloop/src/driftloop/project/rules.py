@@ -29,6 +29,7 @@ class Monitoring(Part, frozen=True, kw_only=True):
     thresholds: dict[str, float] = msgspec.field(default_factory=default_thresholds)
     missing: float = 0.1  # rise of the missing share over the profile's
     unseen: float = 0.05
+    segments: tuple[str, ...] = ()  # category features that performance is told by
     false_alarms: str | None = None  # such as "1 per 90d"
     loss_alarm: Annotated[float, msgspec.Meta(gt=0, le=0.5)] = 0.05  # of versions whose loss never rises, how many are ever alarmed
     loss_tolerance: Annotated[float, msgspec.Meta(ge=0, le=1)] = 0.0  # by which the loss may lie above its reference
