@@ -19,6 +19,7 @@ from driftloop.lake.join import JoinCounts
 from driftloop.monitoring.assembled_window import AssembledWindow, WindowSummary
 from driftloop.monitoring.assembly import WindowAssembler
 from driftloop.monitoring.performance import ProfileOf, no_profile
+from driftloop.project.model import Project
 from driftloop_monitor.decider import Decider
 from driftloop_monitor.history import KEEP, TOPICS
 
@@ -79,8 +80,8 @@ class FailingPublisher(Publisher):
 class Bench:
     """A decider over memory."""
 
-    def __init__(self, profile_of: ProfileOf = no_profile) -> None:
-        self.broker, self.lake, self.profile_of = MemoryBroker(), FakeLake(), profile_of
+    def __init__(self, profile_of: ProfileOf = no_profile, project: Project = PROJECT) -> None:
+        self.broker, self.lake, self.profile_of, self.project = MemoryBroker(), FakeLake(), profile_of, project
         self.table: dict[bytes, bytes] = {}
         for topic in CONTROL_TOPICS:
             self.broker.create_topic(topic.name, topic.partitions)
@@ -91,7 +92,7 @@ class Bench:
         history = ModelHistory(PROJECT.model, KEEP)
         self.publisher = FailingPublisher(self.broker.producer(), source="driftloop/test")
         reader = LogReader(self.broker, TOPICS, Events(history))
-        self.decider = Decider(PROJECT, self.lake, history, self.publisher, FixedClock(START), reader.sync, self.profile_of)
+        self.decider = Decider(self.project, self.lake, history, self.publisher, FixedClock(START), reader.sync, self.profile_of)
 
     def step(self, *windows: int) -> None:
         """As the wiring does: what was told is remembered by the windows, whatever becomes of the topics."""

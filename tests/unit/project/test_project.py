@@ -95,7 +95,7 @@ def test_an_archive_depends_on_contents_only_and_opens_to_the_same_project(tmp_p
         (
             ('cooldown = "1d"', 'triggers = ["windows"]'),
             22,
-            "policy.triggers[0]: Invalid enum value 'windows'; one of drift, performance, window",
+            "policy.triggers[0]: Invalid enum value 'windows'; one of drift, labels, performance, schedule, window",
         ),
         (
             ('type = "number"\nmetric', 'type = "float"\nmetric'),
@@ -104,6 +104,13 @@ def test_an_archive_depends_on_contents_only_and_opens_to_the_same_project(tmp_p
         ),
         (('distance = "number"', 'distance = "float"'), 10, "one of boolean, category, datetime, integer, number"),
         (('cooldown = "1d"', "budget = 5\nbudget_burst = 6"), 23, "at most the budget of 5"),
+        (('cooldown = "1d"', 'cooldown = "1d"\ntriggers = ["schedule"]'), 23, "needs a schedule: write schedule ="),
+        (('cooldown = "1d"', 'triggers = ["schedule"]\nschedule = "0 25 * * *"'), 23, "'25' is no hour: it is 0 to 23"),
+        (('cooldown = "1d"', 'triggers = ["schedule"]\nschedule = "daily"'), 23, "neither an interval such as 7d nor five cron fields"),
+        (('cooldown = "1d"', 'schedule = "1d"'), 22, 'nothing follows it: add "schedule" to triggers, which are window'),
+        (('cooldown = "1d"', 'triggers = ["labels"]'), 22, "needs to know how many: write new_labels = 5000"),
+        (('cooldown = "1d"', "new_labels = 5000"), 22, 'nothing follows it: add "labels" to triggers'),
+        (('cooldown = "1d"', 'schedule_time = "local"'), 22, "one of event, wall"),
         (('cooldown = "1d"', "budget = 5\nbudget_kept = 5"), 23, "must be below the 5 that can be spent at once"),
         (('cooldown = "1d"', "budget = 5\nbudget_burst = 2\nbudget_kept = 2"), 24, "must be below the 2"),
         (("[target]", "[target"), None, "line 13"),

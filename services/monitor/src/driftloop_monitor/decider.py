@@ -190,7 +190,7 @@ class Decider:
         decisions = [d for d in self._history.retrain_decisions() if d.window is not None and _ends(d.window) < _ends(window)]
         in_flight = self._history.in_flight(self._clock.now() - self._run_limit())
         counted = self._history.counted_labels(self._project.model)
-        evidence = window_evidence(window, summary, reports, in_flight, self._labels(earlier), counted)
+        evidence = window_evidence(window, summary, reports, in_flight, self._labels(earlier), counted, self._clock.now())
         state = restore(self._project.policy, decisions, self._history.carried(self._project.model))
         _, decision = decide(self._project.policy, state, evidence)
         event = DecisionMade(
@@ -200,7 +200,7 @@ class Decider:
             reason=decision.reason,
             window=window,
             rule=decision.rule,
-            evidence=msgspec.to_builtins(evidence) | {"trigger": decision.trigger},
+            evidence=msgspec.to_builtins(evidence) | {"trigger": decision.trigger} | ({"dry_run": True} if decision.dry_run else {}),
             request_id=self._request_id(window) if decision.accepted else None,
         )
         self._publisher.publish(DECISIONS, event, key=event.model, id=self._decision_id(window))

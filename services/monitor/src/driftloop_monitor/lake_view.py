@@ -101,15 +101,23 @@ class LakeView:
     def rows(self, window: Window, counts: JoinCounts | None = None) -> pa.Table:
         """What the window's inferences are measured by, with their labels, null where there is none yet. ``counts`` are added to.
 
-        Without class probabilities while the table has no column for them: ingest adds it when it starts.
+        Without class probabilities, and without a new feature, while the table has no column for them: ingest adds it when it starts.
         """
         inferences, labels = self._tables["inferences"], self._tables["labels"]
-        place = stored_as(CLASS_PROBABILITIES, inferences.schema)
-        wanted = [place if name == PROBABILITIES else name for name in self._columns]
-        names = [name for name in wanted if name is not None]
+        places = ((_place(name, inferences.schema), name) for name in self._columns)
+        names = {place: name for place, name in places if place is not None}
         start, end, folder = window.start, window.end, self._folder
-        rows = labelled_rows(inferences, labels, start=start, end=end, columns=names, keep_unlabelled=True, counts=counts, folder=folder)
-        return rows.rename_columns([PROBABILITIES if name == place else name for name in rows.column_names])
+        rows = labelled_rows(
+            inferences, labels, start=start, end=end, columns=list(names), keep_unlabelled=True, counts=counts, folder=folder
+        )
+        return rows.rename_columns([names.get(name, name) for name in rows.column_names])
+
+
+def _place(name: str, stored: pa.Schema) -> str | None:
+    """The stored column of a name: one of COLUMNS, class probabilities, or a category."""
+    if name in COLUMNS:
+        return name
+    return stored_as(CLASS_PROBABILITIES if name == PROBABILITIES else pa.field(name, pa.string()), stored)
 
 
 def _low(marks: dict[int, datetime], partitions: int) -> datetime:

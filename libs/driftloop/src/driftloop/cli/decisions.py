@@ -5,19 +5,23 @@ from typing import Any
 import click
 import msgspec
 
+from driftloop.cli.decision_replay import replay
 from driftloop.cli.errors import one_line_errors
 from driftloop.cli.options import tell
 from driftloop.cli.output import emit, table
 from driftloop.client import Client
 
 
-@click.command()
+@click.group(invoke_without_command=True)
+@click.pass_context
 @click.option("--model", default=None, help="Only this model's.")
 @click.option("--last", type=click.IntRange(min=1), default=None, help="Only so many, the newest; takes no more memory after years.")
 @click.option("--json", "as_json", is_flag=True)
 @one_line_errors
-def decisions(model: str | None, last: int | None, as_json: bool) -> None:
+def decisions(ctx: click.Context, model: str | None, last: int | None, as_json: bool) -> None:
     """Every decision, "no" included, oldest first, with the evidence it was made on."""
+    if ctx.invoked_subcommand is not None:
+        return
     found = [
         {"id": told.about.id, "time": told.about.time.isoformat(), **msgspec.to_builtins(told.event)}
         for told in Client().decisions(model, last=last, say=tell)
@@ -45,3 +49,6 @@ def _meaning(evidence: dict[str, Any]) -> str:
     if not isinstance(told, dict) or "answer" not in told:
         return "–"
     return str(told["answer"]) + ("" if told.get("harm_known") else " (harm not known yet)")
+
+
+decisions.add_command(replay)

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from driftloop.client.arguments import Say, checked_name, stream_name, time_of
@@ -30,6 +31,8 @@ if TYPE_CHECKING:
     from driftloop.lineage.rebuilding import VersionProgress
     from driftloop.lineage.reproduction import Reproduction
     from driftloop.lineage.trace import Trace
+    from driftloop.monitoring.replay import Replay
+    from driftloop.project.rules import Policy
     from driftloop.registry.records import LogEntry
 
 
@@ -121,6 +124,18 @@ class Client:
         from driftloop.client.told_events import decisions
 
         return decisions(self._to.topics, _model(model), say, last)
+
+    def replay_decisions(
+        self, policy: "Policy | Path", model: str | None = None, *, journal: Path | None = None, say: Say = _silent
+    ) -> "Replay":
+        """What another policy would have decided on the evidence on record, beside what was decided; nothing is fitted. ``policy``: or a
+        file with a table ``[policy]``. ``model`` may be left out where there is one. ``journal``: decisions from a file, one a
+        line as JSON, instead of the record."""
+        from driftloop.client.replayed_decisions import replayed, replayed_journal
+
+        if journal is not None:
+            return replayed_journal(journal, policy, _model(model))
+        return replayed(self._to.topics, policy, _model(model), say)
 
     def runs(self, model: str | None = None, *, say: Say = _silent) -> "list[Run]":
         """Training runs with what came of each, in the order in which they started; of one model, or of all."""

@@ -10,6 +10,7 @@ from driftloop.contracts.values import (
     Count,
     Difference,
     DriftVerdict,
+    Estimate,
     FeatureDrift,
     GateMeasurements,
     Interval,
@@ -19,6 +20,7 @@ from driftloop.contracts.values import (
     OffsetRange,
     PartitionSketch,
     RowCount,
+    SegmentPerformance,
     StreamName,
     Time,
     TrainingPins,
@@ -151,6 +153,10 @@ class PerformanceReported(Event, frozen=True, kw_only=True):
     labels_without_inference: int | msgspec.UnsetType = msgspec.UNSET
     # What the version lost on the labelled rows; only told of one version, where it is defined.
     loss: LossMean | msgspec.UnsetType = msgspec.UNSET
+    # What the metric is to be expected to be, while labels are missing; only told of one version, where that can be said.
+    estimate: Estimate | msgspec.UnsetType = msgspec.UNSET
+    # By the categories of the features that the project declares as segments; only told where it does.
+    segments: tuple[SegmentPerformance, ...] | msgspec.UnsetType = msgspec.UNSET
     # By what was known when this was told; only of the version that scored most rows of a window that is compared with a profile.
     answer: WindowAnswer | msgspec.UnsetType = msgspec.UNSET
 

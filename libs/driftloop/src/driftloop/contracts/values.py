@@ -73,6 +73,30 @@ class LossMean(Part, frozen=True, kw_only=True):
     scale: float | None = None  # in the target's unit; null where the loss has none
 
 
+class Estimate(Part, frozen=True, kw_only=True):
+    """A metric as it is to be expected by the model's own scores, whether or not labels have landed: no measurement
+    (``driftloop.monitoring.estimates``). ``calibrated``: by the version's curve of held-out rows; else the scores as they are.
+    ``error``: what was estimated for the labelled rows less what was measured on them; null while nothing was."""
+
+    value: float
+    calibrated: bool
+    error: float | None = None
+
+
+class SegmentPerformance(Part, frozen=True, kw_only=True):
+    """A window's rows of one category of a feature (null: of rows without one), or of all ``others`` together."""
+
+    feature: str
+    value: str | None
+    others: bool = False
+    rows: RowCount
+    labelled: RowCount
+    coverage: float
+    measured: Interval | None
+    median_label_delay_seconds: float | None
+    loss: LossMean | None = None
+
+
 class LossAlarm(Part, frozen=True, kw_only=True):
     """Whether a version's loss has risen above its reference, after each of ``windows`` (``driftloop.statistics.e_process``).
 

@@ -1,12 +1,13 @@
 """What a retrain decision is based on: what is known about one closed window, put together from its summary and its reports."""
 
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 from types import MappingProxyType
 
 import msgspec
 
 from driftloop.contracts.events import PerformanceReported
-from driftloop.contracts.values import Count, Interval, Part, RowCount, Window, WindowAnswer
+from driftloop.contracts.values import Count, Interval, Part, RowCount, Time, Window, WindowAnswer
 from driftloop.monitoring.assembled_window import WindowSummary
 from driftloop.monitoring.late_labels import CountedLabels, WindowLabels, late_labels, window_to_judge_on
 from driftloop.statistics.distances import RANKED_BY
@@ -33,6 +34,7 @@ class Evidence(Part, frozen=True, kw_only=True):
     labels_landed_since: Count = 0  # in windows that were decided before, and that no decision has counted
     late: tuple[WindowLabels, ...] = ()  # those windows, as they are now
     judge_on: Window | None = None  # what a request names; null: the window itself
+    decided_at: Time | None = None  # wall time; null in decisions of before
     answer: WindowAnswer | None = None  # what the window means; null in decisions of before, and where no model scored it
 
     @property
@@ -47,6 +49,7 @@ def window_evidence(
     runs_in_flight: tuple[str, ...],
     earlier: Sequence[WindowLabels] = (),
     counted: Mapping[Window, CountedLabels] = MappingProxyType({}),
+    decided_at: datetime | None = None,
 ) -> Evidence:
     """``reports``: the window's, as ``performance_reports`` gives them: one of all versions together, then one of each.
 
@@ -79,5 +82,6 @@ def window_evidence(
         labels_landed_since=sum(each.labelled - counted[each.window].counted for each in late),
         late=late,
         judge_on=None if judged == window else judged,
+        decided_at=decided_at,
         answer=None if its_own is None or its_own.answer is msgspec.UNSET else its_own.answer,
     )

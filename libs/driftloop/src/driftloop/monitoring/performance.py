@@ -10,7 +10,9 @@ import pyarrow.compute as pc
 
 from driftloop.contracts.class_probabilities import PROBABILITIES
 from driftloop.contracts.events import PerformanceReported
-from driftloop.contracts.values import Interval, LossMean, Window
+from driftloop.contracts.values import Interval, LossMean, SegmentPerformance, Window
+from driftloop.monitoring.estimates import estimate
+from driftloop.monitoring.segments import Segment, segments
 from driftloop.project.model import Project
 from driftloop.rows import probabilities
 from driftloop.rows.schemas import holds_probabilities
@@ -26,7 +28,8 @@ COLUMNS = ("event_time", "prediction", "score", "model_version")  # of the infer
 
 def columns(project: Project) -> tuple[str, ...]:
     """What a window's rows are measured by."""
-    return (*COLUMNS, PROBABILITIES) if _from_probabilities(project) else COLUMNS
+    more = (PROBABILITIES,) if _from_probabilities(project) else ()
+    return (*COLUMNS, *more, *project.monitoring.segments)
 
 
 def no_profile(version: int) -> None:
@@ -49,6 +52,8 @@ def performance_reports(
         part = rows if version is None else rows.filter(pc.equal(rows.column("model_version"), version))
         labelled = part.filter(part.column("label").is_valid())
         interval, measured_rows = measured(project, labelled)
+        profile = None if version is None else profile_of(version)
+        curve = None if profile is None else profile.calibration
         yield PerformanceReported(
             model=project.model,
             stream=project.stream,
@@ -65,8 +70,31 @@ def performance_reports(
             labels_version=labels_version,
             measured_rows=measured_rows if _from_probabilities(project) else msgspec.UNSET,
             labels_without_inference=labels_without_inference if version is None else msgspec.UNSET,
-            loss=msgspec.UNSET if version is None else lost(project, labelled, profile_of(version)) or msgspec.UNSET,
+            loss=msgspec.UNSET if version is None else lost(project, labelled, profile) or msgspec.UNSET,
+            estimate=msgspec.UNSET if version is None else estimate(project, part, labelled, interval, curve) or msgspec.UNSET,
+            segments=tuple(_of_segment(project, s, profile) for s in segments(project, part))
+            if project.monitoring.segments
+            else msgspec.UNSET,
         )
+
+
+def _of_segments(project: Project, rows: pa.Table, profile: Profile | None) -> tuple[SegmentPerformance, ...]:
+    return tuple(_of_segment(project, segment, profile) for segment in segments(project, rows))
+
+
+def _of_segment(project: Project, segment: Segment, profile: Profile | None) -> SegmentPerformance:
+    labelled = segment.rows.filter(segment.rows.column("label").is_valid())
+    return SegmentPerformance(
+        feature=segment.feature,
+        value=segment.value,
+        others=segment.others,
+        rows=segment.rows.num_rows,
+        labelled=labelled.num_rows,
+        coverage=labelled.num_rows / segment.rows.num_rows,
+        measured=measured(project, labelled)[0],
+        median_label_delay_seconds=_median_delay(labelled),
+        loss=None if profile is None else lost(project, labelled, profile),
+    )
 
 
 def measured(project: Project, labelled: pa.Table) -> tuple[Interval | None, int]:
@@ -110,7 +138,7 @@ def content_digest(report: PerformanceReported) -> str:
     more = [] if report.measured_rows is msgspec.UNSET else [report.measured_rows]
     lone = report.labels_without_inference
     last = [{"labels_without_inference": lone}] if lone is not msgspec.UNSET and lone else []  # else as releases before said it
-    added = {name: value for name in ("loss", "answer") if (value := getattr(report, name)) is not msgspec.UNSET}
+    added = {name: value for name in ("loss", "estimate", "segments", "answer") if (value := getattr(report, name)) is not msgspec.UNSET}
     last += [added] if added else []
     return hashlib.sha256(msgspec.json.encode([*said, *more, *last], order="deterministic")).hexdigest()[:32]
 

@@ -11,12 +11,16 @@ import msgspec
 from driftloop.contracts.events import DecisionMade, RetrainReason
 from driftloop.contracts.values import Part, Time, Window, rule_digest
 from driftloop.contracts.windows import parse_duration, shifted
+from driftloop.monitoring import triggers
 from driftloop.monitoring.budget import Budget, Standing, budget_of, next_attempt, possible, standing
 from driftloop.monitoring.evidence import Evidence
 from driftloop.project.rules import Policy
-from driftloop.statistics.metrics import find
 
 MEASURED_KEPT = 5  # windows of the same version whose mean the metric is compared with
+
+URGENT: tuple[RetrainReason, ...] = ("drift", "performance")  # may spend what is kept of a budget
+
+DRY_RUN = "dry run, nothing is asked for: "
 
 CARRIED = 1000  # windows, and attempts, of which something is known when their decisions are not kept any more
 
@@ -30,27 +34,38 @@ class PolicyState(Part, frozen=True, kw_only=True):
     attempts: tuple[Time, ...] = ()  # within the budget period
     metric: str | None = None  # that ``measured`` is of
     measured: tuple[tuple[int, float], ...] = ()  # (version, metric), oldest first
+    since: Time | None = None  # the last attempt; before there was one, the first window's start
+    since_wall: Time | None = None  # the same by wall time, as far as that is on record
 
 
 class Decision(Part, frozen=True, kw_only=True):
-    """Yes or no, why, and by which rule (sha256 of the policy's settings)."""
+    """Yes or no, why, and by which rule (sha256 of the policy's settings). ``dry_run``: no, and yes if the policy were no dry run."""
 
     accepted: bool
     reason: str
     trigger: RetrainReason | None
     rule: str
     evidence: Evidence
+    dry_run: bool = False
 
 
 def decide(policy: Policy, state: PolicyState, evidence: Evidence) -> tuple[PolicyState, Decision]:
     """The decision on the next closed window, and the state after it."""
-    accepted, trigger, reason = _decide(policy, state, evidence)
-    decision = Decision(accepted=accepted, reason=reason, trigger=trigger, rule=rule_digest(policy), evidence=evidence)
-    return advance(policy, state, evidence, accepted=accepted), decision
+    wanted, trigger, reason = _decide(policy, state, evidence)
+    dry_run = wanted and policy.dry_run
+    decision = Decision(
+        accepted=wanted and not dry_run,
+        reason=f"{DRY_RUN}{reason}" if dry_run else reason,
+        trigger=trigger,
+        rule=rule_digest(policy),
+        evidence=evidence,
+        dry_run=dry_run,
+    )
+    return advance(policy, state, evidence, accepted=wanted), decision
 
 
 def advance(policy: Policy, state: PolicyState, evidence: Evidence, *, accepted: bool) -> PolicyState:
-    """The state after a window was decided, however it was."""
+    """The state after a window was decided, however it was. ``accepted``: also by a dry run, which counts its attempts as if they were."""
     end, period = evidence.window.end, parse_duration(policy.budget_period)
     attempts = tuple(t for t in state.attempts if end - t < period)
     measured = state.measured if state.metric == evidence.metric else ()  # the project measures otherwise now
@@ -63,15 +78,19 @@ def advance(policy: Policy, state: PolicyState, evidence: Evidence, *, accepted:
         attempts=(*attempts, end) if accepted else attempts,
         metric=evidence.metric,
         measured=measured,
+        since=_since(state.since, end if accepted else None, evidence.window.start),
+        since_wall=_since(state.since_wall, evidence.decided_at if accepted else None, evidence.decided_at),
     )
 
 
 def restore(policy: Policy, decisions: Iterable[DecisionMade], before: PolicyState | None = None) -> PolicyState:
-    """The state after retrain decisions read back in window order. ``before``: what was carried of earlier ones."""
+    """The state after retrain decisions read back in window order. ``before``: what was carried of earlier ones. What was asked for by a
+    dry run counts for a policy that is one, and for no other."""
     state = before or PolicyState()
     for decision in decisions:
         evidence = msgspec.convert(decision.evidence, Evidence)
-        state = advance(policy, state, evidence, accepted=decision.accepted)
+        accepted = decision.accepted or (policy.dry_run and decision.evidence.get("dry_run") is True)
+        state = advance(policy, state, evidence, accepted=accepted)
     return state
 
 
@@ -82,10 +101,13 @@ def carried(before: PolicyState, decisions: Sequence[DecisionMade]) -> PolicySta
     """
     evidence = [msgspec.convert(decision.evidence, Evidence) for decision in decisions]
     new_labels, attempts, metric, measured = before.new_labels, list(before.attempts), before.metric, list(before.measured)
+    since, since_wall = before.since, before.since_wall
     for one, decision in zip(evidence, decisions, strict=True):
         new_labels = 0 if decision.accepted else new_labels + one.new_labels
         if decision.accepted:
             attempts.append(one.window.end)
+        since = _since(since, one.window.end if decision.accepted else None, one.window.start)
+        since_wall = _since(since_wall, one.decided_at if decision.accepted else None, one.decided_at)
         if one.metric != metric:  # the project measures otherwise from here on
             metric, measured = one.metric, []
         if one.version is not None and one.measured is not None:
@@ -97,7 +119,14 @@ def carried(before: PolicyState, decisions: Sequence[DecisionMade]) -> PolicySta
         attempts=tuple(attempts[-CARRIED:]),
         metric=metric,
         measured=tuple(measured[-MEASURED_KEPT:]),
+        since=since,
+        since_wall=since_wall,
     )
+
+
+def _since(known: datetime | None, attempt: datetime | None, first: datetime | None) -> datetime | None:
+    """From when on a moment of a schedule is one that no attempt has answered."""
+    return attempt or known or first
 
 
 def _decide(policy: Policy, state: PolicyState, evidence: Evidence) -> tuple[bool, RetrainReason | None, str]:
@@ -114,33 +143,30 @@ def _decide(policy: Policy, state: PolicyState, evidence: Evidence) -> tuple[boo
 def _trigger(policy: Policy, state: PolicyState, evidence: Evidence) -> tuple[RetrainReason | None, str]:
     """The most telling trigger that fired, with a sentence; the sentence alone says why none did."""
     calm = []
-    if "performance" in policy.triggers:
-        fell, why = _performance_fell(state, evidence)
-        if fell:
-            return "performance", why
+    for trigger in triggers.in_order(policy):
+        fired, why = _fired(trigger, policy, state, evidence)
+        if fired:
+            return triggers.REASONS[trigger], why
         calm.append(why)
-    if "drift" in policy.triggers:
-        recent = (*state.drifted, evidence.drifted)[-policy.drift_n :]
-        why = f"{sum(recent)} of the last {len(recent)} windows drifted, {policy.drift_k} of {policy.drift_n} are needed"
-        if sum(recent) >= policy.drift_k:
-            return "drift", f"{sum(recent)} of the last {len(recent)} windows drifted"
-        calm.append(why)
-    if "window" in policy.triggers:
-        return "window", "the window closed"
     return None, "; ".join(calm) or "the policy has no triggers"
 
 
-def _performance_fell(state: PolicyState, evidence: Evidence) -> tuple[bool, str]:
-    """Whether the metric is worse than its earlier mean even at the better end of its interval."""
-    name, interval = evidence.metric, evidence.measured
-    before = [value for version, value in state.measured if version == evidence.version] if state.metric == name else []
-    if interval is None or not before:
-        return False, f"{name} has nothing to be compared with yet"
-    metric, mean = find(name), sum(before) / len(before)
-    best, at_best, bound = (interval.upper, "most", "upper") if metric.greater_is_better else (interval.lower, "least", "lower")
-    if metric.gain(best, mean) < 0:
-        return True, f"{name} is at {at_best} {best:.4f}, its mean over the {len(before)} windows before was {mean:.4f}"
-    return False, f"{name} may still be at its earlier mean {mean:.4f} ({bound} bound {best:.4f})"
+def _fired(trigger: str, policy: Policy, state: PolicyState, evidence: Evidence) -> tuple[bool, str]:
+    match trigger:
+        case "performance":
+            measured = state.measured if state.metric == evidence.metric else ()
+            return triggers.performance(evidence, [value for version, value in measured if version == evidence.version])
+        case "drift":
+            return triggers.drift(policy, (*state.drifted, evidence.drifted)[-policy.drift_n :])
+        case "schedule" if policy.schedule_time == "wall":
+            return triggers.schedule(policy, state.since_wall, evidence.decided_at)
+        case "schedule":
+            last = state.attempts[-1] if state.attempts else evidence.window.start
+            return triggers.schedule(policy, state.since or last, evidence.window.end)
+        case "labels":
+            return triggers.labels(policy, state.new_labels + evidence.new_labels)
+        case _:
+            return True, "the window closed"
 
 
 def _hold(policy: Policy, state: PolicyState, evidence: Evidence, trigger: RetrainReason) -> str | None:
@@ -154,7 +180,7 @@ def _hold(policy: Policy, state: PolicyState, evidence: Evidence, trigger: Retra
     if state.attempts and cooldown > timedelta(0) and end - state.attempts[-1] < cooldown:
         until = shifted(state.attempts[-1], cooldown).isoformat()
         return f"cooling down for {policy.cooldown} after the attempt at {state.attempts[-1].isoformat()}, until {until}"
-    budget, kept = budget_of(policy, end - evidence.window.start), trigger != "window"
+    budget, kept = budget_of(policy, end - evidence.window.start), trigger in URGENT
     if not possible(budget, state.attempts, end, kept=kept):
         return _out_of_budget(policy, budget, next_attempt(budget, state.attempts, end, kept=kept), kept=kept)
     return None

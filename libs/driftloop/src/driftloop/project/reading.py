@@ -19,7 +19,7 @@ from driftloop.contracts.schema import RESERVED, Feature, StreamSchema, Target
 from driftloop.contracts.values import Window
 from driftloop.contracts.windows import WindowPlan, parse_duration
 from driftloop.errors import UserError
-from driftloop.project import open_windows
+from driftloop.project import open_windows, policy_check
 from driftloop.project.alarm_budget import alarm_budget
 from driftloop.project.allowed_values import allowed_values
 from driftloop.project.model import (
@@ -39,6 +39,7 @@ from driftloop.statistics.distances import STATISTICS
 from driftloop.statistics.metrics import NoSuchMetric, check_declared, for_task
 
 SHORTEST_RETENTION = timedelta(hours=1)
+MOST_SEGMENTS = 3  # features; each is told with up to 21 segments in every report
 
 
 def read_project(folder: Path) -> Project:
@@ -220,7 +221,8 @@ def _check(file: ProjectFile, files: dict[str, bytes]) -> Project:
         candidates = tuple(str(parse_recipe(text)) for text in file.training.candidates)
     except ValueError as exc:
         raise _Problem("training.candidates", f"training.candidates: {exc}") from exc
-    _check_budget(file.policy)
+    _check_policy(file.policy)
+    _check_segments(file.monitoring.segments, schema)
     windows = _windows(file.windows)
     try:
         alarm_budget(file.monitoring.false_alarms, windows)
@@ -251,12 +253,18 @@ def _check(file: ProjectFile, files: dict[str, bytes]) -> Project:
     )
 
 
-def _check_budget(policy: Policy) -> None:
-    if policy.budget is not None and policy.budget_burst is not None and policy.budget_burst > policy.budget:
-        raise _Problem("policy.budget_burst", f"at most the budget of {policy.budget} can be spent at once")
-    most = policy.budget_burst or policy.budget
-    if policy.budget_kept is not None and most is not None and policy.budget_kept >= most:
-        raise _Problem("policy.budget_kept", f"must be below the {most} that can be spent at once, or no closed window is ever an attempt")
+def _check_policy(policy: Policy) -> None:
+    for setting, message in policy_check.problems(policy):
+        raise _Problem(f"policy.{setting}", message)
+
+
+def _check_segments(segments: tuple[str, ...], schema: StreamSchema) -> None:
+    categories = [feature.name for feature in schema.features if feature.type == "category"]
+    if wrong := [name for name in segments if name not in categories]:
+        known = ", ".join(categories) or "none here"
+        raise _Problem("monitoring.segments", f"{wrong[0]!r} is no category feature; those are {known}")
+    if len(set(segments)) < len(segments) or len(segments) > MOST_SEGMENTS:
+        raise _Problem("monitoring.segments", f"name {MOST_SEGMENTS} features at most, each once")
 
 
 def _feature(name: str, declared: FeatureType | FeatureTable) -> Feature:

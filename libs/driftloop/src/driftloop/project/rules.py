@@ -29,6 +29,7 @@ class Monitoring(Part, frozen=True, kw_only=True):
     thresholds: dict[str, float] = msgspec.field(default_factory=default_thresholds)
     missing: float = 0.1  # rise of the missing share over the profile's
     unseen: float = 0.05
+    segments: tuple[str, ...] = ()  # category features that performance is told by
     false_alarms: str | None = None  # such as "1 per 90d"
     loss_alarm: Annotated[float, msgspec.Meta(gt=0, le=0.5)] = 0.05  # of versions whose loss never rises, how many are ever alarmed
     loss_tolerance: Annotated[float, msgspec.Meta(ge=0, le=1)] = 0.0  # by which the loss may lie above its reference
@@ -41,13 +42,17 @@ class Monitoring(Part, frozen=True, kw_only=True):
 
 
 class Policy(Part, frozen=True, kw_only=True):
-    """When to retrain. Cooldown and period are event time.
+    """When to retrain. Cooldown and period are event time; every trigger is looked at when a window closes.
+
+    The trigger ``schedule``: a moment of ``schedule``, an interval or a cron expression in UTC, has passed since the last attempt, by
+    ``schedule_time``. The trigger ``labels``: ``new_labels`` labelled rows have landed since. ``dry_run``: everything is
+    decided and told, and nothing is asked for.
 
     ``budget`` null: as many attempts per period as ``monitoring.budget`` gives windows of that length; ``budget_burst`` of them
     without waiting (null: all of a stated budget), the last ``budget_kept`` of these for drift and performance alone.
     """
 
-    triggers: tuple[Literal["window", "drift", "performance"], ...] = ("window",)
+    triggers: tuple[Literal["window", "drift", "performance", "schedule", "labels"], ...] = ("window",)
     min_new_labels: Annotated[int, msgspec.Meta(ge=1)] = 200
     drift_k: int = 2  # k of the last n closed windows drifted
     drift_n: int = 3
@@ -56,6 +61,10 @@ class Policy(Part, frozen=True, kw_only=True):
     budget_period: str = "365d"
     budget_burst: Annotated[int, msgspec.Meta(ge=1)] | None = None
     budget_kept: Annotated[int, msgspec.Meta(ge=0)] | None = None
+    schedule: str | None = None
+    schedule_time: Literal["event", "wall"] = "event"
+    new_labels: Annotated[int, msgspec.Meta(ge=1)] | None = None
+    dry_run: bool = False
 
 
 class BacktestData(Part, frozen=True, kw_only=True):

@@ -80,6 +80,7 @@ class Metric(NamedTuple):
     undefined: str
     meaning: str  # a line of the reference page
     parameter: Parameter | None = None
+    of_hits: bool = False  # depends on nothing but whether each row's prediction is its label
 
     @property
     def written(self) -> str:
