@@ -10,7 +10,7 @@ from prometheus_client.metrics import MetricWrapperBase
 from driftloop import metrics
 from driftloop.contracts.services import SERVICES, Service
 from driftloop.documents import prometheus, reference
-from driftloop.project import reading, tables
+from driftloop.project import conversion, tables
 from driftloop.service.settings import settings_table
 
 ROOT = Path(__file__).parents[2]
@@ -57,7 +57,7 @@ def test_the_page_on_projects_names_every_word_of_the_file_and_no_other() -> Non
             section = word.strip("[]") if word.startswith("[") else section
             named.setdefault(section, set()).update({word} - {f"[{section}]"})
     known = {name: set(getattr(kind, "__struct_fields__", ())) for name, kind in get_type_hints(tables.ProjectFile).items()}
-    known["monitoring"] = set(reading._monitoring_settings())
+    known["monitoring"] = set(conversion.monitoring_settings())
     known["features"] = set()  # names that a project chooses
     assert named == known
 
