@@ -26,8 +26,8 @@ REGISTRY = (
         "gain-above-the-tolerance",
         "The gain's lower bound has to be above the tolerance; equal is not above.",
         f"{_REGISTRY}/gate.py",
-        "not measurements.gain_lower > rules.tolerance",
-        "not measurements.gain_lower >= rules.tolerance",
+        "not lower > rules.tolerance",
+        "not lower >= rules.tolerance",
         ("tests/unit/registry/test_gate.py::test_candidate_passes_only_above_the_tolerance_and_on_enough_rows",),
     ),
     Mutation(
