@@ -163,3 +163,12 @@ def test_a_start_asks_the_lake_for_what_came_since_forgotten_windows_were_looked
     bench.assembler.cursor.lake_seen = {"labels": 5}
     bench.step(0)
     assert bench.lake.since == [{"labels": 5}]
+
+
+def test_nothing_is_told_of_a_forgotten_window_without_rows(bench):
+    forgetting(bench, start=-5, end=0)
+    bench.lake.ranges = [(window(-5).start, window(-1).start)]
+    rows = bench.lake.rows
+    bench.lake.rows = lambda of, counts: rows(of, counts) if of == window(0) else rows(of, counts).slice(0, 0)
+    bench.step(0)
+    assert set(reported_windows(bench)) == {window(0)}
