@@ -7,7 +7,7 @@ import signal
 import sys
 import time
 import traceback
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import closing
 from types import FrameType
 
@@ -18,7 +18,7 @@ from driftloop.errors import ConfigurationError, TransientError, UserError
 from driftloop.local.errors import LocalStackError
 from driftloop.local.paths import cache_dir, default_home
 
-Measure = Callable[[Surroundings], list[Figure]]
+Measure = Callable[[Surroundings], Iterable[Figure]]
 # name: module; imported when asked for
 MEASUREMENTS = {
     "split-hash": "bench.split_hash",
@@ -34,9 +34,15 @@ MEASUREMENTS = {
     "start": "bench.stack_start",
     "trace": "bench.trace",
     "compression": "bench.compression",
+    "retraining": "bench.retraining",
 }
-# half an hour and gigabytes: only when named
-ON_REQUEST = {"a-year": "bench.a_year", "many-commits": "bench.many_commits", "larger-than-memory": "bench.larger_than_memory"}
+# half an hour and gigabytes, or about other things than speed: only when named
+ON_REQUEST = {
+    "a-year": "bench.a_year",
+    "many-commits": "bench.many_commits",
+    "larger-than-memory": "bench.larger_than_memory",
+    "drift-verdicts": "bench.drift_verdicts",
+}
 INTERRUPTED = 130
 EXPECTED = (BenchError, LocalStackError, TransientError, ConfigurationError, UserError)
 

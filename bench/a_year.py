@@ -8,6 +8,7 @@ they are read (``made_topics``), since no broker is measured here; the lake's lo
 import json
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
@@ -41,15 +42,17 @@ class Start(NamedTuple):
     after_mib: float
 
 
-def measure(around: Surroundings) -> list[Figure]:
-    figures: list[Figure] = []
+def measure(around: Surroundings) -> Iterator[Figure]:
+    """One after the other, so that what comes after half an hour loses nothing of what was measured before it."""
     for reader, what in (("monitor", "control events"), ("trainer", "requests and runs"), ("registry", "commands")):
         few, many = (_started(around, reader, windows) for windows in (TENTH, A_YEAR))
-        figures += _starts(reader, what, few, many)
-    figures += [_fold(around), _decision(around)]
-    figures += _record(around)
-    figures += [_bytes_a_day(), *_tables(), *_lake(around)]
-    return figures
+        yield from _starts(reader, what, few, many)
+    yield _fold(around)
+    yield _decision(around)
+    yield from _record(around)
+    yield _bytes_a_day()
+    yield from _tables()
+    yield from _lake(around)
 
 
 def _events(reader: str, windows: int) -> int:
@@ -222,27 +225,23 @@ def _tables() -> list[Figure]:
     ]  # fmt: skip
 
 
-def _lake(around: Surroundings) -> list[Figure]:
+def _lake(around: Surroundings) -> Iterator[Figure]:
     def bytes_a_commit(name: str, partitions: int, features: int) -> float:
         around.say(f"the lake's log with {partitions} partitions and {features} features")
         return lake_log.of_now(around, f"a-year-{name}", partitions=partitions, features=features)
 
-    found = []
     for name, what, tenth, many, few in (
         ("lake-log-of-partitions", "500 partitions, 10 features", "50 partitions", (500, 10), (50, 10)),
         ("lake-log-of-features", "4 partitions, 1,000 features", "100 features", (4, 1000), (4, 100)),
     ):
         value = bytes_a_commit(name, *many)
-        found.append(
-            Figure(
-                name=name,
-                what=f"the lake's log in a day of a commit every ten seconds; {what}",
-                value=value * lake_log.COMMITS_A_DAY / 2**20,
-                unit="MiB",
-                limit=Limit(tenth, bytes_a_commit(f"{name}-tenth", *few) * lake_log.COMMITS_A_DAY / 2**20),
-                aim=Aim(2.0, "at most", "ratio"),
-                note=f"{value / 1024:.1f} KiB a commit",
-                words=WORDS,
-            )
+        yield Figure(
+            name=name,
+            what=f"the lake's log in a day of a commit every ten seconds; {what}",
+            value=value * lake_log.COMMITS_A_DAY / 2**20,
+            unit="MiB",
+            limit=Limit(tenth, bytes_a_commit(f"{name}-tenth", *few) * lake_log.COMMITS_A_DAY / 2**20),
+            aim=Aim(2.0, "at most", "ratio"),
+            note=f"{value / 1024:.1f} KiB a commit",
+            words=WORDS,
         )
-    return found

@@ -26,6 +26,7 @@ from driftloop.history.events import Events
 from driftloop.history.id_set import IdSet
 from driftloop.history.model_history import ModelHistory
 from driftloop.history.registry_follower import RegistryFollower
+from driftloop.lake.join import JoinCounts
 from driftloop.monitoring.assembled_window import AssembledWindow, WindowSummary
 from driftloop.monitoring.assembly import REMEMBERED_WINDOWS
 from driftloop.project.model import Project
@@ -134,7 +135,7 @@ class Rows:
     def labels_known(self, of: Window) -> bool:
         return True
 
-    def rows(self, of: Window) -> pa.Table:
+    def rows(self, of: Window, counts: JoinCounts) -> pa.Table:
         return self._table
 
 

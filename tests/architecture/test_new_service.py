@@ -26,6 +26,7 @@ GENERATED = {
     "docs/asyncapi.json": "driftloop.documents.asyncapi",
     "infra/prometheus/prometheus.yml": "driftloop.documents.prometheus",
 }
+OF_THE_LIBRARY = "tests/architecture/test_column_types.py::test_mypy_names_the_places_that_a_new_type_was_forgotten_in"
 PORT_OFFSET = 10 + INSTANCES * len(SERVICES)
 CONTAINER = """\
   notifier:
@@ -135,7 +136,7 @@ def test_an_event_service_takes_four_edits_beyond_its_own_folder(house: House) -
     house.edit(*EDITS)
     house.generate()
     left_out = (f"--ignore=tests/architecture/{name}.py" for name in ("test_new_service", "test_mutations"))  # the latter names all tests
-    watched = house.watched("tests/architecture", *left_out, "-k", "not images or notifier")
+    watched = house.watched("tests/architecture", *left_out, f"--deselect={OF_THE_LIBRARY}", "-k", "not images or notifier")
     assert watched.returncode == 0, watched.stdout
     assert "notifier" in house.watched("tests/architecture", "--collect-only", "-k", "images and notifier").stdout
     contracts = house.run(str(Path(sys.executable).with_name("lint-imports")), "--no-cache")

@@ -1,8 +1,8 @@
 """A new metric is one place, a new drift statistic two at most: added here by their rows alone, and counted in the sources."""
 
 import ast
-from collections.abc import Iterator
 from datetime import timedelta
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -143,13 +143,15 @@ class TestStatisticAddedByItsRow:
 
 def naming(names: set[str]) -> set[str]:
     """The source files in which one of the names stands as a string, in whole or before a colon."""
-    return {path.name for path in SOURCES for text in _strings(path) if text.partition(":")[0] in names}
+    return {file for file, said in strings() if said in names}
 
 
-def _strings(path: Path) -> Iterator[str]:
-    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-        if isinstance(node, ast.Constant) and isinstance(node.value, str):
-            yield node.value
+@cache
+def strings() -> frozenset[tuple[str, str]]:
+    """Each source file's name with each of its strings, as far as a colon: read once, there are hundreds of files."""
+    trees = ((path.name, ast.parse(path.read_text(encoding="utf-8"))) for path in SOURCES)
+    constants = ((name, node) for name, tree in trees for node in ast.walk(tree) if isinstance(node, ast.Constant))
+    return frozenset((name, node.value.partition(":")[0]) for name, node in constants if isinstance(node.value, str))
 
 
 def test_no_other_source_names_a_metric() -> None:

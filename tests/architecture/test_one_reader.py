@@ -18,7 +18,7 @@ CONNECTING = {
     "driftloop/adapters/kafka_admin.py": "reads data topics to their ends, for those below",
     "driftloop/client/rejected_messages.py": "quarantine is a data topic of whatever bytes were rejected",
     "driftloop/client/status.py": "asks how many messages quarantine got in an hour, and reads nothing",
-    "driftloop_monitor/source_topics.py": "asks where the requests of a data topic end",
+    "driftloop/service/topic_ends.py": "asks where data topics end, and reads nothing",
     "driftloop/client/accepted_gaps.py": "asks where a data topic begins and ends",
     "driftloop/demo/results.py": "counts the records of the data topics",
     "driftloop/demo/run.py": "asks whether a data topic is empty",

@@ -46,6 +46,7 @@ class IngestWorld:
         self.traffic = Traffic(self.producer, stream, topic_id(bootstrap, f"{stream}.requests"))
         self.sent = dict.fromkeys(range(partitions), 0)  # requests accounted for, by partition
         self.labelled = dict.fromkeys(range(partitions), 0)
+        self._ids: dict[str, str] = {}  # of the topics that the tables are filled from
         self._register()
         for name, secret in (("access", s3.access_key), ("secret", s3.secret_key)):
             (folder / name).write_text(secret)
@@ -56,7 +57,9 @@ class IngestWorld:
         Publisher(self.producer, source="driftloop/test").publish(REGISTRY_LOG, command, key=self.stream, id=self.stream)
 
     def send(self, messages: int = 1, rows: int = 50) -> None:
-        """To every partition: messages of ``rows`` inferences and as many labels, every tenth of them broken."""
+        """To every partition: as many requests as ``messages`` of ``rows`` inferences account for, those, and as many labels,
+        every tenth of them broken."""
+        self.request(messages * rows)
         for partition in range(self.partitions):
             for _ in range(messages):
                 start = self.sent[partition]
@@ -69,6 +72,18 @@ class IngestWorld:
                     self.traffic.label(partition, n)
             self.labelled[partition] = self.sent[partition]
         self.producer.flush()
+
+    def request(self, n: int) -> None:
+        """So many in every partition, before anything accounts for them."""
+        for partition in range(self.partitions):
+            for _ in range(n):
+                self.producer.send(f"{self.stream}.requests", b"{}", partition=partition)
+        self.producer.flush()
+
+    def add_partition(self) -> None:
+        """Send to one more, which the topics have by now."""
+        self.sent[self.partitions] = self.labelled[self.partitions] = 0
+        self.partitions += 1
 
     def ingest(self, instance: str = "ingest-0", **env: str) -> "IngestProcess":
         return IngestProcess(self, instance, env)
@@ -86,9 +101,10 @@ class IngestWorld:
 
     def cursors(self, name: str) -> dict[int, int]:
         """Next offset by partition, as the table says; nothing before the table exists."""
-        identity = topic_id(self.bootstrap, f"{self.stream}.{name}")
+        if name not in self._ids:
+            self._ids[name] = topic_id(self.bootstrap, f"{self.stream}.{name}")
         table = self.table(name)
-        return {p: table.cursor(app_id(identity, p)) or 0 for p in range(self.partitions)}
+        return {p: table.cursor(app_id(self._ids[name], p)) or 0 for p in range(self.partitions)}
 
     def wait_caught_up(self) -> None:
         for name in TABLES:

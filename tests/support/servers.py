@@ -112,10 +112,10 @@ def s3_server() -> Iterator[S3Access]:
 
 @contextmanager
 def running(spec: ProcessSpec) -> "Iterator[subprocess.Popen[bytes]]":
-    """Run a process until it is ready, and end it after the block, also a paused one."""
+    """Run a process until it is ready, and end it after the block, also a paused one: at once, for nothing of it is kept."""
     process = spawn(spec)
     try:
         wait_ready(process, spec, READY_SECONDS)
         yield process
     finally:
-        stop(process, spec.stop_seconds)
+        stop(process, 0.0)

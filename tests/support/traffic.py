@@ -59,7 +59,8 @@ def inference_rows(
 
 
 class Traffic:
-    """Writes to one stream's topics. ``requests_id`` is the id of the request topic that the ranges name."""
+    """Writes to one stream's topics. ``requests_id`` is the id of the request topic that the ranges name: of
+    requests that are there, or as of a topic that is no more, whose ranges are believed."""
 
     def __init__(self, producer: MessageProducer, stream: str, requests_id: str = "requests-id") -> None:
         self.schema = small_schema(stream)

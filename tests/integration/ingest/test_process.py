@@ -9,12 +9,12 @@ from contextlib import contextmanager
 import pytest
 from tests.support.clients import alter_topic
 from tests.support.foreign import CODECS, send_batch
-from tests.support.ingest_process import IngestWorld
+from tests.support.ingest_process import TABLES, IngestWorld
 from tests.support.lossy_proxy import lossy_proxy
 from tests.support.servers import pausable_s3_server
 from tests.support.waiting import wait_until
 
-from driftloop.adapters.kafka import read_topic
+from driftloop.adapters.kafka import add_partitions, read_topic
 from driftloop.service.quarantine import fetched, read_quarantined
 
 
@@ -98,7 +98,8 @@ def test_a_store_that_is_stopped_for_half_a_minute_loses_nothing_and_moves_no_pa
         with world.ingest() as ingest:
             world.wait_caught_up()
             taken = ingest.logged("partition-taken")
-            committed = ingest.logged("lake-committed")
+            committed = sum(world.table(name).version for name in TABLES)
+            wait_until(lambda: ingest.logged("lake-committed") == committed, "the log to tell of the commits that the tables have")
             store.pause()
             world.send(messages=3)
             time.sleep(AWAY_SECONDS)
@@ -143,6 +144,7 @@ def test_a_label_of_twelve_mebibytes_keeps_its_bytes_and_both_tables_go_on(world
         alter_topic(world.bootstrap, f"{world.stream}.labels", compression_type="producer")  # a topic of before
         send_batch(world.bootstrap, f"{world.stream}.labels", [huge], codec="gzip")
         world.traffic.label(0, 0)
+        world.request(50)
         world.traffic.scored(0, 0, 50)
         world.producer.flush()
         world.wait_caught_up()
@@ -151,3 +153,33 @@ def test_a_label_of_twelve_mebibytes_keeps_its_bytes_and_both_tables_go_on(world
     (found,) = map(read_quarantined, read_topic(world.bootstrap, f"{world.stream}.quarantine"))
     assert found.stored is not None
     assert fetched(found, world.store).record.value == huge
+
+
+def test_requests_that_are_yet_to_come_do_not_seem_known_because_a_message_says_so(world):
+    """Also in a partition that the requests do not have yet: nothing waits for it, and its rows are taken when there are some."""
+    new = world.partitions
+    add_partitions(world.bootstrap, {f"{world.stream}.{name}": new + 1 for name in TABLES})
+    world.send()
+    with world.ingest():
+        world.wait_caught_up()
+        for partition in range(new):
+            world.traffic.scored(partition, 50, 60)
+        world.traffic.scored(new, 0, 50)
+        world.producer.flush()
+        forged = [(partition, "accounts for requests up to 60, and there are none from 50 on") for partition in range(new)]
+        forged.append((new, "accounts for requests up to 50, and there are none from 0 on"))
+        wait_until(lambda: rejected(world) == forged, "the forged messages to be in quarantine")
+        add_partitions(world.bootstrap, {f"{world.stream}.requests": new + 1})
+        world.add_partition()
+        world.send()
+        world.wait_caught_up()
+    rows = world.table("inferences").read(["partition", "request_offset"])
+    expected = [(p, n) for p in range(new + 1) for n in range(world.sent[p]) if n % 50]
+    assert sorted(zip(rows["partition"].to_pylist(), rows["request_offset"].to_pylist(), strict=True)) == expected
+    assert rejected(world) == forged
+
+
+def rejected(world):
+    """Partition and reason of the messages in quarantine that are no labels."""
+    found = map(read_quarantined, read_topic(world.bootstrap, f"{world.stream}.quarantine"))
+    return sorted((q.partition, q.reason) for q in found if q.topic == f"{world.stream}.inferences")

@@ -252,6 +252,16 @@ def test_a_clean_up_that_comes_between_a_manifest_and_the_look_for_marks_keeps_i
     assert read_snapshot(store, snapshot, schema).num_rows == 20
 
 
+def test_a_pin_that_comes_between_the_first_look_at_the_manifests_and_the_marks_keeps_its_files(tables, store, project, schema, open_table):
+    for name in ("inferences", "labels"):
+        compacted(open_table(name), store)
+    pinned = []
+    slow = Interrupted(store, "snapshots/", lambda: pinned.append(pin(store, project, *tables, start=None, end=END)))
+    done = clean(open_table("inferences"), slow, grace=AT_ONCE, now=now)
+    assert (done.marked, done.deleted, done.kept) == (2, 0, 2)
+    assert read_snapshot(store, pinned[0][1], schema).num_rows == 20
+
+
 def test_two_clean_ups_at_once_end_where_one_does(tables, store, open_table):
     compacted(tables[0], store)
     slow = Interrupted(store, "snapshots/", lambda: cleaned(open_table(), store), nth=2)

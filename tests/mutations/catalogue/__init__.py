@@ -1,5 +1,6 @@
 """All mutations, by part of the program: data, to which a new guard adds an entry."""
 
+from tests.mutations.catalogue.drift import DRIFT
 from tests.mutations.catalogue.endurance import ENDURANCE
 from tests.mutations.catalogue.ingest import INGEST
 from tests.mutations.catalogue.lake import LAKE
@@ -18,6 +19,7 @@ PARTS: dict[str, tuple[Mutation, ...]] = {
     "The predictor": PREDICTOR,
     "Ingest": INGEST,
     "The monitor": MONITOR,
+    "Drift": DRIFT,
     "Training": TRAINING,
     "Model files": MODEL_FILES,
     "Bytes and names of strangers": STRANGERS,

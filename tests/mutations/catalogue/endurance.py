@@ -149,12 +149,33 @@ ENDURANCE = (
         ),
     ),
     Mutation(
-        "a-wide-range-may-be-forged",
+        "a-range-may-be-forged",
         "A range that goes beyond the requests does not make those to come seem known.",
         f"{LIBRARY}/rows/request_ranges.py",
-        "    if is_wide(claimed) and claimed.end > end:",
+        "    if claimed.topic_id == requests.topic_id and claimed.end > end:",
         "    if False:",
-        (f"{_INTAKE}test_a_forged_range_beyond_the_requests_does_not_make_those_to_come_seem_known",),
+        (
+            f"{_INTAKE}test_a_forged_range_beyond_the_requests_does_not_make_those_to_come_seem_known",
+            f"{_STRANGERS}test_a_forged_range_beyond_the_requests_is_quarantined_and_those_to_come_are_counted",
+        ),
+    ),
+    Mutation(
+        "ends-are-asked-for-after-the-message-came",
+        "What was known of the requests before a message came does not make its range forged.",
+        f"{LIBRARY}/monitoring/partition_fold.py",
+        "        if self._told_at != self.next_offset:",
+        "        if self._told_at < 0:",
+        (f"{_STRANGERS}test_the_range_that_was_forged_once_is_taken_when_its_requests_are_there",),
+    ),
+    Mutation(
+        "ends-are-of-one-incarnation",
+        "Ends that went back are not taken for those of the topic that was known.",
+        f"{LIBRARY}/service/topic_ends.py",
+        "            if any(found[partition] < end for partition, end in before.ends.items()):",
+        "            if False:",
+        (
+            f"{_UNIT}/service/test_topic_ends.py::test_ends_of_a_topic_that_was_made_anew_while_they_were_asked_for_are_not_taken_for_those_of_the_one_before",
+        ),
     ),
     Mutation(
         "the-first-range-begins-with-the-requests",

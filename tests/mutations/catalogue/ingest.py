@@ -71,7 +71,10 @@ INGEST = (
         "libs/driftloop/src/driftloop/lake/commit.py",
         "files=tuple(file for file in self.files if file.partition not in partitions),",
         "files=self.files,",
-        (f"{_FLUSH}test_a_fenced_flush_keeps_what_is_its_own_and_leaves_out_what_a_peer_has_stored",),
+        (
+            "tests/unit/lake/test_flush.py::test_the_rest_of_a_flush_keeps_all_that_it_says_of_its_rows",
+            f"{_FLUSH}test_a_fenced_flush_keeps_what_is_its_own_and_leaves_out_what_a_peer_has_stored",
+        ),
     ),
     Mutation(
         "last-commit-is-announced-again",

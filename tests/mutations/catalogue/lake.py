@@ -77,7 +77,7 @@ LAKE = (
         f"{_LAKE}/vacuum.py",
         "    due = [path for path in old if path not in named]",
         "    due = list(old)",
-        (f"{_VACUUM}test_a_clean_up_that_comes_between_a_manifest_and_the_look_for_marks_keeps_its_files",),
+        (f"{_VACUUM}test_a_pin_that_comes_between_the_first_look_at_the_manifests_and_the_marks_keeps_its_files",),
     ),
     Mutation(
         "grace-before-deletion",

@@ -16,6 +16,14 @@ MODEL_FILES = (
         (f"{_SKOPS}test_unknown_types_are_named_and_nothing_is_loaded",),
     ),
     Mutation(
+        "compositions-fit-together",
+        "A model file with a composition that no recipe makes is not loaded.",
+        f"{_ARTIFACT}/skops_file.py",
+        "        check_composition(pipeline)\n",
+        "",
+        ("tests/unit/artifact/test_composition.py::test_a_composition_that_nobody_made_is_refused",),
+    ),
+    Mutation(
         "unpacked-size-is-bounded",
         "What a model file unpacks to is bounded before it is unpacked.",
         f"{_ARTIFACT}/archive_limits.py",

@@ -4,6 +4,7 @@ from tests.mutations.mutation import LIBRARY, Mutation
 
 _TRAINING = f"{LIBRARY}/training"
 _CHILD, _HELD_OUT = "tests/unit/training/test_child.py::", "tests/unit/training/test_held_out.py::"
+_FITS = "tests/unit/training/test_recipe_fits.py::"
 
 TRAINING = (
     Mutation(
@@ -21,9 +22,33 @@ TRAINING = (
         "judged-window-is-never-fitted",
         "Candidates are fitted on what came before the window that they are judged on.",
         f"{_TRAINING}/comparison.py",
-        "mask = self._rows.between(training_start(recipe, self._project.windows, end), end)",
-        "mask = self._rows.between(training_start(recipe, self._project.windows, end), self._job.end)",
+        "self._output_on(judged, recipe, end)\n            metric",
+        "self._output_on(judged, recipe, self._job.end)\n            metric",
         (f"{_CHILD}test_candidates_do_not_see_the_window_that_they_are_judged_on",),
+    ),
+    Mutation(
+        "recipes-share-the-fits-of-their-members",
+        "What several recipes of a run are made of is fitted once.",
+        f"{_TRAINING}/recipe_fits.py",
+        "        if key not in self._fitted:\n",
+        "        if True:\n",
+        (f"{_FITS}test_a_member_of_several_recipes_is_fitted_once",),
+    ),
+    Mutation(
+        "weights-are-never-dropped",
+        "A recipe with weights is not fitted without them where the estimator takes none.",
+        f"{_TRAINING}/sample_weights.py",
+        "        inner = weights_parameter(wrapped, recipe)\n",
+        "        inner = _PARAMETER\n",
+        ("tests/unit/training/test_sample_weights.py::test_an_estimator_that_takes_none_is_named",),
+    ),
+    Mutation(
+        "no-model-knows-the-time-to-come",
+        "A row that is newer than the training data is scored as of the end of it.",
+        f"{LIBRARY}/artifact/composition.py",
+        "np.minimum(X[EVENT_TIME].to_numpy(), self.last_time)",
+        "X[EVENT_TIME].to_numpy()",
+        ("tests/unit/artifact/test_composition.py::test_a_row_of_the_future_is_scored_as_of_the_last_training_time",),
     ),
     Mutation(
         "stored-model-scores-as-the-fitted-one",

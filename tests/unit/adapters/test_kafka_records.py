@@ -1,6 +1,7 @@
 """Records as kafka-python itself reads them, where it can."""
 
 import gzip
+import struct
 import subprocess
 import sys
 import zlib
@@ -99,6 +100,15 @@ def test_a_record_that_says_it_is_longer_than_the_batch_is_corrupt() -> None:
     batch = Batch(batch_of([(0, None, b"x" * 50, [])])[:-20])
     with pytest.raises(CorruptRecordError, match="ends before"):
         read_record(batch)
+
+
+def test_records_behind_the_number_that_a_batch_says_it_has_are_not_passed_over_without_a_word() -> None:
+    data = bytearray(batch_of([(0, None, b"one", []), (0, None, b"two", [])]))
+    struct.pack_into(">i", data, 57, 1)  # the number of records, last in the batch's header
+    told = read(bytes(data))
+    assert told[0][4] == b"one"
+    assert [(name, why) for name, why in told[1][5] if name == UNREADABLE_BATCH and b"left behind" in why]
+    assert len(told) == 2
 
 
 def test_gzip_of_many_members_takes_time_by_its_size_and_not_by_its_square(monkeypatch: pytest.MonkeyPatch) -> None:

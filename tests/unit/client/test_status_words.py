@@ -9,6 +9,7 @@ from driftloop.adapters.memory import MemoryBroker
 from driftloop.client.samples import Samples, read_samples
 from driftloop.client.status import quarantined
 from driftloop.client.status_words import METRICS, Seen, Sentence, project_sentences, stack_sentences
+from driftloop.contracts.gaps import LOST_END
 
 NOW = datetime(2026, 5, 1, 12, tzinfo=UTC)
 
@@ -54,6 +55,12 @@ def test_a_partition_that_does_not_get_on_is_named_with_what_to_do() -> None:
     sentence = said(seen("monitor-0", offsets(1, 9, behind=300) + offsets(1, 9, behind=5, partition=1)))["monitor"]
     assert sentence.says == "monitor: 16 messages behind, 0 rows/s; shop.requests[0] has not got on for 5 min"
     assert sentence.act is not None
+
+
+def test_a_topic_that_has_lost_its_end_is_nothing_to_accept() -> None:
+    sentence = said(seen("ingest-0", "", gap=f"shop.labels-0 ends at 3, and 9 was to be read next: {LOST_END}"))["ingest"]
+    assert "make it anew" in (sentence.act or "")
+    assert "accept-gap" not in (sentence.act or "")
 
 
 def test_a_service_that_stopped_at_a_gap_names_the_command() -> None:

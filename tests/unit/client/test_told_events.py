@@ -8,6 +8,7 @@ from tests.unit.history.facts import (
     decided,
     drift,
     failed,
+    incident,
     judged,
     performance,
     reproduced,
@@ -20,7 +21,15 @@ from driftloop.cli.models.runs import about_run
 from driftloop.client import told_events
 from driftloop.contracts.codec import encode_event
 from driftloop.contracts.events import Event
-from driftloop.contracts.topics import CONTROL_TOPICS, DECISIONS, DRIFT_REPORTS, PERFORMANCE_REPORTS, REPRODUCTIONS, TRAINING_RUNS
+from driftloop.contracts.topics import (
+    CONTROL_TOPICS,
+    DECISIONS,
+    DRIFT_REPORTS,
+    INCIDENTS,
+    PERFORMANCE_REPORTS,
+    REPRODUCTIONS,
+    TRAINING_RUNS,
+)
 from driftloop.errors import UserError
 
 
@@ -110,3 +119,26 @@ def test_runs_are_shown_with_what_came_of_them_and_why(world: World) -> None:
         ("r3", "running", None),
     ]
     assert told_events.runs(world, world.said.append, "other") == []
+
+
+def test_an_incident_is_told_as_it_stands_and_not_when_late_rows_have_taken_it_back(world: World) -> None:
+    for number, event in enumerate(
+        (
+            incident("b", n=4),
+            incident("a"),
+            incident("a", "changed", windows=2),
+            incident("c", n=8),
+            incident("b", "closed", n=4),
+            incident("c", "closed", windows=0, n=8),
+        )
+    ):
+        world.tell(INCIDENTS, event, f"i{number}", seconds=number)
+    found = told_events.incidents(world, None, world.said.append)
+    assert [(told.event.incident, told.event.state, told.event.windows) for told in found] == [("a", "changed", 2), ("b", "closed", 1)]
+    assert told_events.incidents(world, "other", world.said.append) == []
+    for n in range(30):
+        world.tell(INCIDENTS, incident(f"later{n}", n=10 + n), f"l{n}", seconds=10 + n)
+    last = told_events.incidents(world, MODEL, world.said.append, last=3)
+    assert [told.event.incident for told in last] == ["later27", "later28", "later29"]
+    with pytest.raises(UserError, match="at least 1 incident"):
+        told_events.incidents(world, None, world.said.append, last=0)

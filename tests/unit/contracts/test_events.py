@@ -114,3 +114,24 @@ def test_the_same_cause_gives_the_same_id_and_another_cause_another() -> None:
 
 def test_the_asyncapi_document_is_the_generated_one() -> None:
     assert DOCUMENT.read_text() == asyncapi.text(), "run: python -m driftloop.documents.asyncapi > docs/asyncapi.json"
+
+
+def test_an_event_that_is_nested_deeper_than_can_be_looked_into_is_invalid() -> None:
+    evidence: dict[str, Any] = {}
+    for _ in range(600):
+        evidence = {"in": evidence}
+    value = (
+        b'{"model": "m", "kind": "retrain", "accepted": false, "reason": "", "window": null, "rule": "' + b"0" * 64 + b'", "evidence": %s}'
+    )
+    headers = tuple((name, text.encode()) for name, text in HEADERS.items())
+    with pytest.raises(InvalidMessage, match="nested too deep"):
+        codec.decode_event(value % msgspec.json.encode(evidence), headers)
+
+
+HEADERS = {
+    "ce_id": "1",
+    "ce_type": "driftloop.decision-made.v1",
+    "ce_source": "driftloop/test",
+    "ce_time": "2026-01-01T00:00:00Z",
+    "ce_subject": "m",
+}

@@ -9,6 +9,7 @@ from driftloop.contracts.events import (
     DecisionMade,
     DriftReported,
     Event,
+    IncidentReported,
     PerformanceReported,
     RetrainRequested,
     TrainingCompleted,
@@ -113,6 +114,13 @@ def drift(n: int, *, version: int | None = 1, revision: int = 0, rows: int = 1) 
     return DriftReported(
         model=MODEL, stream="s", version=version, profile=None, window=window(n), revision=revision, rows=rows, late_rows=0,
         closing_offsets={}, features={}, score=None, drifted=False, thresholds={"psi": 0.25},
+    )  # fmt: skip
+
+
+def incident(name: str, state: str = "opened", windows: int = 1, *, n: int = 0) -> IncidentReported:
+    return IncidentReported(
+        model=MODEL, stream="s", incident=name, state=state, start=window(n).start, end=window(n).end, windows=windows,
+        columns={"amount": 0.4}, severity=0.4, version=1, window=window(n),
     )  # fmt: skip
 
 

@@ -15,6 +15,7 @@ from tests.unit.history.facts import (
     decided,
     drift,
     failed,
+    incident,
     judged,
     performance,
     reproduced,
@@ -263,7 +264,16 @@ def everything() -> list[tuple[str, Event]]:
     for n in range(12):
         told += [(f"d{n}", decided(n, accepted=n % 3 == 0)), (f"p{n}", performance(n)), (f"v{n}", drift(n)), (f"r{n}", requested())]
     told += [("s0", started("r0", "r1")), ("c0", completed("r0", "r1")), ("s3", started("r3")), ("f3", failed("r3", "r4"))]
-    return [*told, ("s5", started("r5", "r6")), ("j", judged("r0")), ("a", reproduced(1)), ("c20", completed("r20"))]
+    return [
+        *told,
+        ("s5", started("r5", "r6")),
+        ("j", judged("r0")),
+        ("a", reproduced(1)),
+        ("i1", incident("one")),
+        ("i2", incident("two")),
+        ("i3", incident("one", "closed")),
+        ("c20", completed("r20")),
+    ]
 
 
 def answers(known: ModelHistory) -> list[object]:
@@ -284,6 +294,7 @@ def answers(known: ModelHistory) -> list[object]:
         known.performance_reports(),
         known.drift_reports(),
         known.reproductions(),
+        known.incidents(),
     ]
 
 

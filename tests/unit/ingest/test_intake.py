@@ -10,10 +10,11 @@ from tests.support.traffic import START, Traffic, event_time, inference_rows, sm
 
 from driftloop.adapters.memory import FixedClock, MemoryBroker
 from driftloop.contracts.gaps import AcceptedGap
-from driftloop.contracts.headers import ARROW, RequestRange, range_header
+from driftloop.contracts.headers import ARROW, RequestRange, range_header, watermark_header
 from driftloop.errors import GapError, TransientError
-from driftloop.ports import Record, TopicPartition
+from driftloop.ports import Record, TopicEnds, TopicPartition
 from driftloop.rows.arrow_stream import encode_table
+from driftloop.rows.request_ranges import check_end
 from driftloop.rows.schemas import inference_schema, label_schema
 from driftloop_ingest.buffer import Buffer
 from driftloop_ingest.intake import InferenceIntake, LabelIntake
@@ -58,10 +59,14 @@ class Requests:
     """A topic of requests, and what was given up of it."""
 
     def __init__(self, first, end, *gaps):
-        self._bounds, self._gaps = (first, end), gaps
+        self._first, self._gaps = first, gaps
+        self._ends = TopicEnds("requests-id", {0: end})
 
-    def bounds(self, topic_id, partition):
-        return self._bounds
+    def check_end(self, claimed):
+        check_end(claimed, self._ends)
+
+    def beginning(self, topic_id, partition):
+        return self._first
 
     def gaps(self):
         return self._gaps
@@ -126,7 +131,8 @@ def test_a_message_that_only_accounts_for_quarantined_requests_moves_the_cursor(
     [
         (RequestRange(topic_id="r", partition=1, start=0, end=3), "requests of partition 1 in partition 0"),
         (RequestRange(topic_id="r", partition=0, start=3, end=0), "no range"),
-        (RequestRange(topic_id="r", partition=0, start=0, end=2**60), "there are none from 200000 on"),
+        (RequestRange(topic_id="requests-id", partition=0, start=0, end=2**60), "there are none from 200000 on"),
+        (RequestRange(topic_id="requests-id", partition=0, start=0, end=200_001), "there are none from 200000 on"),
         (RequestRange(topic_id="r", partition=0, start=0, end=2**63), "<= 9223372036854775807"),
         (RequestRange(topic_id="r", partition=0, start=0, end=2**20, quarantined=tuple(range(100_001))), "names 100001 quarantined"),
         (RequestRange(topic_id="r", partition=0, start=0, end=3, quarantined=(7,)), "outside of its range"),
@@ -140,6 +146,26 @@ def test_a_range_that_cannot_be_true_is_rejected(claimed, reason):
     partition.intake.take([good._replace(headers=(range_header(claimed),))], partition.buffer, partition.lake.get)
     ((_, said),) = partition.cut().rejected
     assert reason in said
+
+
+def test_a_message_that_says_it_accounts_for_another_partitions_requests_accounts_for_none():
+    partition = inferences(requests=Requests(0, 200_000))
+    partition.traffic.scored(0, 0, 3)
+    (good,) = partition.broker.records("s.inferences")
+    forged = range_header(RequestRange(topic_id="requests-id", partition=1, start=0, end=150_000))
+    partition.intake.take([good._replace(headers=(forged,))], partition.buffer, partition.lake.get)
+    (move,) = partition.cut().moves
+    assert move.topic == "s.inferences"
+
+
+def test_an_empty_first_range_says_where_the_next_one_has_to_begin():
+    partition = inferences(requests=Requests(0, 200_000))
+    partition.traffic.scored(0, 0, 3)
+    (good,) = partition.broker.records("s.inferences")
+    watermark_alone = good._replace(value=b"", headers=(range_header(RequestRange(topic_id="r", partition=0, start=0, end=0)),))
+    partition.intake.take([watermark_alone], partition.buffer, partition.lake.get)
+    _, first = partition.cut().moves
+    assert (first.first, first.start, first.end) == (True, 0, 0)
 
 
 def reranged(record, **claimed):
@@ -171,14 +197,16 @@ def test_a_rejected_message_accounts_for_its_requests_whatever_is_wrong_with_it(
     assert (cut.moves[1].end, cut.moves[1].quarantined) == (150_010, ((0, 150_000), (150_000, 150_010)))
 
 
-def test_a_forged_range_beyond_the_requests_does_not_make_those_to_come_seem_known():
+@pytest.mark.parametrize("end", [2**40, 100, 4], ids=["wide", "narrow", "by one"])
+def test_a_forged_range_beyond_the_requests_does_not_make_those_to_come_seem_known(end):
     partition = inferences(requests=Requests(0, 3))
     partition.traffic.scored(0, 0, 3)
     (good,) = partition.broker.records("s.inferences")
-    forged = reranged(good._replace(value=b"not an Arrow stream"), start=0, end=2**40)
-    partition.intake.take([forged, good._replace(offset=1)], partition.buffer, partition.lake.get)
+    forged = reranged(good, start=0, end=end)
+    unreadable = forged._replace(value=b"not an Arrow stream", offset=1)
+    partition.intake.take([forged, unreadable, good._replace(offset=2)], partition.buffer, partition.lake.get)
     cut = partition.cut()
-    assert (len(cut.rejected), cut.rows.num_rows, cut.moves[1].end) == (1, 3, 3)
+    assert (len(cut.rejected), cut.rows.num_rows, cut.moves[1].end) == (2, 3, 3)
 
 
 @pytest.mark.parametrize(("first", "loud"), [(0, True), (3, True), (4, False), (9, False)])
@@ -242,6 +270,13 @@ def test_a_time_that_is_yet_to_come_does_not_carry_the_watermark_away():
     assert partition.cut().watermark == event_time(60)
 
 
+@pytest.mark.parametrize(("options", "believed"), [({}, None), ({"ahead": None}, event_time(10**5))], ids=["wall clock", "replay"])
+def test_a_promise_that_an_earlier_predictor_passed_on_from_a_wrong_clock_is_not_believed(options, believed):
+    partition = inferences(now=event_time(60), **options)
+    partition.intake.take([Record("s.inferences", 0, 0, 0, None, b"", (watermark_header(event_time(10**5)),))], partition.buffer, {}.get)
+    assert partition.cut().watermark == believed
+
+
 def arrow_labels(**columns):
     n = len(next(iter(columns.values())))
     complete = {"event_id": ["a"] * n, "event_time": [START] * n, "label": [True] * n, "label_time": [START] * n} | columns
@@ -299,6 +334,19 @@ def test_a_number_must_be_a_finite_number(number):
     cut = buffer.cut()
     assert cut.rows["label"].to_pylist() == [7.0]
     assert [record.offset for record, _ in cut.rejected] == [0]
+
+
+@pytest.mark.parametrize("number", [float("nan"), float("inf")])
+def test_a_number_in_an_arrow_batch_of_labels_must_be_finite_too(number):
+    schema = type(SCHEMA)(stream="s", features=SCHEMA.features, target=type(SCHEMA.target)(name="late", type="number"))
+    intake, buffer = LabelIntake(schema, timedelta(0), FixedClock(LATER)), Buffer(TopicPartition("s.labels", 0), "t", 0, first=True)
+    times = {"event_time": [START] * 2, "label_time": [START] * 2}
+    rows = pa.table({"event_id": ["a", "b"], **times, "label": [7.0, number]}, schema=None).select(label_schema(schema).names)
+    value = encode_table(rows.cast(label_schema(schema)))
+    intake.take([Record("s.labels", 0, 0, 0, None, value, (("content-type", ARROW.encode()),))], buffer, {}.get)
+    cut = buffer.cut()
+    assert cut.rows is None
+    assert "NaN or infinity" in cut.rejected[0][1]
 
 
 def test_broken_utf8_in_an_unknown_field_is_rejected_too():

@@ -9,6 +9,7 @@ from driftloop.local.errors import LocalStackError
 from driftloop.local.instances import ONE_OF_EACH, Instance, changed, instances_of, named, projects_of, restarted, unnamed, without
 from driftloop.local.kept_instances import as_json, from_json, keep_instances, kept_instances, state_dir
 from driftloop.local.up import _at_start, _while_running
+from driftloop.service.project import remember_project
 
 EACH = instances_of(ONE_OF_EACH)
 ALPHA = named(EACH, "alpha")
@@ -94,6 +95,12 @@ def test_a_home_that_kept_no_list_is_asked_for_its_project_once_it_runs(tmp_path
 @pytest.mark.parametrize("known", [[], ["alpha"], ["alpha", "beta"]])
 def test_services_that_wait_get_the_first_project(tmp_path: Path, known: list[str]) -> None:
     assert _while_running(running(tmp_path, EACH), {}, "alpha", lambda _: known) == ALPHA
+
+
+def test_services_that_remember_their_project_keep_it_when_a_second_one_is_registered_already(tmp_path: Path) -> None:
+    remember_project(state_dir(tmp_path, EACH[2]) / EACH[2].name, "alpha")
+    assert _while_running(running(tmp_path, EACH), {}, "beta", lambda _: ["alpha", "beta"]) == BOTH
+    assert _while_running(running(tmp_path, EACH), {}, "beta", lambda _: ["beta", "gamma"]) == named(EACH, "beta")  # alpha is no more
 
 
 def test_without_a_project_nothing_is_named_and_nobody_asked(tmp_path: Path) -> None:

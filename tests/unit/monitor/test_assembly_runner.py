@@ -16,16 +16,16 @@ from driftloop.contracts.codec import encode_event, envelope
 from driftloop.contracts.events import DriftReported, PerformanceReported
 from driftloop.contracts.topics import WINDOW_SKETCHES, inferences
 from driftloop.contracts.values import Window
-from driftloop.errors import GapError
+from driftloop.errors import OutOfTurn
 from driftloop.monitoring.assembly import WindowAssembler, stored_offset
 from driftloop.monitoring.performance import performance_reports
 from driftloop.ports import TopicInfo
 from driftloop.service.accepted_gaps import AcceptedGaps
+from driftloop.service.topic_ends import AskedEnds, RequestsEnds
 from driftloop_monitor.assembly_runner import AssemblyRunner
 from driftloop_monitor.faust_support.durable_table import DurableTable
 from driftloop_monitor.faust_support.early_messages import EarlyMessages
 from driftloop_monitor.runners import Runners
-from driftloop_monitor.source_topics import InferencesEnds
 
 SKETCHES = [sketch(0, version=None), sketch(1, version=None)]
 
@@ -45,14 +45,14 @@ class Reports:
         self.published.append(event)
 
 
-def inferences_of(partitions: int, messages: int) -> InferencesEnds:
+def inferences_of(partitions: int, messages: int) -> AskedEnds:
     """So many messages in each partition."""
     broker, name = MemoryBroker(), inferences(PROJECT.stream)
     broker.create_topic(name, partitions)
     for partition in range(partitions):
         for _ in range(messages):
             broker.producer().send(name, b"x", partition=partition)
-    return InferencesEnds(broker, PROJECT.stream)
+    return AskedEnds(broker, name)
 
 
 class Runner:
@@ -124,7 +124,7 @@ def test_sketches_that_expired_while_the_project_was_down_are_not_waited_for() -
         quarantine=MemoryBroker().producer(),
         store=MemoryStore(),
         gaps=AcceptedGaps(MemoryStore(), PROJECT.stream),
-        requests_end=lambda topic_id, partition: None,
+        requests=RequestsEnds(MemoryBroker(), PROJECT.stream),
         inferences_ends=inferences_of(partitions=2, messages=100),
         clock=SystemClock(),
     )
@@ -140,7 +140,7 @@ def test_sketches_that_expired_while_the_project_was_down_are_not_waited_for() -
 def test_a_sketch_that_never_comes_is_a_gap_and_not_a_report_without_it() -> None:
     runner = Runner()
     runner.runner._early = EarlyMessages(patience_seconds=0)
-    with pytest.raises(GapError, match="sketch 1 came where 0 was due"):
+    with pytest.raises(OutOfTurn, match="sketch 1 came where 0 was due"):
         runner.handle(1, 1)
     assert runner.reports.published == []
 

@@ -5,11 +5,11 @@ from datetime import timedelta
 import msgspec
 import pytest
 from tests.unit.monitor.decider_bench import PROJECT, Bench, complete, evidence_of
-from tests.unit.monitoring.traffic import window
+from tests.unit.monitoring.traffic import START, window
 
 from driftloop.adapters.kafka import Publisher
 from driftloop.contracts.codec import caused_id
-from driftloop.contracts.events import DecisionMade, TrainingFailed
+from driftloop.contracts.events import DecisionMade, RetrainRequested, TrainingFailed
 from driftloop.contracts.topics import DECISIONS, PERFORMANCE_REPORTS, RETRAIN_REQUESTS, TRAINING_RUNS
 from driftloop.contracts.values import Window
 from driftloop.errors import TransientError
@@ -46,6 +46,15 @@ def test_windows_are_decided_in_order_and_a_run_in_flight_holds_the_second(bench
     assert (first.window, first.accepted) == (window(0), True)
     assert (second.window, second.accepted) == (window(1), False)
     assert second.reason.startswith(f"run {first.request_id} is in flight")
+
+
+@pytest.mark.parametrize(("hours_ago", "accepted"), [(2, False), (100, True)])
+def test_a_request_whose_run_never_ends_holds_back_the_next_for_a_while_and_not_for_ever(bench, hours_ago, accepted):
+    lost = RetrainRequested(model=PROJECT.model, reason="window", detail="", window=window(-9), requested_by="somebody", evidence={})
+    asked_at = START - timedelta(hours=hours_ago)
+    bench.publisher.publish(RETRAIN_REQUESTS, lost, key=PROJECT.model, id="lost", time=asked_at)
+    bench.step(0)
+    assert [d.accepted for d in bench.events(DECISIONS)] == [accepted]
 
 
 def test_the_end_of_a_run_frees_the_next_attempt(bench):

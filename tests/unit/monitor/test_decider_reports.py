@@ -1,7 +1,7 @@
 """Performance reports of windows: corrected as labels land, by revision, also of windows that were forgotten."""
 
 import msgspec
-from tests.unit.monitor.decider_bench import Bench, complete
+from tests.unit.monitor.decider_bench import PROJECT, Bench, complete
 from tests.unit.monitoring.traffic import window
 
 from driftloop.contracts.topics import PERFORMANCE_REPORTS
@@ -39,6 +39,16 @@ def test_a_correction_after_the_reports_were_forgotten_goes_on_counting_revision
     bench.step(0)
     assert [(r.revision, r.labelled) for r in bench.events(PERFORMANCE_REPORTS) if r.version is None] == [(0, 100), (1, 110), (2, 118)]
     assert len(set(bench.ids(PERFORMANCE_REPORTS))) == len(bench.events(PERFORMANCE_REPORTS)) == 6
+
+
+def test_a_report_that_somebody_made_up_under_the_highest_number_does_not_end_the_corrections(bench):
+    bench.step(0)
+    forged = msgspec.structs.replace(bench.events(PERFORMANCE_REPORTS)[0], revision=2**63 - 1, labelled=1)
+    bench.publisher.publish(PERFORMANCE_REPORTS, forged, key=PROJECT.model, id="forged")
+    bench.lake.labelled, bench.lake.ranges = 110, [(window(0).start, window(0).start)]
+    bench.step(0)
+    corrected = [r for r in bench.events(PERFORMANCE_REPORTS) if r.version is None][-1]
+    assert (corrected.revision, corrected.labelled) == (2**63 - 1, 110)
 
 
 def test_windows_whose_reports_were_forgotten_are_not_reported_again_after_a_restart(bench):

@@ -10,7 +10,7 @@ import msgspec
 import pytest
 from tests.unit.monitor.test_assembly_runner import inferences_of
 from tests.unit.monitoring.teller import DIGEST, PROFILE, PROJECT, sketch
-from tests.unit.monitoring.traffic import HOUR, START, make_rows, message, window
+from tests.unit.monitoring.traffic import HOUR, REQUESTS, START, make_rows, message, window
 from tests.unit.registry.commands import MODEL, delete, folded, move_alias, pins, promote, register_project, register_version
 
 from driftloop.adapters.memory import MemoryStore, SystemClock
@@ -130,7 +130,7 @@ def test_a_version_that_was_cleaned_by_an_earlier_release_stops_no_report(world)
 
 def test_rows_of_a_version_whose_profile_is_lost_are_counted_and_close_their_window(world):
     profiles = lost(world)
-    fold = PartitionFold(PROJECT, 0, 1, profiles.counter, PartitionState(topic_id="t"))
+    fold = PartitionFold(PROJECT, 0, 1, profiles.counter, PartitionState(topic_id="t"), REQUESTS)
     fold.add(0, *message(make_rows(PROJECT, [START] * 3), 0))
     fold.add(1, *message(make_rows(PROJECT, []), 3, 3, watermark=START + HOUR))
     [counted] = fold.drain()
@@ -139,10 +139,10 @@ def test_rows_of_a_version_whose_profile_is_lost_are_counted_and_close_their_win
 
 
 def test_counts_of_before_the_loss_go_together_with_rows_of_after_it(world):
-    before = PartitionFold(PROJECT, 0, 1, lambda version: profiles_of(world).counter(version), PartitionState(topic_id="t"))
+    before = PartitionFold(PROJECT, 0, 1, lambda version: profiles_of(world).counter(version), PartitionState(topic_id="t"), REQUESTS)
     before.add(0, *message(make_rows(PROJECT, [START] * 3), 0))
     stored = decode_state(before.state().encode())
-    after = PartitionFold(PROJECT, 0, 1, lost(world).counter, stored)
+    after = PartitionFold(PROJECT, 0, 1, lost(world).counter, stored, REQUESTS)
     after.add(1, *message(make_rows(PROJECT, [START] * 2, first_request=3), 3))
     after.add(2, *message(make_rows(PROJECT, []), 5, 5, watermark=START + HOUR))
     [counted] = after.drain()

@@ -7,7 +7,7 @@ from typing import Any
 
 import msgspec
 import pytest
-from tests.unit.monitoring.traffic import HOUR, REQUESTS_ID, START, make_profile, make_project, make_rows, message
+from tests.unit.monitoring.traffic import HOUR, REQUESTS, REQUESTS_ID, START, make_profile, make_project, make_rows, message
 
 from driftloop.adapters.memory import MemoryBroker, MemoryStore
 from driftloop.contracts.gaps import AcceptedGap, gap_key
@@ -15,6 +15,7 @@ from driftloop.errors import GapError
 from driftloop.monitoring.partition_fold import PartitionFold
 from driftloop.monitoring.partition_state import STATE_KEY, PartitionState, decode_state, stored_offset
 from driftloop.service.accepted_gaps import AcceptedGaps
+from driftloop.service.topic_ends import RequestsEnds
 from driftloop.statistics.histograms import Counter
 from driftloop_monitor import partition_runner
 from driftloop_monitor.faust_support.durable_table import DurableTable
@@ -34,7 +35,7 @@ class Steps:
         self.refusals = 0
         broker = MemoryBroker()
         broker.create_topic("shop.quarantine")
-        fold = PartitionFold(PROJECT, 0, 1, lambda version: ("1" * 64, COUNTER), PartitionState(topic_id="t"))
+        fold = PartitionFold(PROJECT, 0, 1, lambda version: ("1" * 64, COUNTER), PartitionState(topic_id="t"), REQUESTS)
         self.table = DurableTable(self, partial(stored_offset, topic_id="t"))
         self.store = MemoryStore()
         self.runner = PartitionRunner(
@@ -46,7 +47,7 @@ class Steps:
             quarantine=broker.producer(),
             store=self.store,
             gaps=AcceptedGaps(self.store, PROJECT.stream),
-            requests_end=lambda topic_id, partition: None,
+            requests=RequestsEnds(broker, PROJECT.stream),
             ack=self.ack,
         )
 

@@ -52,16 +52,3 @@ def test_a_topic_that_is_just_being_made_anew_and_a_broker_that_is_away_are_wait
 
     monkeypatch.setattr(broker, "describe", away)
     assert sources.changed() is None
-
-
-def test_where_requests_end_is_asked_of_the_topic_that_is_meant(broker: MemoryBroker) -> None:
-    broker.create_topic("shop.requests", 2)
-    producer = broker.producer()
-    for _ in range(3):
-        producer.send("shop.requests", b"{}", partition=1)
-    producer.flush()
-    sources = SourceTopics(broker, "shop")
-    topic_id = broker.topic_id("shop.requests")
-    assert topic_id is not None
-    assert (sources.requests_end(topic_id, 1), sources.requests_end(topic_id, 0)) == (3, 0)
-    assert sources.requests_end("of before", 1) is sources.requests_end(topic_id, 2) is None

@@ -4,7 +4,7 @@ from datetime import timedelta
 
 import msgspec
 import pyarrow as pa
-from tests.unit.monitoring.traffic import HOUR, START, make_profile, make_project, make_rows, message, window
+from tests.unit.monitoring.traffic import HOUR, REQUESTS, START, make_profile, make_project, make_rows, message, window
 
 from driftloop.monitoring.partition_fold import MAX_EMPTY_WINDOWS, MAX_WINDOWS, PartitionFold
 from driftloop.monitoring.partition_state import PartitionState, decode_state
@@ -17,7 +17,7 @@ YEAR = 365 * 24  # windows
 
 
 def new_fold(state: PartitionState | None = None) -> PartitionFold:
-    return PartitionFold(PATIENT, 0, 1, lambda version: ("1" * 64, COUNTER), state or PartitionState(topic_id="t"))
+    return PartitionFold(PATIENT, 0, 1, lambda version: ("1" * 64, COUNTER), state or PartitionState(topic_id="t"), REQUESTS)
 
 
 def one_row_in_each(windows: int) -> pa.Table:

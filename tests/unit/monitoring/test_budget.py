@@ -1,8 +1,9 @@
 """How attempts are spread: never more in a period than the budget, never none for long, some kept for what is urgent."""
 
 import itertools
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import hypothesis.strategies as st
 import msgspec
@@ -150,6 +151,39 @@ def test_no_period_ever_has_more_attempts_than_the_budget_and_the_next_is_possib
             made.append(now)
     for end in made:
         assert len([t for t in made if timedelta(0) <= end - t < budget.period]) <= budget.attempts
+
+
+class Counting(Sequence[datetime]):
+    """A list that counts what it hands out."""
+
+    def __init__(self, items: list[datetime]) -> None:
+        self.items, self.handed_out = items, 0
+
+    def __len__(self) -> int:
+        return len(self.items)
+
+    def __getitem__(self, at: Any) -> Any:
+        found = self.items[at]
+        self.handed_out += len(found) if isinstance(at, slice) else 1
+        return found
+
+
+@pytest.mark.parametrize(
+    "budget",
+    [Budget(10, YEAR, burst=10, kept=0), Budget(1000, YEAR, burst=10, kept=0)],
+    ids=["more attempts than the budget has now", "all at once where the budget is spread now"],
+)
+def test_when_the_next_is_possible_is_told_in_one_look_at_the_attempts_whatever_the_budget_was_before(budget: Budget) -> None:
+    made = Counting([START + n * timedelta(minutes=1) for n in range(1000)])
+    due = next_attempt(budget, made, START + DAY)
+    assert due > START + 300 * DAY
+    assert made.handed_out < 2 * len(made)
+
+
+def test_a_bucket_of_a_period_of_no_length_is_full() -> None:
+    budget = budget_of(Policy(budget=5, budget_burst=2, budget_period="0d"), DAY)
+    assert standing(budget, [START], START) == (budget, 2, 5, START)
+    assert standing(budget, [START + DAY], START).at_once == 2  # a clock that went back
 
 
 def test_decisions_of_an_earlier_release_leave_the_same_state() -> None:

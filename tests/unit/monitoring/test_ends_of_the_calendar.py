@@ -5,7 +5,7 @@ from datetime import timedelta
 import msgspec
 import pyarrow as pa
 import pytest
-from tests.unit.monitoring.traffic import make_profile, make_project, make_rows, message
+from tests.unit.monitoring.traffic import REQUESTS, make_profile, make_project, make_rows, message
 
 from driftloop.contracts.windows import WindowPlan
 from driftloop.monitoring.partition_fold import PartitionFold
@@ -24,12 +24,12 @@ ENDS = (EARLIEST, LATEST)
 @pytest.mark.parametrize("time", ENDS)
 def test_the_monitor_counts_them_and_keeps_its_state(time):
     counter = "1" * 64, Counter(make_profile(PROJECT, 1))
-    fold = PartitionFold(PROJECT, 0, 1, lambda version: counter, PartitionState(topic_id="t"))
+    fold = PartitionFold(PROJECT, 0, 1, lambda version: counter, PartitionState(topic_id="t"), REQUESTS)
     rows = make_rows(PROJECT, [time])
     rows = rows.set_column(rows.schema.get_field_index("scored_at"), "scored_at", rows.column("event_time"))  # so that it is not ahead
     assert fold.add(0, *message(rows, 0)) == 1
     stored = decode_state(fold.state().encode())
-    again = PartitionFold(PROJECT, 0, 1, lambda version: counter, stored)
+    again = PartitionFold(PROJECT, 0, 1, lambda version: counter, stored, REQUESTS)
     assert again.state().windows == stored.windows
     assert again.add(1, *message(make_rows(PROJECT, []), 1, 1, watermark=time)) == 0
 

@@ -50,3 +50,9 @@ def test_only_labels_beyond_those_that_were_counted_are_new_and_only_of_decided_
 )
 def test_the_newest_window_with_all_but_complete_labels_is_judged_on(now, then, judged):
     assert window_to_judge_on(window(9), labels(*now), at_decision(*then)) == window(judged)
+
+
+def test_a_window_whose_decision_is_not_kept_any_more_says_nothing_of_when_labels_land():
+    decided = {known: counts for known, counts in at_decision(0, 0, 0, 80, 80).items() if known.start >= window(3).start}
+    assert window_to_judge_on(window(9), labels(100, 100, 100, 100, 100), decided) == window(9)
+    assert late_labels(labels(100, 100, 100, 100, 100), decided) == tuple(labels(100, 100, 100, 100, 100)[3:])

@@ -4,7 +4,7 @@ from datetime import timedelta
 
 import msgspec
 import pytest
-from tests.unit.monitoring.traffic import HOUR, START, make_profile, make_project, make_rows, message, window
+from tests.unit.monitoring.traffic import HOUR, REQUESTS, START, make_profile, make_project, make_rows, message, window
 
 from driftloop.contracts.values import Window
 from driftloop.contracts.windows import WindowPlan
@@ -29,7 +29,7 @@ class Partition:
 
     def __init__(self) -> None:
         self.offset, self.request, self.told = 0, 0, []
-        self.fold = PartitionFold(HOURS, 0, 1, lambda version: ("1" * 64, COUNTER), PartitionState(topic_id="t"))
+        self.fold = PartitionFold(HOURS, 0, 1, lambda version: ("1" * 64, COUNTER), PartitionState(topic_id="t"), REQUESTS)
 
     def send(self, *hours: float, mark: float | None = None) -> None:
         rows = make_rows(HOURS, [START + h * HOUR for h in hours])
@@ -41,7 +41,7 @@ class Partition:
     def go_on(self, project: Project) -> None:
         """A restart; what the new one has to tell is drained with its next message, as the runner does."""
         stored = decode_state(self.fold.state().encode())
-        self.fold = PartitionFold(project, 0, 1, lambda version: ("1" * 64, COUNTER), stored)
+        self.fold = PartitionFold(project, 0, 1, lambda version: ("1" * 64, COUNTER), stored, REQUESTS)
 
     def windows(self) -> list[tuple[Window, int]]:
         return [(counted.window, counted.rows) for counted in self.told]
@@ -115,7 +115,7 @@ def test_rows_of_before_the_first_new_window_correct_no_window_that_was_never_to
 
 def test_a_crash_before_it_was_told_tells_the_same_again(partition):
     stored = partition.fold.state().encode()
-    first, second = (PartitionFold(DAYS, 0, 1, lambda version: ("1" * 64, COUNTER), decode_state(stored)) for _ in range(2))
+    first, second = (PartitionFold(DAYS, 0, 1, lambda version: ("1" * 64, COUNTER), decode_state(stored), REQUESTS) for _ in range(2))
     assert first.drain() == second.drain()
     assert first.new_plan
 

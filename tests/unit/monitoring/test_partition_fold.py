@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given, settings
 from tests.unit.monitoring.traffic import (
     HOUR,
+    REQUESTS,
     REQUESTS_ID,
     START,
     in_batch,
@@ -26,6 +27,7 @@ from driftloop.contracts.values import Window
 from driftloop.errors import GapError, InvalidMessage
 from driftloop.monitoring.partition_fold import KEPT_CLOSED_WINDOWS, MAX_WINDOWS, PartitionFold, ProfileNeeded
 from driftloop.monitoring.partition_state import STATE_KEY, PartitionState, decode_state, stored_offset
+from driftloop.ports import TopicEnds
 from driftloop.statistics.histograms import Counter
 
 PROJECT = make_project()
@@ -33,8 +35,8 @@ PROFILES = {1: make_profile(PROJECT, 1), 2: make_profile(PROJECT, 2)}
 COUNTERS = {version: (f"{version}" * 64, Counter(profile)) for version, profile in PROFILES.items()}
 
 
-def new_fold(state: PartitionState | None = None) -> PartitionFold:
-    return PartitionFold(PROJECT, 0, 1, COUNTERS.__getitem__, state or PartitionState(topic_id="t"))
+def new_fold(state: PartitionState | None = None, requests: TopicEnds = REQUESTS) -> PartitionFold:
+    return PartitionFold(PROJECT, 0, 1, COUNTERS.__getitem__, state or PartitionState(topic_id="t"), requests)
 
 
 def at(hours: float) -> datetime:
@@ -209,7 +211,7 @@ def test_a_missing_profile_leaves_the_state_as_it_was():
     def not_loaded(version: int) -> tuple[str, Counter]:
         raise ProfileNeeded(version)
 
-    fold = PartitionFold(PROJECT, 0, 1, not_loaded, PartitionState(topic_id="t"))
+    fold = PartitionFold(PROJECT, 0, 1, not_loaded, PartitionState(topic_id="t"), REQUESTS)
     before = fold.state().encode()
     with pytest.raises(ProfileNeeded):
         fold.add(0, *message(make_rows(PROJECT, [at(0.1)]), 0))
@@ -267,7 +269,7 @@ def test_a_closing_sketch_shows_the_counts_at_its_closing_offset_even_if_late_ro
 
 def test_lateness_holds_windows_open():
     patient = msgspec.structs.replace(PROJECT, allowed_lateness=timedelta(minutes=30))
-    lenient = PartitionFold(patient, 0, 1, COUNTERS.__getitem__, PartitionState(topic_id="t"))
+    lenient = PartitionFold(patient, 0, 1, COUNTERS.__getitem__, PartitionState(topic_id="t"), REQUESTS)
     lenient.add(0, *message(make_rows(PROJECT, [at(0.1), at(1.2)]), 0))
     assert lenient.drain() == []
     lenient.add(1, *message(make_rows(PROJECT, [at(0.5), at(1.5)], first_request=2), 2))
@@ -342,7 +344,7 @@ def test_a_predictor_whose_clock_is_ahead_as_its_rows_are_closes_nothing_for_eve
 
 def test_with_a_replay_clock_such_a_watermark_is_believed():
     project = msgspec.structs.replace(PROJECT, clock="replay")
-    fold = PartitionFold(project, 0, 1, COUNTERS.__getitem__, PartitionState(topic_id="t"))
+    fold = PartitionFold(project, 0, 1, COUNTERS.__getitem__, PartitionState(topic_id="t"), REQUESTS)
     fold.add(0, *message(make_rows(PROJECT, [at(0.1)]), 0), at(0))
     fold.add(1, *message(make_rows(PROJECT, []), 1, 1, watermark=at(5)), at(0))
     assert len(fold.drain()) == 5

@@ -1,7 +1,7 @@
 """Messages that are read again after a crash: offsets alone tell those apart whose rows name no requests."""
 
 import pyarrow as pa
-from tests.unit.monitoring.traffic import HOUR, START, make_profile, make_project, make_rows, window
+from tests.unit.monitoring.traffic import HOUR, REQUESTS, START, make_profile, make_project, make_rows, window
 
 from driftloop.contracts.headers import watermark_header
 from driftloop.monitoring.partition_fold import PartitionFold
@@ -14,7 +14,7 @@ COUNTER = Counter(make_profile(PROJECT, 1))
 
 
 def new_fold(state: PartitionState | None = None) -> PartitionFold:
-    return PartitionFold(PROJECT, 0, 1, lambda version: ("1" * 64, COUNTER), state or PartitionState(topic_id="t"))
+    return PartitionFold(PROJECT, 0, 1, lambda version: ("1" * 64, COUNTER), state or PartitionState(topic_id="t"), REQUESTS)
 
 
 def test_rows_without_a_range_count_once_however_often_their_message_is_read() -> None:

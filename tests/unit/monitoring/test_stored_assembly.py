@@ -29,6 +29,15 @@ def test_old_windows_keep_their_summary_but_not_their_counts(teller):
     assert teller.tell(sketch(0, 0, offset=99, rows=150)) == []  # too old to be corrected
 
 
+def test_counts_of_a_window_that_the_table_does_not_have_are_none(teller):
+    """What was too large to be stored is not there."""
+    teller.tell(sketch(0, 0), sketch(0, 1))
+    del teller.table[next(key for key in teller.table if key.startswith(window(1).start.isoformat().encode()) and b"/counts/" not in key)]
+    teller.restart()
+    assert list(teller.assembler.windows) == [window(0)]
+    assert [report.window for report in teller.tell(sketch(0, 1, offset=11), sketch(1, 1))] == [window(0), window(1)]
+
+
 def test_the_table_stays_bounded(teller, monkeypatch):
     monkeypatch.setattr("driftloop.monitoring.assembly.REMEMBERED_WINDOWS", 10)
     teller.assembler.decided_up_to = window(15).end

@@ -8,7 +8,7 @@ import pytest
 from tests.unit.monitoring.test_partition_fold import PROFILES, PROJECT, at, new_fold
 from tests.unit.monitoring.traffic import HOUR, in_batch, make_rows, message, together, window
 
-from driftloop.monitoring import open_window
+from driftloop.monitoring import open_window, partition_fold
 from driftloop.monitoring.partition_fold import PartitionFold
 from driftloop.monitoring.partition_state import STATE_KEY, decode_state, stored_state, window_key
 
@@ -61,6 +61,16 @@ def test_a_restart_goes_on_with_all_windows_and_clears_those_that_are_forgotten(
     assert set(stored.table) == {STATE_KEY, *map(window_key, kept)}
 
 
+def test_a_stray_that_gives_way_is_stored_no_longer(monkeypatch):
+    monkeypatch.setattr(partition_fold, "MAX_WINDOWS", 3)
+    stored = Stored()
+    stored.take(*(24 * 3650 + i for i in range(3)))
+    assert window_key(window(24 * 3650 + 2)) in stored.table
+    stored.take(0.1)
+    assert {window_key(held.window) for held in stored.fold.state().windows} == stored.table.keys() - {STATE_KEY}
+    assert window_key(window(24 * 3650 + 2)) not in stored.table
+
+
 def test_what_an_earlier_release_stored_in_one_value_is_stored_apart():
     stored = Stored()
     stored.take(0.1, 1.1)
@@ -88,6 +98,18 @@ def test_windows_whose_counts_are_too_many_go_on_with_their_rows_alone_and_say_s
     closed = {sketch.window: sketch for sketch in stored.fold.drain()}
     assert (closed[window(1)].rows, closed[window(1)].sketches[0].rows, closed[window(1)].sketches[0].counts) == (4, 4, {})
     assert window(1) in stored.fold.too_wide
+
+
+def test_counts_that_were_let_go_of_do_not_begin_again_with_later_rows(monkeypatch: pytest.MonkeyPatch):
+    stored = Stored()
+    with monkeypatch.context() as narrow:
+        narrow.setattr(open_window, "MAX_WINDOW_BYTES", 200)
+        stored.take(0.1, 0.2)
+    stored.take(0.3)  # counts of one row would fit, and say something else than the rows do
+    stored.restart()
+    stored.take(0.4, watermark=at(1))
+    [sketch] = stored.fold.drain()
+    assert (sketch.rows, sketch.sketches[0].rows, sketch.sketches[0].counts) == (4, 4, {})
 
 
 def test_a_window_that_closes_before_it_was_ever_stored_is_bounded_where_it_is_sent(monkeypatch: pytest.MonkeyPatch):

@@ -9,6 +9,7 @@ import pyarrow as pa
 from driftloop.contracts.events import WindowSketched
 from driftloop.contracts.headers import Headers, RequestRange, range_header, watermark_header
 from driftloop.contracts.values import Window
+from driftloop.ports import TopicEnds
 from driftloop.project.model import Project
 from driftloop.project.reading import parse_project
 from driftloop.rows.arrow_stream import encode_table
@@ -19,6 +20,7 @@ from driftloop.statistics.profile import Profile
 START = datetime(2026, 1, 1, tzinfo=UTC)
 HOUR = timedelta(hours=1)
 REQUESTS_ID = "requests-id"
+REQUESTS = TopicEnds(REQUESTS_ID, dict.fromkeys(range(8), 2**50))  # more than any test's messages account for
 
 CONFIG = """
 [project]
@@ -83,10 +85,16 @@ def make_profile(project: Project, seed: int) -> Profile:
 
 
 def message(
-    rows: pa.Table, start: int, end: int | None = None, *, partition: int = 0, watermark: datetime | None = None
+    rows: pa.Table,
+    start: int,
+    end: int | None = None,
+    *,
+    partition: int = 0,
+    watermark: datetime | None = None,
+    topic_id: str = REQUESTS_ID,
 ) -> tuple[bytes, Headers]:
     """Value and headers of one message that accounts for requests [start, end), its rows numbered from ``start`` on."""
-    covered = RequestRange(topic_id=REQUESTS_ID, partition=partition, start=start, end=start + rows.num_rows if end is None else end)
+    covered = RequestRange(topic_id=topic_id, partition=partition, start=start, end=start + rows.num_rows if end is None else end)
     headers: Headers = (range_header(covered),)
     if watermark is not None:
         headers = (*headers, watermark_header(watermark))

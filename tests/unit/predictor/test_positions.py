@@ -59,10 +59,12 @@ def test_rows_by_http_say_where_the_requests_have_got_to_so_that_a_few_messages_
 
 
 def test_a_position_of_another_incarnation_or_partition_counts_for_nothing(edge: MemoryEdge) -> None:
-    scored(edge, 30)
-    by_http(edge, 3, RequestPosition(topic_id="second", partition=0, offset=99))
-    by_http(edge, 3, RequestPosition(topic_id="first", partition=1, offset=99))
-    assert edge.handler().starting_offsets(edge.tps)[edge.tp(0)] == 30
+    edge.send([request_json(i) for i in range(30)])
+    by_http(edge, 3, RequestPosition(topic_id="second", partition=0, offset=9))
+    by_http(edge, 3, RequestPosition(topic_id="first", partition=1, offset=9))
+    assert edge.handler().starting_offsets(edge.tps)[edge.tp(0)] == 0
+    by_http(edge, 1, RequestPosition(topic_id="first", partition=0, offset=9))
+    assert edge.handler().starting_offsets(edge.tps)[edge.tp(0)] == 9
 
 
 def test_a_position_that_is_older_than_a_range_beside_it_moves_nothing_back(edge: MemoryEdge) -> None:

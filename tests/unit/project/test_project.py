@@ -1,5 +1,6 @@
 """A project folder is read whole, or refused with file, line and remedy."""
 
+import re
 import subprocess
 import sys
 from datetime import UTC, datetime, timedelta
@@ -132,6 +133,33 @@ def test_a_mistake_is_named_with_its_line(tmp_path: Path, change: tuple[str, str
     assert words in str(info.value)
     if line is not None:
         assert f"driftloop.toml:{line}:" in str(info.value)
+
+
+def trained(candidates: str) -> str:
+    return TOML + f"[training]\nmargin = 0.02\ncandidates = {candidates}\n"
+
+
+def test_a_project_states_its_recipes(tmp_path: Path) -> None:
+    written = '["all", "last:3", "decay:2.5", "mean:[all,all+time, decay:4]"]'
+    project = read_project(write(tmp_path, trained(written)))
+    assert project.training.candidates == ("all", "last:3", "decay:2.5", "mean:[all, all+time, decay:4]")
+    assert open_archive(project.archive()) == project
+
+
+@pytest.mark.parametrize(
+    ("written", "words"),
+    [
+        ('["all", "first:3"]', "'first:3' is no recipe: use all, last:N"),
+        ('["last:0"]', "'last:0' is no recipe: after the colon comes a whole number of windows"),
+        ('["mean:[all, mean:[all, last:2]]"]', "a mean cannot be a member of a mean"),
+        ("[]", "name at least one recipe"),
+        ("[3]", "Expected `str`, got `int`"),
+    ],
+)
+def test_a_recipe_that_is_none_is_named_with_its_line(tmp_path: Path, written: str, words: str) -> None:
+    with pytest.raises(UserError, match=re.escape(words)) as info:
+        read_project(write(tmp_path, trained(written)))
+    assert "driftloop.toml:25: training.candidates" in str(info.value)
 
 
 @pytest.mark.parametrize("metric", declarable("regression"))

@@ -82,6 +82,20 @@ def test_a_command_id_has_a_bounded_length(command_id, accepted):
     assert accepted or f"1 to {MAX_ID_LENGTH} characters" in outcomes[0].reason
 
 
+@pytest.mark.parametrize("field", ["archive", "schema_fingerprint"])
+def test_what_is_no_digest_is_no_archive_and_no_schema(field):
+    _, outcomes = folded(msgspec.structs.replace(register_project(), **{field: "../../../etc"}))
+
+    assert (outcomes[0].accepted, outcomes[0].reason) == (False, "archive and schema_fingerprint must be sha256 digests")
+
+
+def test_a_manifest_that_is_no_digest_makes_no_version():
+    state, outcomes = folded(register_project(), msgspec.structs.replace(register_version("r1"), manifest="../../x"))
+
+    assert (outcomes[1].accepted, outcomes[1].reason) == (False, "manifest must be a sha256 digest")
+    assert state.model(MODEL).versions == ()
+
+
 def test_hostile_alias_name_is_refused():
     state, outcomes = folded(*FIRST_CHAMPION, move_alias(1, epoch=0, command_id="m", alias="../x"))
 

@@ -1,10 +1,11 @@
 import re
+from datetime import timedelta
 
 import msgspec
 import pytest
 from tests.unit.registry.commands import measured
 
-from driftloop.contracts.values import PromotionRules
+from driftloop.contracts.values import GateMeasurements, PromotionRules, Window, WindowGain
 from driftloop.registry.gate import check
 
 
@@ -91,3 +92,58 @@ def test_verdict_depends_on_its_arguments_only():
 
     assert check(measurements, rules) == check(measurements, rules)
     assert msgspec.json.encode((measurements, rules)) == before
+
+
+DAY = timedelta(days=1)
+
+
+def waited(gains: list[float], *, error: float = 0.01, gain_lower: float = 0.001) -> GateMeasurements:
+    """The last of ``gains`` is the judged window's."""
+    found = measured(against=1, gain_lower=gain_lower)
+    windows = [Window(start=found.window.start - DAY * n, end=found.window.end - DAY * n) for n in range(len(gains) - 1, 0, -1)]
+    earlier = tuple(WindowGain(window=window, gain=gain, error=error, rows=500) for window, gain in zip(windows, gains[:-1], strict=True))
+    return msgspec.structs.replace(
+        found, gain=gains[-1], candidate=found.champion + gains[-1], gain_error=error, earlier=earlier, waited=sum(gains)
+    )
+
+
+@pytest.mark.parametrize(("gains", "accepted"), [([0.019], False), ([0.02], True), ([0.01, 0.01], True), ([0.015, -0.01, 0.01], False)])
+def test_candidate_waits_until_the_gains_add_up_to_what_a_promotion_is_worth(gains, accepted):
+    verdict = check(waited(gains, error=0.0001), PromotionRules(promotion_worth=0.02, tolerance=-1.0))
+
+    assert verdict.accepted is accepted
+    assert f"waiting has cost {sum(gains):.4f} roc_auc-windows, a promotion is worth 0.02" in verdict.reason
+
+
+def test_gain_that_one_window_cannot_show_is_shown_by_several():
+    alone, together = waited([0.01], gain_lower=-0.001, error=0.012), waited([0.01] * 6, gain_lower=-0.001, error=0.012)
+
+    assert not check(alone, PromotionRules()).accepted
+    verdict = check(together, PromotionRules())
+    assert verdict.accepted
+    assert "over the last 6 windows" in verdict.reason
+
+
+def test_windows_of_before_a_change_do_not_hold_a_sure_gain_back():
+    assert check(waited([-0.01, -0.01, 0.2], gain_lower=0.19), PromotionRules()).accepted
+
+
+def test_candidate_that_changes_too_many_answers_does_not_pass():
+    found = msgspec.structs.replace(measured(against=1), churn=0.31)
+
+    assert check(found, PromotionRules()).accepted
+    verdict = check(found, PromotionRules(max_churn=0.3))
+    assert not verdict.accepted
+    assert "31.0% of the answers would change, more than 30.0%" in verdict.reason
+
+
+@pytest.mark.parametrize("change", [{"waited": float("nan")}, {"churn": float("inf")}, {"gain_error": -0.1}])
+def test_figures_about_waiting_that_cannot_be_do_not_pass(change):
+    assert "cannot be" in check(msgspec.structs.replace(waited([0.1, 0.1]), **change), PromotionRules()).reason
+
+
+def test_forged_gain_of_an_earlier_window_does_not_pass():
+    found = waited([0.1, 0.1])
+    forged = msgspec.structs.replace(found, earlier=(msgspec.structs.replace(found.earlier[0], gain=float("inf")),))
+
+    assert "gain 0 of before is no finite number" in check(forged, PromotionRules()).reason

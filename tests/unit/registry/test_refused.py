@@ -1,6 +1,7 @@
 """What was refused is remembered in little space, and answered as it was the first time."""
 
 import msgspec
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.unit.registry.commands import (
@@ -19,6 +20,7 @@ from driftloop.contracts.values import PromotionRules
 from driftloop.registry import entries
 from driftloop.registry.dry_run import MAX_ALIASES, answer_without_record
 from driftloop.registry.fold import fold
+from driftloop.registry.outcomes import MAX_ACTOR_LENGTH, MAX_ID_LENGTH, MAX_REASON_LENGTH
 from driftloop.registry.refused_ids import RefusedIds
 
 CHAMPION = (register_project(), register_version("r1"), promote("r1", epoch=0))
@@ -159,3 +161,32 @@ def others(n):
 
 def forth(n):
     return [move_alias(1, epoch=1 + i, command_id=f"forth-{i}") for i in range(n)]
+
+
+def test_the_first_command_under_an_id_is_its_outcome_also_when_it_was_refused_and_a_later_one_was_not():
+    state, outcomes = folded(*CHAMPION, move_alias(1, epoch=9, command_id="k"), move_alias(1, epoch=0, command_id="k", alias="challenger"))
+
+    assert [outcome.accepted for outcome in outcomes[3:]] == [False, True]
+    assert state.outcome("k") == outcomes[3]
+
+
+@pytest.mark.parametrize(("stored", "chain"), [(b"x", "aa"), (bytes(32), ""), (b"", "aa")])
+def test_bytes_that_are_no_set_of_refused_commands_are_refused(stored: bytes, chain: str):
+    with pytest.raises(ValueError, match="no set of refused commands"):
+        RefusedIds.of(stored, chain)
+
+
+def test_a_command_that_was_done_is_answered_as_it_was_also_where_it_would_be_refused_now():
+    state, outcomes = folded(*CHAMPION, move_alias(1, epoch=0, command_id="k", alias="challenger"))
+
+    assert answer_without_record(state, move_alias(1, epoch=0, command_id="k", alias="challenger")) == outcomes[3]
+    assert outcomes[3].accepted
+
+
+def test_words_of_any_length_that_came_past_the_registry_are_cut_short_and_an_id_too_long_is_none():
+    long = msgspec.structs.replace(move_alias(1, epoch=99, command_id="k"), reason="x" * 10**6, actor="y" * 10**6)
+    state, outcomes = folded(*CHAMPION, long, msgspec.structs.replace(move_alias(1, epoch=1, command_id="z" * 10**6), version=1))
+
+    *_, first, second = state.model(MODEL).history.values()
+    assert (len(first.reason), len(first.actor)) == (MAX_REASON_LENGTH, MAX_ACTOR_LENGTH)
+    assert (outcomes[4].accepted, len(second.command_id)) == (False, MAX_ID_LENGTH + 1)

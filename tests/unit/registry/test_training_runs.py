@@ -7,12 +7,13 @@ from typing import Any
 import msgspec
 import pytest
 from prometheus_client import REGISTRY
-from tests.unit.registry.commands import MODEL, pins, register_project
+from tests.unit.registry.commands import MODEL, measured, pins, register_project
 
 from driftloop.adapters.memory import FixedClock, MemoryStore
 from driftloop.contracts.codec import envelope
 from driftloop.contracts.events import DecisionMade, TrainingCompleted
 from driftloop.contracts.topics import DECISIONS, REGISTRY_LOG
+from driftloop.contracts.values import GateMeasurements
 from driftloop.registry.fold import RegistryState, fold
 from driftloop_registry.command_log import CommandLog
 from driftloop_registry.handlers import TrainingRuns
@@ -47,16 +48,16 @@ class Registry:
         self.store.put(f"models/{MODEL}/{digest}/model.skops", model)
         return digest
 
-    def complete(self, request_id: str, manifest: str) -> DecisionMade:
+    def complete(self, request_id: str, manifest: str, measurements: GateMeasurements | None = None, epoch: int = 0) -> DecisionMade:
         event = TrainingCompleted(
             model=MODEL,
             request_id=request_id,
             answers=(request_id,),
             manifest=manifest,
-            pins=pins(0),
+            pins=pins(epoch),
             recipe="all",
             candidates=(),
-            measurements=None,
+            measurements=measurements,
             rows=100,
             seconds=1.0,
         )
@@ -118,6 +119,28 @@ def test_a_repeat_is_answered_as_the_first_time_also_when_the_objects_are_gone(r
         registry.store.delete(found.key)
     assert registry.complete("r1", digest) == first
     assert registry.versions() == [digest]
+
+
+def test_what_a_second_trainer_measured_of_other_files_promotes_nothing(registry: Registry) -> None:
+    registry.complete("r0", registry.stored("r0"))
+    first, second = registry.stored("r1"), registry.stored("r1", b"another model")
+    assert not registry.complete("r1", first, measured(against=1, gain_lower=-1.0), epoch=1).accepted
+    decision = registry.complete("r1", second, measured(against=1), epoch=1)
+    assert not decision.accepted
+    model = registry.now.model(MODEL)
+    assert model is not None
+    assert model.champion == model.version(1)
+    assert registry.versions()[1] == first
+
+
+def test_a_run_that_was_decided_against_leaves_no_further_record_whatever_has_become_of_its_objects(registry: Registry) -> None:
+    digest = registry.stored("r1")
+    registry.store.delete(f"models/{MODEL}/{digest}/model.skops")
+    first = registry.complete("r1", digest)
+    end = registry.now.next_offset
+    registry.stored("r1")
+    assert registry.complete("r1", digest) == first
+    assert (registry.versions(), registry.now.next_offset) == ([], end)
 
 
 def verdicts() -> dict[str, float]:

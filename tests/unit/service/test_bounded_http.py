@@ -157,6 +157,13 @@ def test_body_that_is_too_large_is_413(served, announced):
     assert served.client.post("/echo", content=b"x" * MAX_BODY).json() == {"bytes": MAX_BODY}
 
 
+def test_a_body_that_is_announced_as_too_large_is_not_waited_for(served, monkeypatch):
+    monkeypatch.setattr(bounded_bodies, "BODY_SECONDS", 600.0)
+    with connections(served.port, 1, sending=b"POST /echo HTTP/1.1\r\nHost: localhost\r\nContent-Length: 999999999\r\n\r\n123") as (held,):
+        held.settimeout(20)
+        assert held.makefile("rb").read().startswith(b"HTTP/1.1 413")
+
+
 def test_bodies_of_all_calls_together_have_a_bound_and_are_given_back(served, monkeypatch):
     monkeypatch.setattr(bounded_bodies, "MAX_BYTES_IN_HAND", 150_000)
     with ExitStack() as calls:
@@ -192,6 +199,14 @@ def test_health_hangs_up_on_the_slow_and_on_the_oldest_of_too_many(health, monke
         assert threading.active_count() < threads + 60
         all_hung_up(held)
     wait_until(lambda: threading.active_count() <= threads + 2, "the connections' threads to end")
+
+
+def test_health_gives_the_place_of_the_oldest_connection_to_a_new_one(health, monkeypatch):
+    monkeypatch.setattr(bounded_health, "CONNECTION_SECONDS", 600.0)
+    monkeypatch.setattr(bounded_health, "MAX_CONNECTIONS", 20)
+    with connections(health.port, 100) as held:
+        assert httpx.get(f"http://127.0.0.1:{health.port}/healthz", timeout=20).status_code == 200
+        wait_until(lambda: still_held(held) <= 20, "all but twenty connections to be closed")
 
 
 def test_health_is_told_to_nobody_who_calls_it_by_another_name(health):

@@ -4,6 +4,7 @@ import threading
 import time
 
 import pytest
+from prometheus_client import REGISTRY
 from tests.support.waiting import PATIENCE_SECONDS
 from tests.unit.predictor.samples import sample_pins
 from tests.unit.service.event_scene import INVALID_SECONDS, TP, Scene
@@ -12,6 +13,7 @@ from driftloop.adapters.memory import MemoryBroker
 from driftloop.contracts.codec import Envelope
 from driftloop.contracts.events import Event, TrainingFailed, TrainingStarted
 from driftloop.errors import ConfigurationError, Fenced, GapError, InvalidMessage, TransientError
+from driftloop.ports import TopicPartition
 from driftloop.service.attempts import MAX_ATTEMPTS
 from driftloop.service.event_worker import INVALID_IN_A_ROW, EventWorker, on
 from driftloop.service.process import Stop
@@ -177,14 +179,71 @@ def test_a_topic_that_is_made_anew_is_read_from_its_beginning(records_before: in
     scene.run_until(made_anew_and_read)
 
 
-def test_messages_that_expired_unread_are_still_a_gap_and_no_topic_made_anew() -> None:
+def test_the_groups_place_in_a_topic_that_was_made_anew_is_its_beginning_also_while_nothing_has_come() -> None:
+    """Else the records that come while the worker is down, up to the place in the old topic, would be passed over."""
     scene = Scene(lambda event, about: None)
+    scene.publish(2)
+    places: list[int | None] = []
+
+    def made_anew() -> bool:
+        places.append(scene.committed)
+        if places.count(2) == 1 and places[-1] == 2:
+            with scene.broker.lock:
+                scene.broker.delete_topic(TP.topic)
+                scene.broker.create_topic(TP.topic)
+                scene.broker.committed[("g", TP)] = 2  # as a broker keeps it for a while
+        return 2 in places and scene.committed == 0
+
+    scene.run_until(made_anew)
+
+
+@pytest.mark.parametrize(("committed", "passed_over"), [(1, 2), (9, 0)], ids=["gone unread", "the log lost its end"])
+def test_events_that_are_gone_are_told_and_counted_and_those_that_are_there_are_handled(committed: int, passed_over: int) -> None:
+    seen: list[str] = []
+    scene = Scene(lambda event, about: seen.append(event.request_id))
     scene.publish(5)
     scene.broker.expire(TP, 3)
-    scene.broker.committed[("g", TP)] = 1
+    scene.broker.committed[("g", TP)] = committed
     scene.broker.rebalance("g")
-    with pytest.raises(GapError):
+    before = counted()
+    scene.run_until(lambda: scene.committed == 5)
+    assert seen == ["3", "4"]
+    assert counted() - before == passed_over
+
+
+def test_a_broker_that_is_away_while_events_are_gone_is_asked_again() -> None:
+    seen: list[str] = []
+    scene = Scene(lambda event, about: seen.append(event.request_id))
+    scene.publish(2)
+    scene.broker.expire(TP, 1)
+    scene.broker.committed[("g", TP)] = 0
+    scene.broker.rebalance("g")
+    ends, asked = scene.consumer.end_offsets, []
+
+    def first_away(tps: list[TopicPartition]) -> dict[TopicPartition, int]:
+        asked.append(tps)
+        if len(asked) == 1:
+            raise TransientError("away")
+        return ends(tps)
+
+    scene.consumer.end_offsets = first_away  # type: ignore[method-assign]
+    scene.run_until(lambda: scene.committed == 2)
+    assert seen == ["1"]
+
+
+def test_a_gap_in_nothing_that_the_worker_reads_stops_it() -> None:
+    scene = Scene(lambda event, about: None)
+
+    def poll(timeout_seconds: float, max_records: int = 1000) -> None:
+        raise GapError("somewhere")
+
+    scene.consumer.poll = poll  # type: ignore[method-assign]
+    with pytest.raises(GapError, match="somewhere"):
         scene.run_until(lambda: False)
+
+
+def counted() -> float:
+    return REGISTRY.get_sample_value("driftloop_unreadable_records_total", {"topic": TP.topic}) or 0.0
 
 
 def test_a_broker_that_does_not_take_an_offset_stops_nothing() -> None:

@@ -10,7 +10,7 @@ from tests.support.waiting import PATIENCE_SECONDS, wait_until
 from tests.unit.service.test_partition_worker import Scene
 from tests.unit.service.test_start import FakeServer, logging_as_before, parts
 
-from driftloop.errors import GapError, NotDelivered
+from driftloop.errors import GapError, NotDelivered, OutOfTurn
 from driftloop.service import gap_told
 from driftloop.service.gap_told import ToldGap
 from driftloop.service.health import Waiting
@@ -45,11 +45,14 @@ def test_a_gap_is_told_for_a_while_and_then_ends_the_process(parts: Parts, monke
     assert str(ended[0]) == WHERE
 
 
-def test_a_message_that_was_not_delivered_is_no_gap_and_ends_the_process_at_once(parts: Parts, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("error", [NotDelivered, OutOfTurn])
+def test_what_nobody_can_give_up_is_no_gap_and_ends_the_process_at_once(
+    parts: Parts, monkeypatch: pytest.MonkeyPatch, error: type[GapError]
+) -> None:
     told: list[BaseException] = []
     monkeypatch.setattr(ToldGap, "tell", lambda self, exc, stop: told.append(exc))
-    with pytest.raises(NotDelivered), started(parts, Waiting("framed-0", "")):
-        raise NotDelivered("the broker was away for a minute")
+    with pytest.raises(error), started(parts, Waiting("framed-0", "")):
+        raise error("the broker was away for a minute")
     assert told == []
 
 

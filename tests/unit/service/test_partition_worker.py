@@ -9,7 +9,7 @@ from prometheus_client import REGISTRY
 from tests.support.waiting import PATIENCE_SECONDS
 
 from driftloop.adapters.memory import MemoryBroker
-from driftloop.errors import TransientError
+from driftloop.errors import GapError, TransientError
 from driftloop.ports import Record, TopicPartition
 from driftloop.service.partition_worker import PartitionWorker
 from driftloop.service.process import Stop
@@ -103,6 +103,15 @@ def test_reading_starts_where_the_durable_state_says_not_where_kafka_does() -> N
     scene.handler.start = 4
     scene.run_until(lambda: scene.handler.next == 10)
     assert [offset for offset, _ in scene.handler.values] == [4, 5, 6, 7, 8, 9]
+
+
+def test_a_topic_that_has_lost_its_end_is_a_gap_and_new_records_under_the_old_offsets_are_not_taken_for_known_ones() -> None:
+    scene = Scene()
+    scene.send(10)
+    scene.handler.start = 14  # the durable state has what the broker lost
+    with pytest.raises(GapError, match=r"t-0 ends at 10, and 14 was to be read next: the topic has lost its end.* make it anew"):
+        scene.worker.run(scene.consumer)
+    assert scene.handler.values == []
 
 
 def test_a_transient_error_repeats_the_same_records_and_loses_none() -> None:

@@ -18,6 +18,9 @@ from driftloop.service.quarantine import (
 HEADERS: Headers = (("content-type", b"application/json"), ("content-type", b"\xff"), ("", b""))
 PLACE = b'{"key":"quarantine/s/%s","sha256":"%s","size":1}' % (b"a" * 64, b"a" * 64)
 
+ELSEWHERE = PLACE.replace(b"quarantine/s", b"projects/s")  # which whoever shows rejected messages may read, too
+OTHER_BYTES = PLACE.replace(b"a" * 64, b"b" * 64, 1)
+
 
 def through_quarantine(record: Record, reason: str = "broken"):
     broker = MemoryBroker()
@@ -44,8 +47,10 @@ def test_a_message_that_comes_with_headers_of_our_names_comes_back_with_them(nam
     assert (found.reason, found.topic, found.offset, found.stored) == ("broken", "s.labels", 77, None)
 
 
-@pytest.mark.parametrize("place", [b'{"x":' + b"[" * 100_000, b'{"size":' + b"1" * 5000 + b"}", b"\xff", b"null", PLACE[:-1]])
-def test_a_place_that_cannot_be_read_is_none(place: bytes) -> None:
+@pytest.mark.parametrize(
+    "place", [b'{"x":' + b"[" * 100_000, b'{"size":' + b"1" * 5000 + b"}", b"\xff", b"null", PLACE[:-1], ELSEWHERE, OTHER_BYTES]
+)
+def test_a_place_that_cannot_be_read_or_is_none_of_quarantines_is_none(place: bytes) -> None:
     found = read_quarantined(Record("q", 0, 0, 0, None, b"x", ((REASON, b"why"), (STORED, place))))
     assert (found.record.value, found.reason, found.stored) == (b"x", "why", None)
 

@@ -1,3 +1,4 @@
+import shutil
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -10,9 +11,13 @@ from tests.unit.training import jobs
 
 from driftloop.artifact import skops_file
 from driftloop.lake.split import SplitRule
+from driftloop.project.recipes import parse_recipe
+from driftloop.statistics.metrics import ModelOutput
 from driftloop.training.comparison import Comparer, Comparison
-from driftloop.training.fit import Mask, TrainingRows, fit
+from driftloop.training.fit import TrainingRows, fit
 from driftloop.training.job import FittedOn, Job
+from driftloop.training.judging import churn
+from driftloop.training.recipe_fits import RecipeFits
 from driftloop.training.user_code import load_build
 
 FOREST = """
@@ -25,7 +30,7 @@ def build():
     numbers = make_column_transformer((SimpleImputer(), ["price", "qty"]))
     return make_pipeline(numbers, RandomForestClassifier(20, random_state=0, min_samples_leaf=LEAF))
 """
-CONFIG = jobs.CONFIG.replace('colour = "category"', 'qty = "number"')
+CONFIG = jobs.CONFIG.replace('colour = "category"', 'qty = "number"').replace('["all", "last:1"]', '["all"]')
 PER_WINDOW = 1500
 
 
@@ -34,15 +39,20 @@ def test_recipes_that_are_the_same_rows_are_fitted_once_and_measured_alike(tmp_p
     rows = TrainingRows(jobs.rows(), project)
     job = jobs.prepare(tmp_path / "job", project, jobs.rows(), jobs.window(2))
     build = load_build(project.files, tmp_path / "project")
-    fitted: list[str] = []
+    built: list[Any] = []
 
-    def counted(recipe: str, mask: Mask) -> Any:
-        fitted.append(recipe)
-        return fit(build, rows, mask, seed=0, threads=1)
+    def counted() -> Any:
+        built.append(build())
+        return built[-1]
 
-    compared = Comparer(job, project, rows, tmp_path / "job", counted, lambda _: None).compare()
+    fits = RecipeFits(counted, rows, project.windows, seed=0, threads=1)
 
-    assert fitted == ["all", "last:1"]
+    def fitted(recipe: str, end: datetime) -> Any:
+        return fits.fit(parse_recipe(recipe), end)
+
+    compared = Comparer(job, project, rows, tmp_path / "job", fitted, lambda _: None).compare()
+
+    assert len(built) == 2  # for `all` and for `last:1`
     by_recipe = {candidate.recipe: candidate for candidate in compared.candidates}
     assert (by_recipe["last:5"].metric, by_recipe["last:5"].rows) == (by_recipe["all"].metric, by_recipe["all"].rows)
     assert by_recipe["last:1"].rows < by_recipe["all"].rows
@@ -67,9 +77,10 @@ def noisy_rows(windows: int = 4) -> pa.Table:
 class Rivals:
     """A champion that remembers every row, fitted up to a time, and a better candidate."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, candidates: str = '["all"]') -> None:
         self._folder, self.table = folder, noisy_rows()
-        old, self.project = (jobs.project(FOREST.replace("LEAF", leaf), CONFIG) for leaf in ("1", "50"))
+        config = CONFIG.replace('["all"]', candidates)
+        old, self.project = (jobs.project(FOREST.replace("LEAF", leaf), config) for leaf in ("1", "50"))
         self.rows = TrainingRows(self.table, self.project)
         self._build_old = load_build(old.files, folder / "old")
         self._build_new = load_build(self.project.files, folder / "new")
@@ -77,11 +88,14 @@ class Rivals:
     def job(self, n: int, champion_fitted_to: datetime) -> Job:
         champion = fit(self._build_old, self.rows, self.rows.between(None, champion_fitted_to), seed=0, threads=1)
         data, window = skops_file.dump(champion), jobs.window(n)
+        shutil.rmtree(self._folder / "job", ignore_errors=True)
         return jobs.prepare(self._folder / "job", self.project, self.table, window, data, champion_fitted_to=champion_fitted_to)
 
     def compare(self, job: Job) -> Comparison:
-        def fitted(recipe: str, mask: Mask) -> Any:
-            return fit(self._build_new, self.rows, mask, seed=0, threads=1)
+        fits = RecipeFits(self._build_new, self.rows, self.project.windows, seed=0, threads=1)
+
+        def fitted(recipe: str, end: datetime) -> Any:
+            return fits.fit(parse_recipe(recipe), end)
 
         return Comparer(job, self.project, self.rows, self._folder / "job", fitted, lambda _: None).compare()
 
@@ -130,8 +144,8 @@ def test_rows_before_the_champions_training_data_are_rows_that_it_has_not_seen(r
     ("split", "why"),
     [
         (None, "it is not known which rows it was fitted on"),
-        (SplitRule(key="gone", salt="driftloop"), "it was fitted on all 1500 labelled rows of the window"),
-        (SplitRule(key="entity", salt="driftloop", held_out_from=9_900), "it was fitted on all 1500 labelled rows of the window"),
+        (SplitRule(key="gone", salt="driftloop"), "it was fitted on all 1500 labelled rows that judge"),
+        (SplitRule(key="entity", salt="driftloop", held_out_from=9_900), "it was fitted on all 1500 labelled rows that judge"),
     ],
 )
 def test_a_champion_that_may_have_seen_every_row_is_not_measured(rivals: Rivals, split: SplitRule | None, why: str) -> None:
@@ -150,3 +164,39 @@ def test_a_champion_with_a_split_of_its_own_is_judged_by_that_split(rivals: Riva
     assert measured is not None
     assert measured.rows == judged.sum()
     assert not np.array_equal(judged, judged & rivals.rows.held_out)
+
+
+def test_among_several_one_half_of_the_keys_chooses_and_the_other_judges(tmp_path: Path) -> None:
+    rivals = Rivals(tmp_path, '["all", "last:1"]')
+    compared = rivals.compare(rivals.job(2, jobs.window(1).end))
+    judged = rivals.rows.between(jobs.window(2).start, jobs.window(2).end)
+    assert compared.measurements is not None
+    assert compared.measurements.rows == int((judged & ~rivals.rows.first_half).sum())
+    assert PER_WINDOW * 0.4 < compared.measurements.rows < PER_WINDOW * 0.6
+    assert len({candidate.metric for candidate in compared.candidates} | {compared.measurements.candidate}) == 3
+
+
+def test_no_split_key_is_on_both_sides(rivals: Rivals) -> None:
+    sides: dict[int, set[bool]] = {}
+    for key, first in zip(rivals.rows.keys.tolist(), rivals.rows.first_half.tolist(), strict=True):
+        sides.setdefault(key, set()).add(first)
+    assert {len(side) for side in sides.values()} == {1}
+
+
+def test_what_runs_before_have_measured_against_the_same_champion_adds_up(rivals: Rivals) -> None:
+    first = rivals.compare(rivals.job(2, jobs.window(1).end)).measurements
+    job = msgspec.structs.replace(rivals.job(3, jobs.window(1).end), measured_before=first)
+    second = rivals.compare(job).measurements
+    assert first is not None
+    assert second is not None
+    assert (first.earlier, first.waited) == ((), first.gain)
+    assert second.earlier == (first.of_window(),)
+    assert second.waited == pytest.approx(first.gain + second.gain)
+
+
+def test_churn_is_the_share_of_other_classes_or_of_numbers_that_move_by_a_tenth_of_their_spread() -> None:
+    labels, ours, theirs = np.array([True, True, False, False]), np.array([True, True, True, True]), np.array([True, True, True, False])
+    assert churn(labels, ModelOutput(ours, ours * 1.0), ModelOutput(theirs, theirs * 1.0)) == 0.25
+    numbers = np.array([0.0, 2.0, 0.0, 2.0])  # standard deviation 1
+    moved = np.array([0.09, 2.11, 0.0, 2.0])
+    assert churn(numbers, ModelOutput(moved, moved), ModelOutput(numbers, numbers)) == 0.25

@@ -33,8 +33,16 @@ class GapError(Exception):
     """Offsets that must follow one another do not: rows would be lost, so stop loudly."""
 
 
-class NotDelivered(GapError):
+class StartAgain(GapError):
+    """What is missing to this process is there for the next one, or cannot be given up by anybody: a start goes on from what is there."""
+
+
+class NotDelivered(StartAgain):
     """A message was not delivered, and later ones must not pass it: the next start repeats it, and nobody has to give anything up."""
+
+
+class OutOfTurn(StartAgain):
+    """A message came before one that it follows: the next start reads them again, or finds out that the one before is gone for good."""
 
 
 class UserError(Exception):

@@ -153,6 +153,13 @@ class TopicInfo(NamedTuple):
     partitions: int
 
 
+class TopicEnds(NamedTuple):
+    """Where the partitions of one incarnation of a topic end: at the offset of the message that each will have next."""
+
+    topic_id: str
+    ends: Mapping[int, int]
+
+
 class Topics(Protocol):
     """Topics for those who read them in no group."""
 

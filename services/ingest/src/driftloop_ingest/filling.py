@@ -1,16 +1,19 @@
 """One stream on its way into the lake: the writers of its two tables, and the worker that feeds them."""
 
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 
 import pyarrow as pa
 
 from driftloop.contracts import topics
+from driftloop.errors import TransientError
 from driftloop.lake.table import LakeTable
 from driftloop.ports import Clock, TopicPartition
 from driftloop.project.model import Project
 from driftloop.service.broker import Broker
 from driftloop.service.partition_worker import PartitionWorker
 from driftloop.service.process import Stop
+from driftloop.service.topic_ends import RequestsEnds
 from driftloop_ingest.handlers import IngestHandler
 from driftloop_ingest.intake import InferenceIntake, Intake, LabelIntake
 from driftloop_ingest.settings import FlushLimits
@@ -42,13 +45,15 @@ class Filling:
 
         stored = pa.schema([field for field in inferences.schema if field.name not in ("partition", "offset")])
         lateness, ahead = project.allowed_lateness, project.ahead
-        requests = StreamRequests(topics.requests(stream), inferences, broker.topic_id, lambda: self._consumer)
+        self._ends = RequestsEnds(broker.topics("requests"), stream)
+        requests = StreamRequests(topics.requests(stream), inferences, self._ends, lambda: self._consumer)
         intake = InferenceIntake(project.schema, lateness, clock, ahead=ahead, stored=stored, newer=newer, requests=requests)
         label_intake = LabelIntake(project.schema, lateness, clock, ahead=ahead)
         self.handler = IngestHandler(
             [writer(inferences, topics.inferences(stream), intake), writer(labels, topics.labels(stream), label_intake)],
             beginning_offsets=self._beginning_offsets,
             topic_id=broker.topic_id,
+            next_poll=requests.next_poll,
         )
         self._worker = PartitionWorker(self.handler, stop=stop)
         self._consumer = broker.member(
@@ -60,7 +65,11 @@ class Filling:
 
     def run(self) -> None:
         """Until a stop is requested; then drains."""
-        self._worker.run(self._consumer)
+        try:
+            self._worker.run(self._consumer)
+        finally:
+            with suppress(TransientError):
+                self._ends.close()
 
     def _give_up(self, tps: frozenset[TopicPartition]) -> None:
         self._worker.reseek(tps)

@@ -17,9 +17,11 @@ class IngestHandler:
         *,
         beginning_offsets: Callable[[Sequence[TopicPartition]], Mapping[TopicPartition, int]],
         topic_id: Callable[[str], str],
+        next_poll: Callable[[], None] = lambda: None,
     ) -> None:
+        """``next_poll`` is called when all that was polled is taken up, before more is."""
         self._writers = {writer.topic: writer for writer in writers}
-        self._beginning_offsets, self._topic_id = beginning_offsets, topic_id
+        self._beginning_offsets, self._topic_id, self._next_poll = beginning_offsets, topic_id, next_poll
 
     def starting_offsets(self, tps: frozenset[TopicPartition]) -> Mapping[TopicPartition, int]:
         """The table says where to go on; a partition that it does not know starts at its beginning."""
@@ -46,6 +48,7 @@ class IngestHandler:
         self._writers[tp.topic].read_up_to(tp.partition, position)
 
     def on_tick(self) -> None:
+        self._next_poll()
         for writer in self._writers.values():
             writer.flush_if_due()
 

@@ -21,7 +21,7 @@ from driftloop.ports import Clock, Record
 from driftloop.rows.feature_columns import UnknownFeatures
 from driftloop.rows.inferences import InferenceDecoder, accounted_range
 from driftloop.rows.labels import LabelDecoder
-from driftloop.rows.request_ranges import accepted, check_end, is_wide
+from driftloop.rows.request_ranges import accepted
 from driftloop.rows.schemas import TIME, inference_schema
 from driftloop.service.accepted_gaps import WAY_ON
 from driftloop_ingest.buffer import Buffer
@@ -34,9 +34,12 @@ Cursor = Callable[[str], int | None]  # the lake's, by app id
 class Requests(Protocol):
     """What may be asked about the requests that the inferences account for."""
 
-    def bounds(self, topic_id: str, partition: int) -> tuple[int, int] | None:
-        """The first offset that the topic still holds and the one after its last message; None for another incarnation of the
-        topic. Raises TransientError."""
+    def check_end(self, claimed: RequestRange) -> None:
+        """Raises InvalidMessage for a range that goes beyond the requests, as ``request_ranges.check_end``; TransientError."""
+
+    def beginning(self, topic_id: str, partition: int) -> int | None:
+        """The first offset that the topic still holds; None for another incarnation of it, or a partition that it does not have.
+        Raises TransientError."""
 
     def gaps(self) -> Sequence[AcceptedGap]:
         """Requests that were given up until now. Raises TransientError."""
@@ -45,7 +48,9 @@ class Requests(Protocol):
 class _Unknown:
     """Keeps ``Requests`` where nothing can be asked."""
 
-    def bounds(self, topic_id: str, partition: int) -> tuple[int, int] | None:
+    def check_end(self, claimed: RequestRange) -> None: ...
+
+    def beginning(self, topic_id: str, partition: int) -> int | None:
         return None
 
     def gaps(self) -> Sequence[AcceptedGap]:
@@ -103,7 +108,7 @@ class InferenceIntake:
         try:
             rows, claimed, mark = self._decoder.decode(record)
             if claimed is not None:
-                self._check_end(claimed)
+                self._requests.check_end(claimed)
         except InvalidMessage as exc:
             if isinstance(exc, UnknownFeatures):
                 self._newer()
@@ -121,12 +126,6 @@ class InferenceIntake:
             buffer.promise(mark)  # else of a predictor of before, which passed on what a wrong clock had promised
         return mark is not None
 
-    def _check_end(self, claimed: RequestRange) -> None:
-        """Raises InvalidMessage for a wide range that goes beyond the requests."""
-        bounds = self._requests.bounds(claimed.topic_id, claimed.partition) if is_wide(claimed) else None
-        if bounds is not None:
-            check_end(claimed, bounds[1])
-
     def _account(self, claimed: RequestRange, buffer: Buffer, cursor: Cursor, quarantined: Sequence[Span]) -> int:
         """The first request of the message that is new."""
         known = buffer.request_cursor(claimed.topic_id)
@@ -139,8 +138,7 @@ class InferenceIntake:
 
     def _new(self, claimed: RequestRange, known: int | None) -> tuple[int, int]:
         """The requests that are new. Those that were given up are asked for at a gap and not before: somebody may just have done it."""
-        bounds = self._requests.bounds(claimed.topic_id, claimed.partition) if known is None else None
-        beginning = bounds[0] if bounds else None
+        beginning = self._requests.beginning(claimed.topic_id, claimed.partition) if known is None else None
         try:
             return accepted(claimed, known, beginning=beginning)
         except GapError:
@@ -156,7 +154,7 @@ class InferenceIntake:
         claimed = accounted_range(record)
         if claimed is not None:
             try:
-                self._check_end(claimed)
+                self._requests.check_end(claimed)
             except InvalidMessage:
                 claimed = None
         if claimed is not None:

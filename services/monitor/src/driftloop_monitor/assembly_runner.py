@@ -8,25 +8,26 @@ from typing import Any, TypeVar
 from driftloop import metrics
 from driftloop.contracts.codec import caused_id, decode_event
 from driftloop.contracts.events import DriftReported, PerformanceReported, WindowSketched
-from driftloop.contracts.topics import DRIFT_REPORTS
+from driftloop.contracts.topics import DRIFT_REPORTS, INCIDENTS
 from driftloop.contracts.windows import shifted
-from driftloop.errors import ConfigurationError, GapError, InvalidMessage, TransientError
+from driftloop.errors import ConfigurationError, InvalidMessage, OutOfTurn, TransientError
 from driftloop.monitoring.assembled_window import AssembledWindow
 from driftloop.monitoring.assembly import WindowAssembler
 from driftloop.monitoring.drift import drift_reports
+from driftloop.monitoring.incidents import event_id
 from driftloop.monitoring.partition_fold import ProfileNeeded
-from driftloop.monitoring.sketch_check import TopicEnds, check_place, check_sketch
-from driftloop.ports import Clock, EventPublisher
+from driftloop.monitoring.sketch_check import check_place, check_sketch
+from driftloop.ports import Clock, EventPublisher, TopicEnds
 from driftloop.project.model import Project
 from driftloop.service.attempts import Attempts, unforeseen
 from driftloop.service.event_worker import INVALID_IN_A_ROW, INVALID_SECONDS
+from driftloop.service.topic_ends import AskedEnds
 from driftloop.telemetry import get_logger
 from driftloop_monitor.faust_support.durable_table import PartitionValues
 from driftloop_monitor.faust_support.early_messages import EarlyMessages
 from driftloop_monitor.faust_support.records import hole_before, plain_headers
 from driftloop_monitor.partition_runner import FaustMessage
 from driftloop_monitor.profiles import Profiles
-from driftloop_monitor.source_topics import InferencesEnds
 
 T = TypeVar("T")
 
@@ -45,7 +46,7 @@ class AssemblyRunner:
         values: PartitionValues,
         profiles: Profiles,
         publisher: EventPublisher,
-        inferences: InferencesEnds,
+        inferences: AskedEnds,
         clock: Clock,
     ) -> None:
         self._project, self.partition, self._values = project, partition, values
@@ -61,7 +62,7 @@ class AssemblyRunner:
     async def handle(self, event: Any, ack: Callable[[Any], Awaitable[Any]]) -> None:
         """Handle one message to its end. A repeat changes nothing; a repeat after a crash makes the same reports again.
 
-        Raises GapError when sketches were skipped: windows would be reported without them.
+        Raises OutOfTurn when sketches were skipped: windows would be reported without them.
         """
         async with self._handling:
             await self._handle(event, ack)
@@ -88,7 +89,7 @@ class AssemblyRunner:
         if self._early.is_one(message.offset, due):
             return
         if message.offset > due:
-            raise GapError(f"{message.topic}[{self.partition}]: sketch {message.offset} came where {due} was due")
+            raise OutOfTurn(f"{message.topic}[{self.partition}]: sketch {message.offset} came where {due} was due")
         if message.offset == due:
             await self._take_up(message)
             next_offset = message.offset + 1
@@ -163,6 +164,8 @@ class AssemblyRunner:
         reports = await self._compare(held)
         for report in reports:
             await asyncio.to_thread(self._publish, report)
+        for incident in self.assembler.incidents(held, reports):
+            await asyncio.to_thread(self._publisher.publish, INCIDENTS, incident, key=incident.model, id=event_id(incident))
         lost = self.assembler.forgotten_undecided
         self.assembler.reported(held, reports)
         if self.assembler.forgotten_undecided > lost:

@@ -12,12 +12,14 @@ from driftloop.contracts.events import WindowSketched
 from driftloop.contracts.headers import Headers, RequestRange
 from driftloop.contracts.topics import WINDOW_SKETCHES, quarantine
 from driftloop.crashpoints import crash_point
-from driftloop.errors import ConfigurationError, GapError, InvalidMessage, TransientError
+from driftloop.errors import ConfigurationError, GapError, InvalidMessage, OutOfTurn, TransientError
 from driftloop.monitoring.partition_fold import PartitionFold, ProfileNeeded, RequestsEndNeeded
-from driftloop.ports import EventPublisher, MessageProducer, ObjectStore, Record
+from driftloop.ports import EventPublisher, MessageProducer, ObjectStore, Record, TopicEnds
+from driftloop.rows.request_ranges import is_within
 from driftloop.service.accepted_gaps import WAY_ON, AcceptedGaps
 from driftloop.service.attempts import Attempts, unforeseen
 from driftloop.service.quarantine import quarantine_message
+from driftloop.service.topic_ends import RequestsEnds
 from driftloop.telemetry import get_logger
 from driftloop_monitor.faust_support.durable_table import PartitionValues
 from driftloop_monitor.faust_support.early_messages import EarlyMessages
@@ -61,13 +63,12 @@ class PartitionRunner:
         quarantine: MessageProducer,
         store: ObjectStore,
         gaps: AcceptedGaps,
-        requests_end: Callable[[str, int], int | None],
+        requests: RequestsEnds,
         ack: Callable[[Any], Awaitable[Any]],
     ) -> None:
-        """``requests_end``: as ``SourceTopics.requests_end``."""
         self.fold, self._stream, self._values, self._profiles = fold, stream, values, profiles
         self._publisher, self._quarantine, self._store, self._gaps, self._ack = publisher, quarantine, store, gaps, ack
-        self._requests_end = requests_end
+        self._requests = requests
         self._too_wide = fold.too_wide  # those that were told
         self._attempts = Attempts()
         self._covered: list[Any] = []
@@ -163,23 +164,26 @@ class PartitionRunner:
                 await asyncio.sleep(min(MAX_BACKOFF_SECONDS, 0.1 * 2**attempt))
 
     async def _permitted(self, step: Callable[[], T]) -> T:
-        """A step of the fold; again with what people have given up, at a gap, and with what the broker says, at a range that is
-        hard to believe. Raises GapError when what is missing is not on record."""
+        """A step of the fold; again with what people have given up, at a gap, and with what the broker says, at a range that goes
+        beyond the requests that are known. Raises GapError when what is missing is not on record."""
         try:
             return step()
         except RequestsEndNeeded as needed:
-            await self._ask_for_end(needed.claimed)
+            self.fold.tell_requests(await self._reach(needed.claimed))
+        except OutOfTurn:
+            raise
         except GapError as exc:
             if not self.fold.permit(await asyncio.to_thread(self._gaps.all)):
                 raise GapError(f"{exc}; {WAY_ON}") from exc
         return await self._permitted(step)
 
-    async def _ask_for_end(self, claimed: RequestRange) -> None:
-        attempt = 0
+    async def _reach(self, claimed: RequestRange) -> TopicEnds:
+        if is_within(claimed, self._requests.known):  # another partition's messages have led to the question
+            return self._requests.known
+        attempt, read_at = 0, time.monotonic()
         while True:
             try:
-                end = await asyncio.to_thread(self._requests_end, claimed.topic_id, claimed.partition)
-                return self.fold.requests_end(claimed, end)
+                return await asyncio.to_thread(self._requests.reach, claimed, read_at)
             except (TransientError, ConfigurationError) as exc:  # the topic may just be being made anew
                 attempt += 1
                 metrics.RETRIES.labels("requests-end").inc()

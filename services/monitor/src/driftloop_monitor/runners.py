@@ -9,12 +9,12 @@ from driftloop.monitoring.partition_state import PartitionState, stored_state
 from driftloop.ports import Clock, EventPublisher, MessageProducer, ObjectStore, TopicInfo
 from driftloop.project.model import Project
 from driftloop.service.accepted_gaps import AcceptedGaps
+from driftloop.service.topic_ends import AskedEnds, RequestsEnds
 from driftloop.telemetry import get_logger
 from driftloop_monitor.assembly_runner import AssemblyRunner
 from driftloop_monitor.faust_support.durable_table import DurableTable
 from driftloop_monitor.partition_runner import PartitionRunner
 from driftloop_monitor.profiles import Profiles
-from driftloop_monitor.source_topics import InferencesEnds
 
 log = get_logger(__name__)
 
@@ -33,13 +33,13 @@ class Runners:
         quarantine: MessageProducer,
         store: ObjectStore,
         gaps: AcceptedGaps,
-        requests_end: Callable[[str, int], int | None],
-        inferences_ends: InferencesEnds,
+        requests: RequestsEnds,
+        inferences_ends: AskedEnds,
         clock: Clock,
     ) -> None:
         self._project, self._inferences, self._sketches = project, inferences, sketches
         self._profiles, self._publisher = profiles, publisher
-        self._quarantine, self._store, self._gaps, self._requests_end = quarantine, store, gaps, requests_end
+        self._quarantine, self._store, self._gaps, self._requests = quarantine, store, gaps, requests
         self._inferences_ends, self._clock = inferences_ends, clock
 
     def of_inferences(self, partition: int, table: DurableTable, ack: Callable[[Any], Awaitable[Any]]) -> PartitionRunner:
@@ -62,7 +62,7 @@ class Runners:
             quarantine=self._quarantine,
             store=self._store,
             gaps=self._gaps,
-            requests_end=self._requests_end,
+            requests=self._requests,
             ack=ack,
         )
 

@@ -15,6 +15,7 @@ class MonitorSettings(msgspec.Struct, frozen=True, kw_only=True):
     common: StoreSettings
     session_timeout_seconds: int
     max_poll_interval_seconds: int
+    max_unsettled_seconds: int
 
 
 def monitor_settings(variables: Mapping[str, str] | None = None) -> MonitorSettings:
@@ -24,4 +25,5 @@ def monitor_settings(variables: Mapping[str, str] | None = None) -> MonitorSetti
         common=store_settings(MONITOR, variables),
         session_timeout_seconds=env.integer("SESSION_TIMEOUT_SECONDS", 10, minimum=6, maximum=300),
         max_poll_interval_seconds=env.integer("MAX_POLL_INTERVAL_SECONDS", 120, minimum=10, maximum=3600),
+        max_unsettled_seconds=env.integer("MAX_UNSETTLED_SECONDS", 300, minimum=10),
     )

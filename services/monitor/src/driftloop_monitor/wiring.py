@@ -7,6 +7,7 @@ from typing import Any
 from driftloop.adapters.kafka import KafkaTopics, Producer, Publisher, add_partitions, create_topics
 from driftloop.adapters.memory import SystemClock
 from driftloop.adapters.s3 import MinioObjectStore
+from driftloop.contracts.topics import inferences
 from driftloop.contracts.values import Window
 from driftloop.errors import TransientError
 from driftloop.monitoring.assembly import decided_up_to
@@ -14,7 +15,8 @@ from driftloop.monitoring.performance import columns
 from driftloop.project.model import Project
 from driftloop.registry.fold import RegistryReader
 from driftloop.service.accepted_gaps import AcceptedGaps
-from driftloop.service.process import Stop
+from driftloop.service.process import EXIT_RESTART, Stop
+from driftloop.service.topic_ends import AskedEnds, RequestsEnds
 from driftloop.telemetry import get_logger
 from driftloop_monitor.app import ASSEMBLIES, FOLDS, Monitor
 from driftloop_monitor.decider import Decider
@@ -26,8 +28,9 @@ from driftloop_monitor.profiles import Profiles
 from driftloop_monitor.runners import Runners
 from driftloop_monitor.settings import MonitorSettings
 from driftloop_monitor.shown_policy import ShownPolicy
-from driftloop_monitor.source_topics import InferencesEnds, SourceTopics
+from driftloop_monitor.source_topics import SourceTopics
 from driftloop_monitor.status import MonitorStatus
+from driftloop_monitor.unsettled import Unsettled
 
 DECIDE_SECONDS = 0.5  # between two looks, when the lake says that it changed
 TOPICS_SECONDS = 5.0  # between two looks whether the topics are those of the start
@@ -46,7 +49,8 @@ class Wiring:
         self._project, self._stop, self._status = project, stop, status
         self.failure = Failure(stop)
         broker = KafkaTopics(bootstrap, client_id=f"monitor-topics-{common.instance}")
-        self._sources, self._inferences_ends = SourceTopics(broker, stream), InferencesEnds(broker, stream)
+        self._sources, self._inferences_ends = SourceTopics(broker, stream), AskedEnds(broker, inferences(stream))
+        self._requests = RequestsEnds(broker, stream)
         tables = changelogs(stream, {FOLDS: self._sources.inferences.partitions, ASSEMBLIES: self._sources.sketches.partitions})
         create_topics(bootstrap, tables, replication=common.replication)
         add_partitions(bootstrap, {table.name: table.partitions for table in tables})  # a value stays in the partition that it is of
@@ -72,10 +76,14 @@ class Wiring:
         starting = asyncio.create_task(monitor.app.start())  # returns when the tables are recovered
         deciding = asyncio.create_task(self._decide_for_ever(monitor), name="deciding")
         watching = asyncio.create_task(self._watch_topics(), name="watching topics")
-        looks = itertools.count(1)
+        looks, unsettled = itertools.count(1), Unsettled(self._settings.max_unsettled_seconds)
         while not self._stop.requested() and not monitor.app.crashed:
             await asyncio.sleep(LOOK_SECONDS)
             self._status.settled = monitor.settled()
+            if unsettled.too_long(settled=self._status.settled):
+                seconds = self._settings.max_unsettled_seconds
+                log.error("starting-again", reason=f"partitions were not settled for {seconds} s")
+                self._stop.request(EXIT_RESTART)
             if next(looks) % SHOWN_EVERY == 0:
                 monitor.show_progress()
             if starting.done() and starting.exception() is not None:
@@ -103,7 +111,7 @@ class Wiring:
             quarantine=self._producer,
             store=self._store,
             gaps=AcceptedGaps(self._store, self._project.stream),
-            requests_end=self._sources.requests_end,
+            requests=self._requests,
             inferences_ends=self._inferences_ends,
             clock=SystemClock(),
         )

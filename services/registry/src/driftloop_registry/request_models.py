@@ -35,6 +35,8 @@ class PromotionBody(BaseModel):
     tolerance: Annotated[float | None, Field(allow_inf_nan=False)] = None
     min_rows: Annotated[int | None, Field(ge=0, le=MAX_INTEGER)] = None
     approval: Literal["automatic", "person"] | None = None
+    promotion_worth: Annotated[float | None, Field(allow_inf_nan=False)] = None
+    max_churn: Annotated[float | None, Field(allow_inf_nan=False)] = None
 
 
 class RegisterProjectBody(_Body):

@@ -11,6 +11,8 @@ import pandas as pd
 import pyarrow as pa
 import sklearn
 
+from driftloop.artifact.composition import needs_event_time
+from driftloop.artifact.event_time import event_days, with_event_time
 from driftloop.artifact.unscorable import Found, Outputs, Scorable, Unscored, search
 from driftloop.contracts.column_types import TargetType
 from driftloop.contracts.schema import Feature, StreamSchema
@@ -159,6 +161,8 @@ class Scorer:
         nothing, unless finding them takes longer than ``at_most_seconds``: then those not looked at yet are null, too.
         """
         frame = to_frame(table, self.schema)
+        if self.needs_event_time:
+            frame = with_event_time(frame, event_days(table))
         found = self._found(frame, at_most_seconds)
         output = self._output(found.outputs or self._nothing(len(frame)))
         unscored = found.unscored
@@ -196,6 +200,11 @@ class Scorer:
         elif patience <= at_most_seconds:
             self._patience = max(LEAST_SEARCH_SECONDS, patience / 2)
         return found
+
+    @cached_property
+    def needs_event_time(self) -> bool:
+        """Whether ``raw`` takes frames ``with_event_time``."""
+        return needs_event_time(self.pipeline)
 
     @property
     def unrecordable(self) -> str | None:

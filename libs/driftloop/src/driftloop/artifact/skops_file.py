@@ -14,6 +14,7 @@ from typing import Any
 from skops.io import dumps, get_untrusted_types, loads
 
 from driftloop.artifact.archive_limits import check_archive
+from driftloop.artifact.composition import check_composition
 from driftloop.artifact.tree_bounds import check_trees
 from driftloop.errors import IntegrityError, UserError
 
@@ -21,8 +22,10 @@ SCHEMA = "schema.json"
 _EPOCH = (1980, 1, 1, 0, 0, 0)
 
 # What skops does not trust by itself and every project may use. The two tree types hold indices that scikit-learn follows
-# unchecked, so `check_trees` checks them; the function is what HistGradientBoosting with categories validates with.
+# unchecked, so `check_trees` checks them; the function is what HistGradientBoosting with categories validates with. Ours is
+# what a recipe of several fits makes.
 TRUSTED = (
+    "driftloop.artifact.composition.Composition",
     "functools.partial",
     "numpy.dtype",
     "sklearn.compose._column_transformer._RemainderColsList",
@@ -66,6 +69,7 @@ def load(data: bytes, trusted: Sequence[str] = ()) -> Any:
             warnings.filterwarnings("ignore", category=UserWarning, module="sklearn")
             pipeline = loads(data, trusted=allowed)
         check_trees(pipeline)
+        check_composition(pipeline)
     except IntegrityError:
         raise
     except Exception as exc:  # skops and numpy raise whatever hostile bytes provoke

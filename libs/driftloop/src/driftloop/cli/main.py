@@ -22,6 +22,8 @@ COMMANDS: dict[str, tuple[str, str, str]] = {
     "lake": ("driftloop.cli.lake", "lake", "Merge small files, delete what nobody names any more."),
     "partitions": ("driftloop.cli.partitions", "partitions", "Give a stream more partitions while it runs."),
     "decisions": ("driftloop.cli.decisions", "decisions", "Every decision with its evidence."),
+    "incidents": ("driftloop.cli.incidents", "incidents", "What drifted, from when to when."),
+    "backtest": ("driftloop.cli.backtest", "backtest", "What the loop would have done with rows that are there already."),
     "quarantine": ("driftloop.cli.quarantine", "quarantine", "Rejected messages, with their bytes and reasons."),
 }
 

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from driftloop.client.status import Status
     from driftloop.client.verification import Verification
     from driftloop.client.version_lineage import VersionLineage
-    from driftloop.contracts.events import DecisionMade, DriftReported, PerformanceReported, VersionReproduced
+    from driftloop.contracts.events import DecisionMade, DriftReported, IncidentReported, PerformanceReported, VersionReproduced
     from driftloop.datasets.dataset import Dataset
     from driftloop.datasets.diff import DatasetDiff
     from driftloop.datasets.snapshots import Stored
@@ -156,6 +156,13 @@ class Client:
         from driftloop.client.told_events import drift
 
         return drift(self._to.topics, _model(model), say, last)
+
+    def incidents(self, model: str | None = None, *, last: int | None = None, say: Say = _silent) -> "list[Told[IncidentReported]]":
+        """Windows in a row that drifted in columns that they share, each incident as it stands, by model and start. ``last``: as for
+        ``drift``."""
+        from driftloop.client.told_events import incidents
+
+        return incidents(self._to.topics, _model(model), say, last)
 
     def performance(self, model: str | None = None, *, last: int | None = None, say: Say = _silent) -> "list[Told[PerformanceReported]]":
         """The newest performance report of each window and version; those with ``version`` None are of all versions together.

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 import msgspec
 
 from driftloop.client.samples import Samples, together
+from driftloop.contracts.gaps import LOST_END
 from driftloop.contracts.values import Part, Time
 
 BEHIND_SECONDS = 60  # without getting on: worth a word; the alert comes later
@@ -123,7 +124,9 @@ def _progress(project: str, service: str, seen: Sequence[Seen]) -> Sentence:
     says = f"{service}: {'at the end' if not behind else f'{behind:,} messages behind'}, {_rate(answering):,.0f} rows/s"
     held_up, gap = _held_up(answering), next((one.told["gap"] for one in answering if one.told.get("gap")), None)
     if gap is not None:
-        return Sentence(about=project, says=f"{says}; stopped at a gap: {gap}", act="driftloop lake accept-gap, if the messages are lost")
+        accept = "driftloop lake accept-gap, if the messages are lost"
+        act = "delete the topic, then make it anew with driftloop up" if LOST_END in gap else accept
+        return Sentence(about=project, says=f"{says}; stopped at a gap: {gap}", act=act)
     if held_up is not None:
         return Sentence(about=project, says=f"{says}; {held_up}", act=f"see the log of {service}: what it waits for, it repeats there")
     return Sentence(about=project, says=says)

@@ -1,8 +1,8 @@
 """What the loop has told about its models, read from the control topics to their ends. ``say`` is told of what was passed over."""
 
 from driftloop.client.arguments import Say
-from driftloop.contracts.events import DecisionMade, DriftReported, PerformanceReported, VersionReproduced
-from driftloop.contracts.topics import DECISIONS, DRIFT_REPORTS, PERFORMANCE_REPORTS, REPRODUCTIONS, TRAINING_RUNS
+from driftloop.contracts.events import DecisionMade, DriftReported, IncidentReported, PerformanceReported, VersionReproduced
+from driftloop.contracts.topics import DECISIONS, DRIFT_REPORTS, INCIDENTS, PERFORMANCE_REPORTS, REPRODUCTIONS, TRAINING_RUNS
 from driftloop.errors import UserError
 from driftloop.history.events import Events
 from driftloop.history.log_reader import read_to_end
@@ -23,6 +23,13 @@ def drift(topics: Topics, model: str | None, say: Say, last: int | None = None) 
     """The newest revision of each window and version, by model, window and version; only the ``last`` ones that came, in a bound of
     memory. Raises TransientError, UserError."""
     return _history(topics, model, say, DRIFT_REPORTS, keep=Keep(reports=_some(last, "report"))).drift_reports()
+
+
+def incidents(topics: Topics, model: str | None, say: Say, last: int | None = None) -> list[Told[IncidentReported]]:
+    """Each as it was told last, by model and start; only the ``last`` ones that were told of, in a bound of memory. Raises TransientError,
+    UserError."""
+    keep = Keep() if last is None else Keep(reports=_some(last, "incident"))
+    return _history(topics, model, say, INCIDENTS, keep=keep).incidents()
 
 
 def performance(topics: Topics, model: str | None, say: Say, last: int | None = None) -> list[Told[PerformanceReported]]:

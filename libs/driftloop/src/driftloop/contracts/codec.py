@@ -19,6 +19,7 @@ EVENT_TYPES: dict[str, type[Event]] = {
         events.LakeCommitted,
         events.WindowSketched,
         events.DriftReported,
+        events.IncidentReported,
         events.PerformanceReported,
         events.DecisionMade,
         events.RetrainRequested,

@@ -33,6 +33,8 @@ TABLES: tuple[Table, ...] = get_args(Table)
 ReproductionLevel = Literal["bytes", "predictions", "metrics", "none"]
 RetrainReason = Literal["bootstrap", "window", "drift", "performance", "schedule", "new-data", "code-change", "manual"]
 
+IncidentState = Literal["opened", "changed", "closed"]
+
 
 class Event(msgspec.Struct, frozen=True, kw_only=True):
     """Base of all facts. ``TYPE`` is the CloudEvents type: it never changes; a new shape is a new type."""
@@ -104,6 +106,27 @@ class DriftReported(Event, frozen=True, kw_only=True):
     alpha: float | None = None
     reference_windows: int | None = None
     because: str | None = None
+
+
+class IncidentReported(Event, frozen=True, kw_only=True):
+    """Windows in a row drifted, in columns that they share: an incident was opened, went on, or was closed. The newest event of one stands.
+
+    ``window``: whose report told it. ``columns``: the largest distance of each that drifted, of the twenty furthest; ``severity``: the
+    largest of all, in [0, 1]. ``windows`` 0: late rows have taken it back.
+    """
+
+    TYPE: ClassVar[str] = "driftloop.incident-reported.v1"
+    model: ModelName
+    stream: StreamName
+    incident: str
+    state: IncidentState
+    start: Time  # of its first window
+    end: Time  # of its last one that drifted
+    windows: Count
+    columns: dict[str, float]
+    severity: float
+    version: int | None  # that was compared when it was opened
+    window: Window
 
 
 class PerformanceReported(Event, frozen=True, kw_only=True):

@@ -12,6 +12,7 @@ import msgspec
 from driftloop.contracts.values import OffsetRange, StreamName, Time
 
 MAX_WORDS = 1000  # characters of a reason
+LOST_END = "the topic has lost its end"  # as a broker's disk may in a power cut: nothing that anybody could give up
 
 
 class AcceptedGap(OffsetRange, frozen=True, kw_only=True):

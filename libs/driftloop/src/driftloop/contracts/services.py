@@ -84,6 +84,7 @@ MONITOR = Service(
     settings=(
         Setting("SESSION_TIMEOUT_SECONDS", "10", "silence after which the group gives this member's partitions away"),
         Setting("MAX_POLL_INTERVAL_SECONDS", "120", "time without a poll after which the group gives them away"),
+        Setting("MAX_UNSETTLED_SECONDS", "300", "time without settled partitions after which the process starts again"),
     ),
 )
 

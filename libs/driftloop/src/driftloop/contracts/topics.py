@@ -11,6 +11,7 @@ FOREVER = -1
 DATASET_VERSIONS = "dataset-versions"
 WINDOW_SKETCHES = "window-sketches"
 DRIFT_REPORTS = "drift-reports"
+INCIDENTS = "incidents"
 PERFORMANCE_REPORTS = "performance-reports"
 DECISIONS = "decisions"
 RETRAIN_REQUESTS = "retrain-requests"
@@ -155,6 +156,17 @@ CONTROL_TOPICS: tuple[Topic, ...] = (
         read_by=("console",),
         plane="control",
         events=("driftloop.drift-reported.v1",),
+    ),
+    Topic(
+        name=INCIDENTS,
+        partitions=4,
+        key="model",
+        carries="windows in a row that drifted in columns that they share: opened, changed, closed",
+        written_by=("monitor",),
+        read_by=("console", "CLI"),
+        plane="control",
+        retention_ms=FOREVER,
+        events=("driftloop.incident-reported.v1",),
     ),
     Topic(
         name=PERFORMANCE_REPORTS,

@@ -190,8 +190,26 @@ class FeatureDrift(Part, frozen=True, kw_only=True):
         return self.statistics.get(name, {"psi": self.psi, "ks": self.ks}.get(name))
 
 
+class WindowGain(Part, frozen=True, kw_only=True):
+    """By how much a run's candidate was better than the champion on one window: above 0 it was.
+
+    ``error``: the gain's standard error, over resamples of the split keys of ``rows`` labelled rows.
+    """
+
+    window: Window
+    gain: float
+    error: float
+    rows: RowCount
+
+
 class GateMeasurements(Part, frozen=True, kw_only=True):
-    """What the trainer measured on the newest labelled window; the verdict is the registry fold's."""
+    """What the trainer measured on the newest labelled window; the verdict is the registry fold's.
+
+    ``gain_error`` is the gain's standard error. ``earlier``: gains on the windows before that runs measured against the same
+    champion, oldest first, the newest few. ``waited``: the sum of all of them and of this gain: what it has cost to keep the champion.
+    ``churn``: share of the rows whose prediction the candidate changes, of numbers by more than a tenth of the labels' standard
+    deviation. Measurements of earlier releases have none of these.
+    """
 
     window: Window
     metric: str
@@ -205,20 +223,36 @@ class GateMeasurements(Part, frozen=True, kw_only=True):
     # Which of the window's labelled rows. "held-out": the champion was fitted on others of them since the window closed, and
     # was measured on those that it was not fitted on. Absent: all of them, none of which it had seen.
     judged_on: Literal["held-out"] | msgspec.UnsetType = msgspec.UNSET
+    gain_error: float | msgspec.UnsetType = msgspec.UNSET
+    earlier: tuple[WindowGain, ...] | msgspec.UnsetType = msgspec.UNSET
+    waited: float | msgspec.UnsetType = msgspec.UNSET
+    churn: float | msgspec.UnsetType = msgspec.UNSET
+
+    def of_window(self) -> WindowGain | None:
+        """This window's gain; None where its error was not measured."""
+        if self.gain_error is msgspec.UNSET:
+            return None
+        return WindowGain(window=self.window, gain=self.gain, error=self.gain_error, rows=self.rows)
 
 
 class PromotionRules(Part, frozen=True, kw_only=True):
-    """When a candidate may replace the champion; declared by the project, applied by the registry fold."""
+    """When a candidate may replace the champion; declared by the project, applied by the registry fold.
+
+    ``promotion_worth``: what the gains of waiting must have added up to, in units of the metric times windows; 0: nothing is asked.
+    ``max_churn``: the largest share of rows whose prediction may change; null: any.
+    """
 
     tolerance: float = 0.0
-    min_rows: int = 200
+    min_rows: int = 100  # that judge: of several candidates half of the window's
     approval: Literal["automatic", "person"] = "automatic"
+    promotion_worth: float = 0.0  # of projects that were registered before there was such a rule
+    max_churn: float | None = None
 
 
 class CandidateResult(Part, frozen=True, kw_only=True):
     """One recipe that was tried: which data it was fitted on and what it scored on the evaluation window."""
 
-    recipe: str  # all, last:5, last:2
+    recipe: str  # as `project.recipes` writes it: all, last:5, mean:[all, decay:4]
     rows: int
     metric: float | None
     seconds: float

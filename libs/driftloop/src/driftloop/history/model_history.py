@@ -12,6 +12,7 @@ from driftloop.contracts.events import (
     DecisionMade,
     DriftReported,
     Event,
+    IncidentReported,
     PerformanceReported,
     RetrainRequested,
     TrainingCompleted,
@@ -51,6 +52,7 @@ class _Stored(msgspec.Struct, frozen=True, kw_only=True):
     drift: list[Pair[DriftReported]]
     performance: list[Pair[PerformanceReported]]
     reproductions: list[Pair[VersionReproduced]]
+    incidents: list[Pair[IncidentReported]] = []
 
 
 class ModelHistory:
@@ -66,6 +68,7 @@ class ModelHistory:
         self._drift: Reports[DriftReported] = Reports(self._keep.reports)
         self._performance: Reports[PerformanceReported] = Reports(self._keep.reports)
         self._reproductions: dict[str, Told[VersionReproduced]] = {}
+        self._incidents: dict[str, Told[IncidentReported]] = {}  # by incident, in the order in which they came last
 
     def add(self, event: Event, about: Envelope) -> None:
         """Fold one event. Adding it twice changes nothing."""
@@ -85,6 +88,11 @@ class ModelHistory:
                     self._performance.add(event, about)
                 case VersionReproduced():
                     self._reproductions.setdefault(about.id, Told(event, about))
+                case IncidentReported():
+                    self._incidents.pop(event.incident, None)
+                    self._incidents[event.incident] = Told(event, about)
+                    if self._keep.reports is not None and len(self._incidents) > self._keep.reports:
+                        del self._incidents[next(iter(self._incidents))]
                 case _:
                     pass  # other kinds, and newer ones, are no part of a model's history
 
@@ -102,6 +110,7 @@ class ModelHistory:
                 drift=self._drift.stored(),
                 performance=self._performance.stored(),
                 reproductions=[told.pair() for told in self._reproductions.values()],
+                incidents=[told.pair() for told in self._incidents.values()],
             )
         return msgspec.msgpack.encode(stored)
 
@@ -117,6 +126,7 @@ class ModelHistory:
             self._drift.restore(found.drift)
             self._performance.restore(found.performance)
             self._reproductions = {about.id: Told(event, about) for event, about in found.reproductions}
+            self._incidents = {event.incident: Told(event, about) for event, about in found.incidents}
 
     # decisions
 
@@ -231,3 +241,9 @@ class ModelHistory:
         """In order of time."""
         with self._lock:
             return sorted(self._reproductions.values(), key=lambda told: told.about.time)
+
+    def incidents(self) -> list[Told[IncidentReported]]:
+        """Each as it was told last, by model and start; without those that late rows have taken back."""
+        with self._lock:
+            found = [told for told in self._incidents.values() if told.event.windows]
+            return sorted(found, key=lambda told: (told.event.model, told.event.start, told.event.incident))

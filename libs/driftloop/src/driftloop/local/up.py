@@ -1,15 +1,16 @@
 """A stack that runs in the background, brought to what a person asks for: `driftloop up` and `driftloop down --project`."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from pathlib import Path
 
 from driftloop.local.addresses import StackAddresses
 from driftloop.local.background import running_stack, start_in_background
 from driftloop.local.errors import LocalStackError
 from driftloop.local.instances import ONE_OF_EACH, Instance, changed, instances_of, named, restarted, unnamed, without
-from driftloop.local.kept_instances import keep_instances, kept_instances
+from driftloop.local.kept_instances import keep_instances, kept_instances, state_dir
 from driftloop.local.port_numbers import DEFAULT_PORT_BASE
 from driftloop.local.scaling import change_instances
+from driftloop.service.project import remembered_project
 
 Registered = Callable[[StackAddresses], Sequence[str]]
 
@@ -63,5 +64,11 @@ def _while_running(addresses: StackAddresses, scale: Mapping[str, int], project:
     present = addresses.instances
     if project is not None and unnamed(present):
         known = registered(addresses)
-        present = named(present, known[0] if len(known) == 1 else project)
+        present = named(present, known[0] if len(known) == 1 else _remembered(Path(addresses.home), present, known) or project)
     return changed(present, scale, project)
+
+
+def _remembered(home: Path, instances: Iterable[Instance], known: Collection[str]) -> str | None:
+    """The project that unnamed instances have worked for, which is one of several by now; None: they wait for one."""
+    folders = (state_dir(home, instance) / instance.name for instance in instances if unnamed([instance]))
+    return next((name for name in map(remembered_project, folders) if name in known), None)

@@ -5,8 +5,9 @@ from dataclasses import dataclass, field
 import msgspec
 
 from driftloop.contracts.events import WindowSketched
-from driftloop.contracts.values import MovedColumn, Window
+from driftloop.contracts.values import DriftVerdict, MovedColumn, Window
 from driftloop.monitoring.held_counts import HeldCounts
+from driftloop.monitoring.incidents import Alarm, Incident
 from driftloop.monitoring.performance import LastReport
 
 
@@ -25,6 +26,9 @@ class WindowSummary(msgspec.Struct, frozen=True):
     statistic: str | msgspec.UnsetType = msgspec.UNSET  # whose ``value`` it is; unset: RANKED_BY
     repeated: bool | msgspec.UnsetType = msgspec.UNSET
     moved: tuple[MovedColumn, ...] | msgspec.UnsetType = msgspec.UNSET  # of that version: ``answers.moved_columns``
+    verdict: DriftVerdict | msgspec.UnsetType = msgspec.UNSET
+    drifted_columns: dict[str, float] | msgspec.UnsetType = msgspec.UNSET  # as an incident has them
+    incident: Incident | msgspec.UnsetType = msgspec.UNSET  # that is open after the window
 
 
 class _StoredWindow(msgspec.Struct):
@@ -47,6 +51,19 @@ class AssembledWindow:
     revision: int = -1
     summary: WindowSummary | None = None
     performance: tuple[LastReport, ...] | msgspec.UnsetType = msgspec.UNSET
+
+    @property
+    def alarm(self) -> Alarm:
+        """What its last drift report comes to; of a window that has none: no verdict."""
+        said = self.summary
+        if said is None or said.verdict is msgspec.UNSET:
+            return Alarm(self.window, None, {}, None)
+        return Alarm(self.window, said.verdict, said.drifted_columns or {}, said.version)
+
+    @property
+    def open_incident(self) -> Incident | None:
+        """The one that is open after it."""
+        return None if self.summary is None or self.summary.incident is msgspec.UNSET else self.summary.incident
 
     def last_report(self, version: int | None) -> LastReport | None:
         """The last performance report that is remembered of a version, or of all together."""

@@ -5,18 +5,21 @@ is known by start and end: where a project declares others, an earlier one may s
 """
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import NamedTuple
 
 import msgspec
 
-from driftloop.contracts.events import DriftReported, PerformanceReported, WindowSketched
+from driftloop.contracts.events import DriftReported, IncidentReported, PerformanceReported, WindowSketched
 from driftloop.contracts.values import Time, Window
+from driftloop.monitoring import incidents
 from driftloop.monitoring.answers import moved_columns
 from driftloop.monitoring.assembled_window import AssembledWindow, WindowSummary
 from driftloop.monitoring.drift import worst
 from driftloop.monitoring.forgotten_windows import Forgotten
 from driftloop.monitoring.held_counts import HeldCounts
+from driftloop.monitoring.incidents import Incident
 from driftloop.monitoring.partition_fold import KEPT_CLOSED_WINDOWS
 from driftloop.monitoring.performance import LastReport
 from driftloop.statistics.distances import RANKED_BY
@@ -144,36 +147,40 @@ class WindowAssembler:
 
     def to_report(self, counted: WindowSketched) -> Iterator[AssembledWindow]:
         """After ``add``: the windows that are now complete for the first time, in order, and the corrected one."""
-        ends = [self.cursor.closed.get(partition) for partition in range(counted.partitions)]  # others are of a topic of before
-        known = [end for end in ends if end is not None]
+        known = [end for partition, end in self.cursor.closed.items() if partition < counted.partitions]  # others are of a topic of before
         if len(known) < counted.partitions:
             return
         closed = min(known)
         due = [h for h in self.windows.values() if h.window.end <= closed and (h.revision < 0 or h.window == counted.window)]
         yield from sorted(due, key=lambda held: _order(held.window))
 
-    def reported(self, held: AssembledWindow, reports: list[DriftReported]) -> None:
+    def incidents(self, held: AssembledWindow, reports: Sequence[DriftReported]) -> list[IncidentReported]:
+        """What is to be said of incidents when these reports on a window are; before ``reported``, which notes it."""
+        now = replace(held, summary=summary_of(held, reports))
+        earlier, later = self._around(held)
+        rest = [other.alarm for other in later]
+        model, open_one = reports[0].model, _open_after(earlier)
+        return incidents.told(model, self._stream, open_one, [held.alarm, *rest], [now.alarm, *rest], held.window)
+
+    def reported(self, held: AssembledWindow, reports: Sequence[DriftReported]) -> None:
         """Note what was said about a window; forget what is too old to matter."""
-        main = max(reports, key=lambda r: (r.version is not None, r.rows, r.version or 0))
-        most = worst(main)
-        held.summary = WindowSummary(
-            version=main.version,
-            rows=sum(counted.rows for counted in held.by_partition.values()),
-            drifted=any(report.drifted for report in reports),
-            column=most.column if most else None,
-            value=most.value if most else None,
-            threshold=most.threshold if most else main.thresholds.get(RANKED_BY),
-            statistic=most.statistic if most else msgspec.UNSET,
-            repeated=any(report.drifted if report.repeated is None else report.repeated for report in reports),
-            closing_offsets=main.closing_offsets,
-            topic_ids={
-                str(partition): counted.topic_id for partition, counted in held.by_partition.items() if counted.topic_id is not None
-            },
-            moved=moved_columns(main),
-        )
+        held.summary = summary_of(held, reports)
         held.revision = reports[0].revision
         self._window_changed(held.window)
+        earlier, later = self._around(held)
+        open_one = _open_after(earlier)
+        for other in (held, *later):
+            open_one, _ = incidents.after(reports[0].model, open_one, other.alarm)
+            if other.summary is not None and other.open_incident != open_one:
+                other.summary = msgspec.structs.replace(other.summary, incident=open_one or msgspec.UNSET)
+                self._window_changed(other.window)
         self._forget()
+
+    def _around(self, held: AssembledWindow) -> tuple[list[AssembledWindow], list[AssembledWindow]]:
+        """Reported windows before and after one."""
+        others = [other for other in self.complete() if other.window != held.window]
+        before = [other for other in others if _order(other.window) < _order(held.window)]
+        return before, others[len(before) :]
 
     def measured(self, report: PerformanceReported) -> None:
         """Remember the last performance report on a window, while the window is."""
@@ -241,6 +248,31 @@ class WindowAssembler:
 def decided_up_to(complete: Sequence[AssembledWindow], undecided: Sequence[Window]) -> datetime | None:
     """Every one of ``complete`` that ends by then has its decision; None: there are none. Both are in order."""
     return undecided[0].start if undecided else max((held.window.end for held in complete), default=None)
+
+
+def summary_of(held: AssembledWindow, reports: Sequence[DriftReported]) -> WindowSummary:
+    """What is kept of a window's reports."""
+    main = max(reports, key=lambda r: (r.version is not None, r.rows, r.version or 0))
+    most = worst(main)
+    return WindowSummary(
+        version=main.version,
+        rows=sum(counted.rows for counted in held.by_partition.values()),
+        drifted=any(report.drifted for report in reports),
+        column=most.column if most else None,
+        value=most.value if most else None,
+        threshold=most.threshold if most else main.thresholds.get(RANKED_BY),
+        closing_offsets=main.closing_offsets,
+        topic_ids={str(partition): counted.topic_id for partition, counted in held.by_partition.items() if counted.topic_id is not None},
+        statistic=most.statistic if most else msgspec.UNSET,
+        repeated=any(report.drifted if report.repeated is None else report.repeated for report in reports),
+        verdict=main.verdict or msgspec.UNSET,
+        drifted_columns=incidents.drifted_columns(main) or msgspec.UNSET,
+        moved=moved_columns(main),
+    )
+
+
+def _open_after(windows: Sequence[AssembledWindow]) -> Incident | None:
+    return windows[-1].open_incident if windows else None
 
 
 def _order(window: Window) -> tuple[datetime, datetime]:

@@ -7,7 +7,7 @@ the time at which the bucket would be full again (``full_at``) by one interval. 
 
 from bisect import bisect_right
 from collections.abc import Sequence
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import NamedTuple
 
 from driftloop.contracts.windows import parse_duration, shifted
@@ -17,6 +17,8 @@ YEAR = timedelta(days=365)
 LEAST = 50  # attempts in a period that says nothing of them
 MOST_IN_A_YEAR = 1000  # of those, however short the windows are; a tenth of it at once
 _LEAST_TIME = timedelta(microseconds=1)  # durations are counted in it: a thousand times a period may be longer than any duration
+_LONGEST = timedelta.max // _LEAST_TIME
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 class Budget(NamedTuple):
@@ -65,55 +67,60 @@ def budget_of(policy: Policy, window: timedelta) -> Budget:
 
 def standing(budget: Budget, attempts: Sequence[datetime], now: datetime) -> Standing:
     """``attempts``: all of the period before ``now`` at least, oldest first."""
-    left = budget.attempts - len(_live(budget, attempts, now))
-    return Standing(budget, max(0, min(left, _in_bucket(budget, attempts, now))), left, next_attempt(budget, attempts, now))
+    live = _live(budget, attempts, now)
+    left = budget.attempts - len(live)
+    return Standing(budget, max(0, min(left, _in_bucket(budget, live, now))), left, next_attempt(budget, live, now))
 
 
 def possible(budget: Budget, attempts: Sequence[datetime], now: datetime, *, kept: bool = False) -> bool:
     """Whether one more may be made now. ``kept``: it may be one of those that are kept."""
-    return _earliest(budget, _live(budget, attempts, now), now, 1 if kept else 1 + budget.kept) == now
+    return next_attempt(budget, attempts, now, kept=kept) == now
 
 
 def next_attempt(budget: Budget, attempts: Sequence[datetime], now: datetime, *, kept: bool = False) -> datetime:
-    """When one more may be made if none is until then; ``now`` itself when it may be now."""
-    needed, at = 1 if kept else 1 + budget.kept, now
-    while True:
-        live = _live(budget, attempts, at)
-        found = _earliest(budget, live, at, needed)
-        if not live or (found is not None and found < shifted(live[0], budget.period)):
-            return at if found is None else found
-        at = shifted(live[0], budget.period)  # the oldest leaves the period: look again from there
-        if at == shifted(at, budget.period):  # the calendar's end
-            return at
+    """When one more may be made if none is until then; ``now`` itself when it may be now. Looks at each attempt of the period once."""
+    needed = 1 if kept else 1 + budget.kept
+    live = _live(budget, attempts, now)
+    full_at = _full_at(budget, live) if budget.spread else ()
+    filled = (budget.burst - needed) * (budget.interval // _LEAST_TIME) if budget.spread else 0
+    gone = max(0, len(live) - (budget.attempts - needed))  # so many have to leave the period, whatever the bucket holds
+    at = shifted(live[gone - 1], budget.period) if gone else now
+    while gone < len(live):
+        found = max(at, _time(full_at[gone] - filled)) if budget.spread else at
+        leaves = shifted(live[gone], budget.period)
+        if found < leaves:
+            return found
+        at, gone = leaves, gone + 1  # without the oldest the bucket may have been full earlier: look again from there
+    return at
 
 
-def _earliest(budget: Budget, live: Sequence[datetime], now: datetime, needed: int) -> datetime | None:
-    """As long as the attempts of the period are ``live``; None: not before one of them leaves it."""
-    if len(live) > budget.attempts - needed:
-        return None
-    if not budget.spread:
-        return now
-    return max(now, shifted(_full_at(budget, live, now), -(budget.burst - needed) * budget.interval))
+def _in_bucket(budget: Budget, live: Sequence[datetime], now: datetime) -> int:
+    if not budget.spread or not live or not budget.interval:
+        return budget.burst
+    missing = max(0, _full_at(budget, live)[0] - _microseconds(now))
+    return budget.burst + (-missing // (budget.interval // _LEAST_TIME))
 
 
-def _in_bucket(budget: Budget, attempts: Sequence[datetime], now: datetime) -> int:
-    if not budget.spread:
-        return budget.attempts
-    missing = _full_at(budget, _live(budget, attempts, now), now) - now
-    return budget.burst + (-missing // budget.interval)
-
-
-def _full_at(budget: Budget, live: Sequence[datetime], now: datetime) -> datetime:
-    """When the bucket will hold ``burst`` again; it was full when the oldest of ``live`` was made."""
-    full, interval = min((*live[:1], now)), budget.interval
-    try:
-        for attempt in live:
-            full = (full if full > attempt else attempt) + interval
-    except OverflowError:
-        return shifted(full, interval)  # the calendar's end
-    return max(full, now)
+def _full_at(budget: Budget, live: Sequence[datetime]) -> list[int]:
+    """When the bucket is full again, as far as these attempts say, and as far as those from each one on do: it was full when the first
+    of them was made. In microseconds, since it may be after the calendar's end."""
+    interval, full, found = budget.interval // _LEAST_TIME, 0, list[int]()
+    for later, attempt in enumerate(reversed(live), 1):
+        alone = _microseconds(attempt) + later * interval
+        full = max(full, alone) if found else alone
+        found.append(full)
+    return found[::-1]
 
 
 def _live(budget: Budget, attempts: Sequence[datetime], now: datetime) -> Sequence[datetime]:
     """Those of the period that ends now; ``attempts`` are in order."""
     return attempts[bisect_right(attempts, shifted(now, -budget.period)) :]
+
+
+def _microseconds(time: datetime) -> int:
+    return (time - _EPOCH) // _LEAST_TIME
+
+
+def _time(microseconds: int) -> datetime:
+    """The calendar's end for what lies beyond it."""
+    return shifted(_EPOCH, timedelta(microseconds=min(microseconds, _LONGEST)))

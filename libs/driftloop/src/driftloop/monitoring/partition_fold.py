@@ -12,15 +12,15 @@ from driftloop.contracts.headers import Headers, RequestRange
 from driftloop.contracts.topics import inferences
 from driftloop.contracts.values import Window
 from driftloop.contracts.windows import shifted
-from driftloop.errors import GapError, InvalidMessage
+from driftloop.errors import GapError, InvalidMessage, OutOfTurn
 from driftloop.monitoring.counting import CountedPart, split
 from driftloop.monitoring.open_window import OpenWindow
 from driftloop.monitoring.partition_state import STATE_KEY, PartitionState, window_key
 from driftloop.monitoring.window_index import WindowIndex, latest
-from driftloop.ports import Record
+from driftloop.ports import Record, TopicEnds
 from driftloop.project.model import Project
 from driftloop.rows.inferences import InferenceDecoder, accounted_range
-from driftloop.rows.request_ranges import check_end, is_wide
+from driftloop.rows.request_ranges import NO_REQUESTS, check_end, is_within
 from driftloop.rows.schemas import inference_schema
 from driftloop.statistics.histograms import Counter
 
@@ -38,10 +38,10 @@ class ProfileNeeded(Exception):
 
 
 class RequestsEndNeeded(Exception):
-    """Whether this range can be depends on where its requests end; nothing was folded. See ``PartitionFold.requests_end``."""
+    """This range goes beyond the requests, as far as is known; nothing was folded. See ``PartitionFold.tell_requests``."""
 
     def __init__(self, claimed: RequestRange) -> None:
-        super().__init__(f"where the requests of topic {claimed.topic_id} end is not known")
+        super().__init__(f"whether the requests of topic {claimed.topic_id} reach {claimed.end} is not known")
         self.claimed = claimed
 
 
@@ -55,7 +55,9 @@ class PartitionFold:
         partitions: int,
         counter_of: Callable[[int], tuple[str, Counter]],
         state: PartitionState,
+        requests: TopicEnds = NO_REQUESTS,
     ) -> None:
+        """``requests``: what is known of where the stream's requests end; more is told when it is needed."""
         self.partition, self._partitions = partition, partitions
         self._project, self._counter_of = project, counter_of
         self._decoder, self._no_rows = InferenceDecoder(project.schema), inference_schema(project.schema).empty_table()
@@ -66,7 +68,7 @@ class PartitionFold:
         self._corrected: set[int] = set()
         self._changed = {counts.window for counts in state.windows}  # all of them, since earlier releases stored them elsewhere
         self._gaps: frozenset[AcceptedGap] = frozenset()
-        self._asked: tuple[RequestRange, int | None] | None = None
+        self._requests, self._told_at = requests, -1  # ``_told_at``: the message for which it was told last
         self.new_plan = self._restore()
         state.windows = []  # they are in ``_windows`` now
         self._begin = self._plan.first if state.begins_at is None else self._plan.first_from(state.begins_at)
@@ -123,9 +125,9 @@ class PartitionFold:
         known, self._gaps = self._gaps, self._gaps | frozenset(gaps)
         return self._gaps != known
 
-    def requests_end(self, claimed: RequestRange, end: int | None) -> None:
-        """The answer to RequestsEndNeeded: where the requests end now; None where their topic is no more."""
-        self._asked = claimed, end
+    def tell_requests(self, requests: TopicEnds) -> None:
+        """The answer to RequestsEndNeeded: where the requests end now, asked for after the message was read."""
+        self._requests, self._told_at = requests, self.next_offset
 
     def go_on_from(self, offset: int) -> None:
         """The messages before ``offset`` that were not folded were given up, and with them whatever requests they accounted for."""
@@ -143,7 +145,7 @@ class PartitionFold:
         if offset < self.next_offset:
             return 0
         if offset > self.next_offset:
-            raise GapError(f"partition {self.partition}: message {offset} came where {self.next_offset} was due")
+            raise OutOfTurn(f"partition {self.partition}: message {offset} came where {self.next_offset} was due")
         found, covered, mark = self._decoder.decode(self._record(offset, value, headers))
         self._check_end(covered)
         expected = self._expected(covered)
@@ -207,12 +209,11 @@ class PartitionFold:
         return values
 
     def _check_end(self, covered: RequestRange | None) -> None:
-        if covered is None or not is_wide(covered):
+        if covered is None or is_within(covered, self._requests):
             return
-        if self._asked is None or self._asked[0] != covered:
+        if self._told_at != self.next_offset:
             raise RequestsEndNeeded(covered)
-        if self._asked[1] is not None:
-            check_end(covered, self._asked[1])
+        check_end(covered, self._requests)
 
     def _expected(self, covered: RequestRange | None) -> int:
         if covered is None:

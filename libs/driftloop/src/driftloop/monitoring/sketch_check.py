@@ -1,19 +1,15 @@
 """Whether a sketch can be one of this stream's: a forged one must not stop the reports that the others make together. Pure."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from datetime import datetime
-from typing import NamedTuple
 
 from driftloop.contracts.events import WindowSketched
 from driftloop.errors import InvalidMessage
+from driftloop.ports import TopicEnds
 from driftloop.statistics.profile import Profile
 
-
-class TopicEnds(NamedTuple):
-    """Where the partitions of one incarnation of a topic end."""
-
-    topic_id: str
-    ends: Mapping[int, int]
+MAX_PARTITIONS = 100_000  # more than a broker can hold; what is told of partitions that are not there is remembered
+MAX_ROWS = 10**12  # of one window and partition: the sum over all partitions is still a ``RowCount``, so that it can be decided on
 
 
 def check_place(sketch: WindowSketched, inferences: TopicEnds, latest: datetime | None) -> None:
@@ -34,11 +30,18 @@ def check_place(sketch: WindowSketched, inferences: TopicEnds, latest: datetime 
 
 
 def check_sketch(sketch: WindowSketched, profile_of: Callable[[int], tuple[str, Profile]]) -> None:
-    """Raises InvalidMessage for a partition that its topic does not have, and for counts that are not on the bins of the
-    version's profile; whatever ``profile_of`` raises. Where the profile is lost to the worker that counted, which then counts
-    rows only, or to the one that asks, there is nothing to compare."""
+    """Raises InvalidMessage for a partition that its topic does not have, for more rows than there can be, and for counts that are
+    not on the bins of the version's profile; whatever ``profile_of`` raises. Where the profile is lost to the worker that counted,
+    which then counts rows only, or to the one that asks, there is nothing to compare."""
     if sketch.partition >= sketch.partitions:
         raise InvalidMessage(f"is of partition {sketch.partition} of {sketch.partitions}")
+    if sketch.partitions > MAX_PARTITIONS:
+        raise InvalidMessage(f"is of one of {sketch.partitions} partitions; no topic has so many")
+    if sketch.rows > MAX_ROWS or sketch.late_rows > sketch.rows or sum(part.rows for part in sketch.sketches) > sketch.rows:
+        of_versions = sum(part.rows for part in sketch.sketches)
+        raise InvalidMessage(f"counts {sketch.rows} rows, {sketch.late_rows} late ones and {of_versions} of its versions")
+    if any(max(counts, default=0) > part.rows for part in sketch.sketches for counts in part.counts.values()):
+        raise InvalidMessage("has more rows in one bin than there are")
     versions = [part.version for part in sketch.sketches]
     if len(set(versions)) != len(versions):
         raise InvalidMessage("holds two sketches of one version")

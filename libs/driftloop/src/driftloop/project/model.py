@@ -14,7 +14,7 @@ from driftloop.contracts.topics import FOREVER
 from driftloop.contracts.values import Part, PromotionRules
 from driftloop.contracts.windows import CLOCK_SKEW, WindowPlan
 from driftloop.project.alarm_budget import AlarmBudget, alarm_budget
-from driftloop.project.rules import Monitoring, Policy
+from driftloop.project.rules import BacktestData, Monitoring, Policy
 from driftloop.statistics.metrics import TaskMetric, for_task
 
 CONFIG_FILE = "driftloop.toml"
@@ -28,10 +28,11 @@ Clock = Literal["wall", "replay"]
 
 
 class Training(Part, frozen=True, kw_only=True):
-    """Which recipes compete, and what makes a run repeatable."""
+    """Which recipes compete (``project.recipes``), and what makes a run repeatable."""
 
-    candidates: tuple[str, ...] = (ALL, "last:5", "last:2")
-    margin: float = 0.01  # in units of the metric, by which another recipe must beat `all`
+    # The second is for pipelines that take no weights; its fit is the first one's member. The third is for a world that has changed.
+    candidates: tuple[str, ...] = ("mean:[all, all+time, decay:4]", ALL, "last:1")
+    margin: float = 0.01  # in units of the metric, by which another recipe must beat the first
     seed: int = 0
     threads: Annotated[int, msgspec.Meta(ge=1)] = 2
     timeout: str = "1h"
@@ -41,6 +42,7 @@ class Training(Part, frozen=True, kw_only=True):
 class Promotion(PromotionRules, frozen=True, kw_only=True):
     """The registry's rules plus the confidence the trainer measures with."""
 
+    promotion_worth: float = 0.01  # in units of the metric times windows: a hundredth over one window, a thousandth over ten
     confidence: float = 0.8
 
 
@@ -66,6 +68,7 @@ class Project(Part, frozen=True, kw_only=True):
     training: Training
     promotion: Promotion
     serving: Serving = Serving()
+    backtest: BacktestData = BacktestData()
     clock: Clock = "wall"
     retention: timedelta | None = timedelta(days=30)  # of the stream's topics; None: for ever
     files: dict[str, bytes]

@@ -23,7 +23,6 @@ from driftloop.project import open_windows, policy_check
 from driftloop.project.alarm_budget import alarm_budget
 from driftloop.project.allowed_values import allowed_values
 from driftloop.project.model import (
-    ALL,
     CONFIG_FILE,
     PIPELINE_FILE,
     Project,
@@ -32,7 +31,8 @@ from driftloop.project.model import (
     Training,
     archive_key,
 )
-from driftloop.project.rules import SHARES, Monitoring, Policy, default_thresholds
+from driftloop.project.recipes import ALLOWED, parse_recipe
+from driftloop.project.rules import SHARES, BacktestData, Monitoring, Policy, default_thresholds
 from driftloop.project.tables import FeatureTable, ProjectFile, WindowsTable
 from driftloop.project.toml_lines import line_of
 from driftloop.statistics.distances import STATISTICS
@@ -53,7 +53,10 @@ def read_project(folder: Path) -> Project:
     for path in sorted(folder.glob("*.py")):
         files[path.name] = path.read_bytes()
     project = parse_project(files, where=str(folder))
-    # Not in parse_project: archives that are registered stay readable, whatever their drift reports leave out.
+    # Not in parse_project: archives that are registered stay readable, whatever is refused today.
+    if not project.training.candidates:
+        line = line_of(files[CONFIG_FILE].decode(), "training.candidates")
+        raise UserError(f"{folder / CONFIG_FILE}:{line}: training.candidates: name at least one recipe; {ALLOWED}")
     if (said := open_windows.problem(project.windows, project.allowed_lateness)) is not None:
         line = line_of(files[CONFIG_FILE].decode(), "stream.allowed_lateness")
         raise UserError(f"{folder / CONFIG_FILE}:{line}: {said}")
@@ -87,6 +90,29 @@ def parse_project(files: dict[str, bytes], where: str) -> Project:
         raise UserError(f"{source}:{line_of(text, problem.key)}: {problem.message}") from problem
 
 
+RULES = ("policy", "training", "promotion", "monitoring")  # tables that a policy file may have
+
+
+def with_policy(project: Project, text: str, source: str) -> Project:
+    """The project under other rules: each setting in ``text``, TOML with some of the tables RULES, takes the place of the project's.
+
+    Raises UserError with file, line and remedy.
+    """
+    try:
+        written = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as exc:
+        raise UserError(f"{source}: {exc}") from exc
+    table = tomllib.loads(project.files[CONFIG_FILE].decode())
+    try:
+        for section, settings in written.items():
+            if section not in RULES or not isinstance(settings, dict):
+                raise _Problem(section, f"a policy file has the tables {', '.join(f'[{name}]' for name in RULES)}, not {section!r}")
+            table[section] = table.get(section, {}) | settings
+        return _check(_convert(table), project.files)
+    except _Problem as problem:
+        raise UserError(f"{source}:{line_of(text, problem.key)}: {problem.message}") from problem
+
+
 class _Problem(Exception):
     def __init__(self, key: str, message: str) -> None:
         super().__init__(message)
@@ -94,7 +120,14 @@ class _Problem(Exception):
 
 
 def _convert(table: dict[str, Any]) -> ProjectFile:
-    known_sections = {"monitoring": Monitoring, "policy": Policy, "training": Training, "promotion": Promotion, "serving": Serving}
+    known_sections = {
+        "monitoring": Monitoring,
+        "policy": Policy,
+        "training": Training,
+        "promotion": Promotion,
+        "serving": Serving,
+        "backtest": BacktestData,
+    }
     for section, known in known_sections.items():
         written = table.get(section, {})
         if not isinstance(written, dict):
@@ -184,10 +217,10 @@ def _check(file: ProjectFile, files: dict[str, bytes]) -> Project:
     for key in ("policy.cooldown", "policy.budget_period", "training.timeout", "stream.allowed_lateness"):
         section, _, field = key.partition(".")
         _duration(key, getattr(getattr(file, section), field))
-    for recipe in file.training.candidates:
-        head, _, n = recipe.partition(":")
-        if recipe != ALL and not (head == "last" and n.isdigit() and int(n) > 0):
-            raise _Problem("training.candidates", f"{recipe!r} is no recipe: use all or last:N")
+    try:
+        candidates = tuple(str(parse_recipe(text)) for text in file.training.candidates)
+    except ValueError as exc:
+        raise _Problem("training.candidates", f"training.candidates: {exc}") from exc
     _check_policy(file.policy)
     _check_segments(file.monitoring.segments, schema)
     windows = _windows(file.windows)
@@ -210,9 +243,10 @@ def _check(file: ProjectFile, files: dict[str, bytes]) -> Project:
         windows=windows,
         monitoring=file.monitoring,
         policy=file.policy,
-        training=file.training,
+        training=msgspec.structs.replace(file.training, candidates=candidates),
         promotion=file.promotion,
         serving=file.serving,
+        backtest=file.backtest,
         clock=file.stream.clock,
         retention=_retention(file.stream.retention),
         files=files,
@@ -294,4 +328,5 @@ __all__ = [
     "open_archive",
     "parse_project",
     "read_project",
+    "with_policy",
 ]

@@ -65,3 +65,22 @@ class Policy(Part, frozen=True, kw_only=True):
     schedule_time: Literal["event", "wall"] = "event"
     new_labels: Annotated[int, msgspec.Meta(ge=1)] | None = None
     dry_run: bool = False
+
+
+class BacktestData(Part, frozen=True, kw_only=True):
+    """Where a backtest finds the project's rows, and how the file calls what the stream has.
+
+    ``label`` null: the column called like the target, else ``label``. ``event_id`` null: rows are numbered; ``entity`` empty: each row
+    is its own, several columns are joined. ``event_time``: a column of times or dates, or columns of year, month and, maybe, day;
+    ``timezone``: of times without one. ``windows``: so many with equally many labelled rows each; null: those of the project.
+    ``first``: windows that the first version is fitted on.
+    """
+
+    data: str | None = None  # a file, relative to the project's folder
+    event_time: str | tuple[str, ...] = "event_time"
+    label: str | None = None
+    event_id: str | None = None
+    entity: tuple[str, ...] = ()
+    timezone: str = "UTC"
+    windows: Annotated[int, msgspec.Meta(ge=2, le=10_000)] | None = None
+    first: Annotated[int, msgspec.Meta(ge=1)] = 2

@@ -8,7 +8,7 @@ import msgspec
 from driftloop.contracts.column_types import FeatureType, TargetType
 from driftloop.contracts.names import Name
 from driftloop.project.model import Clock, Promotion, Serving, Training
-from driftloop.project.rules import Monitoring, Policy
+from driftloop.project.rules import BacktestData, Monitoring, Policy
 
 
 class ProjectTable(msgspec.Struct, forbid_unknown_fields=True):
@@ -54,3 +54,4 @@ class ProjectFile(msgspec.Struct, forbid_unknown_fields=True):
     training: Training = Training()
     promotion: Promotion = Promotion()
     serving: Serving = Serving()
+    backtest: BacktestData = BacktestData()

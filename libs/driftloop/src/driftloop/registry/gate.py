@@ -3,7 +3,10 @@
 import math
 from typing import NamedTuple
 
+import msgspec
+
 from driftloop.contracts.values import GateMeasurements, PromotionRules
+from driftloop.statistics.look_back import look_back
 from driftloop.statistics.metrics import NoSuchMetric, find
 
 
@@ -13,7 +16,11 @@ class GateVerdict(NamedTuple):
 
 
 def check(measurements: GateMeasurements | None, rules: PromotionRules) -> GateVerdict:
-    """Yes when the gain's lower bound is above the tolerance on enough rows; equal to the tolerance is not above it.
+    """Yes when the gain is sure, large enough for a promotion, and measured on enough rows, and not too many answers change.
+
+    Sure: its lower bound is above the tolerance; equal to it is not above it. Where the same champion was measured on earlier windows
+    too, the bound is that of the mean over as many of them as ``look_back`` takes. Large enough: all that has been lost by keeping
+    the champion adds up to what the project says a promotion is worth.
 
     Says nothing about which champion was measured: the fold knows that. A bound that is not a number never passes.
     """
@@ -26,10 +33,36 @@ def check(measurements: GateMeasurements | None, rules: PromotionRules) -> GateV
     if measurements.rows < rules.min_rows:
         return GateVerdict(False, f"measured on {measurements.rows} labelled rows{which}, fewer than the {rules.min_rows} required")
     gain = f"{measurements.metric} {measurements.candidate:.4f} against {measurements.champion:.4f}"
-    bound = f"lower bound of the gain {measurements.gain_lower:+.4f}"
-    if not measurements.gain_lower > rules.tolerance:
+    lower, over = _lower_bound(measurements)
+    bound = f"lower bound of the gain{over} {lower:+.4f}"
+    if not lower > rules.tolerance:
         return GateVerdict(False, f"{gain}: {bound} does not clear the tolerance {rules.tolerance:+.4f}")
-    return GateVerdict(True, f"{gain}: {bound} clears the tolerance {rules.tolerance:+.4f} on {measurements.rows} rows{which}")
+    sure = f"{gain}: {bound} clears the tolerance {rules.tolerance:+.4f} on {measurements.rows} rows{which}"
+    if rules.promotion_worth > 0:
+        cost = _cost_of_waiting(measurements)
+        worth = f"a promotion is worth {rules.promotion_worth:g}"
+        if not cost >= rules.promotion_worth:
+            return GateVerdict(False, f"{sure}; but waiting has cost {cost:.4f} {measurements.metric}-windows, {worth}")
+        sure = f"{sure}; waiting has cost {cost:.4f} {measurements.metric}-windows, {worth}"
+    if rules.max_churn is not None and measurements.churn is not msgspec.UNSET and measurements.churn > rules.max_churn:
+        return GateVerdict(False, f"{sure}; but {measurements.churn:.1%} of the answers would change, more than {rules.max_churn:.1%}")
+    return GateVerdict(True, sure)
+
+
+def _lower_bound(found: GateMeasurements) -> tuple[float, str]:
+    """Of the gain, and over how many windows it was averaged, in words."""
+    if found.earlier is msgspec.UNSET or found.gain_error is msgspec.UNSET or not found.earlier:
+        return found.gain_lower, ""
+    gains = [*((each.gain, each.error) for each in found.earlier), (found.gain, found.gain_error)]
+    averaged = look_back(gains, found.confidence)
+    if averaged.windows == 1:
+        return found.gain_lower, ""
+    return averaged.lower(found.confidence), f", {averaged.gain:+.4f} over the last {averaged.windows} windows,"
+
+
+def _cost_of_waiting(found: GateMeasurements) -> float:
+    """The sum of the gains since the champion was promoted, in units of the metric times windows."""
+    return found.gain if found.waited is msgspec.UNSET else found.waited
 
 
 def _impossible(found: GateMeasurements) -> str | None:
@@ -39,6 +72,9 @@ def _impossible(found: GateMeasurements) -> str | None:
     resampled gains, which stay within a metric's range of it.
     """
     values = {"candidate": found.candidate, "champion": found.champion, "gain": found.gain, "gain_lower": found.gain_lower}
+    values |= {name: value for name in ("gain_error", "waited", "churn") if (value := getattr(found, name)) is not msgspec.UNSET}
+    for number, each in enumerate(found.earlier or ()):
+        values |= {f"gain {number} of before": each.gain, f"error {number} of before": each.error}
     endless = next((name for name, value in values.items() if not math.isfinite(value)), None)
     if endless is not None:
         return f"{endless} is no finite number"
@@ -49,6 +85,8 @@ def _impossible(found: GateMeasurements) -> str | None:
         return f"the lower bound {found.gain_lower:g} lies above the gain {found.gain:g} by more than the metric's range"
     if found.rows < 0 or not 0 < found.confidence < 1:
         return f"{found.rows} rows, confidence {found.confidence:g}"
+    if any(value < 0 for name, value in values.items() if "error" in name):
+        return "a standard error below 0"
     return None
 
 

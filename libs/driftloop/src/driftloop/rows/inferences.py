@@ -17,7 +17,7 @@ from driftloop.rows.limits import check_ids, check_times
 from driftloop.rows.schemas import holds_probabilities, inference_schema
 
 MAX_OFFSET = 2**63 - 1  # Kafka's
-MAX_OFFSETS = MAX_ROWS  # that a predictor's message accounts for; a wider range is of an earlier release, or forged
+MAX_OFFSETS = MAX_ROWS  # that a predictor's message accounts for
 
 
 class InferenceMessage(NamedTuple):

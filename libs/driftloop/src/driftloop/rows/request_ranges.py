@@ -5,7 +5,9 @@ from collections.abc import Sequence
 from driftloop.contracts.gaps import AcceptedGap, after_gaps
 from driftloop.contracts.headers import RequestRange
 from driftloop.errors import GapError, InvalidMessage
-from driftloop.rows.inferences import MAX_OFFSETS
+from driftloop.ports import TopicEnds
+
+NO_REQUESTS = TopicEnds("", {})  # no range is of these: what is known before anybody has asked, or of a topic that is not there
 
 
 def accepted(
@@ -31,14 +33,16 @@ def accepted(
     return cursor, max(cursor, claimed.end)
 
 
-def is_wide(claimed: RequestRange) -> bool:
-    """Whether a range spans more than a predictor accounts for at once: it is of an earlier release, or forged, and is believed
-    only as far as the requests go (``check_end``). To ask the broker about every range would cost a call per message."""
-    return claimed.end - claimed.start > MAX_OFFSETS
+def is_within(claimed: RequestRange, known: TopicEnds) -> bool:
+    """Whether the requests of the range are known to be there; then ``check_end`` need not be asked. Only the end matters: what a log
+    has reached it does not take back, and what retention has removed was there."""
+    return claimed.topic_id == known.topic_id and claimed.end <= known.ends.get(claimed.partition, 0)
 
 
-def check_end(claimed: RequestRange, end: int) -> None:
-    """``end``: of the partition of ``requests``, at any time after the message was written. Raises InvalidMessage for a wide range
-    that goes beyond: it would make all requests that are yet to come seem known."""
-    if is_wide(claimed) and claimed.end > end:
+def check_end(claimed: RequestRange, requests: TopicEnds) -> None:
+    """Raises InvalidMessage for a range that goes beyond the requests: it would make those that are yet to come seem known, and
+    their rows would be trimmed. ``requests``: as they were asked for at any time after the message was read, for no predictor
+    accounts for a request before it is there. Of another incarnation of the topic nothing is to come: its ranges are believed."""
+    end = requests.ends.get(claimed.partition, 0)  # a partition that the topic does not have holds none
+    if claimed.topic_id == requests.topic_id and claimed.end > end:
         raise InvalidMessage(f"accounts for requests up to {claimed.end}, and there are none from {end} on")

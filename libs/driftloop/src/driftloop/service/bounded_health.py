@@ -20,6 +20,7 @@ class BoundedServer(ThreadingHTTPServer):
     """Hangs up on connections that last too long, and on the oldest one when there are too many. ``names``: see ``http_guard``."""
 
     daemon_threads = True
+    request_queue_size = MAX_CONNECTIONS  # Python's five make callers who come together wait for a second or more
     names: frozenset[str] = frozenset()
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:

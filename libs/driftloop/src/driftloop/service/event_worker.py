@@ -62,7 +62,8 @@ class EventWorker:
     An event may be delivered again: after a crash, after a rebalance, by a sender who repeats it. With ``handled``, one whose
     handler returned is not handled again, as long as its id is remembered; a crash while the handler runs still repeats it.
 
-    A topic that is made anew while the worker runs is read from its beginning: offsets of before say nothing about it.
+    A topic that is made anew while the worker runs is read from its beginning: offsets of before say nothing about it. So is what
+    is left of a partition whose events are gone, which is said in the log and counted.
     """
 
     def __init__(
@@ -97,9 +98,9 @@ class EventWorker:
                 metrics.RETRIES.labels("poll").inc()
                 self._stop.wait(1.0)
                 continue
-            except GapError:  # or the offsets begin again
+            except GapError as exc:  # or the offsets begin again
                 if not self._begin_again_in_topics_made_anew():
-                    raise
+                    self._go_on_without_what_is_gone(exc)
                 continue
             anew = self._begin_again_in_topics_made_anew()
             if anew:  # what was polled is of the new topic, from an offset that the old one had
@@ -126,6 +127,28 @@ class EventWorker:
             self._consumer.seek(tp, beginnings[tp])
         self._commit(beginnings)  # what the group has on record is of the old one
         return anew
+
+    def _go_on_without_what_is_gone(self, exc: GapError) -> None:
+        """Events cannot be given up as rows can: what they asked for has to be asked for again, and those that follow be handled. A
+        log that lost its end is read from its beginning: what was handled before needs nothing. Raises ``exc`` for another gap."""
+        tps = list(self._consumer.assignment())
+        try:
+            beginnings, ends = self._consumer.beginning_offsets(tps), self._consumer.end_offsets(tps)
+        except TransientError as away:
+            log.warning("beginning-not-told", reason=str(away))
+            self._stop.wait(1.0)
+            return  # the next poll finds the same gap
+        places = {tp: position for tp in tps if (position := self._consumer.last_position(tp)) is not None}
+        gone = {tp: beginnings[tp] for tp, position in places.items() if not beginnings[tp] <= position <= ends[tp]}
+        if not gone:
+            raise exc
+        for tp, beginning in gone.items():
+            log.error(
+                "events-gone", topic=tp.topic, partition=tp.partition, was_to_be_read=places[tp], begins_at=beginning, ends_at=ends[tp]
+            )
+            metrics.UNREADABLE_RECORDS.labels(tp.topic).inc(max(0, beginning - places[tp]))
+            self._consumer.seek(tp, beginning)
+        self._commit(gone)
 
     def _show_progress(self, polled: Mapping[TopicPartition, Sequence[Record]]) -> None:
         """All that came before what was polled now has been handled."""

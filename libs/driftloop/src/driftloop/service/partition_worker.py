@@ -6,6 +6,7 @@ from functools import partial
 from typing import Protocol
 
 from driftloop import metrics
+from driftloop.contracts.gaps import LOST_END
 from driftloop.errors import GapError, TransientError
 from driftloop.ports import MessageConsumer, Record, TopicPartition
 from driftloop.service.attempts import KNOWN, Attempts, unforeseen
@@ -198,7 +199,18 @@ class PartitionWorker:
             self._to_seek -= tps
 
     def _ask_where_to_go_on(self, tps: frozenset[TopicPartition], offsets: dict[TopicPartition, int]) -> None:
+        assert self._consumer is not None
         offsets |= self._handler.starting_offsets(tps)
+        ends = self._consumer.end_offsets([tp for tp in tps if tp in offsets])
+        for tp, end in ends.items():
+            if offsets[tp] <= end:
+                continue
+            if self._topics_made_anew():
+                raise TransientError(f"{tp.topic} was made anew while it was asked where to go on")
+            raise GapError(
+                f"{tp.topic}-{tp.partition} ends at {end}, and {offsets[tp]} was to be read next: {LOST_END}, and new records under the "
+                "lost offsets would be taken for known ones; delete the topic, then make it anew with driftloop up"
+            )
 
     def _insist(self, step: Callable[[], None], tp: TopicPartition | None = None) -> None:
         """Repeat a step until it is done, polling without reading in between; give up when its partition is revoked."""

@@ -10,7 +10,7 @@ from typing import Protocol, TypeVar
 from driftloop.adapters.kafka import Publisher
 from driftloop.adapters.memory import SystemClock
 from driftloop.adapters.reconnecting_producer import RenewedProducer
-from driftloop.errors import GapError, NotDelivered, TransientError
+from driftloop.errors import GapError, StartAgain, TransientError
 from driftloop.history.registry_follower import RegistryFollower
 from driftloop.ports import EventPublisher, MessageProducer, ObjectStore
 from driftloop.project.model import Project
@@ -133,8 +133,8 @@ def started(parts: Parts, health: Health, serve: Callable[[ServiceSettings, Heal
     with parts.at_end:
         try:
             yield
-        except NotDelivered:
-            raise  # to be started again at once: nothing is missing
+        except StartAgain:
+            raise  # at once: there is nothing that anybody could give up
         except GapError as exc:
             told.tell(exc, parts.stop)
             raise

@@ -27,12 +27,12 @@ def effect_sizes(kind: Kind, reference: npt.NDArray[Any], current: npt.NDArray[A
     """
     p, q = _shares(reference), _shares(current)
     gap = p - q
-    if kind == "category":
-        found = np.abs(gap).sum(axis=-1) / 2
-    else:
+    if kind == "ordered":
         at_most = np.cumsum(gap[..., 1:], axis=-1)
         above = at_most[..., -1:] - at_most
         found = np.maximum(np.abs(at_most).max(axis=-1), np.abs(above).max(axis=-1))
+    else:
+        found = np.abs(gap).sum(axis=-1) / 2
     said = (reference.sum(axis=-1) > 0) & (current.sum(axis=-1) > 0)
     return np.where(said, np.minimum(found, 1.0), 0.0)
 

@@ -14,7 +14,11 @@ import numpy as np
 from driftloop.contracts.values import Interval
 
 if TYPE_CHECKING:
+    import numpy.typing as npt
+
     from driftloop.statistics.task_metric import Floats, ModelOutput, TaskMetric, Values
+
+    Keys = npt.NDArray[np.int64]
 
 RESAMPLES = 200
 CONFIDENCE = 0.9  # two-sided
@@ -27,13 +31,14 @@ GAIN_MAX_RESAMPLED_ROWS = 20_000_000
 class Gain(NamedTuple):
     """Both models' metric, and by how much the candidate is better: below 0 it is worse, whichever way the metric points.
 
-    ``lower`` is the lower end of the gain's one-sided confidence interval.
+    ``lower`` is the lower end of the gain's one-sided confidence interval, ``error`` its standard error.
     """
 
     candidate: float
     champion: float
     gain: float
     lower: float
+    error: float
 
 
 def value(metric: TaskMetric, labels: Values, output: ModelOutput) -> float | None:
@@ -61,30 +66,40 @@ def measure(metric: TaskMetric, labels: Values, output: ModelOutput, seed: int) 
 
 
 def paired_gain(
-    metric: TaskMetric, labels: Values, candidate: ModelOutput, champion: ModelOutput, *, confidence: float, seed: int
+    metric: TaskMetric,
+    labels: Values,
+    candidate: ModelOutput,
+    champion: ModelOutput,
+    *,
+    confidence: float,
+    seed: int,
+    keys: Keys | None = None,
 ) -> Gain | None:
     """The gain of ``candidate`` over ``champion`` on one set of rows; None where the metric is not defined on them.
 
-    ``lower`` is the (1 − confidence) quantile over resamples of the rows, both models weighted alike in each: what they
-    have in common cancels (paired bootstrap; Efron and Tibshirani, 1993, chapter 13).
+    ``lower`` is the (1 − confidence) quantile over resamples, both models weighted alike in each: what they have in common cancels
+    (paired bootstrap; Efron and Tibshirani, 1993, chapter 13). ``keys``: a number for each row; rows that share one are not independent
+    of each other, and are drawn together (cluster bootstrap; Field and Welsh 2007). None: each row is drawn for itself.
     """
     ours, theirs = metric.weighted(labels, candidate), metric.weighted(labels, champion)
     if ours is None or theirs is None:
         return None
-    n = len(labels)
+    n, gains = len(labels), []
     a, b = ours(np.ones(n)), theirs(np.ones(n))
-    gains = []
-    for weights in _resamples(n, max(50, min(GAIN_RESAMPLES, GAIN_MAX_RESAMPLED_ROWS // n)), seed):
+    key_of = np.arange(n) if keys is None else np.unique(keys, return_inverse=True)[1]
+    for drawn in _resamples(int(key_of.max()) + 1, max(50, min(GAIN_RESAMPLES, GAIN_MAX_RESAMPLED_ROWS // n)), seed):
+        weights = drawn[key_of]
         here, there = ours(weights), theirs(weights)
         if here is not None and there is not None:
             gains.append(metric.gain(here, there))
     if a is None or b is None or not gains:
         return None
-    return Gain(candidate=a, champion=b, gain=metric.gain(a, b), lower=float(np.quantile(gains, 1 - confidence)))
+    lower, error = float(np.quantile(gains, 1 - confidence)), float(np.std(gains))
+    return Gain(candidate=a, champion=b, gain=metric.gain(a, b), lower=lower, error=error)
 
 
 def _resamples(n: int, times: int, seed: int) -> Iterator[Floats]:
-    """How often each of n rows was drawn, for so many resamples of n rows."""
+    """How often each of n was drawn, for so many resamples of n."""
     rng = np.random.default_rng(seed)
     for _ in range(times):
         yield np.bincount(rng.integers(0, n, n), minlength=n).astype(np.float64)

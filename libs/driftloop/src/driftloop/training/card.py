@@ -9,6 +9,8 @@ from driftloop.contracts.schema import StreamSchema
 from driftloop.contracts.values import CandidateResult, GateMeasurements, Interval, TrainingPins
 from driftloop.statistics.metrics import TaskMetric
 
+_MARKUP = str.maketrans({"&": "&amp;", "<": "&lt;", "|": "\\|", "[": "\\[", "`": "\\`"})
+
 
 def render_card(
     *,
@@ -26,8 +28,9 @@ def render_card(
     candidates: Sequence[CandidateResult],
     measurements: GateMeasurements | None,
     notes: Sequence[str],
+    members: Sequence[tuple[str, int]] = (),
 ) -> str:
-    """Markdown. Holds no wall time: the same training gives the same card."""
+    """Markdown; ``members`` of a mean, with the rows of each. Holds no wall time: the same training gives the same card."""
     lines = [f"# {model}", "", f"Predicts `{schema.target.name}` ({schema.target.task}) on the stream `{schema.stream}`.", ""]
     lines += ["## Quality", ""]
     lines.append(
@@ -37,18 +40,22 @@ def render_card(
         lines.append(f"The lower {metric.name}, the better; a gain is what it fell by.")
     lines += ["", *_comparison(measurements), "", "## Candidates", "", f"| recipe | rows | {metric.name} |", "|---|---|---|"]
     for candidate in candidates:
-        lines.append(f"| {candidate.recipe} | {candidate.rows} | {candidate.error or _number(candidate.metric)} |")
+        lines.append(
+            f"| {candidate.recipe} | {candidate.rows} | {_text(candidate.error) if candidate.error else _number(candidate.metric)} |"
+        )
     if not candidates:
         lines.append(f"| {recipe} | {rows} | not compared: the first version |")
     span = f"from {start.isoformat()}" if start else "from the beginning"
     lines += ["", "## Training data", ""]
     lines.append(f"Recipe `{recipe}`: {rows} labelled rows, event time {span} up to {end.isoformat()} (exclusive).")
+    if members:
+        lines += ["", "The mean of what these say, each fitted by itself:", "", *(f"- `{name}`: {fitted} rows" for name, fitted in members)]
     lines += ["", "## Inputs", "", *(f"- `{feature.name}`: {feature.described}" for feature in schema.features)]
     lines += ["", "## Provenance", ""]
     lines += [f"- request `{request_id}`", f"- snapshot `{pins.snapshot}`", f"- project `{pins.project}`"]
     lines += [f"- environment `{pins.environment}`, driftloop {pins.code}, seed {pins.seed}, {pins.threads} threads"]
     if notes:
-        lines += ["", "## Notes", "", *(f"- {note}" for note in notes)]
+        lines += ["", "## Notes", "", *(f"- {_text(note)}" for note in notes)]
     return "\n".join(lines) + "\n"
 
 
@@ -70,3 +77,9 @@ def _interval(value: Interval | None) -> str:
 
 def _number(value: float | None) -> str:
     return "not defined" if value is None else f"{value:.4f}"
+
+
+def _text(words: str) -> str:
+    """On one line, and nothing but text to whatever shows the card: an exception of the project's code may say anything."""
+    line = " ".join("".join(c if c.isprintable() else " " for c in words).split())
+    return line.translate(_MARKUP)

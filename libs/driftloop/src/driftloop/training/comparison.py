@@ -10,22 +10,21 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import msgspec
 import numpy as np
 
 from driftloop.artifact import skops_file
 from driftloop.contracts.schema import StreamSchema
 from driftloop.contracts.values import CandidateResult, GateMeasurements, Window
 from driftloop.errors import IntegrityError, UserError
-from driftloop.project.model import ALL, Project
-from driftloop.statistics.intervals import paired_gain, value
+from driftloop.project.model import Project
 from driftloop.statistics.metrics import ModelOutput
 from driftloop.training.candidates import choose, training_start
 from driftloop.training.fit import Mask, TrainingRows
 from driftloop.training.job import CHAMPION_FILE, Job, RunProgress
+from driftloop.training.judging import JudgedRows
 from driftloop.training.user_code import PipelineError, call
 
-Fit = Callable[[str, Mask], Any]  # recipe, rows → fitted pipeline
+Fit = Callable[[str, datetime], Any]  # recipe, end of its training data → fitted model
 Report = Callable[[RunProgress], None]
 
 
@@ -38,10 +37,21 @@ class Comparison(NamedTuple):
     notes: tuple[str, ...] = ()
 
 
-def first_version(project: Project) -> Comparison:
-    """Without a champion nothing is compared: all history, if the project has that recipe."""
-    recipes = project.training.candidates
-    return Comparison(ALL if ALL in recipes else recipes[0], notes=("There was no champion to compare with.",))
+def first_version(project: Project, fit: Fit, end: datetime) -> Comparison:
+    """Without a champion nothing is compared: the recipe that is declared first, of those that can be fitted.
+
+    Raises what the first one raised when none can.
+    """
+    failed: list[tuple[str, UserError]] = []
+    for recipe in project.training.candidates:
+        try:
+            fit(recipe, end)
+        except UserError as exc:
+            failed.append((recipe, exc))
+            continue
+        notes = ("There was no champion to compare with.", *(f"{other} could not be fitted: {exc}." for other, exc in failed))
+        return Comparison(recipe, notes=notes)
+    raise failed[0][1]
 
 
 class Comparer:
@@ -50,7 +60,6 @@ class Comparer:
     def __init__(self, job: Job, project: Project, rows: TrainingRows, folder: Path, fit: Fit, report: Report) -> None:
         self._job, self._project, self._rows, self._folder, self._fit, self._report = job, project, rows, folder, fit, report
         self._outputs: dict[str, ModelOutput] = {}
-        self._by_rows: dict[bytes, ModelOutput] = {}  # early in a stream's life "the last five windows" are all there is: one fit for both
         self._detail = ""
 
     def compare(self) -> Comparison:
@@ -61,12 +70,13 @@ class Comparer:
         judged = self._rows.between(window.start, window.end)
         if not judged.any():
             raise UserError(f"the window {window.start.isoformat()} to {window.end.isoformat()} has no labelled rows to judge on")
+        self._of_window = self._judged_rows(window, judged)
         results = tuple(self._candidate(recipe, window.start, judged) for recipe in self._project.training.candidates)
         chosen = choose(results, self._project.training.margin, self._project.task_metric)
         if chosen is None:
             reasons = "; ".join(f"{result.recipe}: {result.error}" for result in results)
             raise PipelineError(f"no candidate could be measured: {reasons}", self._detail)
-        measurements, notes = self._against_champion(window, judged, self._outputs[chosen.recipe])
+        measurements, notes = self._against_champion(judged, self._outputs[chosen.recipe])
         return Comparison(chosen.recipe, results, measurements, notes)
 
     def _candidate(self, recipe: str, end: datetime, judged: Mask) -> CandidateResult:
@@ -75,9 +85,9 @@ class Comparer:
         started = time.monotonic()
         metric, error = None, None
         try:
-            output = self._outputs[recipe] = self._output_on(judged, recipe, mask)
-            metric = value(self._project.task_metric, self._rows.labels[judged], output)
-            error = None if metric is not None else self._undefined(judged, output)
+            output = self._outputs[recipe] = self._output_on(judged, recipe, end)
+            metric = self._of_window.choosing_value(self._project.task_metric, output)
+            error = None if metric is not None else self._of_window.why_undefined(self._project.task_metric, output)
         except UserError as exc:
             error = str(exc)
             self._detail = self._detail or getattr(exc, "detail", "")
@@ -86,19 +96,17 @@ class Comparer:
         self._report(RunProgress(step="measured", recipe=recipe, rows=rows, metric=metric, seconds=seconds))
         return CandidateResult(recipe=recipe, rows=rows, metric=metric, seconds=seconds, error=error)
 
-    def _undefined(self, judged: Mask, output: ModelOutput) -> str:
-        why = self._project.task_metric.why_undefined(self._rows.labels[judged], output)
-        return f"{self._project.metric} is not defined on {int(judged.sum())} rows of the window {why}"
+    def _judged_rows(self, window: Window, judged: Mask) -> JudgedRows:
+        rows, candidates = self._rows, len(self._project.training.candidates)
+        return JudgedRows.of(window, rows.labels[judged], rows.keys[judged], rows.first_half[judged], candidates=candidates)
 
-    def _output_on(self, judged: Mask, recipe: str, mask: Mask) -> ModelOutput:
-        """What a pipeline fitted on the masked rows gives the judged ones; the same rows, seed and threads are not fitted twice."""
-        rows = mask.tobytes()
-        if rows not in self._by_rows:
-            pipeline = self._fit(recipe, mask)
-            self._by_rows[rows] = call("scoring", lambda: self._finite_output(pipeline, judged))
-        return self._by_rows[rows]
+    def _output_on(self, judged: Mask, recipe: str, end: datetime) -> ModelOutput:
+        """What the recipe, fitted on rows before ``end``, gives the judged ones."""
+        model = self._fit(recipe, end)
+        output: ModelOutput = call("scoring", lambda: self._finite_output(model, judged))
+        return output
 
-    def _against_champion(self, window: Window, judged: Mask, ours: ModelOutput) -> tuple[GateMeasurements | None, tuple[str, ...]]:
+    def _against_champion(self, judged: Mask, ours: ModelOutput) -> tuple[GateMeasurements | None, tuple[str, ...]]:
         """Without measurements the gate does not promote; the version can still be promoted by a person."""
         version = self._job.pins.champion_version
         if version is None or not self._job.has_champion:
@@ -106,37 +114,27 @@ class Comparer:
         try:
             unseen = self._unseen(judged, version)
             champion = skops_file.load((self._folder / CHAMPION_FILE).read_bytes(), self._project.training.trusted_types)
-            theirs = call("scoring with the champion", lambda: self._finite_output(champion, unseen, self._job.champion_schema))
+            theirs = call("scoring with the champion", lambda: self._finite_output(champion, judged, self._job.champion_schema))
         except (IntegrityError, UserError) as exc:
             return None, (f"The champion, version {version}, could not be compared: {exc}.",)
-        confidence, metric = self._project.promotion.confidence, self._project.metric
-        labels, ours = self._rows.labels[unseen], ours.where(unseen[judged])
-        gain = paired_gain(self._project.task_metric, labels, ours, theirs, confidence=confidence, seed=self._job.pins.seed)
-        if gain is None:
-            return None, (f"{metric} of the champion, version {version}, is not defined on {len(labels)} rows of the window.",)
-        self._report(RunProgress(step="compared", rows=len(labels), metric=gain.champion))
-        measurements = GateMeasurements(
-            window=window,
-            metric=metric,
-            rows=len(labels),
-            candidate=gain.candidate,
-            champion=gain.champion,
-            gain=gain.gain,
-            gain_lower=gain.lower,
-            confidence=confidence,
-            champion_version=version,
-            judged_on=msgspec.UNSET if len(labels) == judged.sum() else "held-out",
+        found = self._of_window.against_champion(
+            self._project, ours, theirs, unseen[judged], champion=version, seed=self._job.pins.seed, before=self._job.measured_before
         )
-        return measurements, ()
+        if found is None:
+            rows = int((self._of_window.judges & unseen[judged]).sum())
+            return None, (f"{self._project.metric} of the champion, version {version}, is not defined on {rows} rows of the window.",)
+        self._report(RunProgress(step="compared", rows=found.rows, metric=found.champion))
+        return found, ()
 
     def _unseen(self, judged: Mask, version: int) -> Mask:
-        """The judged rows that the champion was not fitted on. Raises UserError when there are none."""
+        """The window's rows that the champion was not fitted on. Raises UserError when none of them judges."""
         fitted_on = self._job.champion_fitted_on
         if fitted_on is None:
             raise UserError("it is not known which rows it was fitted on")
         unseen: Mask = judged & ~self._rows.seen_by(fitted_on)
-        if not unseen.any():
-            raise UserError(f"it was fitted on all {int(judged.sum())} labelled rows of the window")
+        judges = self._of_window.judges
+        if not (unseen[judged] & judges).any():
+            raise UserError(f"it was fitted on all {int(judges.sum())} labelled rows that judge")
         return unseen
 
     def _finite_output(self, pipeline: Any, mask: Mask, schema: StreamSchema | None = None) -> ModelOutput:

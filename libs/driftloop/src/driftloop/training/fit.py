@@ -1,4 +1,4 @@
-"""Fit one recipe: the same rows, seed and threads give the same model."""
+"""One fit: the same rows, seed and threads give the same model."""
 
 import random
 from collections.abc import Callable
@@ -11,15 +11,20 @@ import pandas as pd
 import pyarrow as pa
 from threadpoolctl import threadpool_limits
 
+from driftloop.artifact.event_time import event_days, with_event_time
 from driftloop.artifact.scoring import Scorer, constant, target_values, to_frame, whole_times
 from driftloop.contracts.schema import StreamSchema
 from driftloop.errors import UserError
 from driftloop.lake.split import BUCKETS, HASH, HELD_OUT_FROM, buckets, held_out, split_keys
 from driftloop.project.model import Project
+from driftloop.project.recipes import Member
 from driftloop.statistics.metrics import ModelOutput
 from driftloop.training.job import FittedOn
+from driftloop.training.recipes import Floats, Micros, micros
+from driftloop.training.sample_weights import weights_parameter
 
 MIN_ROWS = 20
+PLAIN = Member()  # all rows alike, without the event time
 
 Mask = npt.NDArray[np.bool_]
 
@@ -32,13 +37,18 @@ class TrainingRows:
         self.schema = project.schema
         self.frame: pd.DataFrame = to_frame(table, project.schema)
         self.labels: npt.NDArray[Any] = target_values(table.column("label"), project.schema)
-        self.held_out: Mask = held_out(buckets(split_keys(table, project.split_key), project.split_salt))
-        self._times = table.column("event_time").cast(pa.int64()).to_numpy()
+        keys = split_keys(table, project.split_key)
+        bucket = buckets(keys, project.split_salt)
+        self.held_out: Mask = held_out(bucket)
+        self.first_half: Mask = bucket % 2 == 0  # of the split keys, by their hash; as many of the held-out ones as of the others
+        self.keys = _numbers_of(keys)
+        self.times: Micros = table.column("event_time").cast(pa.int64()).to_numpy()
+        self.days: Floats = event_days(table)
 
     def between(self, start: datetime | None, end: datetime) -> Mask:
         """Rows with event time in ``[start, end)``."""
-        mask: Mask = self._times < _microseconds(end)
-        return mask if start is None else mask & (self._times >= _microseconds(start))
+        mask: Mask = self.times < micros(end)
+        return mask if start is None else mask & (self.times >= micros(start))
 
     def fitted(self, mask: Mask) -> int:
         """How many of the masked rows are fitted on."""
@@ -56,14 +66,25 @@ class TrainingRows:
     def output(self, pipeline: Any, mask: Mask, schema: StreamSchema | None = None) -> ModelOutput:
         """What the pipeline says about the masked rows; raises what the pipeline raises. ``schema``: that of a pipeline which was
         fitted under an earlier one, and is given what it knows."""
-        frame = self.frame if schema is None else to_frame(self.table, schema)
-        return Scorer(pipeline, self.schema).raw(frame[mask])
+        frame = (self.frame if schema is None else to_frame(self.table, schema))[mask]
+        scorer = Scorer(pipeline, self.schema)
+        return scorer.raw(with_event_time(frame, self.days[mask]) if scorer.needs_event_time else frame)
 
 
-def fit(build: Callable[[], Any], rows: TrainingRows, mask: Mask, *, seed: int, threads: int) -> Any:
-    """A new pipeline fitted on the masked rows that are not held out.
+def fit(
+    build: Callable[[], Any],
+    rows: TrainingRows,
+    mask: Mask,
+    *,
+    seed: int,
+    threads: int,
+    how: Member = PLAIN,
+    weights: Floats | None = None,
+) -> Any:
+    """A new pipeline fitted on the masked rows that are not held out; with the event time if ``how`` says so.
 
-    Raises UserError when there is nothing to learn from, and whatever the user's code raises.
+    ``weights``: of all rows, (n,), for a fit that weighs them. Raises UserError when there is nothing to learn from or the
+    pipeline takes no weights, and whatever the user's code raises.
     """
     fitted_on = mask & ~rows.held_out
     labels = rows.labels[fitted_on]
@@ -80,9 +101,12 @@ def fit(build: Callable[[], Any], rows: TrainingRows, mask: Mask, *, seed: int, 
     unseeded = {name: seed for name, value in pipeline.get_params().items() if name.endswith("random_state") and value is None}
     pipeline.set_params(**unseeded)
     frame = without_empty(rows.frame[fitted_on], rows.schema)
+    if how.time:
+        frame = with_event_time(frame, rows.days[fitted_on])
+    weighing = {} if weights is None else {weights_parameter(pipeline, how): weights[fitted_on]}
     with threadpool_limits(threads):
         try:
-            return pipeline.fit(frame, labels)
+            return pipeline.fit(frame, labels, **weighing)
         except (TypeError, ValueError) as exc:
             if times := whole_times(rows.schema):
                 exc.add_note(f"{', '.join(times)} came as datetime64: declare parts of it, or let the pipeline transform it into numbers")
@@ -109,5 +133,7 @@ def check_sanity(scores: npt.NDArray[np.float64]) -> None:
         raise UserError(f"the model gives every row the same score, {scores[0]:.6g}")
 
 
-def _microseconds(time: datetime) -> int:
-    return pa.scalar(time, pa.timestamp("us", tz="UTC")).cast(pa.int64()).as_py()  # type: ignore[no-any-return]
+def _numbers_of(keys: pa.ChunkedArray) -> npt.NDArray[np.int64]:
+    """A number for each row: the same for rows with the same split key."""
+    encoded = keys.combine_chunks().dictionary_encode()
+    return encoded.indices.to_numpy().astype(np.int64)  # type: ignore[no-any-return]

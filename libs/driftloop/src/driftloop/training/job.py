@@ -43,6 +43,7 @@ class Job(Part, frozen=True, kw_only=True):
     champion_note: str | None = None  # why an existing champion cannot be compared with
     champion_fitted_on: FittedOn | None = None  # null: it is not known, and nothing can be measured fairly
     champion_schema: StreamSchema | None = None  # null: the project's; else the earlier one that it was fitted under
+    measured_before: GateMeasurements | None = None  # of the run before this one, which made a version that is no champion yet
     recorded: Recorded | None = None  # null: compare
 
 

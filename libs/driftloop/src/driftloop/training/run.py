@@ -1,6 +1,7 @@
 """One training run: compare, refit the winner with the window included, check it, write the version's files."""
 
 import hashlib
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ from driftloop.contracts.values import CandidateResult
 from driftloop.errors import UserError
 from driftloop.lake.split import SplitRule
 from driftloop.project.model import PIPELINE_FILE, Project
+from driftloop.project.recipes import Member, parse_recipe
 from driftloop.statistics.intervals import measure
 from driftloop.statistics.metrics import ModelOutput
 from driftloop.training.agreement import agreement
@@ -19,8 +21,9 @@ from driftloop.training.candidates import training_start
 from driftloop.training.card import render_card
 from driftloop.training.comparison import Comparer, Comparison, Report, first_version
 from driftloop.training.environment import describe_environment
-from driftloop.training.fit import Mask, TrainingRows, check_sanity, fit
+from driftloop.training.fit import Mask, TrainingRows, check_sanity
 from driftloop.training.job import RECORDED_FILE, Agreement, Job, RunProgress, TrainedModel
+from driftloop.training.recipe_fits import RecipeFits
 from driftloop.training.user_code import call, dump_checked, load_build
 from driftloop.training.version_profile import version_profile
 
@@ -32,13 +35,14 @@ class TrainingRun:
 
     def __init__(self, job: Job, project: Project, rows: TrainingRows, folder: Path, report: Report) -> None:
         self._job, self._project, self._rows, self._folder, self._report = job, project, rows, folder, report
-        self._build = load_build(project.files, folder / "project")
+        build = load_build(project.files, folder / "project")
+        self._fits = RecipeFits(build, rows, project.windows, seed=job.pins.seed, threads=job.pins.threads)
 
     def run(self) -> TrainedModel:
         """Raises UserError with a reason that a person understands."""
         compared = self._compare()
-        mask = self._rows.between(training_start(compared.recipe, self._project.windows, self._job.end), self._job.end)
-        pipeline = self._fit(compared.recipe, mask)
+        mask = self._fits.mask(parse_recipe(compared.recipe), self._job.end)
+        pipeline = self._fit(compared.recipe, self._job.end)
         self._report(RunProgress(step="refitted", recipe=compared.recipe, rows=self._rows.fitted(mask)))
         data, loaded = dump_checked(pipeline, self._project.files, self._project.training.trusted_types)
         output = call("scoring", lambda: self._rows.output(loaded, mask))
@@ -59,12 +63,13 @@ class TrainingRun:
         if recorded is not None:
             return Comparison(recorded.recipe, recorded.candidates, recorded.measurements)
         if self._job.pins.champion_version is None:
-            return first_version(self._project)
-        return Comparer(self._job, self._project, self._rows, self._folder, self._fit, self._report).compare()
+            return first_version(self._project, self._fit, self._job.end)
+        compared = Comparer(self._job, self._project, self._rows, self._folder, self._fit, self._report).compare()
+        self._fits.forget()  # the winner is fitted on more rows than any of them
+        return compared
 
-    def _fit(self, recipe: str, mask: Mask) -> Any:
-        pins = self._job.pins
-        return call(f"fitting {recipe}", lambda: fit(self._build, self._rows, mask, seed=pins.seed, threads=pins.threads))
+    def _fit(self, recipe: str, end: datetime) -> Any:
+        return self._fits.fit(parse_recipe(recipe), end)
 
     def _check_same(self, pipeline: Any, mask: Mask, stored: ModelOutput) -> None:
         """What will be deployed is what was fitted."""
@@ -105,6 +110,7 @@ class TrainingRun:
             request_id=job.request_id,
             pins=job.pins,
             recipe=compared.recipe,
+            members=[(str(member), fitted) for member, fitted in self._members(compared)],
             start=training_start(compared.recipe, project.windows, job.end),
             end=job.end,
             rows=self._rows.fitted(mask),
@@ -119,6 +125,7 @@ class TrainingRun:
     def _lineage(self, compared: Comparison, mask: Mask) -> dict[str, Any]:
         """From bytes to bytes: everything that this version was made from. Wall times are left out: they change nothing."""
         job, project = self._job, self._project
+        members = [{"recipe": str(member), "rows": rows} for member, rows in self._members(compared)]
         return {
             "model": job.model,
             "request_id": job.request_id,
@@ -134,7 +141,14 @@ class TrainingRun:
             "candidates": [_without_seconds(candidate) for candidate in compared.candidates],
             "measurements": compared.measurements,
             "pipeline_sha256": hashlib.sha256(project.files[PIPELINE_FILE]).hexdigest(),
+            **({"members": members} if members else {}),
         }
+
+    def _members(self, compared: Comparison) -> list[tuple[Member, int]]:
+        """Of a mean: what was fitted, on how many rows. Of other recipes nothing that the version's row count does not say."""
+        recipe = parse_recipe(compared.recipe)
+        fitted = [(member, self._rows.fitted(self._fits.mask(member, self._job.end))) for member in recipe.members]
+        return fitted if recipe.mean else []
 
 
 def _without_seconds(candidate: CandidateResult) -> CandidateResult:

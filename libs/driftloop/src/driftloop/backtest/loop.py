@@ -1,0 +1,206 @@
+"""The loop over windows that have passed: what it would have decided, fitted and promoted, and what its answers were worth.
+
+Decisions, comparison and gate are the ones of the services: ``monitoring.policy``, ``training.judging``, ``training.candidates`` and
+``registry.gate``. Labels count as known when their window ends.
+"""
+
+from collections.abc import Callable, Sequence
+from datetime import datetime
+from typing import Protocol
+
+import msgspec
+import numpy as np
+import pyarrow as pa
+
+from driftloop.contracts.values import CandidateResult, GateMeasurements, Part, Time, Window
+from driftloop.errors import UserError
+from driftloop.lake.split import buckets, split_keys
+from driftloop.monitoring.evidence import Evidence
+from driftloop.monitoring.policy import PolicyState, decide
+from driftloop.monitoring.verdict import judge
+from driftloop.project.model import Project
+from driftloop.project.recipes import Recipe, parse_recipe
+from driftloop.registry.gate import check
+from driftloop.statistics.histograms import Counter
+from driftloop.statistics.intervals import measure, value
+from driftloop.statistics.metrics import ModelOutput
+from driftloop.statistics.profile import Counts, Profile
+from driftloop.training.candidates import choose
+from driftloop.training.judging import JudgedRows
+from driftloop.training.recipes import micros
+
+
+class Answers(Protocol):
+    """What recipes say of rows that came after their fit."""
+
+    def output(self, recipe: Recipe, end: datetime, start: datetime, until: datetime) -> ModelOutput:
+        """Of ``recipe`` fitted on rows before ``end``, on the rows in [start, until). Raises UserError where there is no such fit."""
+
+    def profile(self, recipe: Recipe, end: datetime) -> Profile:
+        """Of the model that ``recipe`` makes of the rows before ``end``. Raises UserError where there is no such fit."""
+
+
+class Step(Part, frozen=True, kw_only=True):
+    """One window: the metric of the champion on its labelled rows (null: not defined), what was decided when it closed and, if a run
+    followed, what came of it."""
+
+    window: Window
+    rows: int
+    version: int
+    recipe: str
+    fitted_to: Time
+    score: float | None
+    retrained: bool
+    why: str  # of the decision
+    promoted: bool = False
+    gate: str | None = None  # what the gate said
+    candidates: tuple[CandidateResult, ...] = ()
+    measurements: GateMeasurements | None = None
+
+
+class PolicyResult(Part, frozen=True, kw_only=True):
+    """One policy over all windows. ``scores`` are those of ``steps``; ``mean_score`` the mean of those that are defined."""
+
+    name: str
+    mean_score: float | None
+    scores: tuple[float | None, ...]
+    retrainings: int
+    promotions: int
+    recalibrations: int
+    regret: float | None = None  # against the best timing in hindsight at as many promotions; null: not asked for
+    steps: tuple[Step, ...] = ()
+
+
+class Windows:
+    """Labelled rows by window: labels, split keys and halves, each cut from the table once."""
+
+    def __init__(self, project: Project, table: pa.Table, labels: "np.typing.NDArray[np.generic]") -> None:
+        keys = split_keys(table, project.split_key)
+        self._table, self._labels = table, labels
+        self._first_half = buckets(keys, project.split_salt) % 2 == 0
+        self._keys = keys.combine_chunks().dictionary_encode().indices.to_numpy().astype(np.int64)
+        self._times = table.column("event_time").cast(pa.int64()).to_numpy()
+
+    def judged(self, window: Window, candidates: int) -> JudgedRows:
+        rows = self._rows(window)
+        return JudgedRows.of(window, self._labels[rows], self._keys[rows], self._first_half[rows], candidates=candidates)
+
+    def counts(self, window: Window, profile: Profile, scores: "np.typing.NDArray[np.float64]") -> dict[str, Counts]:
+        """The window's rows and what the champion says of them, over the bins of its profile."""
+        rows = self._rows(window)
+        table = self._table.slice(rows.start, rows.stop - rows.start)
+        return Counter(profile).count(table.append_column("score", pa.array(scores, pa.float64())))
+
+    def _rows(self, window: Window) -> slice:
+        low, high = (int(np.searchsorted(self._times, micros(time))) for time in (window.start, window.end))
+        return slice(low, high)
+
+
+class Loop:
+    """One policy, run over windows in order. ``windows``: all; the first version is fitted on the first ``first`` of them."""
+
+    def __init__(self, project: Project, rows: Windows, windows: Sequence[Window], first: int, answers: Answers) -> None:
+        self._project, self._rows, self._windows, self._answers = project, rows, windows, answers
+        self._first = first
+        self._version, self._fitted_to = 1, windows[first].start
+        self._recipe = self._first_recipe(windows[first])
+        self._state = PolicyState()
+        self._before: GateMeasurements | None = None
+
+    def run(self, name: str, progress: Callable[[int, int], None] = lambda _done, _of: None) -> PolicyResult:
+        steps = []
+        judged = self._windows[self._first :]
+        for number, window in enumerate(judged, start=1):
+            steps.append(self._step(window, last=number == len(judged)))
+            progress(number, len(judged))
+        scores = tuple(step.score for step in steps)
+        known = [score for score in scores if score is not None]
+        return PolicyResult(
+            name=name,
+            mean_score=float(np.mean(known)) if known else None,
+            scores=scores,
+            retrainings=sum(step.retrained for step in steps),
+            promotions=sum(step.promoted for step in steps),
+            recalibrations=0,
+            steps=tuple(steps),
+        )
+
+    def _first_recipe(self, window: Window) -> str:
+        """As ``training.comparison.first_version``: the first that can be fitted. Raises what the first one raised when none can."""
+        failed: list[UserError] = []
+        for recipe in self._project.training.candidates:
+            try:
+                self._answers.output(parse_recipe(recipe), self._fitted_to, window.start, window.end)
+            except UserError as exc:
+                failed.append(exc)
+            else:
+                return recipe
+        raise failed[0]
+
+    def _step(self, window: Window, *, last: bool) -> Step:
+        """``last``: no window follows that a new version could answer for, so that none is made."""
+        rows = self._rows.judged(window, len(self._project.training.candidates))
+        metric = self._project.task_metric
+        said = self._answers.output(parse_recipe(self._recipe), self._fitted_to, window.start, window.end)
+        step = Step(
+            window=window,
+            rows=len(rows.labels),
+            version=self._version,
+            recipe=self._recipe,
+            fitted_to=self._fitted_to,
+            score=value(metric, rows.labels, said),
+            retrained=False,
+            why="the rows end here",
+        )
+        if last:
+            return step
+        needed = "performance" in self._project.policy.triggers
+        evidence = Evidence(
+            window=window,
+            version=self._version,
+            rows=len(rows.labels),
+            labelled=len(rows.labels),
+            drifted=self._drifted(window, said) if "drift" in self._project.policy.triggers else False,  # nobody asks
+            metric=self._project.metric,
+            measured=measure(metric, rows.labels, said, self._project.training.seed) if needed else None,
+        )
+        self._state, decision = decide(self._project.policy, self._state, evidence)
+        step = msgspec.structs.replace(step, retrained=decision.accepted, why=decision.reason)
+        return self._attempt(step, rows, said) if decision.accepted else step
+
+    def _drifted(self, window: Window, said: ModelOutput) -> bool:
+        """Whether the window is one of the policy's k of n, as the monitor says it."""
+        profile = self._answers.profile(parse_recipe(self._recipe), self._fitted_to)
+        judged = judge(self._project, profile, len(said.scores), self._rows.counts(window, profile, said.scores))
+        return judged.verdict == "drifted" if judged.repeated is None else judged.repeated
+
+    def _attempt(self, step: Step, rows: JudgedRows, theirs: ModelOutput) -> Step:
+        project, window = self._project, step.window
+        results, outputs = [], dict[str, ModelOutput]()
+        for recipe in project.training.candidates:
+            try:
+                outputs[recipe] = output = self._answers.output(parse_recipe(recipe), window.start, window.start, window.end)
+                metric, error = rows.choosing_value(project.task_metric, output), None
+                error = rows.why_undefined(project.task_metric, output) if metric is None else None
+            except UserError as exc:
+                metric, error = None, str(exc)
+            results.append(CandidateResult(recipe=recipe, rows=0, metric=metric, seconds=0.0, error=error))
+        step = msgspec.structs.replace(step, candidates=tuple(results))
+        chosen = choose(results, project.training.margin, project.task_metric)
+        if chosen is None:
+            return msgspec.structs.replace(step, gate="no candidate could be measured")
+        everything = np.ones(len(rows.labels), dtype=bool)
+        found = rows.against_champion(
+            project,
+            outputs[chosen.recipe],
+            theirs,
+            everything,
+            champion=self._version,
+            seed=project.training.seed,
+            before=self._before,
+        )
+        verdict = check(found, project.promotion)
+        self._before = found or self._before
+        if verdict.accepted:
+            self._version, self._recipe, self._fitted_to = self._version + 1, chosen.recipe, window.end
+        return msgspec.structs.replace(step, promoted=verdict.accepted, gate=verdict.reason, measurements=found)
