@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from driftloop.client.models import AliasMove, ModelSummary, RegisteredModel
     from driftloop.client.registry_rebuild import RebuiltRegistry
     from driftloop.client.rejected_messages import RejectedBytes, RejectedMessage
+    from driftloop.client.retraining_outcome import RetrainingOutcome
     from driftloop.client.rows import Known, TableName
     from driftloop.client.status import Status
     from driftloop.client.verification import Verification
@@ -142,6 +143,12 @@ class Client:
         from driftloop.client.told_events import runs
 
         return runs(self._to.topics, say, _model(model))
+
+    def retraining_outcome(self, model: str, request_id: str, *, timeout: timedelta) -> "RetrainingOutcome":
+        """What came of a request to train again, once the gate has decided. Raises TransientError when that takes longer."""
+        from driftloop.client.retraining_outcome import wait_for_outcome
+
+        return wait_for_outcome(self._to.topics, checked_name(model, "model name"), request_id, timeout.total_seconds())
 
     def drift(self, model: str | None = None, *, last: int | None = None, say: Say = _silent) -> "list[Told[DriftReported]]":
         """The newest drift report of each window and version, by model, window and version. ``last``: only so many, those that came
