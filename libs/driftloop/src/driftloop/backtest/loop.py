@@ -6,16 +6,18 @@ Decisions, comparison and gate are the ones of the services: ``monitoring.policy
 
 from collections.abc import Callable, Sequence
 from datetime import datetime
-from typing import Protocol
+from typing import Any, Protocol
 
 import msgspec
 import numpy as np
 import pyarrow as pa
 
-from driftloop.contracts.values import CandidateResult, GateMeasurements, Part, Time, Window
+from driftloop.contracts.values import CandidateResult, GateMeasurements, LossMean, Part, Time, Window
 from driftloop.errors import UserError
 from driftloop.lake.split import buckets, split_keys
+from driftloop.monitoring.answers import window_answer
 from driftloop.monitoring.evidence import Evidence
+from driftloop.monitoring.loss_alarm import loss_alarm
 from driftloop.monitoring.policy import PolicyState, decide
 from driftloop.monitoring.verdict import judge
 from driftloop.project.model import Project
@@ -23,8 +25,9 @@ from driftloop.project.recipes import Recipe, parse_recipe
 from driftloop.registry.gate import check
 from driftloop.statistics.histograms import Counter
 from driftloop.statistics.intervals import measure, value
+from driftloop.statistics.losses import error_scale, mean_loss
 from driftloop.statistics.metrics import ModelOutput
-from driftloop.statistics.profile import Counts, Profile
+from driftloop.statistics.profile import Counts, HeldOutLoss, Profile
 from driftloop.training.candidates import choose
 from driftloop.training.judging import JudgedRows
 from driftloop.training.recipes import micros
@@ -106,6 +109,7 @@ class Loop:
         self._recipe = self._first_recipe(windows[first])
         self._state = PolicyState()
         self._before: GateMeasurements | None = None
+        self._losses: dict[Window, LossMean] = {}  # of the champion
 
     def run(self, name: str, progress: Callable[[int, int], None] = lambda _done, _of: None) -> PolicyResult:
         steps = []
@@ -154,25 +158,37 @@ class Loop:
         )
         if last:
             return step
-        needed = "performance" in self._project.policy.triggers
         evidence = Evidence(
             window=window,
             version=self._version,
             rows=len(rows.labels),
             labelled=len(rows.labels),
-            drifted=self._drifted(window, said) if "drift" in self._project.policy.triggers else False,  # nobody asks
             metric=self._project.metric,
-            measured=measure(metric, rows.labels, said, self._project.training.seed) if needed else None,
+            **self._watched(window, rows, said),
         )
         self._state, decision = decide(self._project.policy, self._state, evidence)
         step = msgspec.structs.replace(step, retrained=decision.accepted, why=decision.reason)
         return self._attempt(step, rows, said) if decision.accepted else step
 
-    def _drifted(self, window: Window, said: ModelOutput) -> bool:
-        """Whether the window is one of the policy's k of n, as the monitor says it."""
+    def _watched(self, window: Window, rows: JudgedRows, said: ModelOutput) -> dict[str, Any]:
+        """What the monitor adds to the evidence for policies that ask for it: whether the window is one of the k of n that drifted, the
+        metric with its interval, and what the window means."""
+        project = self._project
+        if not {"drift", "performance"} & set(project.policy.triggers):
+            return {"drifted": False}
         profile = self._answers.profile(parse_recipe(self._recipe), self._fitted_to)
-        judged = judge(self._project, profile, len(said.scores), self._rows.counts(window, profile, said.scores))
-        return judged.verdict == "drifted" if judged.repeated is None else judged.repeated
+        judged = judge(project, profile, len(said.scores), self._rows.counts(window, profile, said.scores))
+        task = project.schema.target.task
+        loss = mean_loss(task, rows.labels, said.predictions, said.scores, error_scale(profile))
+        if loss is not None:
+            self._losses[window] = loss
+        held_out = profile.held_out_loss if isinstance(profile.held_out_loss, HeldOutLoss) else None
+        drifted = judged.verdict == "drifted"
+        return {
+            "drifted": drifted if judged.repeated is None else judged.repeated,
+            "measured": measure(project.task_metric, rows.labels, said, project.training.seed),
+            "answer": window_answer(drifted, (), loss_alarm(self._losses, held_out, project.monitoring)),
+        }
 
     def _attempt(self, step: Step, rows: JudgedRows, theirs: ModelOutput) -> Step:
         project, window = self._project, step.window
@@ -202,5 +218,5 @@ class Loop:
         verdict = check(found, project.promotion)
         self._before = found or self._before
         if verdict.accepted:
-            self._version, self._recipe, self._fitted_to = self._version + 1, chosen.recipe, window.end
+            self._version, self._recipe, self._fitted_to, self._losses = self._version + 1, chosen.recipe, window.end, {}
         return msgspec.structs.replace(step, promoted=verdict.accepted, gate=verdict.reason, measurements=found)
