@@ -65,6 +65,13 @@ def test_a_rise_of_three_standard_errors_is_found_within_so_many_windows_in_nine
     assert found >= 90
 
 
+@pytest.mark.parametrize("calm", [0, 5, 50, 200])
+def test_a_loss_that_is_suddenly_many_times_its_reference_is_found_within_three_windows(calm):
+    life = [LossWindow(0.02, 400)] * calm + [LossWindow(0.9, 400)] * 3
+    assert not loss_has_risen(life[:-3], 0.021, 0.05).alarmed(0.05)
+    assert loss_has_risen(life, 0.021, 0.05).alarmed(0.05)
+
+
 def test_an_alarm_ends_when_the_loss_has_come_down_and_begins_again_when_it_rises():
     calm, high = [LossWindow(0.2, 1000)] * 12, [LossWindow(0.35, 1000)] * 12
     assert loss_has_risen(high, 0.2).alarmed(ALPHA)

@@ -11,8 +11,8 @@ dependent as they like.
 
 Betting on bounded means: Waudby-Smith and Ramdas 2010.09686; for deployed models: Podkopaev and Ramdas 2110.06177; stakes that forget, so
 that a change late in a calm life is found too: after Shekhar and Ramdas 2309.09111. The stake is aGRAPA, mean / (variance + mean²) of
-the u before, cut to [0, MAX_STAKE]; E_t is the mean over stakes that forget at different speeds (MEMORIES, in windows), which is an
-e-process again.
+the u before, cut to [0, MAX_STAKE]; E_t is the mean over stakes that forget at different speeds (MEMORIES, in windows) and, of a single model's
+loss, of a gambler who waits for it to be many times its reference. A mean of e-processes is one again.
 
 What the scale costs. A window's mean moves far less than the whole of [0, 1], and bets on that range would take hundreds of windows. So
 c_t = SPREADS · σ_t, with σ_t a window mean's standard deviation by what was seen before t. Clipping from below raises a mean, by at most
@@ -32,6 +32,7 @@ SPREADS = 2.0  # standard deviations of a window's mean that a bet is about
 MAX_STAKE = 0.9  # below 1 / (1 + s): so that no window can cost more than there is
 MEMORIES = (2.0, 6.0)  # windows
 LEAST_REFERENCE = 0.001  # below: that no loss is ever seen is no hypothesis worth holding
+PLUNGE_SHARE = 0.2  # of the wealth at the start
 MOST_EVIDENCE = 1e12  # enough for anybody; more would leave the numbers that events can carry
 FIRST_WINDOWS = 3  # that stand in for a reference where none was measured at training
 SURE = 1.645  # standard errors of a reference that is measured itself: one-sided 95 %
@@ -99,6 +100,29 @@ class _Stake:
         self._squares = self._squares * self._kept + u**2
 
 
+class _Plunge:
+    """A gambler who waits for a loss many times its reference, at which the others, whose wealth can at most double, take half a dozen
+    windows. On the whole range, without a scale and so without any condition: the factor 1 + κ (x / r − 1) has the mean 1 at most under
+    the null hypothesis. It begins anew before every window with the share 1 / (t (t + 1)) of the stake, so that calm years cost it
+    nothing: what has not been laid yet stays as it is (a mixture over when the change came).
+    """
+
+    KAPPA = 0.5
+
+    def __init__(self, bound: float) -> None:
+        self._bound, self._laid, self._left, self._windows = bound, 0.0, 1.0, 0
+
+    @property
+    def wealth(self) -> float:
+        return self._laid + self._left
+
+    def bet(self, mean: float) -> None:
+        self._windows += 1
+        share = 1 / (self._windows * (self._windows + 1))
+        self._left -= share
+        self._laid = min((self._laid + share) * (1 + self.KAPPA * (mean / self._bound - 1)), MOST_EVIDENCE)
+
+
 def loss_has_risen(windows: Iterable[LossWindow], reference: float, row_deviation: float | None = None) -> Evidence:
     """Of windows in order of time; those without rows say nothing. ``reference`` in [0, 1]: the highest mean that is still fine.
     ``row_deviation``: standard deviation of a row's loss, if it is known beforehand; else the largest that such a loss can have.
@@ -106,7 +130,7 @@ def loss_has_risen(windows: Iterable[LossWindow], reference: float, row_deviatio
     A fold: labels that come late change a window's mean, and the same fold over the means as they are now is the answer then.
     """
     bound = max(reference, LEAST_REFERENCE)
-    return _evidence([w for w in windows if w.rows > 0], bound, row_variance=_variance(bound, row_deviation))
+    return _evidence([w for w in windows if w.rows > 0], bound, row_variance=_variance(bound, row_deviation), plunge=_Plunge(bound))
 
 
 def loss_is_higher(windows: Iterable[LossWindow], row_deviation: float = 1.0) -> Evidence:
@@ -144,7 +168,7 @@ def _variance(mean: float, row_deviation: float | None) -> float:
     return max(mean * (1 - mean), 0.0) if row_deviation is None else row_deviation**2
 
 
-def _evidence(windows: Sequence[LossWindow], bound: float, *, row_variance: float) -> Evidence:
+def _evidence(windows: Sequence[LossWindow], bound: float, *, row_variance: float, plunge: _Plunge | None = None) -> Evidence:
     stakes = [_Stake(memory) for memory in MEMORIES]
     slack = 1 / (4 * SPREADS**2)
     differences: list[float] = []
@@ -157,6 +181,9 @@ def _evidence(windows: Sequence[LossWindow], bound: float, *, row_variance: floa
         for stake in stakes:
             stake.bet(u)
         e = sum(stake.wealth for stake in stakes) / len(stakes)
+        if plunge is not None:
+            plunge.bet(window.mean)
+            e = min((1 - PLUNGE_SHARE) * e + PLUNGE_SHARE * plunge.wealth, MOST_EVIDENCE)
         highest = max(highest, e)
         if n:
             insort(differences, abs(window.mean - windows[n - 1].mean))
