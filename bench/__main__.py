@@ -34,6 +34,7 @@ MEASUREMENTS = {
     "start": "bench.stack_start",
     "trace": "bench.trace",
     "compression": "bench.compression",
+    "drift-speed": "bench.drift_speed",
 }
 # half an hour and gigabytes, or about other things than speed: only when named
 ON_REQUEST = {
