@@ -35,6 +35,7 @@ MEASUREMENTS = {
     "trace": "bench.trace",
     "compression": "bench.compression",
     "retraining": "bench.retraining",
+    "drift-speed": "bench.drift_speed",
 }
 # half an hour and gigabytes, or about other things than speed: only when named
 ON_REQUEST = {
