@@ -12,10 +12,12 @@ import msgspec
 import numpy as np
 import pyarrow as pa
 
-from driftloop.contracts.values import CandidateResult, GateMeasurements, Part, Time, Window
+from driftloop.contracts.values import CandidateResult, GateMeasurements, LossMean, Part, Time, Window, WindowAnswer
 from driftloop.errors import UserError
 from driftloop.lake.split import buckets, split_keys
+from driftloop.monitoring.answers import window_answer
 from driftloop.monitoring.evidence import Evidence
+from driftloop.monitoring.loss_alarm import loss_alarm
 from driftloop.monitoring.policy import PolicyState, decide
 from driftloop.monitoring.verdict import judge
 from driftloop.project.model import Project
@@ -23,6 +25,7 @@ from driftloop.project.recipes import Recipe, parse_recipe
 from driftloop.registry.gate import check
 from driftloop.statistics.histograms import Counter
 from driftloop.statistics.intervals import measure, value
+from driftloop.statistics.losses import error_scale, mean_loss
 from driftloop.statistics.metrics import ModelOutput
 from driftloop.statistics.profile import Counts, Profile
 from driftloop.training.candidates import choose
@@ -106,6 +109,7 @@ class Loop:
         self._recipe = self._first_recipe(windows[first])
         self._state = PolicyState()
         self._before: GateMeasurements | None = None
+        self._losses: dict[Window, LossMean] = {}  # of the champion
 
     def run(self, name: str, progress: Callable[[int, int], None] = lambda _done, _of: None) -> PolicyResult:
         steps = []
@@ -155,18 +159,30 @@ class Loop:
         if last:
             return step
         needed = "performance" in self._project.policy.triggers
+        drifted = self._drifted(window, said) if "drift" in self._project.policy.triggers else False  # nobody asks
         evidence = Evidence(
             window=window,
             version=self._version,
             rows=len(rows.labels),
             labelled=len(rows.labels),
-            drifted=self._drifted(window, said) if "drift" in self._project.policy.triggers else False,  # nobody asks
+            drifted=drifted,
             metric=self._project.metric,
             measured=measure(metric, rows.labels, said, self._project.training.seed) if needed else None,
+            answer=self._answer(rows, said, drifted=drifted) if needed else None,
         )
         self._state, decision = decide(self._project.policy, self._state, evidence)
-        step = msgspec.structs.replace(step, retrained=decision.accepted, why=decision.reason)
-        return self._attempt(step, rows, said) if decision.accepted else step
+        accepted = decision.accepted or decision.dry_run  # here nothing is sent by any policy
+        step = msgspec.structs.replace(step, retrained=accepted, why=decision.reason)
+        return self._attempt(step, rows, said) if accepted else step
+
+    def _answer(self, rows: JudgedRows, said: ModelOutput, *, drifted: bool) -> WindowAnswer:
+        """As the monitor says it, of all windows that the champion has scored."""
+        profile = self._answers.profile(parse_recipe(self._recipe), self._fitted_to)
+        loss = mean_loss(self._project.schema.target.task, rows.labels, said.predictions, said.scores, error_scale(profile))
+        if loss is not None:
+            self._losses[rows.window] = loss
+        alarm = loss_alarm(self._losses, profile.held_out_loss or None, self._project.monitoring)
+        return window_answer(drifted, (), alarm)
 
     def _drifted(self, window: Window, said: ModelOutput) -> bool:
         """Whether the window is one of the policy's k of n, as the monitor says it."""
@@ -202,5 +218,5 @@ class Loop:
         verdict = check(found, project.promotion)
         self._before = found or self._before
         if verdict.accepted:
-            self._version, self._recipe, self._fitted_to = self._version + 1, chosen.recipe, window.end
+            self._version, self._recipe, self._fitted_to, self._losses = self._version + 1, chosen.recipe, window.end, {}
         return msgspec.structs.replace(step, promoted=verdict.accepted, gate=verdict.reason, measurements=found)
