@@ -5,6 +5,7 @@ from tests.mutations.mutation import LIBRARY, Mutation, service
 _MONITORING, _MONITOR = f"{LIBRARY}/monitoring", service("monitor")
 _FOLD, _BOUNDS = "tests/unit/monitoring/test_partition_fold.py::", "tests/unit/monitoring/test_bounded_windows.py::"
 _ASSEMBLY, _DECIDER = "tests/unit/monitoring/test_assembly.py::", "tests/unit/monitor/test_decider.py::"
+_ALARM = "tests/unit/statistics/test_e_process.py::"
 _RUNNER = "tests/unit/monitor/test_partition_runner.py::"
 
 MONITOR = (
@@ -194,5 +195,56 @@ MONITOR = (
         "    if not possible(budget, state.attempts, end, kept=kept):",
         "    if False:",
         ("tests/unit/monitoring/test_policy.py::test_the_budget_is_spent_and_comes_back_with_the_period",),
+    ),
+    Mutation(
+        "a-stake-is-laid-before-the-window-is-seen",
+        "The loss alarm bets on a window by the windows before it alone.",
+        f"{LIBRARY}/statistics/e_process.py",
+        "        mean = self.mean\n",
+        "        mean = (self._sum + u) / (self._weight + _PRIOR_WINDOWS)\n",
+        (f"{_ALARM}test_a_loss_at_its_reference_is_alarmed_in_no_more_than_alpha_of_all_lives",),
+    ),
+    Mutation(
+        "no-window-costs-more-than-there-is",
+        "The loss alarm stakes so little that evidence is never below nothing.",
+        f"{LIBRARY}/statistics/e_process.py",
+        "MAX_STAKE = 0.9 ",
+        "MAX_STAKE = 0.99 ",
+        (f"{_ALARM}test_a_window_that_is_far_better_than_expected_costs_no_more_than_there_is",),
+    ),
+    Mutation(
+        "alarm-goes-on-from-what-windows-remember",
+        "The loss alarm goes on when topic and history have forgotten the reports.",
+        f"{_MONITOR}/window_answers.py",
+        "            if (last := held.last_report(version)) is not None:",
+        "            if False:",
+        (
+            "tests/unit/monitor/test_decider_answers.py::"
+            "test_the_alarm_goes_on_from_what_the_windows_remember_when_topic_and_history_have_forgotten",
+        ),
+    ),
+    Mutation(
+        "newest-report-on-a-window-counts",
+        "A corrected report replaces the loss of the one before it.",
+        f"{_MONITORING}/loss_alarm.py",
+        "(known is None or each.revision >= known.revision)",
+        "known is None",
+        ("tests/unit/monitor/test_decider_answers.py::test_labels_that_land_late_give_the_answers_that_labels_in_time_give",),
+    ),
+    Mutation(
+        "dry-run-asks-for-nothing",
+        "A policy that is a dry run asks for no retraining.",
+        f"{_MONITORING}/policy.py",
+        "dry_run = wanted and policy.dry_run",
+        "dry_run = False",
+        ("tests/unit/monitor/test_decider_dry_run.py::test_a_dry_run_says_what_it_would_ask_for_and_asks_for_nothing",),
+    ),
+    Mutation(
+        "held-moment-of-a-schedule-is-not-lost",
+        "A moment of a schedule at which the attempt was held back is answered later.",
+        f"{_MONITORING}/policy.py",
+        "        since=_since(state.since, end if accepted else None, evidence.window.start),",
+        "        since=end,",
+        ("tests/unit/monitoring/test_policy.py::test_a_moment_of_a_schedule_that_was_held_back_is_answered_by_the_next_window",),
     ),
 )

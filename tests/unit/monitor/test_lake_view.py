@@ -2,8 +2,10 @@
 
 from datetime import UTC, datetime
 
+import pyarrow as pa
 import pytest
 
+from driftloop.contracts.values import Window
 from driftloop.errors import TransientError
 from driftloop.lake.notes import CommitNote
 from driftloop.settings import S3Settings
@@ -66,3 +68,18 @@ def test_a_new_start_is_told_of_what_came_since_the_last_one_looked(view):
     assert again.changed(before.seen) == [(FIRST, FIRST), (SECOND, SECOND)]
     assert again.seen == {"inferences": 5, "labels": 9}
     assert again.changed(before.seen) == []
+
+
+def test_a_category_is_read_from_the_column_that_holds_it_and_left_out_while_there_is_none(monkeypatch):
+    stored = pa.schema([("event_time", pa.int64()), ("kind", pa.string()), ("size", pa.float64()), ("size__category", pa.string())])
+    tables = {name: Committed(1, FIRST) for name in ("inferences", "labels")}
+    tables["inferences"].schema = stored
+
+    def rows(inferences, labels, *, columns, **_):
+        return pa.table({name: pa.array([], pa.string()) for name in (*columns, "label")})
+
+    monkeypatch.setattr("driftloop_monitor.lake_view.LakeTable.open", lambda s3, stream, name: tables[name])
+    monkeypatch.setattr("driftloop_monitor.lake_view.labelled_rows", rows)
+    view = LakeView(S3, "orders", "topic", 1, ("event_time", "kind", "size", "newer"))
+    view.refresh()
+    assert view.rows(Window(start=FIRST, end=SECOND)).column_names == ["event_time", "kind", "size", "label"]

@@ -95,6 +95,10 @@ def test_a_reference_at_an_end_of_the_range_has_an_answer(reference):
     assert not loss_has_risen(never, reference).alarmed(ALPHA)
 
 
+def test_a_window_that_is_far_better_than_expected_costs_no_more_than_there_is():
+    assert 0 < loss_has_risen([LossWindow(0.9, 10**6)] * 5 + [LossWindow(0.0, 10**6)], 0.5).e < 1
+
+
 def test_evidence_stays_a_number_that_an_event_can_carry():
     assert 1e6 < loss_has_risen([LossWindow(0.9, 1000)] * 2000, 0.1).e <= MOST_EVIDENCE
 

@@ -167,8 +167,9 @@ class Loop:
             **self._watched(window, rows, said),
         )
         self._state, decision = decide(self._project.policy, self._state, evidence)
-        step = msgspec.structs.replace(step, retrained=decision.accepted, why=decision.reason)
-        return self._attempt(step, rows, said) if decision.accepted else step
+        accepted = decision.accepted or decision.dry_run  # here nothing is sent by any policy
+        step = msgspec.structs.replace(step, retrained=accepted, why=decision.reason)
+        return self._attempt(step, rows, said) if accepted else step
 
     def _watched(self, window: Window, rows: JudgedRows, said: ModelOutput) -> dict[str, Any]:
         """What the monitor adds to the evidence for policies that ask for it: whether the window is one of the k of n that drifted, the

@@ -14,8 +14,7 @@ if TYPE_CHECKING:
 
     from driftloop.contracts.column_types import Task
     from driftloop.contracts.values import Loss
-
-    Values = npt.NDArray[np.float64] | npt.NDArray[np.bool_] | npt.NDArray[np.object_] | npt.NDArray[np.str_]
+    from driftloop.statistics.task_metric import Values
 
 _OUTER = 0.05  # tails of the predictions that are no part of their spread
 
