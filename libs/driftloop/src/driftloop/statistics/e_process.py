@@ -9,10 +9,10 @@ c_t depend on windows before t alone. By Ville's inequality P(E_t >= 1/α for an
 window, for ever, and acted on whenever one likes. Windows are the units, so nothing is asked of the rows in one: they may be as
 dependent as they like.
 
-Betting on bounded means: Waudby-Smith and Ramdas 2010.09686; for deployed models: Podkopaev and Ramdas 2110.06177; stakes that forget, so
-that a change late in a calm life is found too: after Shekhar and Ramdas 2309.09111. The stake is aGRAPA, mean / (variance + mean²) of
-the u before, cut to [0, MAX_STAKE]; E_t is the mean over stakes that forget at different speeds (MEMORIES, in windows) and, of a single model's
-loss, of a gambler who waits for it to be many times its reference. A mean of e-processes is one again.
+Betting on bounded means: Waudby-Smith and Ramdas 2010.09686; for deployed models: Podkopaev and Ramdas 2110.06177; stakes that forget,
+so that a change late in a calm life is found too: after Shekhar and Ramdas 2309.09111. The stake is aGRAPA, mean / (variance + mean²)
+of the u before, cut to [0, MAX_STAKE]; E_t is the mean over stakes that forget at different speeds (MEMORIES, in windows) and, of a
+single model's loss, of a gambler who waits for it to be many times its reference. A mean of e-processes is one again.
 
 What the scale costs. A window's mean moves far less than the whole of [0, 1], and bets on that range would take hundreds of windows. So
 c_t = SPREADS · σ_t, with σ_t a window mean's standard deviation by what was seen before t. Clipping from below raises a mean, by at most
