@@ -14,12 +14,14 @@ import httpx
 import msgspec
 import pyarrow as pa
 import pytest
+from click.testing import CliRunner
 from tests.support.ports import free_port_base
 from tests.support.servers import shared_cache
 from tests.support.waiting import PATIENCE_SECONDS, wait_until
 
 import driftloop
 from driftloop.adapters.kafka import Producer, Publisher, partitions_of, read_topic
+from driftloop.cli.main import cli
 from driftloop.client.models import RegisteredVersion
 from driftloop.client.registration import register_project
 from driftloop.contracts.events import RetrainRequested
@@ -156,6 +158,12 @@ class Shop:
 
     def command(self, *arguments: str) -> Any:
         """What a command prints as JSON."""
+        done = CliRunner().invoke(cli, [*arguments, "--json"], env={"DRIFTLOOP_HOME": str(self.info.home)})
+        assert done.exit_code == 0, done.output
+        return json.loads(done.stdout)
+
+    def process(self, *arguments: str) -> Any:
+        """The same of a process of its own, as a person starts it: seconds later, for what it imports."""
         command = [sys.executable, "-m", "driftloop.cli", *arguments, "--json"]
         home = {"DRIFTLOOP_HOME": str(self.info.home)}
         done = subprocess.run(command, env={**os.environ, **home}, capture_output=True, text=True, check=False, timeout=240)

@@ -92,7 +92,7 @@ def test_class_probabilities_travel_from_the_model_to_the_report_and_the_gate(sh
     shop.send_arrow(LIVE[half:], request_schema(project.schema))
     shop.send_labels(LIVE)
     shop.close_windows(4)
-    wait_until(lambda: sum(f"e{n}" in shop.lake() for n in LIVE) == len(LIVE), "the live rows in the lake")
+    wait_until(lambda: shop.lake().keys() >= {f"e{n}" for n in LIVE}, "the live rows in the lake")
     stored = {
         row["event_id"]: row for row in shop.client.dataset("shop", table="inferences").to_arrow().to_pylist(maps_as_pydicts="strict")
     }
@@ -116,7 +116,7 @@ def test_class_probabilities_travel_from_the_model_to_the_report_and_the_gate(sh
     assert measurements.champion == pytest.approx(report.measured.value, rel=1e-9)  # as live: the same rows, the same model
     assert measurements.gain == pytest.approx(measurements.champion - measurements.candidate)
     for number in ("1", "2"):
-        assert shop.command("models", "reproduce", "late", number)["level"] == "bytes"
+        assert shop.process("models", "reproduce", "late", number)["level"] == "bytes"
 
     traced = shop.command("trace", f"e{LIVE[0]}")
     assert traced["prediction"]["probabilities"] == said[f"e{LIVE[0]}"]

@@ -121,7 +121,7 @@ def test_times_travel_from_every_edge_to_a_model_that_is_watched_and_rebuilt(sho
     assert "'placed'" in naive.reason
 
     snapshot = version.pins.snapshot
-    assert shop.command("models", "reproduce", "late", "1")["level"] == "bytes"
+    assert shop.process("models", "reproduce", "late", "1")["level"] == "bytes"
     changes = shop.command("datasets", "diff", snapshot, "shop/inferences")
     assert changes["features"]["placed.hour"]["psi"] > changes["features"]["placed.weekday"]["psi"]
     for name, read in (

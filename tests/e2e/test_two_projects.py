@@ -59,15 +59,16 @@ def run(command: object, *arguments: str) -> Result:
 
 def told_projects(home: Path) -> dict[str, str | None]:
     """What each instance says that it works for; None while it does not answer or waits."""
+    with httpx.Client(timeout=5) as client:  # one for all: making one costs more than asking
 
-    def told(url: str) -> str | None:
-        try:
-            ready = httpx.get(f"{url}/readyz", timeout=5).status_code == httpx.codes.OK
-            return str(httpx.get(f"{url}/status", timeout=5).json()["project"]) if ready else None
-        except (httpx.HTTPError, ValueError):
-            return None
+        def told(url: str) -> str | None:
+            try:
+                ready = client.get(f"{url}/readyz").status_code == httpx.codes.OK
+                return str(client.get(f"{url}/status").json()["project"]) if ready else None
+            except (httpx.HTTPError, ValueError):
+                return None
 
-    return {name: told(url) for name, url in read_addresses(home).services.items() if name.startswith(OWN)}
+        return {name: told(url) for name, url in read_addresses(home).services.items() if name.startswith(OWN)}
 
 
 def send(home: Path, stream: str, numbers: range) -> None:

@@ -151,12 +151,13 @@ def test_a_paused_twin_that_wakes_up_repeats_ranges_and_readers_trim_them(stream
         eventually("both to own partitions", lambda: len(twin.status()["partitions"]) == 2)
         eventually("progress", lambda: progressed(stream, 200))
         twin.pause()
-        own = {int(p) for p in range(4)}
         before = stream.account().next_offsets
-        eventually(
-            "the peer to take all partitions over",
-            lambda: all(stream.account().next_offsets.get(p, 0) > before.get(p, 0) + 20 for p in own),
-        )
+
+        def taken_over() -> bool:
+            now = stream.account().next_offsets
+            return all(now.get(p, 0) > before.get(p, 0) + 20 for p in range(4))
+
+        eventually("the peer to take all partitions over", taken_over)
         twin.resume()
         done = sum(stream.account().next_offsets.values())
         eventually("the twin to be back in the group", lambda: len(twin.status()["partitions"]) == 2)

@@ -74,6 +74,16 @@ class Pinner:
         raise UserError("pinned")
 
 
+class Spare:
+    """Of a trainer that has not trained yet."""
+
+    def __init__(self) -> None:
+        self.prepared: list[int] = []
+
+    def prepare(self, threads: int) -> None:
+        self.prepared.append(threads)
+
+
 class Registry:
     """One project that is registered."""
 
@@ -109,7 +119,7 @@ def test_a_request_beyond_the_limit_fails_with_the_reason_and_pins_nothing(runs_
         events,
         status,
         Stop(),
-        None,
+        spare := Spare(),
         RunLimit(history, runs_per_day, clock),
     )
     request = requested(project.model)
@@ -118,3 +128,4 @@ def test_a_request_beyond_the_limit_fails_with_the_reason_and_pins_nothing(runs_
     [end] = [event for event in told if isinstance(event, TrainingFailed)]
     assert end.reason.startswith(reason)
     assert status.status()["last_failure"]["reason"] == end.reason
+    assert spare.prepared == ([project.training.threads] if reason == "pinned" else [])

@@ -91,6 +91,7 @@ class RetrainRequests:
         if found is None:
             self._log_reader.sync()
             self._limit.check(model.model)
+            self._spare.prepare(project.training.threads)  # for the first run; it imports while the run is pinned
             others = [other for other in self._history.waiting(model.model) if other.about.id != request_id]
             mine = self._pinner.pin([request, *others], model, project)
             self._events.publish(TRAINING_RUNS, mine, key=model.model, id=caused_id("started", request_id))
@@ -105,7 +106,7 @@ class RetrainRequests:
 
     def _train(self, started: TrainingStarted, model: ModelState, project: Project) -> None:
         began = time.monotonic()
-        self._spare.prepare(started.pins.threads)  # for the first run; it imports while the rows are read
+        self._spare.prepare(started.pins.threads)  # for a run that was pinned before this process began
         folder = self._workspace.lay_out(started, model, project)
         result = train(
             folder,
