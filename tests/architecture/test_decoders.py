@@ -46,17 +46,23 @@ NO_MESSAGES = {
     # What a person wrote or typed: UserError says what is wrong and where.
     "driftloop.client.arguments": "what a caller typed",
     "driftloop.project.reading": "driftloop.toml",
+    "driftloop.project.conversion": "driftloop.toml",
+    "driftloop.project.policy_file": "a policy's file",
+    "driftloop.client.replayed_decisions": "a journal that a caller names",
     # Answers of its own processes and services.
     "driftloop.client.model_changes": "the registry's answer",
     "driftloop.client.models": "the registry's answer",
     "driftloop.client.status_words": "what a service says of itself",
     "driftloop.training.process": "the training process",
+    "driftloop.backtest.fits": "the backtest's fitting processes",
+    "driftloop.backtest.worker": "the backtest's task",
     "driftloop.training.run_job": "the trainer's job",
     "driftloop.training.workspace": "a version's lineage, under its digest",
     "driftloop_trainer.environments": "the training process",
     # What a decoder has checked before.
     "driftloop.monitoring.late_labels": "evidence that history.decisions has taken",
     "driftloop.monitoring.policy": "evidence that history.decisions has taken",
+    "driftloop.monitoring.replay": "evidence that history.decisions, or a journal's reader, has taken",
     "driftloop_monitor.decider": "evidence that history.decisions has taken",
     # The time of a record, as a log line says it.
     "driftloop.telemetry": "its own clock",

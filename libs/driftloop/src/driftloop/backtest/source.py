@@ -58,11 +58,11 @@ def read_rows(path: Path, project: Project) -> Rows:
 
 def _read(path: Path) -> pa.Table:
     readers = {".parquet": pq.read_table, ".csv": pa_csv.read_csv, ".jsonl": pa_json.read_json, ".ndjson": pa_json.read_json}
-    reader = readers.get(path.suffix)
-    if reader is None:
+    read = readers.get(path.suffix)
+    if read is None:
         raise UserError(f"{path}: a data file is one of {', '.join(readers)}")
     try:
-        return reader(path)
+        return read(path)
     except FileNotFoundError as exc:
         raise UserError(f"{path}: there is no such file") from exc
     except (OSError, pa.ArrowException) as exc:

@@ -107,7 +107,7 @@ def _check_policy(policy: Policy) -> None:
 
 
 def _check_segments(segments: tuple[str, ...], schema: StreamSchema) -> None:
-    categories = [feature.name for feature in schema.features if feature.type == "category"]
+    categories = [feature.name for feature in schema.features if not COLUMN_TYPES[feature.type].ordered]
     if wrong := [name for name in segments if name not in categories]:
         known = ", ".join(categories) or "none here"
         raise Problem("monitoring.segments", f"{wrong[0]!r} is no category feature; those are {known}")
