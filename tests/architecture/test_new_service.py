@@ -19,7 +19,7 @@ from driftloop.contracts.services import INSTANCES, SERVICES
 
 pytestmark = pytest.mark.timeout(600)  # the first one runs the other tests of this folder again
 NOT_COPIED = shutil.ignore_patterns(
-    ".git", ".venv", ".driftloop", ".*_cache", ".hypothesis", "__pycache__", "secrets", "examples", "bench", "integration", "e2e"
+    ".git", ".venv", ".driftloop", ".*_cache", ".hypothesis", "__pycache__", "secrets", "*.parquet", "bench", "integration", "e2e"
 )
 GENERATED = {
     "docs/reference.md": "driftloop.documents.reference",
