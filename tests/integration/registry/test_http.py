@@ -131,7 +131,7 @@ def test_gates_rules_are_those_of_the_archive(model):
 
     said = running.get(f"/models/{world.model}")["project"]["promotion"]
 
-    assert said == {"tolerance": 0.0, "min_rows": 100, "approval": "automatic", "promotion_worth": 0.0, "max_churn": None}
+    assert said == {"tolerance": 0.0, "min_rows": 100, "approval": "automatic", "promotion_worth": 0.01, "max_churn": None}
 
 
 @pytest.mark.parametrize(
