@@ -38,6 +38,7 @@ threads = 1
 [promotion]
 min_rows = 20
 tolerance = -1000.0
+promotion_worth = 0.0
 """
 _PIPELINE = """
 import numpy as np

@@ -62,6 +62,7 @@ threads = 1
 [promotion]
 min_rows = 50
 tolerance = -1.0
+promotion_worth = 0.0
 """
 PIPELINE = """
 import numpy as np
