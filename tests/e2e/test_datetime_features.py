@@ -47,7 +47,8 @@ EAST = timezone(timedelta(hours=5, minutes=30))
 class TimedShop(Shop):
     """Orders are late when they are placed in the afternoon, and nothing else tells."""
 
-    config = CONFIG.replace("threads = 1", 'threads = 1\ntrusted_types = ["numpy.asarray"]')
+    # constants: the three windows that a model of this test is made of calibrate nothing
+    config = CONFIG.replace("threads = 1", 'threads = 1\ntrusted_types = ["numpy.asarray"]') + "[monitoring]\nks = 0.2\npsi = 0.25\n"
     pipeline = PIPELINE
 
     def invoke(self, **placed: object) -> httpx.Response:
