@@ -9,9 +9,11 @@ import pytest
 from tests.unit.training import jobs
 
 from driftloop.backtest.fits import Fits, mean_output
+from driftloop.backtest.worker import ProfileRules
 from driftloop.errors import UserError
 from driftloop.project.model import Project
 from driftloop.project.recipes import Member, parse_recipe
+from driftloop.project.rules import Monitoring
 from driftloop.training.fit import TrainingRows
 from driftloop.training.recipe_fits import RecipeFits
 from driftloop.training.user_code import load_build
@@ -51,12 +53,16 @@ def test_answers_are_those_of_the_model_that_a_training_run_would_make(tmp_path:
 
 def test_a_profile_is_that_of_a_version_made_of_the_same_rows(tmp_path: Path) -> None:
     found, recipe = fits(tmp_path), parse_recipe("mean:[all, all+time]")
-    profile = found.profile(recipe, ENDS[0])
+    of = jobs.project()
+    own = ProfileRules(monitoring=of.monitoring, policy=of.policy)
+    profile = found.profile(recipe, ENDS[0], own)
     rows = TrainingRows(TABLE, jobs.project())
     assert profile.rows == rows.fitted(rows.between(None, ENDS[0]))
     assert set(profile.columns) == {"price", "colour", "$score"}
-    assert found.profile(recipe, ENDS[0]) == profile
+    assert found.profile(recipe, ENDS[0], own) == profile
     assert len(list((tmp_path / "cache").glob("*.profile"))) == 1
+    coarse = ProfileRules(monitoring=Monitoring(bins=4), policy=of.policy)  # those of another policy
+    assert len(found.profile(recipe, ENDS[0], coarse).columns["price"].uppers) == 4 < len(profile.columns["price"].uppers)
 
 
 def test_a_fit_that_is_there_is_not_made_again(tmp_path: Path) -> None:
@@ -103,7 +109,9 @@ def test_answers_that_would_fill_the_disk_are_refused_before_anything_is_fitted(
 
 
 def test_old_fits_give_way_and_those_in_use_stay(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    fits(tmp_path).prepare([Member()], ENDS[:1], Told())
+    of, first = jobs.project(), fits(tmp_path)
+    first.prepare([Member()], ENDS[:1], Told())
+    first.profile(parse_recipe("all"), ENDS[0], ProfileRules(monitoring=of.monitoring, policy=of.policy))
     monkeypatch.setattr("driftloop.backtest.fits.KEPT_BYTES", 0)
     fits(tmp_path, name="again").prepare([Member()], ENDS[1:], Told())
     assert len(list((tmp_path / "cache").iterdir())) == 1

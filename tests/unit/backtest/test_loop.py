@@ -10,6 +10,7 @@ from tests.unit.training import jobs
 
 from driftloop.artifact.scoring import target_values
 from driftloop.backtest.loop import Loop, PolicyResult, Windows
+from driftloop.backtest.worker import ProfileRules
 from driftloop.contracts.values import Window
 from driftloop.errors import UserError
 from driftloop.project.model import Project
@@ -17,7 +18,7 @@ from driftloop.project.recipes import Recipe
 from driftloop.project.rules import Policy
 from driftloop.statistics.histograms import build_profile
 from driftloop.statistics.metrics import ModelOutput
-from driftloop.statistics.profile import HeldOutLoss, Profile
+from driftloop.statistics.profile import Profile
 
 WINDOWS, PER_WINDOW = 8, 400
 TABLE = jobs.rows(windows=WINDOWS, per_window=PER_WINDOW)
@@ -43,7 +44,7 @@ class Known:
         scores = 1 / (1 + np.exp(-(good * (2.0 * LABELS[low:high] - 1) + noise)))
         return ModelOutput(scores >= 0.5, scores)
 
-    def profile(self, recipe: Recipe, end: datetime) -> Profile:
+    def profile(self, recipe: Recipe, end: datetime, rules: ProfileRules) -> Profile:
         """Of the first windows' rows, with made-up scores."""
         n = 2 * PER_WINDOW
         return build_profile(TABLE.slice(0, n), np.linspace(0, 1, n), jobs.project().schema, 16)
@@ -121,24 +122,6 @@ def test_a_policy_that_waits_for_drift_retrains_when_a_feature_has_moved() -> No
     windows = [Window(start=jobs.window(n).start, end=jobs.window(n).end) for n in range(WINDOWS)]
     result = Loop(of, Windows(of, table, LABELS), windows, 2, Known({("all", n): 3.0 for n in range(9)})).run("drift")
     assert [n for n, step in enumerate(result.steps, start=2) if step.retrained] == [5]
-
-
-class Judged(Known):
-    """Its loss on held-out rows is known."""
-
-    def profile(self, recipe: Recipe, end: datetime) -> Profile:
-        held_out = HeldOutLoss(loss="squared", mean=0.02, deviation=0.05, high=0.25, rows=2000)
-        return msgspec.structs.replace(super().profile(recipe, end), held_out_loss=held_out)
-
-
-def test_a_policy_that_waits_for_the_loss_retrains_when_it_has_risen() -> None:
-    of = jobs.project(config=jobs.CONFIG + "[policy]\ntriggers = ['performance']\n")
-    labels = LABELS.copy()
-    labels[PER_WINDOW * 3 :] = ~labels[PER_WINDOW * 3 :]  # what was right is wrong from then on
-    windows = [Window(start=jobs.window(n).start, end=jobs.window(n).end) for n in range(WINDOWS)]
-    result = Loop(of, Windows(of, TABLE, labels), windows, 2, Judged({("all", n): 3.0 for n in range(9)})).run("loss")
-    assert 3 < next(n for n, step in enumerate(result.steps, start=2) if step.retrained) < WINDOWS - 1
-    assert "the loss has risen" in next(step.why for step in result.steps if step.retrained)
 
 
 def test_a_window_of_one_class_has_no_score_and_the_mean_is_of_the_others() -> None:

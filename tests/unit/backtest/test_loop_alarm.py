@@ -4,6 +4,7 @@ import msgspec
 from tests.unit.backtest.test_loop import Known, loop
 from tests.unit.training import jobs
 
+from driftloop.backtest.worker import ProfileRules
 from driftloop.project.model import Project
 from driftloop.project.recipes import Recipe
 from driftloop.project.rules import Monitoring, Policy
@@ -13,9 +14,9 @@ from driftloop.statistics.profile import HeldOutLoss, Profile
 class Measured(Known):
     """Whose profile says what a good model loses on held-out rows."""
 
-    def profile(self, recipe: Recipe, end) -> Profile:
+    def profile(self, recipe: Recipe, end, rules: ProfileRules) -> Profile:
         held_out = HeldOutLoss(loss="squared", rows=2000, mean=0.05, deviation=0.05, high=0.5)
-        return msgspec.structs.replace(super().profile(recipe, end), held_out_loss=held_out)
+        return msgspec.structs.replace(super().profile(recipe, end, rules), held_out_loss=held_out)
 
 
 def project(**policy: object) -> Project:

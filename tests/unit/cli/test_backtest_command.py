@@ -80,6 +80,7 @@ def test_a_person_is_shown_a_table_that_says_why(run) -> None:
             "[stream]\nname = 'x'\n",
             "bad.toml:1: a policy file has the tables [policy], [training], [promotion], [monitoring], not 'stream'",
         ),
+        ("[training]\nseed = 3\n", "bad.toml:2: 'seed' is the project's: policies are compared over the same fits"),
         ("[policy]\n\nbudjet = 3\n", "bad.toml:3: unknown setting 'budjet'"),
         ('[training]\ncandidates = ["last:0"]\n', "bad.toml:2: training.candidates: 'last:0' is no recipe"),
     ],

@@ -16,7 +16,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from driftloop.backtest.worker import PLAN_FILE, Answer, Task
+from driftloop.backtest.worker import PLAN_FILE, Answer, ProfileRules, Task
 from driftloop.contracts.windows import WindowPlan
 from driftloop.errors import UserError
 from driftloop.project.model import Project
@@ -29,13 +29,14 @@ from driftloop.training.recipes import micros
 
 MOST_BYTES = 16 * 1024**3  # of what one backtest may put on disk
 KEPT_BYTES = 8 * 1024**3  # of fits that are kept for the next one
+KINDS = ("npz", "profile")  # of files: answers; profiles
 Progress = Callable[[int, int], None]  # done, of how many
 
 
 class _Fit(NamedTuple):
     recipe: str
     end: datetime
-    profile: bool = False
+    rules: bytes = b""  # of a profile: ProfileRules as JSON
 
 
 class Fits:
@@ -95,9 +96,9 @@ class Fits:
                 given.append({name: found[name] if name == "classes" else found[name][low - first : high - first] for name in found.files})
         return mean_output(given, self._project.schema.target.task)
 
-    def profile(self, recipe: Recipe, end: datetime) -> Profile:
+    def profile(self, recipe: Recipe, end: datetime, rules: ProfileRules) -> Profile:
         """Of ``recipe`` fitted on rows before ``end``. Raises UserError where it cannot be fitted."""
-        fit = _Fit(str(recipe), end, profile=True)
+        fit = _Fit(str(recipe), end, msgspec.json.encode(rules, order="deterministic"))
         if not self._file(fit).exists():
             for _, answer in self._run([fit]):
                 if answer.error is not None:
@@ -122,7 +123,7 @@ class Fits:
 
     def _file(self, fit: _Fit) -> Path:
         name = hashlib.sha256(msgspec.json.encode([self._pins, *fit])).hexdigest()
-        return self._cache / f"{name}.{'profile' if fit.profile else 'npz'}"
+        return self._cache / f"{name}.{KINDS[bool(fit.rules)]}"
 
     def _pinned(self) -> str:
         """The digest of all that a fit depends on, but for member and end."""
@@ -138,7 +139,6 @@ class Fits:
             project.split_salt,
             self._plan,
             project.training.seed,
-            project.monitoring,
             here,
         ]
         return hashlib.sha256(msgspec.json.encode(parts, order="deterministic")).hexdigest()
@@ -156,7 +156,7 @@ class Fits:
 
     def _forget(self, keep: set[Path]) -> None:
         """The oldest of the fits that are not needed now, as far as all take more room than they may."""
-        files = sorted((path for path in self._cache.glob("*.npz")), key=lambda path: path.stat().st_mtime)
+        files = sorted((path for kind in KINDS for path in self._cache.glob(f"*.{kind}")), key=lambda path: path.stat().st_mtime)
         total = sum(path.stat().st_size for path in files)
         for path in files:
             if total <= KEPT_BYTES:
@@ -197,7 +197,8 @@ class _Worker:
         try:
             while True:
                 fit = self._tasks.get_nowait()
-                task = Task(recipe=fit.recipe, end=fit.end, file=str(self._file_of(fit)), profile=fit.profile)
+                rules = msgspec.json.decode(fit.rules, type=ProfileRules) if fit.rules else None
+                task = Task(recipe=fit.recipe, end=fit.end, file=str(self._file_of(fit)), profile=rules)
                 stdin.write(msgspec.json.encode(task) + b"\n")
                 stdin.flush()
                 line = stdout.readline()

@@ -12,6 +12,7 @@ import msgspec
 import numpy as np
 import pyarrow as pa
 
+from driftloop.backtest.worker import ProfileRules
 from driftloop.contracts.values import CandidateResult, GateMeasurements, LossMean, Part, Time, Window
 from driftloop.errors import UserError
 from driftloop.lake.split import buckets, split_keys
@@ -39,7 +40,7 @@ class Answers(Protocol):
     def output(self, recipe: Recipe, end: datetime, start: datetime, until: datetime) -> ModelOutput:
         """Of ``recipe`` fitted on rows before ``end``, on the rows in [start, until). Raises UserError where there is no such fit."""
 
-    def profile(self, recipe: Recipe, end: datetime) -> Profile:
+    def profile(self, recipe: Recipe, end: datetime, rules: ProfileRules) -> Profile:
         """Of the model that ``recipe`` makes of the rows before ``end``. Raises UserError where there is no such fit."""
 
 
@@ -177,7 +178,8 @@ class Loop:
         project = self._project
         if not {"drift", "performance"} & set(project.policy.triggers):
             return {"drifted": False}
-        profile = self._answers.profile(parse_recipe(self._recipe), self._fitted_to)
+        rules = ProfileRules(monitoring=project.monitoring, policy=project.policy)
+        profile = self._answers.profile(parse_recipe(self._recipe), self._fitted_to, rules)
         judged = judge(project, profile, len(said.scores), self._rows.counts(window, profile, said.scores))
         task = project.schema.target.task
         loss = mean_loss(task, rows.labels, said.predictions, said.scores, error_scale(profile))

@@ -19,6 +19,7 @@ from driftloop.contracts.windows import WindowPlan
 from driftloop.errors import UserError
 from driftloop.project.reading import open_archive
 from driftloop.project.recipes import parse_recipe
+from driftloop.project.rules import Monitoring, Policy
 from driftloop.training.fit import TrainingRows
 from driftloop.training.job import PROJECT_FILE, ROWS_FILE
 from driftloop.training.recipe_fits import RecipeFits
@@ -28,6 +29,13 @@ from driftloop.training.version_profile import version_profile
 PLAN_FILE = "windows.json"  # of the backtest, which may be others than the project's
 
 
+class ProfileRules(Part, frozen=True, kw_only=True):
+    """What a profile depends on beside its model: of the policy that is run, not of the project that the worker was given."""
+
+    monitoring: Monitoring
+    policy: Policy
+
+
 class Task(Part, frozen=True, kw_only=True):
     """Fit one member on the rows before ``end``, and keep what it says of all rows from there on in ``file``; or fit a recipe, and
     keep its ``profile`` there."""
@@ -35,7 +43,7 @@ class Task(Part, frozen=True, kw_only=True):
     recipe: str
     end: Time
     file: str
-    profile: bool = False
+    profile: ProfileRules | None = None
 
 
 class Answer(Part, frozen=True, kw_only=True):
@@ -58,7 +66,7 @@ class Fitter:
 
     def do(self, task: Task) -> Answer:
         try:
-            return Answer(rows=self._profile(task) if task.profile else self._fit(task))
+            return Answer(rows=self._fit(task) if task.profile is None else self._profile(task, task.profile))
         except UserError as exc:
             return Answer(error=str(exc))
         except MemoryError:
@@ -81,12 +89,13 @@ class Fitter:
         unfinished.replace(task.file)
         return rows.fitted(fits.mask(member, task.end))
 
-    def _profile(self, task: Task) -> int:
-        project, rows, recipe = self._project, self._rows, parse_recipe(task.recipe)
+    def _profile(self, task: Task, rules: ProfileRules) -> int:
+        rows, recipe = self._rows, parse_recipe(task.recipe)
+        project = msgspec.structs.replace(self._project, windows=self._plan, monitoring=rules.monitoring, policy=rules.policy)
         fits = RecipeFits(self._build, rows, self._plan, seed=project.training.seed, threads=self._threads)
         model, mask = fits.fit(recipe, task.end), fits.mask(recipe, task.end)
         output = call("scoring", lambda: rows.output(model, mask))
-        profile = version_profile(msgspec.structs.replace(project, windows=self._plan), rows, mask, output, model, project.training.seed)
+        profile = version_profile(project, rows, mask, output, model, project.training.seed)
         unfinished = Path(task.file).with_suffix(f".{os.getpid()}.tmp")
         unfinished.write_bytes(profile.encode())
         unfinished.replace(task.file)

@@ -76,6 +76,8 @@ def parse_project(files: dict[str, bytes], where: str) -> Project:
 
 RULES = ("policy", "training", "promotion", "monitoring")  # tables that a policy file may have
 
+FIXED = {"seed", "threads", "timeout", "trusted_types"}  # of [training]
+
 
 def with_policy(project: Project, text: str, source: str) -> Project:
     """The project under other rules: each setting in ``text``, TOML with some of the tables RULES, takes the place of the project's.
@@ -91,6 +93,8 @@ def with_policy(project: Project, text: str, source: str) -> Project:
         for section, settings in written.items():
             if section not in RULES or not isinstance(settings, dict):
                 raise Problem(section, f"a policy file has the tables {', '.join(f'[{name}]' for name in RULES)}, not {section!r}")
+            if fixed := sorted(settings.keys() & FIXED) if section == "training" else ():
+                raise Problem(f"training.{fixed[0]}", f"{fixed[0]!r} is the project's: policies are compared over the same fits")
             table[section] = table.get(section, {}) | settings
         return check(converted(table), project.files)
     except Problem as problem:
