@@ -39,6 +39,7 @@ NO_MESSAGES = {
     "driftloop.lake.snapshot": "manifests of snapshots, under their digest",
     "driftloop.lineage.reproduction": "a version's lineage, under its digest",
     "driftloop.lineage.version_chain": "a version's lineage, under its digest",
+    "driftloop.contracts.typed": "no bytes at all: makes types known",
     "driftloop.datasets.versions": "times of the lake's log",
     "driftloop.service.accepted_gaps": "records of gaps",
     "driftloop.statistics.profile": "profiles, under their digest",

@@ -12,6 +12,7 @@ from driftloop.contracts.codec import caused_id
 from driftloop.contracts.events import DecisionMade, PerformanceReported, RetrainRequested
 from driftloop.contracts.meaning import MAX_INTEGER
 from driftloop.contracts.topics import DECISIONS, PERFORMANCE_REPORTS, RETRAIN_REQUESTS
+from driftloop.contracts.typed import prepared
 from driftloop.contracts.values import Window
 from driftloop.contracts.windows import parse_duration
 from driftloop.history.model_history import ModelHistory
@@ -237,7 +238,7 @@ class Decider:
 
 def _judged_on(decision: DecisionMade) -> Window | None:
     named = decision.evidence.get("judge_on")
-    return decision.window if named is None else msgspec.convert(named, Window)
+    return decision.window if named is None else msgspec.convert(named, prepared(Window))
 
 
 def _ends(window: Window) -> tuple[datetime, datetime]:

@@ -7,6 +7,7 @@ import msgspec
 import pyarrow as pa
 
 from driftloop.contracts.foreign_json import UNDECODABLE
+from driftloop.contracts.typed import prepared
 from driftloop.errors import InvalidMessage
 from driftloop.rows.requests import RequestDecoder
 
@@ -31,8 +32,8 @@ class _Body(msgspec.Struct):
 
 
 _FORMS = _Body.__struct_fields__
-_decode = msgspec.json.Decoder(_Body).decode
-_decode_cells = msgspec.json.Decoder(list[msgspec.Raw]).decode
+_decode = msgspec.json.Decoder(prepared(_Body)).decode
+_decode_cells = msgspec.json.Decoder(prepared(list[msgspec.Raw])).decode
 
 
 def read_rows(body: bytes, decoder: RequestDecoder) -> pa.Table:

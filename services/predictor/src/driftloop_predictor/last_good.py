@@ -12,6 +12,7 @@ from typing import Generic, TypeVar
 import msgspec
 
 from driftloop.contracts.names import Digest, Name
+from driftloop.contracts.typed import prepared
 from driftloop.contracts.values import Part
 from driftloop.errors import ObjectNotFound
 from driftloop.ports import ObjectStat
@@ -79,7 +80,7 @@ class LastGood(Generic[Pointer]):
         """None when nothing usable was kept."""
         path = self._folder / POINTER
         try:
-            return msgspec.json.decode(path.read_bytes(), type=self._type)
+            return msgspec.json.decode(path.read_bytes(), type=prepared(self._type))
         except FileNotFoundError:
             return None
         except (OSError, msgspec.MsgspecError) as exc:
@@ -96,7 +97,7 @@ class LastGood(Generic[Pointer]):
     def list(self, prefix: str) -> Iterator[ObjectStat]:
         """Those of the kept objects whose keys start with ``prefix``, in key order."""
         try:
-            keys = msgspec.json.decode((self._folder / KEYS).read_bytes(), type=list[str])
+            keys = msgspec.json.decode((self._folder / KEYS).read_bytes(), type=prepared(list[str]))
         except (OSError, msgspec.MsgspecError):  # kept by an earlier program: objects can be asked for by key only
             return
         for key in keys:

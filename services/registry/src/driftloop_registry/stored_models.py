@@ -8,6 +8,7 @@ from typing import Protocol
 import msgspec
 
 from driftloop.contracts.names import Digest, is_digest, is_name
+from driftloop.contracts.typed import prepared
 from driftloop.errors import IntegrityError, ObjectNotFound
 from driftloop.ports import ObjectStore
 from driftloop.project.archives import uploaded_project
@@ -51,7 +52,7 @@ def problem_with_model(store: Store, model: str, request_id: str, manifest: str)
     if data is None:
         return problem
     try:
-        content = msgspec.json.decode(data, type=_Manifest)
+        content = msgspec.json.decode(data, type=prepared(_Manifest))
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as exc:
         return f"the manifest is unreadable: {exc}"
     if (content.model, content.request_id) != (model, request_id):

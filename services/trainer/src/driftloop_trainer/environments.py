@@ -7,6 +7,7 @@ from typing import Any
 
 import msgspec
 
+from driftloop.contracts.typed import prepared
 from driftloop.errors import ConfigurationError
 from driftloop.training.environment import child_variables, environment_digest
 
@@ -35,4 +36,5 @@ def _probe(threads: int, trusted: Sequence[str]) -> dict[str, Any]:
     except (subprocess.SubprocessError, OSError) as exc:
         detail = getattr(exc, "stderr", b"") or b""
         raise ConfigurationError(f"no training process can be started: {exc} {detail.decode(errors='replace')[-500:]}") from exc
-    return msgspec.json.decode(done.stdout, type=dict[str, Any])
+    told: dict[str, Any] = msgspec.json.decode(done.stdout, type=prepared(dict[str, Any]))
+    return told

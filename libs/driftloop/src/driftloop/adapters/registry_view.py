@@ -10,6 +10,7 @@ from typing import TypeVar
 
 import msgspec
 
+from driftloop.contracts.typed import prepared
 from driftloop.registry.entries import Entries
 from driftloop.registry.state import (
     Alias,
@@ -197,7 +198,7 @@ def _read_digest(db: sqlite3.Connection) -> tuple[int, str]:
 
 def _contents(db: sqlite3.Connection, table: str, kind: type[T]) -> Iterable[T]:
     for (content,) in db.execute(f"SELECT content FROM {table}"):
-        yield msgspec.json.decode(content, type=kind)
+        yield msgspec.json.decode(content, type=prepared(kind))
 
 
 def _text(value: msgspec.Struct) -> str:

@@ -8,6 +8,7 @@ import msgspec
 from driftloop.contracts.evolution import unscorable
 from driftloop.contracts.names import Digest, is_digest, is_name
 from driftloop.contracts.schema import StreamSchema
+from driftloop.contracts.typed import prepared
 from driftloop.contracts.values import GateMeasurements, ModelName, Part, TrainingPins
 from driftloop.errors import IntegrityError, ObjectNotFound
 from driftloop.ports import ObjectStore
@@ -86,7 +87,7 @@ def load_manifest(store: ObjectReader, model: str, digest: str) -> Manifest:
     if len(data) > MAX_MANIFEST_BYTES:
         raise IntegrityError(f"models/{model}/{digest}: the manifest has {len(data)} bytes, more than {MAX_MANIFEST_BYTES}")
     try:
-        manifest = msgspec.json.decode(data, type=Manifest)
+        manifest = msgspec.json.decode(data, type=prepared(Manifest))
     except msgspec.MsgspecError as exc:
         raise IntegrityError(f"models/{model}/{digest}: unreadable manifest: {exc}") from exc
     if manifest.model != model or set(manifest.files) != set(FILES):

@@ -17,6 +17,7 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from driftloop.backtest.worker import PLAN_FILE, Answer, ProfileRules, Task
+from driftloop.contracts.typed import prepared
 from driftloop.contracts.windows import WindowPlan
 from driftloop.errors import UserError
 from driftloop.project.model import Project
@@ -197,7 +198,7 @@ class _Worker:
         try:
             while True:
                 fit = self._tasks.get_nowait()
-                rules = msgspec.json.decode(fit.rules, type=ProfileRules) if fit.rules else None
+                rules = msgspec.json.decode(fit.rules, type=prepared(ProfileRules)) if fit.rules else None
                 task = Task(recipe=fit.recipe, end=fit.end, file=str(self._file_of(fit)), profile=rules)
                 stdin.write(msgspec.json.encode(task) + b"\n")
                 stdin.flush()
@@ -205,7 +206,7 @@ class _Worker:
                 if not line:
                     code = self._process.wait()
                     raise UserError(f"the process that fitted {fit.recipe} up to {fit.end.isoformat()} ended with code {code}")
-                self._answers.put((fit, msgspec.json.decode(line, type=Answer)))
+                self._answers.put((fit, msgspec.json.decode(line, type=prepared(Answer))))
         except queue.Empty:
             return
         except (OSError, ValueError, UserError) as exc:  # ValueError: a pipe that ``end`` has closed

@@ -14,6 +14,7 @@ import msgspec
 import numpy as np
 import pyarrow as pa
 
+from driftloop.contracts.typed import prepared
 from driftloop.contracts.values import Part, Time
 from driftloop.contracts.windows import WindowPlan
 from driftloop.errors import UserError
@@ -61,7 +62,7 @@ class Fitter:
         with pa.memory_map(str(folder / ROWS_FILE)) as source:
             self._rows = TrainingRows(pa.ipc.open_file(source).read_all(), self._project)
         self._build = load_build(self._project.files, folder / f"project-{os.getpid()}")
-        self._plan = msgspec.json.decode((folder / PLAN_FILE).read_bytes(), type=WindowPlan)
+        self._plan = msgspec.json.decode((folder / PLAN_FILE).read_bytes(), type=prepared(WindowPlan))
         self._threads = threads
 
     def do(self, task: Task) -> Answer:
@@ -108,7 +109,7 @@ def main() -> None:
     warnings.simplefilter("ignore")  # a pipeline's warnings are for its author
     fitter = Fitter(Path(sys.argv[1]), int(sys.argv[2]))
     for line in sys.stdin.buffer:
-        answers.write(msgspec.json.encode(fitter.do(msgspec.json.decode(line, type=Task))) + b"\n")
+        answers.write(msgspec.json.encode(fitter.do(msgspec.json.decode(line, type=prepared(Task)))) + b"\n")
     os._exit(0)  # threads of the user's code must not hold up the end
 
 

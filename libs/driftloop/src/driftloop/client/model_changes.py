@@ -8,6 +8,7 @@ import msgspec
 from driftloop.client.arguments import checked_name
 from driftloop.client.models import model
 from driftloop.client.registry_client import RegistryClient
+from driftloop.contracts.typed import prepared
 from driftloop.contracts.values import Part
 from driftloop.errors import UserError
 
@@ -67,4 +68,4 @@ def _change(registry: RegistryClient, path: str, body: dict[str, Any], reason: s
     except UnicodeEncodeError as exc:
         raise UserError("the reason is not readable text in this terminal's encoding") from exc
     said = {**body, "reason": reason, "actor": getpass.getuser()}
-    return msgspec.convert(registry.change(path, said), type=Changed)
+    return msgspec.convert(registry.change(path, said), type=prepared(Changed))

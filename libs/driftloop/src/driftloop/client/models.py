@@ -7,6 +7,7 @@ import msgspec
 
 from driftloop.client.arguments import checked_name
 from driftloop.client.registry_client import RegistryClient
+from driftloop.contracts.typed import prepared
 from driftloop.contracts.values import ModelName, Part, Time
 from driftloop.errors import TransientError, UserError
 from driftloop.registry.persistent_map import ReplacingMap
@@ -110,6 +111,6 @@ def only_stream(registry: RegistryClient) -> str:
 
 def _converted(answer: Any, kind: type[T]) -> T:
     try:
-        return msgspec.convert(answer, type=kind)
+        return msgspec.convert(answer, type=prepared(kind))
     except msgspec.ValidationError as exc:
         raise TransientError(f"the registry's answer is not understood: {exc}") from exc

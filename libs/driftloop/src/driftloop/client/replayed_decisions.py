@@ -9,6 +9,7 @@ import msgspec
 from driftloop.client.arguments import Say
 from driftloop.client.told_events import decisions
 from driftloop.contracts.events import DecisionMade
+from driftloop.contracts.typed import prepared
 from driftloop.errors import UserError
 from driftloop.monitoring.replay import Replay, replay
 from driftloop.ports import Topics
@@ -59,13 +60,13 @@ def _journal(path: Path) -> list[DecisionMade]:
 
 def _json(path: Path, line: int, text: str, kind: type[Any]) -> Any:
     try:
-        return msgspec.json.decode(text, type=kind)
+        return msgspec.json.decode(text, type=prepared(kind))
     except msgspec.MsgspecError as exc:
         raise UserError(f"{path}:{line}: {exc}; a journal holds what `driftloop decisions --json` prints, or one decision a line") from exc
 
 
 def _decision(path: Path, place: str, entry: Any) -> DecisionMade:
     try:
-        return msgspec.convert(entry, DecisionMade)
+        return msgspec.convert(entry, prepared(DecisionMade))
     except msgspec.ValidationError as exc:
         raise UserError(f"{path}:{place}: no decision: {exc}") from exc

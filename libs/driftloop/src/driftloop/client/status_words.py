@@ -9,6 +9,7 @@ import msgspec
 
 from driftloop.client.samples import Samples, together
 from driftloop.contracts.gaps import LOST_END
+from driftloop.contracts.typed import prepared
 from driftloop.contracts.values import Part, Time
 
 BEHIND_SECONDS = 60  # without getting on: worth a word; the alert comes later
@@ -176,7 +177,7 @@ def _decisions(project: str, policy: _Policy, age: float | None, now: datetime) 
 
 def _policy(told: Mapping[str, Any]) -> _Policy | None:
     try:
-        return msgspec.convert(told.get("policy"), _Policy | None, strict=False)
+        return msgspec.convert(told.get("policy"), prepared(_Policy | None), strict=False)
     except msgspec.ValidationError:  # of another release
         return None
 

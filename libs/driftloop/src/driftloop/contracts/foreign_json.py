@@ -4,6 +4,7 @@ from typing import TypeVar
 
 import msgspec
 
+from driftloop.contracts.typed import prepared
 from driftloop.errors import InvalidMessage
 
 T = TypeVar("T")
@@ -15,7 +16,7 @@ UNDECODABLE = (msgspec.MsgspecError, ValueError, OverflowError, RecursionError, 
 def decoded(value: bytes, kind: type[T], what: str) -> T:
     """``value`` as ``kind``. Raises InvalidMessage, which begins with ``what``."""
     try:
-        return msgspec.json.decode(value, type=kind)
+        return msgspec.json.decode(value, type=prepared(kind))
     except RecursionError as exc:
         raise InvalidMessage(f"{what}: nested too deep") from exc
     except UNDECODABLE as exc:

@@ -12,6 +12,7 @@ import pyarrow as pa
 from driftloop.contracts import topics
 from driftloop.contracts.gaps import AcceptedGap
 from driftloop.contracts.headers import ARROW, CONTENT_TYPE, WATERMARK, header
+from driftloop.contracts.typed import prepared
 from driftloop.contracts.values import Part
 from driftloop.ports import Record, TopicPartition
 from driftloop.service.quarantine import read_quarantined
@@ -140,7 +141,7 @@ def _sent_rows(records: Iterable[Record], rejected: Rejected) -> tuple[pd.DataFr
 
     What cannot be read and was not rejected is a row without an event id: it will be missing.
     """
-    decode = msgspec.json.Decoder(_EventId).decode
+    decode = msgspec.json.Decoder(prepared(_EventId)).decode
     rows: list[tuple[int, int, str]] = []
     n_rejected = 0
     for record in records:

@@ -8,6 +8,7 @@ from pathlib import Path
 import msgspec
 
 from driftloop.code_version import sources_digest
+from driftloop.contracts.typed import prepared
 from driftloop.crashpoints import crash_point
 from driftloop.telemetry import get_logger
 
@@ -65,7 +66,7 @@ class Checkpoint:
         digest, content = data[:DIGEST_BYTES], memoryview(data)[DIGEST_BYTES:]
         if hashlib.sha256(content).digest() != digest:
             raise ValueError("its bytes are not those that were written")
-        file = msgspec.msgpack.decode(content, type=_File)
+        file = msgspec.msgpack.decode(content, type=prepared(_File))
         if file.format != FORMAT or file.code != _code():
             raise ValueError("another version of driftloop wrote it, which may have folded in another way")
         return file.folded

@@ -7,6 +7,7 @@ import msgspec
 
 from driftloop.contracts.codec import Envelope
 from driftloop.contracts.events import DecisionMade, RetrainReason
+from driftloop.contracts.typed import prepared
 from driftloop.contracts.values import Window
 from driftloop.errors import InvalidMessage
 from driftloop.history.told import Pair, Told, first
@@ -137,7 +138,7 @@ class Decisions:
 
 def _check_evidence(decision: DecisionMade) -> None:
     try:
-        recorded = msgspec.convert(decision.evidence, _Recorded)
+        recorded = msgspec.convert(decision.evidence, prepared(_Recorded))
     except msgspec.ValidationError as exc:
         raise InvalidMessage(f"a retrain decision without its evidence: {exc}") from exc
     if recorded.window != decision.window:

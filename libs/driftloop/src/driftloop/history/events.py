@@ -8,6 +8,7 @@ import msgspec
 from driftloop import metrics
 from driftloop.contracts.codec import Envelope, decode_event
 from driftloop.contracts.events import Event
+from driftloop.contracts.typed import prepared
 from driftloop.errors import InvalidMessage
 from driftloop.history.id_set import IdSet
 from driftloop.ports import Record, TopicPartition
@@ -70,7 +71,7 @@ class Events:
         return msgspec.msgpack.encode((self._seen.stored(), self._fold.stored()))
 
     def restore(self, stored: bytes) -> None:
-        seen, inner = msgspec.msgpack.decode(stored, type=tuple[bytes, bytes])
+        seen, inner = msgspec.msgpack.decode(stored, type=prepared(tuple[bytes, bytes]))
         self._seen = IdSet(seen)
         self._fold.restore(inner)
 

@@ -20,6 +20,7 @@ from driftloop.contracts.events import (
     TrainingStarted,
     VersionReproduced,
 )
+from driftloop.contracts.typed import prepared
 from driftloop.contracts.values import Window
 from driftloop.history.decisions import Decisions, StoredDecisions
 from driftloop.history.reports import Reports
@@ -116,7 +117,7 @@ class ModelHistory:
 
     def restore(self, stored: bytes) -> None:
         """Raises ValueError when it is the history of another model, or has kept less or more."""
-        found = msgspec.msgpack.decode(stored, type=_Stored)
+        found = msgspec.msgpack.decode(stored, type=prepared(_Stored))
         if (found.model, found.keep) != (self._model, self._keep):
             raise ValueError(f"it is the history of {found.model or 'all models'} with {found.keep}")
         with self._lock:

@@ -14,6 +14,7 @@ from typing import Any
 
 import msgspec
 
+from driftloop.contracts.typed import prepared
 from driftloop.contracts.values import Part
 from driftloop.errors import IntegrityError, ObjectNotFound
 from driftloop.lake.filesystem import TableFiles
@@ -84,7 +85,7 @@ class ArchivedLog:
     def metadata_after(self, first: int) -> dict[str, Any] | None:
         """The table's ``metaData`` action in force after the file whose entries begin at ``first``. Raises as ``entry``."""
         with self._opened(first) as file:
-            return msgspec.json.decode(file.read(_HEADER), type=_Header).metadata
+            return msgspec.json.decode(file.read(_HEADER), type=prepared(_Header)).metadata
 
     def _near(self, version: int) -> dict[int, bytes]:
         with self._opened(block_of(version)) as file:
@@ -124,12 +125,12 @@ def _line(version: int, data: bytes) -> bytes:
 
 def _metadata(data: bytes) -> dict[str, Any] | None:
     """An entry's ``metaData`` action, if it has one; hardly any has."""
-    lines = (msgspec.json.decode(line, type=dict[str, Any]) for line in data.splitlines() if line.startswith(b'{"metaData"'))
+    lines = (msgspec.json.decode(line, type=prepared(dict[str, Any])) for line in data.splitlines() if line.startswith(b'{"metaData"'))
     return next((line["metaData"] for line in lines), None)
 
 
 def _entries(member: bytes) -> dict[int, bytes]:
-    lines = (msgspec.json.decode(line, type=_Line) for line in member.splitlines())
+    lines = (msgspec.json.decode(line, type=prepared(_Line)) for line in member.splitlines())
     return {line.version: b"\n".join(bytes(action) for action in line.actions) for line in lines}
 
 

@@ -11,6 +11,7 @@ from typing import NamedTuple
 
 import msgspec
 
+from driftloop.contracts.typed import prepared
 from driftloop.contracts.values import Part
 from driftloop.crashpoints import crash_point
 from driftloop.errors import IntegrityError, ObjectNotFound, TransientError
@@ -93,7 +94,7 @@ def _objects(table: LakeTable, store: ObjectStore) -> Iterator[_Object]:
 def _newest_checkpoint(table: LakeTable, store: ObjectStore) -> int:
     """Its version, as the log's own pointer says; 0 without one."""
     try:
-        pointer = msgspec.json.decode(store.get(f"{table.root}/{_LOG}_last_checkpoint"), type=_Pointer)
+        pointer = msgspec.json.decode(store.get(f"{table.root}/{_LOG}_last_checkpoint"), type=prepared(_Pointer))
         store.stat(f"{table.root}/{_LOG}{pointer.version:020d}.checkpoint.parquet")
     except (ObjectNotFound, msgspec.MsgspecError):
         return 0

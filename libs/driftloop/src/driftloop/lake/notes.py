@@ -14,6 +14,7 @@ from typing import Any, TypeVar
 import msgspec
 
 from driftloop.contracts.gaps import AcceptedGap
+from driftloop.contracts.typed import prepared
 from driftloop.contracts.values import OffsetRange, Part, Time
 from driftloop.contracts.windows import CLOCK_SKEW
 from driftloop.lake.cursors import Cursor, Move, Span, TableState, Uncapped, cursor_name, moved, spans_of
@@ -137,7 +138,9 @@ def decode_note(metadata: Mapping[str, object]) -> CommitNote | None:
     found = metadata.get(METADATA_KEY)
     if not isinstance(found, Mapping):
         return None
-    return _decoded(msgspec.convert(found, _Note)) if "form" in found else _earlier(msgspec.convert(found, _EarlierNote))
+    return (
+        _decoded(msgspec.convert(found, prepared(_Note))) if "form" in found else _earlier(msgspec.convert(found, prepared(_EarlierNote)))
+    )
 
 
 def _moves_as_columns(moves: Sequence[Move]) -> tuple[_Columns, ...]:

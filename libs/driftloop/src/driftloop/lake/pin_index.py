@@ -10,6 +10,7 @@ from typing import Literal
 
 import msgspec
 
+from driftloop.contracts.typed import prepared
 from driftloop.contracts.values import Part, StreamName
 from driftloop.errors import ObjectNotFound
 from driftloop.lake.manifests import Manifests, listed_manifests
@@ -60,7 +61,7 @@ class PinIndex:
 
     def _load(self) -> None:
         try:
-            index = msgspec.json.decode(self._store.get(self._key), type=_Index)
+            index = msgspec.json.decode(self._store.get(self._key), type=prepared(_Index))
         except (ObjectNotFound, msgspec.MsgspecError, UnicodeDecodeError):
             self._read = {}
         else:

@@ -16,6 +16,7 @@ import pyarrow.parquet as pq
 from driftloop.contracts.events import TABLES, Table
 from driftloop.contracts.names import Digest
 from driftloop.contracts.schema import StreamSchema
+from driftloop.contracts.typed import prepared
 from driftloop.contracts.values import OffsetRange, Part, StreamName, Time
 from driftloop.errors import IntegrityError, ObjectNotFound
 from driftloop.lake.cursors import Uncapped
@@ -108,7 +109,7 @@ def load_snapshot(store: ObjectStore, stream: str, digest: str) -> Snapshot:
 def read_manifest(store: ObjectStore, key: str, digest: str) -> Snapshot:
     """One manifest by its key. Raises as ``load_snapshot``."""
     try:
-        snapshot = msgspec.json.decode(store.get(key), type=Snapshot)
+        snapshot = msgspec.json.decode(store.get(key), type=prepared(Snapshot))
     except (msgspec.MsgspecError, UnicodeDecodeError) as exc:
         raise IntegrityError(f"{key}: {exc}") from exc
     if snapshot.digest != digest:
@@ -123,7 +124,7 @@ def read_manifest(store: ObjectStore, key: str, digest: str) -> Snapshot:
 
 def _end(store: ObjectStore, key: str) -> str:
     try:
-        end = msgspec.json.decode(store.get(key), type=Expired)
+        end = msgspec.json.decode(store.get(key), type=prepared(Expired))
     except (msgspec.MsgspecError, UnicodeDecodeError) as exc:
         raise IntegrityError(f"{key}: {exc}") from exc
     return f"given up by {end.by} at {end.at.isoformat(timespec='seconds')}: {end.reason}"

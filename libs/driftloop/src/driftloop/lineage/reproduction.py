@@ -15,6 +15,7 @@ from driftloop.artifact import model_files
 from driftloop.artifact.model_files import Manifest, load_file, load_manifest
 from driftloop.code_version import code_version, same_code
 from driftloop.contracts.events import ReproductionLevel, TrainingStarted
+from driftloop.contracts.typed import prepared
 from driftloop.contracts.values import Difference, Part
 from driftloop.contracts.windows import parse_duration
 from driftloop.crashpoints import crash_point
@@ -95,7 +96,7 @@ def reproduce(
     except ObjectNotFound as exc:
         raise IntegrityError(f"version {number} was made from {exc}, which is not in the store any more") from exc
     comparison = None if compare_again else _comparison(recorded[model_files.LINEAGE], version)
-    job = msgspec.json.decode((run / JOB_FILE).read_bytes(), type=Job)
+    job = msgspec.json.decode((run / JOB_FILE).read_bytes(), type=prepared(Job))
     (run / RECORDED_FILE).write_bytes(recorded[model_files.MODEL])
     write_json(run / JOB_FILE, msgspec.structs.replace(job, recorded=comparison))
     crash_point("reproduce.before-fit")
@@ -138,7 +139,7 @@ def _stored(store: ObjectStore, model: str, version: ModelVersion) -> tuple[Mani
 def _comparison(lineage: bytes, version: ModelVersion) -> Recorded | None:
     """None when it has to be made again: then the card has a note why there are no measurements, which only a run knows."""
     try:
-        recorded = msgspec.json.decode(lineage, type=Recorded)
+        recorded = msgspec.json.decode(lineage, type=prepared(Recorded))
     except msgspec.MsgspecError as exc:
         raise IntegrityError(f"the lineage of version {version.version} is not readable: {exc}") from exc
     return recorded if recorded.measurements is not None else None

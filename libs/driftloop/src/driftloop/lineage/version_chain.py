@@ -6,6 +6,7 @@ from typing import Any
 import msgspec
 
 from driftloop.artifact.model_files import FILES, LINEAGE, Manifest, load_file, load_manifest
+from driftloop.contracts.typed import prepared
 from driftloop.contracts.values import ModelName, Part, TrainingPins
 from driftloop.errors import IntegrityError, ObjectNotFound
 from driftloop.lake.snapshot import Snapshot, load_snapshot
@@ -110,7 +111,7 @@ def _check_run(version: ModelVersion, made_of: "Future[Manifest]", contents: "di
 def _lineage(made_of: "Future[Manifest]", contents: "dict[str, Future[bytes]]") -> LineageFile:
     made_of.result()
     try:
-        return msgspec.json.decode(contents[LINEAGE].result(), type=LineageFile)
+        return msgspec.json.decode(contents[LINEAGE].result(), type=prepared(LineageFile))
     except msgspec.MsgspecError as exc:
         raise IntegrityError(f"{LINEAGE} is not readable: {exc}") from exc
 
@@ -164,7 +165,7 @@ def _check_code(version: ModelVersion, archive: "Future[bytes]", contents: "dict
     if LINEAGE not in contents:
         return details
     pipeline = sha256_of(file_of_archive(data, PIPELINE_FILE))
-    recorded = msgspec.json.decode(contents[LINEAGE].result(), type=LineageFile).pipeline_sha256
+    recorded = msgspec.json.decode(contents[LINEAGE].result(), type=prepared(LineageFile)).pipeline_sha256
     if pipeline != recorded:
         raise IntegrityError(f"the archive holds another {PIPELINE_FILE} than the one that lineage.json names")
     return details | {"pipeline_sha256": pipeline}

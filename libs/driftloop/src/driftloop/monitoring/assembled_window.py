@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 import msgspec
 
 from driftloop.contracts.events import WindowSketched
+from driftloop.contracts.typed import prepared
 from driftloop.contracts.values import DriftVerdict, MovedColumn, Window
 from driftloop.monitoring.held_counts import HeldCounts
 from driftloop.monitoring.incidents import Alarm, Incident
@@ -78,6 +79,6 @@ class AssembledWindow:
     @classmethod
     def decode(cls, value: bytes) -> "AssembledWindow":
         """With the counts where an earlier release stored them."""
-        found = msgspec.msgpack.decode(value, type=_StoredWindow)
+        found = msgspec.msgpack.decode(value, type=prepared(_StoredWindow))
         counts = {partition: HeldCounts.of(counted) for partition, counted in found.sketches.items()}
         return cls(found.window, counts, found.revision, found.summary, found.performance)

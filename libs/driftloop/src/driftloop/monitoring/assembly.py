@@ -12,6 +12,7 @@ from typing import NamedTuple
 import msgspec
 
 from driftloop.contracts.events import DriftReported, IncidentReported, PerformanceReported, WindowSketched
+from driftloop.contracts.typed import prepared
 from driftloop.contracts.values import Time, Window
 from driftloop.monitoring import incidents
 from driftloop.monitoring.answers import moved_columns
@@ -75,11 +76,11 @@ class WindowAssembler:
         parts: list[tuple[WindowSketched, HeldCounts]] = []
         for key, value in values.items():
             if key == CURSOR_KEY:
-                self.cursor = msgspec.msgpack.decode(value, type=AssemblyCursor)
+                self.cursor = msgspec.msgpack.decode(value, type=prepared(AssemblyCursor))
             elif key.startswith(_CLOSED_KEYS):
-                closed[int(key.removeprefix(_CLOSED_KEYS))] = msgspec.msgpack.decode(value, type=datetime)
+                closed[int(key.removeprefix(_CLOSED_KEYS))] = msgspec.msgpack.decode(value, type=prepared(datetime))
             elif _PART.encode() in key:
-                counted = msgspec.msgpack.decode(value, type=WindowSketched)
+                counted = msgspec.msgpack.decode(value, type=prepared(WindowSketched))
                 parts.append((msgspec.structs.replace(counted, sketches=()), HeldCounts.of(counted, value)))
             else:
                 held = AssembledWindow.decode(value)
@@ -287,7 +288,7 @@ def _key(window: Window, partition: int | None = None) -> bytes:
 def stored_offset(values: Mapping[bytes, bytes], topic_id: str) -> int | None:
     """The next offset of ``window-sketches`` in a partition's table values; None when none of this incarnation of it was stored."""
     value = values.get(CURSOR_KEY)
-    cursor = None if value is None else msgspec.msgpack.decode(value, type=AssemblyCursor)
+    cursor = None if value is None else msgspec.msgpack.decode(value, type=prepared(AssemblyCursor))
     return None if cursor is None or cursor.topic_id not in (None, topic_id) else cursor.next_offset
 
 

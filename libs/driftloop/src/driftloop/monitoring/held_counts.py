@@ -10,6 +10,7 @@ from typing import Protocol
 import msgspec
 
 from driftloop.contracts.events import WindowSketched
+from driftloop.contracts.typed import prepared
 from driftloop.contracts.values import PartitionSketch
 
 
@@ -47,4 +48,4 @@ class HeldCounts(msgspec.Struct, frozen=True):
     @property
     def sketches(self) -> tuple[PartitionSketch, ...]:
         """Unpacked, for as long as the caller keeps them."""
-        return msgspec.msgpack.decode(self.packed, type=WindowSketched).sketches
+        return msgspec.msgpack.decode(self.packed, type=prepared(WindowSketched)).sketches

@@ -10,6 +10,7 @@ from types import MappingProxyType
 import msgspec
 
 from driftloop.contracts.events import DecisionMade
+from driftloop.contracts.typed import prepared
 from driftloop.contracts.values import Part, RowCount, Window
 
 SETTLED_SHARE = 0.8  # of the labels that windows get in the end
@@ -39,7 +40,7 @@ class _Counts(Part, frozen=True, kw_only=True):
 
 def late_of(decision: DecisionMade) -> tuple[WindowLabels, ...]:
     """The windows whose labels a retrain decision counted beside those of its own."""
-    return msgspec.convert(decision.evidence, _Counts).late
+    return msgspec.convert(decision.evidence, prepared(_Counts)).late
 
 
 def counted_labels(decisions: Iterable[DecisionMade], before: Mapping[Window, int] = MappingProxyType({})) -> dict[Window, CountedLabels]:
@@ -49,7 +50,7 @@ def counted_labels(decisions: Iterable[DecisionMade], before: Mapping[Window, in
     for decision in decisions:
         if decision.window is None:
             continue
-        evidence = msgspec.convert(decision.evidence, _Counts)
+        evidence = msgspec.convert(decision.evidence, prepared(_Counts))
         found[decision.window] = CountedLabels(at_decision=evidence.labelled, counted=before.get(decision.window, evidence.labelled))
         for late in evidence.late:
             if late.window in found:

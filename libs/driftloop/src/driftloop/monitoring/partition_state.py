@@ -8,6 +8,7 @@ from collections.abc import Mapping
 import msgspec
 
 from driftloop.contracts.topics import MIB
+from driftloop.contracts.typed import prepared
 from driftloop.contracts.values import Time, Window
 
 FORMAT = 1
@@ -66,7 +67,7 @@ class PartitionState(msgspec.Struct):
 
 def decode_state(data: bytes) -> PartitionState:
     """Raises msgspec.MsgspecError."""
-    return msgspec.msgpack.decode(data, type=PartitionState)
+    return msgspec.msgpack.decode(data, type=prepared(PartitionState))
 
 
 def window_key(window: Window) -> bytes:
@@ -78,7 +79,7 @@ def stored_state(values: Mapping[bytes, bytes]) -> PartitionState | None:
     value = values.get(STATE_KEY)
     if value is None:
         return None
-    apart = [msgspec.msgpack.decode(values[key], type=WindowCounts) for key in sorted(values) if key.startswith(WINDOW_KEYS)]
+    apart = [msgspec.msgpack.decode(values[key], type=prepared(WindowCounts)) for key in sorted(values) if key.startswith(WINDOW_KEYS)]
     state = decode_state(value)
     return msgspec.structs.replace(state, windows=[*state.windows, *apart])
 

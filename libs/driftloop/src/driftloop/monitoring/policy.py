@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 import msgspec
 
 from driftloop.contracts.events import DecisionMade, RetrainReason
+from driftloop.contracts.typed import prepared
 from driftloop.contracts.values import Part, Time, Window, rule_digest
 from driftloop.contracts.windows import parse_duration, shifted
 from driftloop.monitoring import triggers
@@ -88,7 +89,7 @@ def restore(policy: Policy, decisions: Iterable[DecisionMade], before: PolicySta
     dry run counts for a policy that is one, and for no other."""
     state = before or PolicyState()
     for decision in decisions:
-        evidence = msgspec.convert(decision.evidence, Evidence)
+        evidence = msgspec.convert(decision.evidence, prepared(Evidence))
         accepted = decision.accepted or (policy.dry_run and decision.evidence.get("dry_run") is True)
         state = advance(policy, state, evidence, accepted=accepted)
     return state
@@ -99,7 +100,7 @@ def carried(before: PolicyState, decisions: Sequence[DecisionMade]) -> PolicySta
 
     Exact for policies that look back over no more than ``CARRIED`` windows and attempts beyond those that are kept.
     """
-    evidence = [msgspec.convert(decision.evidence, Evidence) for decision in decisions]
+    evidence = [msgspec.convert(decision.evidence, prepared(Evidence)) for decision in decisions]
     new_labels, attempts, metric, measured = before.new_labels, list(before.attempts), before.metric, list(before.measured)
     since, since_wall = before.since, before.since_wall
     for one, decision in zip(evidence, decisions, strict=True):

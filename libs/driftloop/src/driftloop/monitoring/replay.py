@@ -9,6 +9,7 @@ from collections.abc import Iterable
 import msgspec
 
 from driftloop.contracts.events import DecisionMade, RetrainReason
+from driftloop.contracts.typed import prepared
 from driftloop.contracts.values import Part, Window, rule_digest
 from driftloop.monitoring.evidence import Evidence
 from driftloop.monitoring.policy import PolicyState, decide
@@ -56,7 +57,7 @@ def replay(model: str, policy: Policy, decisions: Iterable[DecisionMade]) -> Rep
     asked = {decision.request_id for decision in first.values() if decision.request_id is not None}
     state, found = PolicyState(), list[ReplayedDecision]()
     for window, decision in in_order:
-        evidence = msgspec.convert(decision.evidence, Evidence)
+        evidence = msgspec.convert(decision.evidence, prepared(Evidence))
         others = tuple(request for request in evidence.runs_in_flight if request not in asked)
         state, other = decide(policy, state, msgspec.structs.replace(evidence, runs_in_flight=others))
         found.append(

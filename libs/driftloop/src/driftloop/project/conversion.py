@@ -6,6 +6,7 @@ from typing import Any
 import msgspec
 
 from driftloop.contracts.column_types import FeatureType
+from driftloop.contracts.typed import prepared
 from driftloop.project.allowed_values import allowed_values
 from driftloop.project.checks import Problem
 from driftloop.project.model import (
@@ -38,7 +39,8 @@ def converted(table: dict[str, Any]) -> ProjectFile:
     if "monitoring" in table:
         table = table | {"monitoring": _with_thresholds(table["monitoring"])}
     try:
-        return msgspec.convert(table, type=ProjectFile)
+        found: ProjectFile = msgspec.convert(table, type=prepared(ProjectFile))
+        return found
     except msgspec.ValidationError as exc:
         message, _, path = str(exc).partition(" - at ")
         key = path.strip("`").removeprefix("$").lstrip(".")
@@ -59,7 +61,7 @@ def _with_thresholds(written: dict[str, Any]) -> dict[str, Any]:
     thresholds = default_thresholds()
     for name in (name for name in STATISTICS if name in written):
         try:
-            thresholds[name] = msgspec.convert(written[name], float)
+            thresholds[name] = msgspec.convert(written[name], prepared(float))
         except msgspec.ValidationError as exc:
             raise Problem(f"monitoring.{name}", f"monitoring.{name}: {exc}") from exc
         if not math.isfinite(thresholds[name]):
@@ -76,7 +78,7 @@ def _with_thresholds(written: dict[str, Any]) -> dict[str, Any]:
 def _bad_feature(table: dict[str, Any]) -> str | None:
     for name, value in table.get("features", {}).items():
         try:
-            msgspec.convert(value, type=FeatureType | FeatureTable)
+            msgspec.convert(value, type=prepared(FeatureType | FeatureTable))
         except msgspec.ValidationError:
             return f"features.{name}"
     return None

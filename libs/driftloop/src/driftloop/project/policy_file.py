@@ -6,6 +6,7 @@ from typing import Any
 
 import msgspec
 
+from driftloop.contracts.typed import prepared
 from driftloop.contracts.windows import parse_duration
 from driftloop.errors import UserError
 from driftloop.project.allowed_values import allowed_values
@@ -42,7 +43,7 @@ def _first_problem(table: dict[str, Any]) -> Policy | tuple[str, str]:
         if key not in Policy.__struct_fields__:
             return f"policy.{key}", f"unknown setting {key!r}; [policy] knows {', '.join(Policy.__struct_fields__)}"
     try:
-        policy = msgspec.convert({"policy": written}, type=_PolicyFile).policy
+        policy = msgspec.convert({"policy": written}, type=prepared(_PolicyFile)).policy
     except msgspec.ValidationError as exc:
         message, _, place = str(exc).partition(" - at ")
         key = place.strip("`").removeprefix("$").lstrip(".")

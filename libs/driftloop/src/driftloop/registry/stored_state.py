@@ -2,6 +2,7 @@
 
 import msgspec
 
+from driftloop.contracts.typed import prepared
 from driftloop.registry.entries import Answers, Entries, Known
 from driftloop.registry.persistent_map import PersistentMap, ReplacingMap
 from driftloop.registry.records import Alias, ApprovalStatus, LogEntry, ModelVersion, ProjectRef, RefusedRun, sharing
@@ -68,11 +69,11 @@ def encode_state(state: RegistryState) -> bytes:
 
 def decode_state(data: bytes) -> RegistryState:
     """A state equal to the one that was encoded, and that folds on as it would. Raises ValueError when the bytes are none."""
-    found = msgspec.msgpack.decode(data, type=_State)
+    found = msgspec.msgpack.decode(data, type=prepared(_State))
     histories: dict[str, dict[int, LogEntry]] = {model.model: {} for model in found.models}
     first, namesakes = dict[str, Known](), dict[tuple[str, bytes], Known]()
     for raw in found.answered:
-        stored = msgspec.msgpack.decode(raw, type=_Entry)
+        stored = msgspec.msgpack.decode(raw, type=prepared(_Entry))
         entry = sharing(stored.entry)
         known = Known(entry, stored.asks)
         histories[entry.model][entry.offset] = entry

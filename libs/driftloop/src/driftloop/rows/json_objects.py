@@ -9,6 +9,7 @@ import msgspec
 
 from driftloop.contracts.column_types import COLUMN_TYPES
 from driftloop.contracts.foreign_json import UNDECODABLE
+from driftloop.contracts.typed import prepared
 from driftloop.errors import InvalidMessage
 
 ALIKE_AFTER = 64  # objects with fields that nobody declared, one after another
@@ -30,7 +31,7 @@ class JsonObjects:
 
         def decoder(*, strict: bool) -> Callable[[Any], Any]:
             row = msgspec.defstruct("Row", given, rename=rename, kw_only=True, gc=False, forbid_unknown_fields=strict)
-            return msgspec.json.Decoder(row).decode
+            return msgspec.json.Decoder(prepared(row)).decode
 
         self._strict, self._lax = decoder(strict=True), decoder(strict=False)
         self._more_in_a_row = self._taken_for_alike = 0

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 import msgspec
 
 from driftloop.contracts.gaps import AcceptedGap, after_gaps, gaps_prefix
+from driftloop.contracts.typed import prepared
 from driftloop.contracts.values import StreamName
 from driftloop.errors import ObjectNotFound
 from driftloop.stored import ObjectLister
@@ -32,7 +33,7 @@ class AcceptedGaps:
 
     def _decoded(self, key: str) -> AcceptedGap | None:
         try:
-            return msgspec.json.decode(self._store.get(key), type=AcceptedGap)
+            return msgspec.json.decode(self._store.get(key), type=prepared(AcceptedGap))
         except (
             msgspec.MsgspecError,
             UnicodeDecodeError,

@@ -12,6 +12,7 @@ from driftloop.contracts.headers import UNREADABLE_BATCH, Headers, header
 from driftloop.contracts.names import Digest
 from driftloop.contracts.storage_rights import QUARANTINE
 from driftloop.contracts.topics import MIB
+from driftloop.contracts.typed import prepared
 from driftloop.contracts.values import Count, Part
 from driftloop.errors import IntegrityError, InvalidMessage
 from driftloop.ports import MessageProducer, ObjectStore, Record
@@ -116,7 +117,7 @@ def fetched(quarantined: Quarantined, store: ObjectStore) -> Quarantined:
         return quarantined
     data = read_verified(store, stored.key, stored.sha256)
     try:
-        whole = msgspec.msgpack.decode(data, type=_Whole)
+        whole = msgspec.msgpack.decode(data, type=prepared(_Whole))
     except msgspec.MsgspecError as exc:
         raise IntegrityError(f"{stored.key} does not hold a rejected message: {exc}") from exc
     headers = tuple((name.decode("utf-8", "surrogateescape"), value) for name, value in whole.headers)

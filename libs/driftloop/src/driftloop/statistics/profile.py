@@ -6,6 +6,7 @@ import msgspec
 import numpy as np
 import numpy.typing as npt
 
+from driftloop.contracts.typed import prepared
 from driftloop.contracts.values import Loss, Part
 from driftloop.errors import IntegrityError
 from driftloop.statistics.drift_thresholds import DriftThresholds
@@ -101,7 +102,7 @@ class Profile(Part, frozen=True, kw_only=True):
     def decode(cls, data: bytes) -> "Profile":
         """Raises IntegrityError for bytes that are no profile of a known format."""
         try:
-            profile = msgspec.json.decode(data, type=cls)
+            profile = msgspec.json.decode(data, type=prepared(cls))
         except (msgspec.MsgspecError, UnicodeDecodeError) as exc:
             raise IntegrityError(f"not a profile: {exc}") from exc
         if profile.format != 1:

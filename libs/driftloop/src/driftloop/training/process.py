@@ -15,6 +15,7 @@ from typing import IO, Protocol
 import msgspec
 
 from driftloop.contracts.foreign_json import UNDECODABLE
+from driftloop.contracts.typed import prepared
 from driftloop.errors import TransientError
 from driftloop.telemetry import get_logger
 from driftloop.training.environment import child_variables
@@ -61,7 +62,7 @@ def train(
                 return Result(failure=failure)
             if not (folder / RESULT_FILE).exists():
                 return Result(failure=_died(child))
-    return msgspec.json.decode((folder / RESULT_FILE).read_bytes(), type=Result)
+    return msgspec.json.decode((folder / RESULT_FILE).read_bytes(), type=prepared(Result))
 
 
 class Child:
@@ -155,7 +156,7 @@ def _listen(stream: IO[bytes] | None, on_progress: Callable[[RunProgress], None]
     with stream:
         for line in stream:
             try:
-                on_progress(msgspec.json.decode(line, type=RunProgress))
+                on_progress(msgspec.json.decode(line, type=prepared(RunProgress)))
             except UNDECODABLE:  # a reader that ends would leave the training behind a pipe that is full
                 log.debug("pipeline-printed", line=line[:200].decode(errors="replace").rstrip())
 

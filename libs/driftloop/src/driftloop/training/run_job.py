@@ -7,6 +7,7 @@ from pathlib import Path
 import msgspec
 import pyarrow as pa
 
+from driftloop.contracts.typed import prepared
 from driftloop.errors import UserError
 from driftloop.project.reading import open_archive
 from driftloop.training.fit import TrainingRows
@@ -17,7 +18,7 @@ from driftloop.training.user_code import MAX_DETAIL_CHARACTERS
 
 def run_job(folder: Path) -> Result:
     """The result of the job in ``folder``; never raises for what the user's code or data do."""
-    job = msgspec.json.decode((folder / JOB_FILE).read_bytes(), type=Job)
+    job = msgspec.json.decode((folder / JOB_FILE).read_bytes(), type=prepared(Job))
     try:
         project = open_archive((folder / PROJECT_FILE).read_bytes())
         with pa.memory_map(str(folder / ROWS_FILE)) as source:

@@ -13,6 +13,7 @@ from driftloop.artifact import model_files
 from driftloop.artifact.model_files import Manifest, load_file, load_manifest, store_model, stored_files, trained_schema
 from driftloop.contracts.events import TrainingStarted
 from driftloop.contracts.schema import StreamSchema
+from driftloop.contracts.typed import prepared
 from driftloop.contracts.values import GateMeasurements
 from driftloop.errors import IntegrityError, ObjectNotFound
 from driftloop.lake.snapshot import load_snapshot
@@ -143,6 +144,6 @@ class Workspace:
 
 def _fitted_on(lineage: bytes) -> FittedOn:
     try:
-        return msgspec.json.decode(lineage, type=FittedOn)
+        return msgspec.json.decode(lineage, type=prepared(FittedOn))
     except msgspec.MsgspecError as exc:
         raise IntegrityError(f"its {model_files.LINEAGE} does not tell which rows it was fitted on: {exc}") from exc
