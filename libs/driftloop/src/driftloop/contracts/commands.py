@@ -4,6 +4,7 @@ from typing import ClassVar
 
 from driftloop.contracts.events import Event
 from driftloop.contracts.names import Digest, Name
+from driftloop.contracts.recalibration import Recalibration, RecalibrationProposal
 from driftloop.contracts.schema import StreamSchema
 from driftloop.contracts.values import GateMeasurements, ModelName, PromotionRules, StreamName, Time, TrainingPins
 
@@ -68,6 +69,22 @@ class MoveAlias(Command, frozen=True, kw_only=True):
     alias: Name
     version: int
     expected_epoch: int
+
+
+class Recalibrate(Command, frozen=True, kw_only=True):
+    """Correct the champion's answers from now on, or no longer (``recalibration`` null).
+
+    ``proposal``: what a run measured, for the gate; null: a person's decision, also the way back to an earlier correction.
+    """
+
+    TYPE: ClassVar[str] = "driftloop.recalibrate.v1"
+    model: ModelName
+    version: int
+    champion_epoch: int  # of the champion's alias when that version was served
+    expected_epoch: int  # of the recalibrations of the model
+    recalibration: Recalibration | None
+    proposal: RecalibrationProposal | None = None
+    request_id: str | None = None
 
 
 class ApproveVersion(Command, frozen=True, kw_only=True):

@@ -5,6 +5,7 @@ from typing import Any, ClassVar, Literal, get_args
 import msgspec
 
 from driftloop.contracts.names import Digest
+from driftloop.contracts.recalibration import RecalibrationProposal
 from driftloop.contracts.values import (
     CandidateResult,
     Count,
@@ -215,6 +216,7 @@ class TrainingCompleted(Event, frozen=True, kw_only=True):
     measurements: GateMeasurements | None  # null: there was no champion to compare with
     rows: int
     seconds: float
+    recalibrations: tuple[RecalibrationProposal, ...] | msgspec.UnsetType = msgspec.UNSET
 
 
 class TrainingFailed(Event, frozen=True, kw_only=True):
