@@ -12,7 +12,7 @@ from contextlib import closing
 from types import FrameType
 
 from bench.clocks import BenchError
-from bench.figures import Figure, as_json, as_table
+from bench.figures import Figure, as_json, as_line, as_table
 from bench.surroundings import Surroundings
 from driftloop.errors import ConfigurationError, TransientError, UserError
 from driftloop.local.errors import LocalStackError
@@ -69,7 +69,9 @@ def main(arguments: Sequence[str] | None = None, load: Callable[[str], Measure] 
     with closing(Surroundings(_say)) as around:
         for name in chosen.names or MEASUREMENTS:
             try:
-                figures += (load or _load)(name)(around)
+                for figure in (load or _load)(name)(around):
+                    figures.append(figure)
+                    _say(as_line(figure))
             except EXPECTED as exc:
                 failed[name] = str(exc)
                 _say(f"{name}: not measured: {exc}")

@@ -53,6 +53,11 @@ def as_json(figures: Sequence[Figure], failed: dict[str, str]) -> bytes:
     return msgspec.json.format(msgspec.json.encode({"figures": rows, "failed": failed}), indent=2)
 
 
+def as_line(figure: Figure) -> str:
+    """Said as soon as it is measured."""
+    return "  ".join(cell for cell in _cells(figure) if cell)
+
+
 def as_table(figures: Sequence[Figure]) -> str:
     """A line per figure and, below it, what was measured."""
     header = ("name", "figure", "unit", "limit", "ratio", "aim", "")

@@ -1,6 +1,7 @@
 """The command: which measurements run, what it prints, and that it leaves nothing behind."""
 
 import importlib.util
+from collections.abc import Iterator
 from pathlib import Path
 
 import msgspec
@@ -81,6 +82,17 @@ def test_an_interrupt_ends_the_run_and_keeps_the_figures_so_far(capsys: pytest.C
     assert [found["name"] for found in report["figures"]] == ["made-up"]
     assert report["failed"] == {"monitor": "interrupted"}
     assert measured.asked == ["ingest", "monitor"]
+
+
+def test_a_figure_is_said_as_soon_as_it_is_measured(capsys: pytest.CaptureFixture[str]) -> None:
+    def measure(_around: Surroundings) -> Iterator[Figure]:
+        yield FIGURE
+        assert "made-up" in capsys.readouterr().err
+        raise BenchError("the rest cannot be measured")
+
+    assert main(["ingest", "--json"], lambda _name: measure) == 1
+    report = msgspec.json.decode(capsys.readouterr().out)
+    assert [found["name"] for found in report["figures"]] == ["made-up"]
 
 
 def test_the_report_alone_is_on_stdout(capsys: pytest.CaptureFixture[str]) -> None:
