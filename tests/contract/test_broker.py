@@ -7,7 +7,7 @@ import pytest
 from tests.support.clients import abort_transaction
 from tests.support.waiting import wait_until
 
-from driftloop.adapters import kafka
+from driftloop.adapters import kafka, kafka_producer
 from driftloop.adapters.kafka_records import HeaderKey
 from driftloop.adapters.memory import MemoryBroker
 from driftloop.contracts.topics import Topic
@@ -251,6 +251,18 @@ class TestKafka(BrokerContract):
     @pytest.fixture
     def abort(self, kafka_bootstrap: str, topic: str) -> Callable[[int], None]:
         return lambda records: abort_transaction(kafka_bootstrap, topic, records)
+
+    def test_a_flush_ends_while_the_client_waits_for_a_producer_id_for_ever(
+        self, impatient_producer: kafka.Producer, topic: str, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """As kafka-python did after a broker's hard end: it then gives up no batch, and its own flush never returns."""
+        monkeypatch.setattr(kafka_producer, "FLUSH_GRACE_SECONDS", 1.0)
+        monkeypatch.setattr(impatient_producer._inner._transaction_manager, "has_producer_id", lambda: False)
+        impatient_producer.send(topic, b"never", partition=0)
+        with pytest.raises(TransientError, match="flushing to Kafka"):
+            impatient_producer.flush()
+        with pytest.raises(TransientError, match="was not delivered"):
+            impatient_producer.send(topic, b"after it", partition=0)
 
     def test_a_topic_with_other_settings_is_named_with_the_setting(self, kafka_bootstrap: str, unique: str) -> None:
         spec = Topic(name=f"t-{unique}", partitions=1, key="", carries="", written_by=(), read_by=(), plane="data")
