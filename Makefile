@@ -30,8 +30,9 @@ $(INSTALLED): requirements-dev.txt pyproject.toml $(addsuffix /pyproject.toml,$(
 demo: setup ## the whole loop on a year of flights (ARGS="--fraction 0.1 --keep")
 	$(BIN)/driftloop demo $(ARGS)
 
-# Most tests wait for real servers rather than compute: three workers, each with a broker and a store of its own, keep two cores busy.
-WORKERS ?= 3
+# Most tests wait for real servers rather than compute: three workers, each with a broker and a store of its own, kept two cores busy for
+# two thirds of the time.
+WORKERS ?= 4
 
 test: setup ## style, types, import contracts, tests (ARGS="-k name" goes to pytest)
 	$(BIN)/ruff check .
