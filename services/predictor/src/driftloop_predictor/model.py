@@ -110,12 +110,11 @@ class ModelFollower:
         if model is None or champion is None:
             return
         epoch, current = model.champion_epoch, self.serving
-        if current is not None and _place(model) <= current.place:
+        if current is not None and epoch <= current.epoch:
             if epoch < current.epoch or champion.manifest != current.digest:
                 self.last_error = f"the log's champion is of epoch {epoch}, this process already serves epoch {current.epoch}"
-            return
-        if current is not None and epoch == current.epoch and champion.manifest == current.digest:
-            self._correct(current, model)
+            elif current.place < _place(model):
+                self._correct(current, model)
             return
         if self._refused.get(champion.manifest, 0.0) > time.monotonic():
             return

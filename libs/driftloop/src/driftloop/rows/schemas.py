@@ -62,8 +62,8 @@ def inference_schema(schema: StreamSchema) -> pa.Schema:
 
     ``prediction``, ``score`` and ``model_version`` are null without a model; ``request_offset`` is null for rows that came
     by HTTP. The epoch of the recalibration that corrected the answer follows, for streams whose features leave the name; null where
-    none did, and in messages of programs that did not record it. Class probabilities come last, for streams that have them; null without a model, of one whose classes cannot be
-    recorded, and in messages of programs that did not record them.
+    none did, and in messages of programs that did not record it. Class probabilities come last, for streams that have them; null
+    without a model, of one whose classes cannot be recorded, and in messages of programs that did not record them.
     """
     recalibration = [pa.field(RECALIBRATION_EPOCH, pa.int64())] if schema.has_recalibration_epoch else []
     probabilities = [CLASS_PROBABILITIES] if schema.has_probabilities else []
