@@ -128,7 +128,7 @@ def test_recalibrations_are_written_replaced_and_counted_in(view):
         found = db.execute("SELECT model, epoch, version, champion_epoch, kind, actor, reason FROM recalibrations").fetchall()
         db.execute("UPDATE recalibrations SET content = replace(content, '0.95', '0.96')")
     db.close()
-    assert found == [("flights", 2, 1, 1, "logit", "ada", "it overestimates")]
+    assert found == [("flights", n, 1, 1, "logit", "ada", "it overestimates") for n in (1, 2)]
     assert view.digest() != (state.next_offset, state.digest())
 
 

@@ -18,6 +18,7 @@ from driftloop.artifact.scoring import Scorer
 from driftloop.contracts.recalibration import RECALIBRATION_EPOCH, Recalibration
 from driftloop.contracts.schema import Feature
 from driftloop.registry.fold import RegistryState
+from driftloop.registry.persistent_map import PersistentMap
 from driftloop.registry.records import RecalibrationRecord
 from driftloop.rows import probabilities
 from driftloop.rows.requests import RequestDecoder
@@ -45,7 +46,9 @@ class Corrected(Log):
             by="ada",
             reason="r",
         )
-        model = msgspec.structs.replace(self._state.models["m"], recalibration=record)
+        before = [msgspec.structs.replace(record, epoch=n) for n in range(1, epoch)]
+        records = PersistentMap.of({each.epoch: each for each in (*before, record)})
+        model = msgspec.structs.replace(self._state.models["m"], recalibrations=records)
         self._state = RegistryState(models={"m": model})
 
 

@@ -39,7 +39,7 @@ def test_a_person_puts_a_correction_in_force_and_ends_it_each_as_a_record_of_its
 
     assert (outcome.accepted, outcome.version, outcome.epoch) == (True, 1, 2)
     assert model.recalibration_in_force is None
-    assert [(r.epoch, r.recalibration, r.by, r.reason, r.request_id) for r in model.recalibrations()] == [
+    assert [(r.epoch, r.recalibration, r.by, r.reason, r.request_id) for r in model.recalibrations.values()] == [
         (1, LOGIT, "ada", "it overestimates", None),
         (2, None, "ada", "it overestimates", None),
     ]
@@ -152,7 +152,7 @@ def test_what_is_so_already_is_accepted_and_leaves_no_record(held, asked):
 def test_a_clock_that_goes_back_does_not_take_a_record_back_in_time():
     earlier = recalibrate(None, command_id="clear", epoch=1, at=CHAMPION[0].at.replace(year=2020))
     model, _ = after(recalibrate(), earlier)
-    first, last = model.recalibrations()
+    first, last = model.recalibrations.values()
     assert last.since == first.since
 
 

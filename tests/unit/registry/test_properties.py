@@ -170,10 +170,11 @@ class AnyLog(RuleBasedStateMachine):
             for name, model in after.models.items():
                 old = before.models.get(name, model)
                 assert model.recalibration_epoch - old.recalibration_epoch in (0, 1)
+                assert list(model.recalibrations.values())[: old.recalibration_epoch] == list(old.recalibrations.values())
                 if model.champion_epoch != old.champion_epoch:
                     assert model.recalibration_in_force is None
         for model in self.states[-1].models.values():
-            records = list(model.recalibrations())
+            records = list(model.recalibrations.values())
             assert [record.epoch for record in records] == list(range(1, len(records) + 1))
             assert (records[-1] if records else None) == model.recalibration
 

@@ -216,7 +216,7 @@ def test_a_repeat_corrects_once_and_decides_as_the_first_time_also_after_a_perso
     registry.say(recalibrate(None, command_id="clear", epoch=1))
     registry.complete("r2", manifest, LOSES, 1, proposal())
 
-    assert [record.recalibration for record in registry.model().recalibrations()] == [LOGIT, None]
+    assert [record.recalibration for record in registry.model().recalibrations.values()] == [LOGIT, None]
     first, *others = registry.recalibrations()
     assert others == [first, first]
 

@@ -52,7 +52,7 @@ def _in_force(model: ModelState, command: Recalibrate, reason: str) -> Change:
         reason=reason,
         request_id=command.request_id,
     )
-    after = msgspec.structs.replace(model, recalibration=record)
+    after = msgspec.structs.replace(model, recalibrations=model.recalibrations.added(record.epoch, record))
     outcome = Outcome(accepted=True, reason=reason, version=command.version, epoch=record.epoch)
     return Change(outcome, after, recalibrated=record)
 

@@ -170,7 +170,7 @@ def content_digest(
         "refusals": refusals,
         "next_offset": next_offset,
     }
-    newest = dict(recalibrations)
-    if newest:
-        content["recalibrations"] = newest
+    records = {f"{model}/{record.epoch}": record for model, record in recalibrations}
+    if records:
+        content["recalibrations"] = records
     return hashlib.sha256(msgspec.json.encode(content, order="deterministic")).hexdigest()
