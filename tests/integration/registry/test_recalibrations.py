@@ -5,7 +5,7 @@ import signal
 
 import pytest
 from tests.integration.registry.moves import move, set_up
-from tests.integration.registry.registry_process import command_line, registry
+from tests.integration.registry.registry_process import commands, registry
 from tests.support.waiting import PATIENCE_SECONDS, wait_until
 from tests.unit.registry.commands import measured
 from tests.unit.registry.corrections import HALF, LOGIT, proposal
@@ -117,10 +117,10 @@ def test_people_correct_clear_and_go_back_over_http_each_call_once(world, tmp_pa
         assert (other.status_code, "of version 1, and the champion is version 2" in other.text) == (409, True)
 
 
-def test_people_do_the_same_on_the_command_line(world, tmp_path):
+def test_people_do_the_same_on_the_commands(world, tmp_path):
     with registry(world, tmp_path) as running:
         set_up(world, running, versions=1)
-        driftloop, name = command_line(world, running, tmp_path), world.model
+        driftloop, name = commands(world, running, tmp_path), world.model
 
         done = driftloop("models", "recalibrate", name, "--numbers", json.dumps(NUMBERS), "--reason", "a [bold]test[/]", "--json")
         assert done.returncode == 0, done.stderr
