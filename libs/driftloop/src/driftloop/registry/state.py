@@ -1,9 +1,11 @@
 """What the registry knows: states that the fold in ``registry`` makes, and nobody changes."""
 
+from collections.abc import Iterator
 from datetime import datetime
 
 import msgspec
 
+from driftloop.contracts.recalibration import Recalibration
 from driftloop.registry.entries import Answers, Entries, forgotten
 from driftloop.registry.persistent_map import PersistentMap, ReplacingMap
 from driftloop.registry.records import (
@@ -16,6 +18,7 @@ from driftloop.registry.records import (
     ModelVersion,
     Outcome,
     ProjectRef,
+    RecalibrationRecord,
     RefusedRun,
     VersionState,
     content_digest,
@@ -37,6 +40,7 @@ class ModelState(msgspec.Struct, frozen=True, kw_only=True):
     requests: PersistentMap[str, int] = PersistentMap()
     refused_runs: PersistentMap[str, RefusedRun] = PersistentMap()  # by request
     history: Entries = Entries()
+    recalibration: RecalibrationRecord | None = None  # the newest, in force or not
 
     @property
     def champion(self) -> ModelVersion | None:
@@ -51,6 +55,25 @@ class ModelState(msgspec.Struct, frozen=True, kw_only=True):
     def epoch(self, alias: str) -> int:
         """0: the alias was never set."""
         return self.aliases[alias].epoch if alias in self.aliases else 0
+
+    @property
+    def recalibration_epoch(self) -> int:
+        """0: there never was one."""
+        return self.recalibration.epoch if self.recalibration is not None else 0
+
+    @property
+    def recalibration_in_force(self) -> Recalibration | None:
+        """What is done to the champion's answers now. A move of the champion ends it, and moving back does not bring it back."""
+        newest, champion = self.recalibration, self.aliases.get(CHAMPION)
+        if newest is None or champion is None or (newest.version, newest.champion_epoch) != (champion.version, champion.epoch):
+            return None
+        return newest.recalibration
+
+    def recalibrations(self) -> Iterator[RecalibrationRecord]:
+        """All records, oldest first."""
+        for entry in self.history.answered.values():
+            if entry.recalibrated is not msgspec.UNSET:
+                yield entry.recalibrated
 
     def version(self, number: int) -> ModelVersion | None:
         return self.versions[number - 1] if 1 <= number <= len(self.versions) else None
@@ -138,6 +161,7 @@ class RegistryState(msgspec.Struct, frozen=True, kw_only=True):
             entries=[entry for entries in (self.strays, *(model.history for model in models)) for entry in entries.values()],
             refusals=self.answers.refused.chain,
             next_offset=self.next_offset,
+            recalibrations=[(model.model, model.recalibration) for model in models if model.recalibration is not None],
         )
 
 
@@ -152,6 +176,7 @@ __all__ = [
     "ModelVersion",
     "Outcome",
     "ProjectRef",
+    "RecalibrationRecord",
     "RefusedRun",
     "RegistryState",
     "VersionState",
