@@ -14,7 +14,7 @@ from driftloop.contracts.recalibration import Recalibration, RecalibrationPropos
 from driftloop.project.model import Project
 from driftloop.statistics.intervals import paired_gain
 from driftloop.statistics.metrics import ModelOutput
-from driftloop.statistics.recalibration import STRENGTHS, apply, at_strength, estimate, losses
+from driftloop.statistics.recalibration import STRENGTHS, apply, at_strength, estimate, losses, wrong
 from driftloop.training.judging import JudgedRows, Mask
 from driftloop.training.waiting import KEPT
 
@@ -30,7 +30,8 @@ class EarlierProposals(NamedTuple):
 
 class Recalibrating:
     """One run's window. ``champion``: what the model that serves now says of its n rows without a correction; only rows of ``unseen``,
-    those that it was not fitted on, are looked at. ``in_force``: the correction with which it serves."""
+    those that it was not fitted on, are looked at. ``in_force``: the correction with which it serves. What was estimated when the target
+    was of another type is not gone on from."""
 
     def __init__(
         self,
@@ -43,8 +44,8 @@ class Recalibrating:
         seed: int,
     ) -> None:
         self._project, self._rows, self._champion, self._unseen, self._seed = project, rows, champion, unseen, seed
-        self._in_force, self._before = in_force, before
-        self._task = project.schema.target.task
+        self._in_force, self._task = in_force, project.schema.target.task
+        self._before = EarlierProposals(*(None if each is None or wrong(each.full, self._task) else each for each in before))
 
     @property
     def served(self) -> ModelOutput:
@@ -113,7 +114,8 @@ class Recalibrating:
         about = {"of": of, "full": full, "window": self._rows.window, "rows": int(mask.sum())}
         if known is None:
             return RecalibrationProposal(recalibration=None, metric=self._project.metric, **about)  # type: ignore[arg-type]
-        return msgspec.structs.replace(known, recalibration=at_strength(full, strength(known.losses)), **about)
+        lost = known.gain is not None and known.gain < 0  # what helped on average does harm now: better none than an old one that stays
+        return msgspec.structs.replace(known, recalibration=None if lost else at_strength(full, strength(known.losses)), **about)
 
 
 def strength(known: tuple[StrengthLoss, ...]) -> float:
