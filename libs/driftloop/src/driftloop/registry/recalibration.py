@@ -17,9 +17,9 @@ def accept(proposal: RecalibrationProposal, rules: PromotionRules) -> GateVerdic
     for each in (proposal.recalibration, proposal.full):
         if each is not None and (reason := wrong(each)) is not None:
             return GateVerdict(False, f"the correction cannot be: {reason}")
-    if proposal.recalibration is None:
-        return GateVerdict(True, "answers as the model gives them have lost least")
     gain, lower = proposal.gain, proposal.gain_lower
+    if proposal.recalibration is None:
+        return GateVerdict(True, f"no correction: {_why_none(proposal)}")
     if gain is None or lower is None:
         return GateVerdict(False, "no window has judged a correction yet")
     if not (math.isfinite(gain) and math.isfinite(lower)):
@@ -30,3 +30,11 @@ def accept(proposal: RecalibrationProposal, rules: PromotionRules) -> GateVerdic
     if not lower > rules.tolerance:
         return GateVerdict(False, f"{found}, which does not clear the tolerance {rules.tolerance:+.4f}")
     return GateVerdict(True, f"{found}, which clears the tolerance {rules.tolerance:+.4f} on {proposal.judged_rows} rows")
+
+
+def _why_none(proposal: RecalibrationProposal) -> str:
+    if not proposal.losses:
+        return "no window has judged one yet"
+    if proposal.gain is not None and proposal.gain < 0:
+        return f"on the newest window it would have lost {-proposal.gain:.4f} {proposal.metric}"
+    return "answers as the model gives them have lost least"
