@@ -239,7 +239,7 @@ def test_none_ends_the_one_that_is_in_force(registry: Registry) -> None:
     registry.complete("r2", registry.stored("r2"), LOSES, 1, proposal(None))
 
     assert registry.model().recalibration_in_force is None
-    assert [(d.accepted, d.reason) for d in registry.recalibrations()] == [(True, "answers as the model gives them have lost least")]
+    assert [(d.accepted, d.reason) for d in registry.recalibrations()] == [(True, "no correction: no window has judged one yet")]
 
 
 def test_a_run_whose_champion_has_gone_since_corrects_nobodys_answers(registry: Registry) -> None:
