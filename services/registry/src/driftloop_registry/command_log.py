@@ -8,6 +8,7 @@ from driftloop.contracts.commands import (
     DeleteVersion,
     MoveAlias,
     PromoteVersion,
+    Recalibrate,
     RefuseRun,
     RegisterProject,
     RegisterVersion,
@@ -18,7 +19,17 @@ from driftloop.errors import TransientError
 from driftloop.ports import EventPublisher
 from driftloop.registry.fold import Outcome, RegistryReader, RegistryState, asks
 
-AnyCommand = RegisterProject | RegisterVersion | RefuseRun | PromoteVersion | MoveAlias | ApproveVersion | RejectVersion | DeleteVersion
+AnyCommand = (
+    RegisterProject
+    | RegisterVersion
+    | RefuseRun
+    | PromoteVersion
+    | MoveAlias
+    | Recalibrate
+    | ApproveVersion
+    | RejectVersion
+    | DeleteVersion
+)
 
 
 class CommandLog:

@@ -14,6 +14,7 @@ from driftloop.crashpoints import crash_point
 from driftloop.ports import Clock, EventPublisher
 from driftloop.registry.fold import Outcome, RegistryReader
 from driftloop_registry.command_log import CommandLog
+from driftloop_registry.recalibrations import Recalibrations
 from driftloop_registry.stored_models import Store, problem_with_model
 
 ACTOR = "driftloop/registry"
@@ -24,19 +25,26 @@ class TrainingRuns:
 
     def __init__(self, commands: CommandLog, reader: RegistryReader, events: EventPublisher, store: Store, clock: Clock) -> None:
         self._commands, self._reader, self._events, self._store, self._clock = commands, reader, events, store, clock
+        self._recalibrations = Recalibrations(commands, reader, clock)
 
     def on_training_completed(self, event: TrainingCompleted, about: Envelope) -> None:
         outcome = self._registered(event)
+        registered = outcome.accepted
         crash_point("registry.after-register")
-        if outcome.accepted:
+        if registered:
             outcome = self._promoted(event)
         crash_point("registry.after-promote")
+        recalibrated = self._recalibrations.decided(event, outcome, ACTOR, _reason(event)) if registered else None
+        crash_point("registry.after-recalibrate")
         self._events.publish(
             DECISIONS,
             self._decision(event, outcome),
             key=event.model,
             id=caused_id("decision", "promote", event.request_id),
         )
+        if recalibrated is not None:
+            decision_id = caused_id("decision", "recalibrate", event.request_id)
+            self._events.publish(DECISIONS, recalibrated, key=event.model, id=decision_id)
         self._count(event, outcome)
         crash_point("registry.after-decision")
 

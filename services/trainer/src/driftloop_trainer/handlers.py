@@ -2,6 +2,8 @@
 
 import time
 
+import msgspec
+
 from driftloop import metrics
 from driftloop.contracts.codec import Envelope, caused_id
 from driftloop.contracts.events import RetrainRequested, TrainingCompleted, TrainingFailed, TrainingStarted
@@ -138,6 +140,7 @@ class RetrainRequests:
             measurements=trained.measurements,
             rows=trained.rows,
             seconds=round(seconds, 3),
+            recalibrations=trained.recalibrations or msgspec.UNSET,
         )
         self._events.publish(TRAINING_RUNS, completed, key=started.model, id=caused_id("completed", started.request_id))
         crash_point("trainer.after-event")

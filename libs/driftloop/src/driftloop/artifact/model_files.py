@@ -7,6 +7,7 @@ import msgspec
 
 from driftloop.contracts.evolution import unscorable
 from driftloop.contracts.names import Digest, is_digest, is_name
+from driftloop.contracts.recalibration import RecalibrationProposal
 from driftloop.contracts.schema import StreamSchema
 from driftloop.contracts.typed import prepared
 from driftloop.contracts.values import GateMeasurements, ModelName, Part, TrainingPins
@@ -40,6 +41,7 @@ class Manifest(Part, frozen=True, kw_only=True):
     measurements: GateMeasurements | None
     environment: dict[str, Any]
     files: dict[str, StoredFile]
+    recalibrations: tuple[RecalibrationProposal, ...] | msgspec.UnsetType = msgspec.UNSET  # absent: the run proposed none
 
     def encode(self) -> bytes:
         """Canonical JSON: keys sorted, no spaces."""

@@ -13,6 +13,7 @@ import numpy as np
 import pyarrow as pa
 
 from driftloop.backtest.worker import ProfileRules
+from driftloop.contracts.recalibration import Recalibration, RecalibrationProposal
 from driftloop.contracts.values import CandidateResult, GateMeasurements, LossMean, Part, Time, Window
 from driftloop.errors import UserError
 from driftloop.lake.split import buckets, split_keys
@@ -24,13 +25,16 @@ from driftloop.monitoring.verdict import judge
 from driftloop.project.model import Project
 from driftloop.project.recipes import Recipe, parse_recipe
 from driftloop.registry.gate import check
+from driftloop.registry.recalibration import accept
 from driftloop.statistics.histograms import Counter
 from driftloop.statistics.intervals import measure, value
 from driftloop.statistics.losses import error_scale, mean_loss
 from driftloop.statistics.metrics import ModelOutput
 from driftloop.statistics.profile import Counts, HeldOutLoss, Profile
+from driftloop.statistics.recalibration import apply
 from driftloop.training.candidates import choose
 from driftloop.training.judging import JudgedRows
+from driftloop.training.recalibrating import EarlierProposals, Recalibrating
 from driftloop.training.recipes import micros
 
 
@@ -54,16 +58,21 @@ class Step(Part, frozen=True, kw_only=True):
     recipe: str
     fitted_to: Time
     score: float | None
+    recalibration: Recalibration | None = None  # with which the champion answered
     retrained: bool
     why: str  # of the decision
     promoted: bool = False
     gate: str | None = None  # what the gate said
     candidates: tuple[CandidateResult, ...] = ()
     measurements: GateMeasurements | None = None
+    recalibrated: bool = False  # the champion, promoted or not, answers with another correction from the next window on, or without
+    recalibrating: str | None = None  # what the gate said of the correction; null: nothing could be estimated
+    proposal: RecalibrationProposal | None = None
 
 
 class PolicyResult(Part, frozen=True, kw_only=True):
-    """One policy over all windows. ``scores`` are those of ``steps``; ``mean_score`` the mean of those that are defined."""
+    """One policy over all windows. ``scores`` are those of ``steps``; ``mean_score`` the mean of those that are defined.
+    ``recalibrations``: how often the correction of answers changed, without those changes that came with a promotion."""
 
     name: str
     mean_score: float | None
@@ -111,6 +120,8 @@ class Loop:
         self._state = PolicyState()
         self._before: GateMeasurements | None = None
         self._losses: dict[Window, LossMean] = {}  # of the champion
+        self._recalibration: Recalibration | None = None  # with which it answers
+        self._proposals = EarlierProposals()
 
     def run(self, name: str, progress: Callable[[int, int], None] = lambda _done, _of: None) -> PolicyResult:
         steps = []
@@ -126,7 +137,7 @@ class Loop:
             scores=scores,
             retrainings=sum(step.retrained for step in steps),
             promotions=sum(step.promoted for step in steps),
-            recalibrations=0,
+            recalibrations=sum(step.recalibrated and not step.promoted for step in steps),
             steps=tuple(steps),
         )
 
@@ -146,7 +157,8 @@ class Loop:
         """``last``: no window follows that a new version could answer for, so that none is made."""
         rows = self._rows.judged(window, len(self._project.training.candidates))
         metric = self._project.task_metric
-        said = self._answers.output(parse_recipe(self._recipe), self._fitted_to, window.start, window.end)
+        raw = self._answers.output(parse_recipe(self._recipe), self._fitted_to, window.start, window.end)
+        said = apply(self._recalibration, raw)
         step = Step(
             window=window,
             rows=len(rows.labels),
@@ -154,6 +166,7 @@ class Loop:
             recipe=self._recipe,
             fitted_to=self._fitted_to,
             score=value(metric, rows.labels, said),
+            recalibration=self._recalibration,
             retrained=False,
             why="the rows end here",
         )
@@ -170,7 +183,7 @@ class Loop:
         self._state, decision = decide(self._project.policy, self._state, evidence)
         accepted = decision.accepted or decision.dry_run  # here nothing is sent by any policy
         step = msgspec.structs.replace(step, retrained=accepted, why=decision.reason)
-        return self._attempt(step, rows, said) if accepted else step
+        return self._attempt(step, rows, raw) if accepted else step
 
     def _watched(self, window: Window, rows: JudgedRows, said: ModelOutput) -> dict[str, Any]:
         """What the monitor adds to the evidence for policies that ask for it: whether the window is one of the k of n that drifted, the
@@ -193,7 +206,8 @@ class Loop:
             "answer": window_answer(drifted, (), loss_alarm(self._losses, held_out, project.monitoring)),
         }
 
-    def _attempt(self, step: Step, rows: JudgedRows, theirs: ModelOutput) -> Step:
+    def _attempt(self, step: Step, rows: JudgedRows, raw: ModelOutput) -> Step:
+        """``raw``: what the champion says without a correction."""
         project, window = self._project, step.window
         results, outputs = [], dict[str, ModelOutput]()
         for recipe in project.training.candidates:
@@ -208,11 +222,12 @@ class Loop:
         chosen = choose(results, project.training.margin, project.task_metric)
         if chosen is None:
             return msgspec.structs.replace(step, gate="no candidate could be measured")
-        everything = np.ones(len(rows.labels), dtype=bool)
+        ours, everything = outputs[chosen.recipe], np.ones(len(rows.labels), dtype=bool)
+        corrections = Recalibrating(project, rows, raw, everything, self._recalibration, self._proposals, project.training.seed)
         found = rows.against_champion(
             project,
-            outputs[chosen.recipe],
-            theirs,
+            corrections.comparable(ours),
+            corrections.served,
             everything,
             champion=self._version,
             seed=project.training.seed,
@@ -222,4 +237,22 @@ class Loop:
         self._before = found or self._before
         if verdict.accepted:
             self._version, self._recipe, self._fitted_to, self._losses = self._version + 1, chosen.recipe, window.end, {}
-        return msgspec.structs.replace(step, promoted=verdict.accepted, gate=verdict.reason, measurements=found)
+        step = msgspec.structs.replace(step, promoted=verdict.accepted, gate=verdict.reason, measurements=found)
+        return self._recalibrated(step, corrections.proposals(ours))
+
+    def _recalibrated(self, step: Step, proposals: Sequence[RecalibrationProposal]) -> Step:
+        """As the registry does it: a promotion ends the correction of the champion before, and what is refused changes nothing."""
+        by = {proposal.of: proposal for proposal in proposals}
+        proposal = by.get("candidate" if step.promoted else "champion")
+        if proposal is not None or step.promoted:
+            self._proposals = EarlierProposals(proposal, by.get("candidate"))
+        before = self._recalibration
+        if step.promoted:
+            self._recalibration = None
+        if proposal is None:
+            return step
+        verdict = accept(proposal, self._project.promotion)
+        if verdict.accepted:
+            self._recalibration = proposal.recalibration
+        changed = self._recalibration != before
+        return msgspec.structs.replace(step, recalibrated=changed, recalibrating=verdict.reason, proposal=proposal)

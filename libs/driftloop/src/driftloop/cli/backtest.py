@@ -20,6 +20,7 @@ from driftloop.project.model import Project
 from driftloop.project.reading import read_project, with_policy
 
 if TYPE_CHECKING:
+    from driftloop.backtest.loop import Step
     from driftloop.backtest.run import BacktestReport
     from driftloop.backtest.run import Progress as Told
     from driftloop.backtest.source import Rows
@@ -112,10 +113,18 @@ def _show(console: Any, report: "BacktestReport") -> None:
     console.print(table(title, columns, rows))
     for policy in report.policies:
         steps = [
-            (step.window.start.isoformat()[:16], step.rows, f"v{step.version} {step.recipe}", _figure(step.score), step.gate or step.why)
-            for step in policy.steps
+            (step.window.start.isoformat()[:16], step.rows, _answered_by(step), _figure(step.score), _then(step)) for step in policy.steps
         ]
         console.print(table(policy.name, ("window from", "rows", "answered by", report.metric, "then"), steps))
+
+
+def _answered_by(step: "Step") -> str:
+    return f"v{step.version} {step.recipe}{'' if step.recalibration is None else ', corrected'}"
+
+
+def _then(step: "Step") -> str:
+    said = step.gate or step.why
+    return f"{said}; {step.recalibrating}" if step.recalibrated else said
 
 
 def _figure(value: float | None) -> str:

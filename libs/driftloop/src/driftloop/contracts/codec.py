@@ -32,6 +32,7 @@ EVENT_TYPES: dict[str, type[Event]] = {
         commands.RefuseRun,
         commands.PromoteVersion,
         commands.MoveAlias,
+        commands.Recalibrate,
         commands.ApproveVersion,
         commands.RejectVersion,
         commands.DeleteVersion,

@@ -171,7 +171,7 @@ class DecisionMade(Event, frozen=True, kw_only=True):
 
     TYPE: ClassVar[str] = "driftloop.decision-made.v1"
     model: ModelName
-    kind: Literal["retrain", "promote"]
+    kind: Literal["retrain", "promote", "recalibrate"]
     accepted: bool
     reason: str
     window: Window | None

@@ -44,6 +44,7 @@ class Promotion(PromotionRules, frozen=True, kw_only=True):
 
     promotion_worth: float = 0.01  # in units of the metric times windows: a hundredth over one window, a thousandth over ten
     confidence: float = 0.8
+    recalibrate: bool = True  # runs propose corrections of the champion's answers
 
 
 class Serving(Part, frozen=True, kw_only=True):

@@ -14,6 +14,7 @@ from driftloop.contracts.commands import (
     DeleteVersion,
     MoveAlias,
     PromoteVersion,
+    Recalibrate,
     RefuseRun,
     RegisterProject,
     RegisterVersion,
@@ -22,6 +23,7 @@ from driftloop.contracts.commands import (
 from driftloop.contracts.evolution import refusal
 from driftloop.contracts.names import is_digest, is_name
 from driftloop.contracts.values import PromotionRules
+from driftloop.registry.corrections import recalibrate
 from driftloop.registry.outcomes import MAX_ACTOR_LENGTH, MAX_ID_LENGTH, MAX_REASON_LENGTH, Change, refused
 from driftloop.registry.promotion import approve, move_alias, promote, reject
 from driftloop.registry.records import sharing
@@ -38,7 +40,7 @@ from driftloop.registry.state import (
 )
 from driftloop.registry.versions import delete_version, refuse_run, register_version
 
-_OnModel = RegisterVersion | RefuseRun | PromoteVersion | MoveAlias | ApproveVersion | RejectVersion | DeleteVersion
+_OnModel = RegisterVersion | RefuseRun | PromoteVersion | MoveAlias | Recalibrate | ApproveVersion | RejectVersion | DeleteVersion
 
 
 class RegistryReader(Protocol):
@@ -80,6 +82,7 @@ def fold(state: RegistryState, command: Command, offset: int) -> tuple[RegistryS
         outcome=change.outcome,
         alias=change.alias,
         moved=change.moved,
+        recalibrated=msgspec.UNSET if change.recalibrated is None else change.recalibrated,
     )
     entry = sharing(entry)
     model = change.model or state.models.get(entry.model)
@@ -120,7 +123,16 @@ def decide(state: RegistryState, command: Command) -> Change:
     match command:
         case RegisterProject():
             return _register_project(state, command)
-        case RegisterVersion() | RefuseRun() | PromoteVersion() | MoveAlias() | ApproveVersion() | RejectVersion() | DeleteVersion():
+        case (
+            RegisterVersion()
+            | RefuseRun()
+            | PromoteVersion()
+            | MoveAlias()
+            | Recalibrate()
+            | ApproveVersion()
+            | RejectVersion()
+            | DeleteVersion()
+        ):
             model = state.models.get(command.model)
             if model is None or model.project is None:
                 return refused(f"no project is registered for model {command.model[:MAX_ID_LENGTH]!r}")
@@ -138,6 +150,8 @@ def _on_model(model: ModelState, rules: PromotionRules, command: _OnModel) -> Ch
             return promote(model, rules, command)
         case MoveAlias():
             return move_alias(model, command)
+        case Recalibrate():
+            return recalibrate(model, rules, command)
         case ApproveVersion():
             return approve(model, command)
         case RejectVersion():

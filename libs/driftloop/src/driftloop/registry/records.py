@@ -8,6 +8,7 @@ from typing import Literal
 import msgspec
 
 from driftloop.contracts.names import Digest, Name
+from driftloop.contracts.recalibration import Recalibration
 from driftloop.contracts.schema import StreamSchema
 from driftloop.contracts.values import ModelName, Part, PromotionRules, StreamName, Time, TrainingPins
 
@@ -92,8 +93,25 @@ class RefusedRun(Part, frozen=True, kw_only=True):
     problem: str
 
 
+class RecalibrationRecord(Part, frozen=True, kw_only=True):
+    """From ``since`` on the answers of this version, as champion of this epoch, are corrected by ``recalibration``; null: no longer.
+
+    ``epoch`` counts a model's records from 1. ``request_id``: whose run measured it; null: a person's decision.
+    """
+
+    epoch: int
+    version: int
+    champion_epoch: int
+    recalibration: Recalibration | None
+    since: Time
+    by: str
+    reason: str
+    request_id: str | None = None
+
+
 class LogEntry(Part, frozen=True, kw_only=True):
-    """A command with its outcome, as history shows it. ``alias`` and ``moved`` are null for commands that move none."""
+    """A command with its outcome, as history shows it. ``alias`` and ``moved`` are null for commands that move none, ``recalibrated``
+    is absent for those that put no record of recalibration in force."""
 
     offset: int
     command_id: str
@@ -105,6 +123,7 @@ class LogEntry(Part, frozen=True, kw_only=True):
     outcome: Outcome
     alias: str | None = None
     moved: Alias | None = None
+    recalibrated: RecalibrationRecord | msgspec.UnsetType = msgspec.UNSET
 
 
 def sharing(entry: LogEntry) -> LogEntry:
@@ -133,10 +152,12 @@ def content_digest(
     entries: Iterable[LogEntry],
     refusals: str,
     next_offset: int,
+    recalibrations: Iterable[tuple[str, RecalibrationRecord]] = (),
 ) -> str:
     """The digest of a state in parts, in any order: ``RegistryState.digest`` and the view on disk give the same.
 
     ``refusals`` is the chain of all commands that were ever refused (``RefusedIds``), of which ``entries`` holds the newest.
+    ``recalibrations`` are counted in where there are any: a log without one has the digest that it had before they came.
     """
     content = {
         "digest_version": DIGEST_VERSION,
@@ -149,4 +170,7 @@ def content_digest(
         "refusals": refusals,
         "next_offset": next_offset,
     }
+    records = {f"{model}/{record.epoch}": record for model, record in recalibrations}
+    if records:
+        content["recalibrations"] = records
     return hashlib.sha256(msgspec.json.encode(content, order="deterministic")).hexdigest()

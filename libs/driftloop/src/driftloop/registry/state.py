@@ -4,6 +4,7 @@ from datetime import datetime
 
 import msgspec
 
+from driftloop.contracts.recalibration import Recalibration
 from driftloop.registry.entries import Answers, Entries, forgotten
 from driftloop.registry.persistent_map import PersistentMap, ReplacingMap
 from driftloop.registry.records import (
@@ -16,6 +17,7 @@ from driftloop.registry.records import (
     ModelVersion,
     Outcome,
     ProjectRef,
+    RecalibrationRecord,
     RefusedRun,
     VersionState,
     content_digest,
@@ -37,6 +39,7 @@ class ModelState(msgspec.Struct, frozen=True, kw_only=True):
     requests: PersistentMap[str, int] = PersistentMap()
     refused_runs: PersistentMap[str, RefusedRun] = PersistentMap()  # by request
     history: Entries = Entries()
+    recalibrations: PersistentMap[int, RecalibrationRecord] = PersistentMap()  # by epoch
 
     @property
     def champion(self) -> ModelVersion | None:
@@ -51,6 +54,24 @@ class ModelState(msgspec.Struct, frozen=True, kw_only=True):
     def epoch(self, alias: str) -> int:
         """0: the alias was never set."""
         return self.aliases[alias].epoch if alias in self.aliases else 0
+
+    @property
+    def recalibration(self) -> RecalibrationRecord | None:
+        """The newest record, in force or not."""
+        return next(self.recalibrations.newest(), None)
+
+    @property
+    def recalibration_epoch(self) -> int:
+        """0: there never was one."""
+        return len(self.recalibrations)
+
+    @property
+    def recalibration_in_force(self) -> Recalibration | None:
+        """What is done to the champion's answers now. A move of the champion ends it, and moving back does not bring it back."""
+        newest, champion = self.recalibration, self.aliases.get(CHAMPION)
+        if newest is None or champion is None or (newest.version, newest.champion_epoch) != (champion.version, champion.epoch):
+            return None
+        return newest.recalibration
 
     def version(self, number: int) -> ModelVersion | None:
         return self.versions[number - 1] if 1 <= number <= len(self.versions) else None
@@ -138,6 +159,7 @@ class RegistryState(msgspec.Struct, frozen=True, kw_only=True):
             entries=[entry for entries in (self.strays, *(model.history for model in models)) for entry in entries.values()],
             refusals=self.answers.refused.chain,
             next_offset=self.next_offset,
+            recalibrations=[(model.model, record) for model in models for record in model.recalibrations.values()],
         )
 
 
@@ -152,6 +174,7 @@ __all__ = [
     "ModelVersion",
     "Outcome",
     "ProjectRef",
+    "RecalibrationRecord",
     "RefusedRun",
     "RegistryState",
     "VersionState",

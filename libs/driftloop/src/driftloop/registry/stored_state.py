@@ -5,7 +5,7 @@ import msgspec
 from driftloop.contracts.typed import prepared
 from driftloop.registry.entries import Answers, Entries, Known
 from driftloop.registry.persistent_map import PersistentMap, ReplacingMap
-from driftloop.registry.records import Alias, ApprovalStatus, LogEntry, ModelVersion, ProjectRef, RefusedRun, sharing
+from driftloop.registry.records import Alias, ApprovalStatus, LogEntry, ModelVersion, ProjectRef, RecalibrationRecord, RefusedRun, sharing
 from driftloop.registry.refused_ids import RefusedIds
 from driftloop.registry.state import ModelState, RegistryState
 
@@ -25,6 +25,7 @@ class _Model(msgspec.Struct, frozen=True, kw_only=True):
     standings: dict[int, ApprovalStatus]
     refused_runs: list[RefusedRun]
     refused: tuple[LogEntry, ...]
+    recalibrations: tuple[RecalibrationRecord, ...] = ()
 
 
 class _State(msgspec.Struct, frozen=True, kw_only=True):
@@ -47,6 +48,7 @@ def encode_state(state: RegistryState) -> bytes:
             standings=model.standings,
             refused_runs=list(model.refused_runs.values()),
             refused=model.history.refused,
+            recalibrations=tuple(model.recalibrations.values()),
         )
         for model in state.models.values()
     ]
@@ -89,6 +91,7 @@ def decode_state(data: bytes) -> RegistryState:
             requests=PersistentMap.of({version.request_id: version.version for version in m.versions}),
             refused_runs=PersistentMap.of({run.request_id: run for run in m.refused_runs}),
             history=Entries(PersistentMap.of(histories[m.model]), m.refused),
+            recalibrations=PersistentMap.of({record.epoch: record for record in m.recalibrations}),
         )
         for m in found.models
     }

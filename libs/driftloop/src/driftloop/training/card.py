@@ -5,6 +5,7 @@ from datetime import datetime
 
 import msgspec
 
+from driftloop.contracts.recalibration import Recalibration, RecalibrationProposal
 from driftloop.contracts.schema import StreamSchema
 from driftloop.contracts.values import CandidateResult, GateMeasurements, Interval, TrainingPins
 from driftloop.statistics.metrics import TaskMetric
@@ -29,6 +30,7 @@ def render_card(
     measurements: GateMeasurements | None,
     notes: Sequence[str],
     members: Sequence[tuple[str, int]] = (),
+    recalibrations: Sequence[RecalibrationProposal] = (),
 ) -> str:
     """Markdown; ``members`` of a mean, with the rows of each. Holds no wall time: the same training gives the same card."""
     lines = [f"# {model}", "", f"Predicts `{schema.target.name}` ({schema.target.task}) on the stream `{schema.stream}`.", ""]
@@ -45,6 +47,8 @@ def render_card(
         )
     if not candidates:
         lines.append(f"| {recipe} | {rows} | not compared: the first version |")
+    if recalibrations:
+        lines += ["", "## Recalibration", "", *(_recalibration(proposal) for proposal in recalibrations)]
     span = f"from {start.isoformat()}" if start else "from the beginning"
     lines += ["", "## Training data", ""]
     lines.append(f"Recipe `{recipe}`: {rows} labelled rows, event time {span} up to {end.isoformat()} (exclusive).")
@@ -69,6 +73,24 @@ def _comparison(measured: GateMeasurements | None) -> list[str]:
         f"{_number(measured.candidate)} against {_number(measured.champion)} of version {measured.champion_version}; "
         f"gain {measured.gain:+.4f}, at least {measured.gain_lower:+.4f} with {measured.confidence:.0%} confidence."
     ]
+
+
+def _recalibration(found: RecalibrationProposal) -> str:
+    whose = "the champion" if found.of == "champion" else "this version"
+    chosen = "none" if found.recalibration is None else f"{found.recalibration.strength:g} of it ({_correction(found.recalibration)})"
+    seen = f"estimated on {found.rows} rows: {_correction(found.full)}; proposed: {chosen}"
+    if found.gain is None or found.gain_lower is None:
+        return f"- Of {whose}'s answers, {seen}."
+    gained = f"gained {found.gain:+.4f} {found.metric}, at least {found.gain_lower:+.4f}, on {found.judged_rows} rows"
+    return f"- Of {whose}'s answers, {seen}. What the run before had estimated {gained}."
+
+
+def _correction(by: Recalibration) -> str:
+    if by.shift is not msgspec.UNSET:
+        return f"shift {by.shift:+.6g}"
+    if by.weights is not msgspec.UNSET and by.classes is not msgspec.UNSET:
+        return ", ".join(f"{_text(name)} × {weight:.3g}" for name, weight in zip(by.classes, by.weights, strict=True))
+    return f"logit × {by.slope:.4g} {by.intercept:+.4g}"
 
 
 def _interval(value: Interval | None) -> str:

@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from driftloop.artifact import skops_file
+from driftloop.contracts.recalibration import RecalibrationProposal
 from driftloop.contracts.schema import StreamSchema
 from driftloop.contracts.values import CandidateResult, GateMeasurements, Window
 from driftloop.errors import IntegrityError, UserError
@@ -22,6 +23,7 @@ from driftloop.training.candidates import choose, training_start
 from driftloop.training.fit import Mask, TrainingRows
 from driftloop.training.job import CHAMPION_FILE, Job, RunProgress
 from driftloop.training.judging import JudgedRows
+from driftloop.training.recalibrating import EarlierProposals, Recalibrating
 from driftloop.training.user_code import PipelineError, call
 
 Fit = Callable[[str, datetime], Any]  # recipe, end of its training data → fitted model
@@ -35,6 +37,7 @@ class Comparison(NamedTuple):
     candidates: tuple[CandidateResult, ...] = ()
     measurements: GateMeasurements | None = None
     notes: tuple[str, ...] = ()
+    recalibrations: tuple[RecalibrationProposal, ...] = ()
 
 
 def first_version(project: Project, fit: Fit, end: datetime) -> Comparison:
@@ -76,8 +79,7 @@ class Comparer:
         if chosen is None:
             reasons = "; ".join(f"{result.recipe}: {result.error}" for result in results)
             raise PipelineError(f"no candidate could be measured: {reasons}", self._detail)
-        measurements, notes = self._against_champion(judged, self._outputs[chosen.recipe])
-        return Comparison(chosen.recipe, results, measurements, notes)
+        return self._against_champion(judged, Comparison(chosen.recipe, results))
 
     def _candidate(self, recipe: str, end: datetime, judged: Mask) -> CandidateResult:
         """A recipe that cannot be fitted is a result too: the others may still win."""
@@ -106,25 +108,36 @@ class Comparer:
         output: ModelOutput = call("scoring", lambda: self._finite_output(model, judged))
         return output
 
-    def _against_champion(self, judged: Mask, ours: ModelOutput) -> tuple[GateMeasurements | None, tuple[str, ...]]:
+    def _against_champion(self, judged: Mask, found: Comparison) -> Comparison:
         """Without measurements the gate does not promote; the version can still be promoted by a person."""
         version = self._job.pins.champion_version
         if version is None or not self._job.has_champion:
-            return None, (f"The champion could not be compared: {self._job.champion_note}.",)
+            return found._replace(notes=(f"The champion could not be compared: {self._job.champion_note}.",))
         try:
             unseen = self._unseen(judged, version)
             champion = skops_file.load((self._folder / CHAMPION_FILE).read_bytes(), self._project.training.trusted_types)
             theirs = call("scoring with the champion", lambda: self._finite_output(champion, judged, self._job.champion_schema))
         except (IntegrityError, UserError) as exc:
-            return None, (f"The champion, version {version}, could not be compared: {exc}.",)
-        found = self._of_window.against_champion(
-            self._project, ours, theirs, unseen[judged], champion=version, seed=self._job.pins.seed, before=self._job.measured_before
+            return found._replace(notes=(f"The champion, version {version}, could not be compared: {exc}.",))
+        job, ours, unseen_here = self._job, self._outputs[found.recipe], unseen[judged]
+        before = EarlierProposals(job.recalibrated_before, job.candidate_before)
+        corrections = Recalibrating(self._project, self._of_window, theirs, unseen_here, job.champion_recalibration, before, job.pins.seed)
+        measured = self._of_window.against_champion(
+            self._project,
+            corrections.comparable(ours),
+            corrections.served,
+            unseen_here,
+            champion=version,
+            seed=job.pins.seed,
+            before=job.measured_before,
         )
-        if found is None:
+        found = found._replace(measurements=measured, recalibrations=corrections.proposals(ours))
+        if measured is None:
             rows = int((self._of_window.judges & unseen[judged]).sum())
-            return None, (f"{self._project.metric} of the champion, version {version}, is not defined on {rows} rows of the window.",)
-        self._report(RunProgress(step="compared", rows=found.rows, metric=found.champion))
-        return found, ()
+            note = f"{self._project.metric} of the champion, version {version}, is not defined on {rows} rows of the window."
+            return found._replace(notes=(note,))
+        self._report(RunProgress(step="compared", rows=measured.rows, metric=measured.champion))
+        return found
 
     def _unseen(self, judged: Mask, version: int) -> Mask:
         """The window's rows that the champion was not fitted on. Raises UserError when none of them judges."""

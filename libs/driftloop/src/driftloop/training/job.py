@@ -5,6 +5,7 @@ from typing import Any
 
 import msgspec
 
+from driftloop.contracts.recalibration import Recalibration, RecalibrationProposal
 from driftloop.contracts.schema import StreamSchema
 from driftloop.contracts.values import CandidateResult, GateMeasurements, ModelName, Part, Time, TrainingPins
 from driftloop.lake.split import SplitRule
@@ -20,6 +21,7 @@ class Recorded(Part, frozen=True, kw_only=True):
     recipe: str
     candidates: tuple[CandidateResult, ...]
     measurements: GateMeasurements | None
+    recalibrations: tuple[RecalibrationProposal, ...] = ()
 
 
 class FittedOn(Part, frozen=True, kw_only=True):
@@ -44,6 +46,9 @@ class Job(Part, frozen=True, kw_only=True):
     champion_fitted_on: FittedOn | None = None  # null: it is not known, and nothing can be measured fairly
     champion_schema: StreamSchema | None = None  # null: the project's; else the earlier one that it was fitted under
     measured_before: GateMeasurements | None = None  # of the run before this one, which made a version that is no champion yet
+    champion_recalibration: Recalibration | None = None  # with which it serves
+    recalibrated_before: RecalibrationProposal | None = None  # of an earlier run, about what the champion answers
+    candidate_before: RecalibrationProposal | None = None  # of the same run, about its own version
     recorded: Recorded | None = None  # null: compare
 
 
@@ -78,6 +83,7 @@ class TrainedModel(Part, frozen=True, kw_only=True):
     candidates: tuple[CandidateResult, ...]
     measurements: GateMeasurements | None
     environment: dict[str, Any]
+    recalibrations: tuple[RecalibrationProposal, ...] = ()
     agreement: Agreement | None = None  # with RECORDED_FILE, when a version was rebuilt
 
 

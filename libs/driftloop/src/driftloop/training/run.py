@@ -55,13 +55,14 @@ class TrainingRun:
             candidates=compared.candidates,
             measurements=compared.measurements,
             environment=describe_environment(self._project.training.trusted_types),
+            recalibrations=compared.recalibrations,
             agreement=self._agreement(data, mask, output),
         )
 
     def _compare(self) -> Comparison:
         recorded = self._job.recorded
         if recorded is not None:
-            return Comparison(recorded.recipe, recorded.candidates, recorded.measurements)
+            return Comparison(recorded.recipe, recorded.candidates, recorded.measurements, recalibrations=recorded.recalibrations)
         if self._job.pins.champion_version is None:
             return first_version(self._project, self._fit, self._job.end)
         compared = Comparer(self._job, self._project, self._rows, self._folder, self._fit, self._report).compare()
@@ -119,6 +120,7 @@ class TrainingRun:
             held_out=measure(project.task_metric, labels, held_out, job.pins.seed),
             candidates=compared.candidates,
             measurements=compared.measurements,
+            recalibrations=compared.recalibrations,
             notes=compared.notes,
         )
 
@@ -142,6 +144,7 @@ class TrainingRun:
             "measurements": compared.measurements,
             "pipeline_sha256": hashlib.sha256(project.files[PIPELINE_FILE]).hexdigest(),
             **({"members": members} if members else {}),
+            **({"recalibrations": compared.recalibrations} if compared.recalibrations else {}),
         }
 
     def _members(self, compared: Comparison) -> list[tuple[Member, int]]:

@@ -14,16 +14,14 @@ from driftloop.artifact.model_files import Manifest, load_file, load_manifest, s
 from driftloop.contracts.events import TrainingStarted
 from driftloop.contracts.schema import StreamSchema
 from driftloop.contracts.typed import prepared
-from driftloop.contracts.values import GateMeasurements
 from driftloop.errors import IntegrityError, ObjectNotFound
 from driftloop.lake.snapshot import load_snapshot
 from driftloop.lake.snapshot_batches import batches_schema, snapshot_batches
 from driftloop.ports import ObjectStore
 from driftloop.project.model import Project
 from driftloop.registry.state import ModelState
+from driftloop.training.earlier_runs import earlier
 from driftloop.training.job import CHAMPION_FILE, JOB_FILE, PROJECT_FILE, ROWS_FILE, FittedOn, Job, TrainedModel, write_json
-
-LOOKED_BACK = 20  # versions, for one that was measured against the champion
 
 
 class _Champion(NamedTuple):
@@ -69,7 +67,7 @@ class Workspace:
             champion_note=note,
             champion_fitted_on=champion.fitted_on if champion is not None else None,
             champion_schema=champion.schema if champion is not None else None,
-            measured_before=self._measured_before(started, model) if champion is not None else None,
+            **(earlier(self._store, started, model) if champion is not None else {}),
         )
         write_json(folder / JOB_FILE, job)
         return folder
@@ -94,6 +92,7 @@ class Workspace:
             measurements=trained.measurements,
             environment=trained.environment,
             files=stored_files(contents),
+            recalibrations=trained.recalibrations or msgspec.UNSET,
         )
         return manifest, contents
 
@@ -124,22 +123,6 @@ class Workspace:
             return _Champion(model_file, _fitted_on(lineage), schema), None
         except (IntegrityError, ObjectNotFound) as exc:
             return None, f"version {number} cannot be compared with: {exc}"
-
-    def _measured_before(self, started: TrainingStarted, model: ModelState) -> GateMeasurements | None:
-        """What the newest version that the pinned champion was compared with before this run measured; null: there is none.
-
-        It tells all that is known since the champion's promotion, so that a few versions back are enough.
-        """
-        for version in sorted(model.versions, key=lambda each: each.version, reverse=True)[:LOOKED_BACK]:
-            if version.pins.champion_version != started.pins.champion_version or version.request_id == started.request_id:
-                continue
-            try:
-                measured = load_manifest(self._store, model.model, version.manifest).measurements
-            except (IntegrityError, ObjectNotFound):
-                continue  # deleted since
-            if measured is not None and measured.champion_version == started.pins.champion_version:
-                return measured
-        return None
 
 
 def _fitted_on(lineage: bytes) -> FittedOn:
