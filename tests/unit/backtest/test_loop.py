@@ -131,3 +131,28 @@ def test_a_window_of_one_class_has_no_score_and_the_mean_is_of_the_others() -> N
     result = Loop(jobs.project(), Windows(jobs.project(), TABLE, labels), windows, 2, Known()).run("rules")
     assert result.scores[1] is None
     assert result.mean_score == pytest.approx(np.mean([score for score in result.scores if score is not None]))
+
+
+def test_segments_are_measured_and_one_that_is_shown_to_lose_stops_a_promotion() -> None:
+    """A newer model is better as a whole and worse on red rows."""
+    project = jobs.project(config=jobs.CONFIG + '[monitoring]\nsegments = ["colour"]\n')
+    red = np.asarray(TABLE.column("colour").to_pylist()) == "red"
+
+    class Unfair(Known):
+        def output(self, recipe: Recipe, end: datetime, start: datetime, until: datetime) -> ModelOutput:
+            said, low = super().output(recipe, end, start, until), round((start - jobs.START) / jobs.WINDOW) * PER_WINDOW
+            noise = np.random.default_rng(low + 1).random(len(said.scores))
+            scores = np.where(red[low : low + len(noise)], noise, said.scores) if end > jobs.window(1).end else said.scores
+            return ModelOutput(scores >= 0.5, scores)
+
+    skill = {("all", n): 0.5 if n == 2 else 9.0 for n in range(2, WINDOWS + 1)}
+    training = msgspec.structs.replace(project.training, candidates=("all",))
+    found = {}
+    for loss in (0.05, 0.9):
+        promotion = msgspec.structs.replace(project.promotion, min_rows=50, max_segment_loss=loss)
+        of = msgspec.structs.replace(project, training=training, promotion=promotion)
+        found[loss] = loop(of, Unfair(skill)).run("rules").steps[1]
+    assert {segment.value for segment in found[0.05].measurements.segments} == {"red", "green"}  # of missing colours there are too few
+    assert not found[0.05].promoted
+    assert "the segment colour red would become worse" in found[0.05].gate
+    assert found[0.9].promoted

@@ -162,6 +162,33 @@ def test_a_recipe_that_is_none_is_named_with_its_line(tmp_path: Path, written: s
     assert "driftloop.toml:25: training.candidates" in str(info.value)
 
 
+def test_a_project_states_the_guard_rails_of_its_gate(tmp_path: Path) -> None:
+    rails = "max_churn = 0.2\nmoved = 0.5\nmax_segment_loss = 0.0\nmax_latency_ratio = 3\nmax_size_mib = 0.5\n"
+    project = read_project(write(tmp_path, TOML + '[monitoring]\nsegments = ["zone"]\n[promotion]\n' + rails))
+    stated = project.promotion
+    assert (stated.max_churn, stated.moved, stated.max_segment_loss, stated.max_latency_ratio, stated.max_size_mib) == (0.2, 0.5, 0, 3, 0.5)
+    assert open_archive(project.archive()) == project
+
+
+@pytest.mark.parametrize(
+    ("written", "words"),
+    [
+        ("max_segment_loss = 0.02", 'there are no segments that could lose: write segments = ["…"]'),
+        ("max_segment_loss = -0.02", "promotion.max_segment_loss: Expected `float` >= 0.0"),
+        ("max_latency_ratio = 0.0", "promotion.max_latency_ratio: Expected `float` > 0.0"),
+        ("max_latency_ratio = nan", "promotion.max_latency_ratio: Expected `float` > 0.0"),
+        ("max_size_mib = inf", "promotion.max_size_mib: must be a finite number; leave it out"),
+        ('max_size_mib = "3 MiB"', "promotion.max_size_mib: Expected `float`"),
+        ("moved = -0.1", "promotion.moved: Expected `float` >= 0.0"),
+        ("moved = inf", "promotion.moved: must be a finite number"),
+    ],
+)
+def test_a_guard_rail_that_cannot_be_is_named_with_its_line(tmp_path: Path, written: str, words: str) -> None:
+    with pytest.raises(UserError, match=re.escape(words)) as info:
+        read_project(write(tmp_path, TOML + f"[promotion]\n{written}\n"))
+    assert "driftloop.toml:24: " in str(info.value)
+
+
 @pytest.mark.parametrize("metric", declarable("regression"))
 def test_a_project_measures_by_any_metric_of_its_task(tmp_path: Path, metric: str) -> None:
     project = read_project(write(tmp_path, TOML.replace('"r2"', f'"{metric}"')))

@@ -194,9 +194,10 @@ def test_what_runs_before_have_measured_against_the_same_champion_adds_up(rivals
     assert second.waited == pytest.approx(first.gain + second.gain)
 
 
-def test_churn_is_the_share_of_other_classes_or_of_numbers_that_move_by_a_tenth_of_their_spread() -> None:
+def test_churn_is_the_share_of_other_classes_or_of_numbers_that_move_by_more_than_the_project_says() -> None:
     labels, ours, theirs = np.array([True, True, False, False]), np.array([True, True, True, True]), np.array([True, True, True, False])
-    assert churn(labels, ModelOutput(ours, ours * 1.0), ModelOutput(theirs, theirs * 1.0)) == 0.25
+    assert churn(labels, ModelOutput(ours, ours * 1.0), ModelOutput(theirs, theirs * 1.0), 0.1) == 0.25
     numbers = np.array([0.0, 2.0, 0.0, 2.0])  # standard deviation 1
     moved = np.array([0.09, 2.11, 0.0, 2.0])
-    assert churn(numbers, ModelOutput(moved, moved), ModelOutput(numbers, numbers)) == 0.25
+    assert churn(numbers, ModelOutput(moved, moved), ModelOutput(numbers, numbers), 0.1) == 0.25
+    assert churn(numbers, ModelOutput(moved, moved), ModelOutput(numbers, numbers), 0.05) == 0.5

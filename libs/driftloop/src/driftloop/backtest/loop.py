@@ -33,6 +33,7 @@ from driftloop.statistics.metrics import ModelOutput
 from driftloop.statistics.profile import Counts, HeldOutLoss, Profile
 from driftloop.statistics.recalibration import apply
 from driftloop.training.candidates import choose
+from driftloop.training.guard_rails import segment_rows
 from driftloop.training.judging import JudgedRows
 from driftloop.training.recalibrating import EarlierProposals, Recalibrating
 from driftloop.training.recipes import micros
@@ -89,14 +90,16 @@ class Windows:
 
     def __init__(self, project: Project, table: pa.Table, labels: "np.typing.NDArray[np.generic]") -> None:
         keys = split_keys(table, project.split_key)
-        self._table, self._labels = table, labels
+        self._project, self._table, self._labels = project, table, labels
         self._first_half = buckets(keys, project.split_salt) % 2 == 0
         self._keys = keys.combine_chunks().dictionary_encode().indices.to_numpy().astype(np.int64)
         self._times = table.column("event_time").cast(pa.int64()).to_numpy()
 
     def judged(self, window: Window, candidates: int) -> JudgedRows:
         rows = self._rows(window)
-        return JudgedRows.of(window, self._labels[rows], self._keys[rows], self._first_half[rows], candidates=candidates)
+        segments = segment_rows(self._project, self._table.slice(rows.start, rows.stop - rows.start))
+        labels, keys, first_half = self._labels[rows], self._keys[rows], self._first_half[rows]
+        return JudgedRows.of(window, labels, keys, first_half, candidates=candidates, segments=segments)
 
     def counts(self, window: Window, profile: Profile, scores: "np.typing.NDArray[np.float64]") -> dict[str, Counts]:
         """The window's rows and what the champion says of them, over the bins of its profile."""

@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 
 import msgspec
 
+from driftloop.contracts.guard_rails import ScoringCost, SegmentGain
 from driftloop.contracts.names import Digest, Name
 
 Time = Annotated[datetime, msgspec.Meta(tz=True)]
@@ -207,8 +208,9 @@ class GateMeasurements(Part, frozen=True, kw_only=True):
 
     ``gain_error`` is the gain's standard error. ``earlier``: gains on the windows before that runs measured against the same
     champion, oldest first, the newest few. ``waited``: the sum of all of them and of this gain: what it has cost to keep the champion.
-    ``churn``: share of the rows whose prediction the candidate changes, of numbers by more than a tenth of the labels' standard
-    deviation. Measurements of earlier releases have none of these.
+    ``churn``: share of the rows whose prediction the candidate changes, of numbers by more than the project's ``moved`` standard
+    deviations of the labels. ``segments``: those that are large enough, of the features that the project declares. ``cost``: of the
+    version itself. Measurements of earlier releases have none of these.
     """
 
     window: Window
@@ -227,6 +229,12 @@ class GateMeasurements(Part, frozen=True, kw_only=True):
     earlier: tuple[WindowGain, ...] | msgspec.UnsetType = msgspec.UNSET
     waited: float | msgspec.UnsetType = msgspec.UNSET
     churn: float | msgspec.UnsetType = msgspec.UNSET
+    segments: tuple[SegmentGain, ...] | msgspec.UnsetType = msgspec.UNSET
+    cost: ScoringCost | msgspec.UnsetType = msgspec.UNSET
+
+    def without_cost(self) -> "GateMeasurements":
+        """What the same run measures again, to the last digit."""
+        return msgspec.structs.replace(self, cost=msgspec.UNSET)
 
     def of_window(self) -> WindowGain | None:
         """This window's gain; None where its error was not measured."""
@@ -239,7 +247,9 @@ class PromotionRules(Part, frozen=True, kw_only=True):
     """When a candidate may replace the champion; declared by the project, applied by the registry fold.
 
     ``promotion_worth``: what the gains of waiting must have added up to, in units of the metric times windows; 0: nothing is asked.
-    ``max_churn``: the largest share of rows whose prediction may change; null: any.
+    ``max_churn``: the largest share of rows whose prediction may change; null, as absence of the others: any. ``max_segment_loss``: in
+    units of the metric, what no segment may be shown to lose; ``max_latency_ratio``: of the times for the same rows; ``max_size_mib``:
+    of the model file.
     """
 
     tolerance: float = 0.0
@@ -247,6 +257,10 @@ class PromotionRules(Part, frozen=True, kw_only=True):
     approval: Literal["automatic", "person"] = "automatic"
     promotion_worth: float = 0.0  # of projects that were registered before there was such a rule
     max_churn: float | None = None
+    # Absent and not null, so that the digests of rules and states without them stay what they are.
+    max_segment_loss: Annotated[float, msgspec.Meta(ge=0)] | msgspec.UnsetType = msgspec.UNSET
+    max_latency_ratio: Annotated[float, msgspec.Meta(gt=0)] | msgspec.UnsetType = msgspec.UNSET
+    max_size_mib: Annotated[float, msgspec.Meta(gt=0)] | msgspec.UnsetType = msgspec.UNSET
 
 
 class CandidateResult(Part, frozen=True, kw_only=True):

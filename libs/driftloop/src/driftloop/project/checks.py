@@ -11,7 +11,7 @@ from driftloop.contracts.evolution import clashes
 from driftloop.contracts.names import NAME_PATTERN, is_name
 from driftloop.contracts.schema import RESERVED, Feature, StreamSchema, Target
 from driftloop.contracts.windows import WindowPlan, parse_duration
-from driftloop.project import policy_check
+from driftloop.project import policy_check, promotion_check
 from driftloop.project.alarm_budget import alarm_budget
 from driftloop.project.model import (
     Project,
@@ -78,8 +78,8 @@ def check(file: ProjectFile, files: dict[str, bytes]) -> Project:
         raise Problem("monitoring.false_alarms", f"monitoring.false_alarms: {exc}") from exc
     except OverflowError as exc:
         raise Problem("monitoring.false_alarms", f"{file.monitoring.false_alarms!r} is longer than the calendar") from exc
-    if not 0.5 <= file.promotion.confidence < 1:
-        raise Problem("promotion.confidence", "must be at least 0.5 and below 1")
+    for setting, message in promotion_check.problems(file.promotion, file.monitoring):
+        raise Problem(f"promotion.{setting}", message)
     return Project(
         name=file.project.name,
         model=file.project.model,

@@ -40,10 +40,12 @@ class Training(Part, frozen=True, kw_only=True):
 
 
 class Promotion(PromotionRules, frozen=True, kw_only=True):
-    """The registry's rules plus the confidence the trainer measures with."""
+    """The registry's rules, plus the confidence that the trainer measures with, and how far a predicted number has to move to be another
+    answer (``max_churn``), in standard deviations of the labels."""
 
     promotion_worth: float = 0.01  # in units of the metric times windows: a hundredth over one window, a thousandth over ten
     confidence: float = 0.8
+    moved: Annotated[float, msgspec.Meta(ge=0)] = 0.1
     recalibrate: bool = True  # runs propose corrections of the champion's answers
 
 

@@ -95,7 +95,10 @@ def fold(state: RegistryState, command: Command, offset: int) -> tuple[RegistryS
 
 
 def asks(command: Command) -> bytes:
-    """A digest of what a command asks for, whoever says it, when and why."""
+    """A digest of what a command asks for, whoever says it, when and why. Times of scoring are left out: a run that was made twice
+    asks for the same promotion, and gets the first answer."""
+    if isinstance(command, PromoteVersion) and command.measurements is not None:
+        command = msgspec.structs.replace(command, measurements=command.measurements.without_cost())
     wish = [getattr(command, field) for field in command.__struct_fields__[len(Command.__struct_fields__) :]]
     return hashlib.sha256(msgspec.json.encode((command.TYPE, wish))).digest()[:16]
 

@@ -6,6 +6,7 @@ from typing import NamedTuple
 import msgspec
 
 from driftloop.contracts.values import GateMeasurements, PromotionRules
+from driftloop.registry import guard_rails
 from driftloop.statistics.look_back import look_back
 from driftloop.statistics.metrics import NoSuchMetric, find
 
@@ -16,7 +17,7 @@ class GateVerdict(NamedTuple):
 
 
 def check(measurements: GateMeasurements | None, rules: PromotionRules) -> GateVerdict:
-    """Yes when the gain is sure, large enough for a promotion, and measured on enough rows, and not too many answers change.
+    """Yes when the gain is sure, large enough for a promotion, and measured on enough rows, and no guard rail says no.
 
     Sure: its lower bound is above the tolerance; equal to it is not above it. Where the same champion was measured on earlier windows
     too, the bound is that of the mean over as many of them as ``look_back`` takes. Large enough: all that has been lost by keeping
@@ -44,9 +45,8 @@ def check(measurements: GateMeasurements | None, rules: PromotionRules) -> GateV
         if not cost >= rules.promotion_worth:
             return GateVerdict(False, f"{sure}; but waiting has cost {cost:.4f} {measurements.metric}-windows, {worth}")
         sure = f"{sure}; waiting has cost {cost:.4f} {measurements.metric}-windows, {worth}"
-    if rules.max_churn is not None and measurements.churn is not msgspec.UNSET and measurements.churn > rules.max_churn:
-        return GateVerdict(False, f"{sure}; but {measurements.churn:.1%} of the answers would change, more than {rules.max_churn:.1%}")
-    return GateVerdict(True, sure)
+    broken = guard_rails.broken(measurements, rules)
+    return GateVerdict(True, sure) if broken is None else GateVerdict(False, f"{sure}; but {broken}")
 
 
 def _lower_bound(found: GateMeasurements) -> tuple[float, str]:
@@ -87,7 +87,7 @@ def _impossible(found: GateMeasurements) -> str | None:
         return f"{found.rows} rows, confidence {found.confidence:g}"
     if any(value < 0 for name, value in values.items() if "error" in name):
         return "a standard error below 0"
-    return None
+    return guard_rails.impossible(found)
 
 
 def _gains(found: GateMeasurements) -> tuple[float, ...]:

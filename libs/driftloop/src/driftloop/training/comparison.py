@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
+import pyarrow as pa
 
 from driftloop.artifact import skops_file
 from driftloop.contracts.recalibration import RecalibrationProposal
@@ -21,6 +22,7 @@ from driftloop.project.model import Project
 from driftloop.statistics.metrics import ModelOutput
 from driftloop.training.candidates import choose, training_start
 from driftloop.training.fit import Mask, TrainingRows
+from driftloop.training.guard_rails import segment_rows
 from driftloop.training.job import CHAMPION_FILE, Job, RunProgress
 from driftloop.training.judging import JudgedRows
 from driftloop.training.recalibrating import EarlierProposals, Recalibrating
@@ -31,13 +33,14 @@ Report = Callable[[RunProgress], None]
 
 
 class Comparison(NamedTuple):
-    """The recipe to go on with, and how it was found. ``notes`` are for the card."""
+    """The recipe to go on with, and how it was found. ``notes`` are for the card. ``champion``: that was measured beside it."""
 
     recipe: str
     candidates: tuple[CandidateResult, ...] = ()
     measurements: GateMeasurements | None = None
     notes: tuple[str, ...] = ()
     recalibrations: tuple[RecalibrationProposal, ...] = ()
+    champion: Any = None
 
 
 def first_version(project: Project, fit: Fit, end: datetime) -> Comparison:
@@ -64,6 +67,7 @@ class Comparer:
         self._job, self._project, self._rows, self._folder, self._fit, self._report = job, project, rows, folder, fit, report
         self._outputs: dict[str, ModelOutput] = {}
         self._detail = ""
+        self._champion: Any = None
 
     def compare(self) -> Comparison:
         """Raises UserError when no candidate could be measured."""
@@ -79,7 +83,7 @@ class Comparer:
         if chosen is None:
             reasons = "; ".join(f"{result.recipe}: {result.error}" for result in results)
             raise PipelineError(f"no candidate could be measured: {reasons}", self._detail)
-        return self._against_champion(judged, Comparison(chosen.recipe, results))
+        return self._against_champion(judged, Comparison(chosen.recipe, results))._replace(champion=self._champion)
 
     def _candidate(self, recipe: str, end: datetime, judged: Mask) -> CandidateResult:
         """A recipe that cannot be fitted is a result too: the others may still win."""
@@ -100,7 +104,9 @@ class Comparer:
 
     def _judged_rows(self, window: Window, judged: Mask) -> JudgedRows:
         rows, candidates = self._rows, len(self._project.training.candidates)
-        return JudgedRows.of(window, rows.labels[judged], rows.keys[judged], rows.first_half[judged], candidates=candidates)
+        segments = segment_rows(self._project, rows.table.filter(pa.array(judged))) if self._project.monitoring.segments else ()
+        labels, keys, first_half = rows.labels[judged], rows.keys[judged], rows.first_half[judged]
+        return JudgedRows.of(window, labels, keys, first_half, candidates=candidates, segments=segments)
 
     def _output_on(self, judged: Mask, recipe: str, end: datetime) -> ModelOutput:
         """What the recipe, fitted on rows before ``end``, gives the judged ones."""
@@ -115,7 +121,7 @@ class Comparer:
             return found._replace(notes=(f"The champion could not be compared: {self._job.champion_note}.",))
         try:
             unseen = self._unseen(judged, version)
-            champion = skops_file.load((self._folder / CHAMPION_FILE).read_bytes(), self._project.training.trusted_types)
+            self._champion = champion = skops_file.load((self._folder / CHAMPION_FILE).read_bytes(), self._project.training.trusted_types)
             theirs = call("scoring with the champion", lambda: self._finite_output(champion, judged, self._job.champion_schema))
         except (IntegrityError, UserError) as exc:
             return found._replace(notes=(f"The champion, version {version}, could not be compared: {exc}.",))

@@ -66,9 +66,14 @@ class TrainingRows:
     def output(self, pipeline: Any, mask: Mask, schema: StreamSchema | None = None) -> ModelOutput:
         """What the pipeline says about the masked rows; raises what the pipeline raises. ``schema``: that of a pipeline which was
         fitted under an earlier one, and is given what it knows."""
+        return self.scoring(pipeline, mask, schema)()
+
+    def scoring(self, pipeline: Any, mask: Mask, schema: StreamSchema | None = None) -> Callable[[], ModelOutput]:
+        """``output``, with the rows converted beforehand: a call of it is what scoring alone takes."""
         frame = (self.frame if schema is None else to_frame(self.table, schema))[mask]
         scorer = Scorer(pipeline, self.schema)
-        return scorer.raw(with_event_time(frame, self.days[mask]) if scorer.needs_event_time else frame)
+        given = with_event_time(frame, self.days[mask]) if scorer.needs_event_time else frame
+        return lambda: scorer.raw(given)
 
 
 def fit(

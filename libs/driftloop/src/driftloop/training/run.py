@@ -9,7 +9,7 @@ import msgspec
 import numpy as np
 
 from driftloop.artifact import model_files
-from driftloop.contracts.values import CandidateResult
+from driftloop.contracts.values import CandidateResult, GateMeasurements
 from driftloop.errors import UserError
 from driftloop.lake.split import SplitRule
 from driftloop.project.model import PIPELINE_FILE, Project
@@ -22,7 +22,8 @@ from driftloop.training.card import render_card
 from driftloop.training.comparison import Comparer, Comparison, Report, first_version
 from driftloop.training.environment import describe_environment
 from driftloop.training.fit import Mask, TrainingRows, check_sanity
-from driftloop.training.job import RECORDED_FILE, Agreement, Job, RunProgress, TrainedModel
+from driftloop.training.guard_rails import SCORED_AT_ONCE, scoring_cost
+from driftloop.training.job import CHAMPION_FILE, RECORDED_FILE, Agreement, Job, RunProgress, TrainedModel
 from driftloop.training.recipe_fits import RecipeFits
 from driftloop.training.user_code import call, dump_checked, load_build
 from driftloop.training.version_profile import version_profile
@@ -53,7 +54,7 @@ class TrainingRun:
             recipe=compared.recipe,
             rows=self._rows.fitted(mask),
             candidates=compared.candidates,
-            measurements=compared.measurements,
+            measurements=self._with_cost(compared, data, loaded),
             environment=describe_environment(self._project.training.trusted_types),
             recalibrations=compared.recalibrations,
             agreement=self._agreement(data, mask, output),
@@ -83,6 +84,20 @@ class TrainingRun:
             same = same and np.array_equal(fitted.probabilities, stored.probabilities[:n])
         if not same:
             raise UserError("the stored model scores otherwise than the fitted one: its state cannot be stored by skops")
+
+    def _with_cost(self, compared: Comparison, data: bytes, loaded: Any) -> GateMeasurements | None:
+        """The measurements with what the version costs beside the champion, on rows that both have scored before. Nothing that is stored
+        holds it: it is never the same twice."""
+        measured = compared.measurements
+        if measured is None or compared.champion is None:
+            return measured
+        judged = self._rows.between(measured.window.start, measured.window.end)
+        few = np.zeros_like(judged)
+        few[np.flatnonzero(judged)[-SCORED_AT_ONCE:]] = True
+        ours, theirs = self._rows.scoring(loaded, few), self._rows.scoring(compared.champion, few, self._job.champion_schema)
+        sizes = len(data), (self._folder / CHAMPION_FILE).stat().st_size
+        cost = call("scoring", lambda: scoring_cost(ours, theirs, int(few.sum()), candidate_bytes=sizes[0], champion_bytes=sizes[1]))
+        return msgspec.structs.replace(measured, cost=cost)
 
     def _agreement(self, data: bytes, mask: Mask, output: ModelOutput) -> Agreement | None:
         path = self._folder / RECORDED_FILE

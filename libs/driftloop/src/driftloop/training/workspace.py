@@ -89,7 +89,7 @@ class Workspace:
             recipe=trained.recipe,
             rows=trained.rows,
             pins=started.pins,
-            measurements=trained.measurements,
+            measurements=trained.measurements and trained.measurements.without_cost(),
             environment=trained.environment,
             files=stored_files(contents),
             recalibrations=trained.recalibrations or msgspec.UNSET,

@@ -1,0 +1,21 @@
+"""What among the rules of promotion cannot be, by the setting whose line says so."""
+
+import math
+from collections.abc import Iterator
+
+from msgspec import UNSET
+
+from driftloop.project.model import Promotion
+from driftloop.project.rules import Monitoring
+
+
+def problems(promotion: Promotion, monitoring: Monitoring) -> Iterator[tuple[str, str]]:
+    """Setting and message, which says what to write instead."""
+    if not 0.5 <= promotion.confidence < 1:
+        yield "confidence", "must be at least 0.5 and below 1"
+    for name in ("max_segment_loss", "max_latency_ratio", "max_size_mib", "moved"):
+        value = getattr(promotion, name)
+        if value is not UNSET and not math.isfinite(value):
+            yield name, f"promotion.{name}: must be a finite number; leave it out where anything goes"
+    if promotion.max_segment_loss is not UNSET and not monitoring.segments:
+        yield "max_segment_loss", 'there are no segments that could lose: write segments = ["…"], category features, below [monitoring]'
