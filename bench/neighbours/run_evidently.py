@@ -1,11 +1,12 @@
 """Evidently's dataset drift with its defaults: half of the features drifted, each by the test that the library chooses for its kind and
-number of rows. Reference: all rows that the champion was fitted on; current: the window that closed."""
+number of rows. Reference: all rows that the champion was fitted on; current: the window that closed. The metric alone, which the preset
+DataDriftPreset computes as its first: the pictures of the other metrics take eight times as long."""
 
 from importlib.metadata import version
 
 import pandas as pd
 from evidently import DataDefinition, Dataset, Report
-from evidently.presets import DataDriftPreset
+from evidently.metrics import DriftedColumnsCount
 from given import Fires, Given, answer
 
 SHARE = 0.5
@@ -21,11 +22,10 @@ def trigger(given: Given) -> Fires:
 
     def fires(w: int, fitted: int) -> str | None:
         reference, current = rows[: given.bounds[fitted]], rows[given.bounds[w - 1] : given.bounds[w]]
-        report = Report([DataDriftPreset(drift_share=SHARE)])
+        report = Report([DriftedColumnsCount(drift_share=SHARE)])
         run = report.run(Dataset.from_pandas(current, definition), Dataset.from_pandas(reference, definition))
-        share = next(
-            metric["value"]["share"] for metric in run.dict()["metrics"] if isinstance(metric["value"], dict) and "share" in metric["value"]
-        )
+        (metric,) = run.dict()["metrics"]
+        share = metric["value"]["share"]
         return f"{share:.0%} of the features drifted" if share >= SHARE else None
 
     return fires
