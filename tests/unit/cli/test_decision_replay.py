@@ -7,12 +7,13 @@ import msgspec
 import pytest
 from click.testing import CliRunner
 from tests.unit.monitoring.test_replay import record
+from tests.unit.training import jobs
 
 from driftloop.cli.decisions import decisions
 from driftloop.client.replayed_decisions import replayed_journal
 from driftloop.errors import UserError
 from driftloop.monitoring.replay import replay
-from driftloop.project.policy_file import read_policy
+from driftloop.project.policy_file import policy_text, read_policy, with_policy
 from driftloop.project.rules import Policy
 
 POLICY = '[policy]\ntriggers = ["schedule"]\nschedule = "3d"\nmin_new_labels = 100\n'
@@ -90,6 +91,18 @@ def test_a_policy_is_read_from_a_whole_project_file_too(tmp_path):
     assert read_policy(path) == Policy(triggers=("schedule",), schedule="3d", min_new_labels=100)
 
 
+def test_a_policy_file_means_the_same_to_a_replay_and_to_a_backtest(tmp_path):
+    """A whole project's too: of it a backtest takes the rules, and what the project alone says stays."""
+    project = jobs.project()
+    path = tmp_path / "driftloop.toml"
+    for text in (POLICY, '[project]\nname = "x"\n' + POLICY + "[training]\nseed = 3\nmargin = 0.5\n"):
+        path.write_text(text)
+        under = with_policy(project, policy_text(path), str(path))
+        assert under.policy == read_policy(path)
+        assert (under.name, under.training.seed) == (project.name, project.training.seed)
+    assert under.training.margin == 0.5
+
+
 @pytest.mark.parametrize(
     ("text", "words"),
     [
@@ -100,6 +113,8 @@ def test_a_policy_is_read_from_a_whole_project_file_too(tmp_path):
         ("[policy]\n\ncooldown = 'a day'", "3: policy.cooldown: 'a day' is not a duration"),
         ("[policy]\ntriggers = ['labels']", '2: the trigger "labels" needs to know how many'),
         ("[policy", "Expected ']'"),
+        ("[policy]\n[stream]\nname = 'x'", "2: a policy file has the tables .*, not 'stream'"),  # as a backtest says
+        ("[policy]\n[training]\nseed = 3", "3: 'seed' is the project's"),
     ],
 )
 def test_a_mistake_in_a_policy_is_named_with_its_line(tmp_path, text, words):

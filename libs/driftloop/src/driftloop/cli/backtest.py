@@ -14,10 +14,10 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextC
 from driftloop.cli.errors import one_line_errors
 from driftloop.cli.options import as_json_option, tell
 from driftloop.cli.output import emit, table
-from driftloop.errors import UserError
 from driftloop.local.paths import cache_dir, default_home
 from driftloop.project.model import Project
-from driftloop.project.reading import read_project, with_policy
+from driftloop.project.policy_file import policy_text, with_policy
+from driftloop.project.reading import read_project
 
 if TYPE_CHECKING:
     from driftloop.backtest.run import BacktestReport
@@ -72,11 +72,8 @@ def _policies(of: Project, files: tuple[Path, ...]) -> list[tuple[str, Project]]
         return [("project", of)]
     found = []
     for path in files:
-        try:
-            text = path.read_text()
-        except (OSError, UnicodeDecodeError) as exc:
-            raise UserError(f"{path}: {exc}") from exc
-        found.append((path.stem, msgspec.structs.replace(with_policy(of, text, str(path)), backtest=of.backtest)))
+        under = with_policy(of, policy_text(path), str(path))
+        found.append((path.stem, msgspec.structs.replace(under, backtest=of.backtest)))
     return found
 
 

@@ -74,33 +74,6 @@ def parse_project(files: dict[str, bytes], where: str) -> Project:
         raise UserError(f"{source}:{line_of(text, problem.key)}: {problem.message}") from problem
 
 
-RULES = ("policy", "training", "promotion", "monitoring")  # tables that a policy file may have
-
-FIXED = {"seed", "threads", "timeout", "trusted_types"}  # of [training]
-
-
-def with_policy(project: Project, text: str, source: str) -> Project:
-    """The project under other rules: each setting in ``text``, TOML with some of the tables RULES, takes the place of the project's.
-
-    Raises UserError with file, line and remedy.
-    """
-    try:
-        written = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as exc:
-        raise UserError(f"{source}: {exc}") from exc
-    table = tomllib.loads(project.files[CONFIG_FILE].decode())
-    try:
-        for section, settings in written.items():
-            if section not in RULES or not isinstance(settings, dict):
-                raise Problem(section, f"a policy file has the tables {', '.join(f'[{name}]' for name in RULES)}, not {section!r}")
-            if fixed := sorted(settings.keys() & FIXED) if section == "training" else ():
-                raise Problem(f"training.{fixed[0]}", f"{fixed[0]!r} is the project's: policies are compared over the same fits")
-            table[section] = table.get(section, {}) | settings
-        return check(converted(table), project.files)
-    except Problem as problem:
-        raise UserError(f"{source}:{line_of(text, problem.key)}: {problem.message}") from problem
-
-
 __all__ = [
     "Monitoring",
     "Policy",
@@ -113,5 +86,4 @@ __all__ = [
     "open_archive",
     "parse_project",
     "read_project",
-    "with_policy",
 ]
