@@ -1,5 +1,6 @@
 """One column's counts against its profile: the monitor and ``datasets diff`` read the same figures off it."""
 
+import msgspec
 import numpy as np
 import pytest
 from tests.unit.statistics.rows import SCHEMA, profile, traffic
@@ -7,7 +8,7 @@ from tests.unit.statistics.rows import SCHEMA, profile, traffic
 from driftloop.datasets.diff import Reference, StoredProfile, difference
 from driftloop.datasets.diff_inputs import DiffInput
 from driftloop.monitoring.verdict import feature_drift
-from driftloop.statistics.comparison import compare, shares
+from driftloop.statistics.comparison import compare, compare_columns, shares
 from driftloop.statistics.distances import STATISTICS
 from driftloop.statistics.histograms import Counter
 from driftloop.statistics.profile import SCORE, Column
@@ -98,3 +99,27 @@ def test_shares_tell_missing_unseen_and_out_of_range_apart():
     found[0], found[1], found[-1] = 2, 5, 3
     assert shares(country, found) == (0.2, 0.3, 0.0)
     assert shares(country, np.zeros(country.size, dtype=np.int64)) == (0, 0, 0)
+
+
+def test_columns_of_all_sizes_are_compared_at_once_as_each_is_alone_to_the_last_bit():
+    """A report must not depend on which columns stand beside each other in a profile."""
+    random = np.random.default_rng(5)
+    columns, counted = {"constant": Column(kind="ordered", low=1.0, uppers=(1.0,), counts=(0, 0, 9, 0))}, {"constant": counts(1, 0, 6, 2)}
+    for n in (1, 2, 7, 40, 64, 90, 199, 200, 300):
+        for name, column in (
+            (f"o{n}", Column(kind="ordered", uppers=tuple(float(i) for i in range(n)))),
+            (f"c{n}", Column(kind="category", categories=tuple(f"v{i}" for i in range(n)))),
+        ):
+            some = (random.integers(0, 90, column.size) * (random.random(column.size) < 0.7)).tolist()
+            columns[name], counted[name] = msgspec.structs.replace(column, counts=tuple(some)), random.integers(0, 50, column.size)
+    columns["empty"], counted["empty"] = CATEGORY, counts(0, 0, 0, 0)
+    limits = {name: dict.fromkeys([*STATISTICS, "distance", "missing"], 0.1) for name in columns}
+    found = compare_columns(columns, counted, limits)
+    assert list(found) == list(columns)
+    for name, column in columns.items():
+        assert found[name] == compare(column, counted[name], limits[name]), name
+        for statistic, value in found[name].statistics.items():
+            alone = STATISTICS[statistic].distance(column.reference[1:], counted[name][1:])
+            assert value == pytest.approx(alone, rel=1e-12, abs=1e-12), (name, statistic)
+        assert found[name].now == shares(column, counted[name])
+    assert found["c300"].now.unseen == counted["c300"][-1] / counted["c300"].sum()

@@ -11,7 +11,7 @@ from msgspec import UNSET
 from driftloop.contracts.values import DriftVerdict, FeatureDrift
 from driftloop.project.model import Project
 from driftloop.project.rules import Monitoring
-from driftloop.statistics.comparison import DISTANCE, MISSING, NO_THRESHOLDS, UNSEEN, compare
+from driftloop.statistics.comparison import DISTANCE, MISSING, NO_THRESHOLDS, UNSEEN, ColumnComparison, compare, compare_columns
 from driftloop.statistics.drift_thresholds import DriftThresholds
 from driftloop.statistics.profile import SCORE, Column, Counts, Profile
 
@@ -48,11 +48,9 @@ def judge(project: Project, profile: Profile, rows: int, counts: Mapping[str, Co
     found = None if project.monitoring.constant or profile.drift is UNSET else profile.drift
     threshold = None if found is None else found.threshold(rows)
     thresholds = constants if found is None else {} if threshold is None else {DISTANCE: threshold}
-    columns = {
-        name: feature_drift(column, counts[name], column_thresholds(profile, name, rows, thresholds))
-        for name, column in profile.columns.items()
-        if name in counts
-    }
+    present = {name: column for name, column in profile.columns.items() if name in counts}
+    of_columns = {name: column_thresholds(profile, name, rows, thresholds) for name in present}
+    columns = {name: _told(each) for name, each in compare_columns(present, counts, of_columns).items()}
     if not columns:
         return NOTHING_JUDGED._replace(thresholds=constants)
     drifted: DriftVerdict = "drifted" if any(drift.drifted for drift in columns.values()) else "calm"
@@ -100,7 +98,10 @@ def column_thresholds(profile: Profile, name: str, rows: int, thresholds: Mappin
 
 def feature_drift(column: Column, counts: Counts, thresholds: Mapping[str, float]) -> FeatureDrift:
     """One column's counts against its profile, as an event carries it."""
-    found = compare(column, counts, thresholds)
+    return _told(compare(column, counts, thresholds))
+
+
+def _told(found: ColumnComparison) -> FeatureDrift:
     return FeatureDrift.of(
         found.statistics,
         missing_share=found.now.missing,
