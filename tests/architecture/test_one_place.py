@@ -24,7 +24,7 @@ from driftloop.monitoring.policy import PolicyState, decide
 from driftloop.project.model import Project
 from driftloop.project.reading import parse_project
 from driftloop.project.rules import Policy
-from driftloop.statistics.distances import STATISTICS, Statistic
+from driftloop.statistics.distances import STATISTICS, Distance, Statistic
 from driftloop.statistics.intervals import paired_gain
 from driftloop.statistics.metrics import METRICS, ModelOutput
 from driftloop.statistics.task_metric import Form, Metric
@@ -101,11 +101,10 @@ class TestMetricAddedByItsRow:
         assert f"| `{metric}` | boolean: predictions | lower | – | share of errors |" in reference.page()
 
 
-def _largest_change(reference_counts, current):
+@Distance
+def _largest_change(pairs):
     """The largest change of a slot's share."""
-    if not reference_counts.sum() or not current.sum():
-        return 0.0
-    return float(np.abs(reference_counts / reference_counts.sum() - current / current.sum()).max())
+    return np.where(pairs.said, np.abs(pairs.p - pairs.q).max(axis=-1), 0.0)[()]
 
 
 @pytest.fixture

@@ -14,7 +14,6 @@ from driftloop.statistics.e_process import (
     LossWindow,
     first_windows_reference,
     loss_has_risen,
-    loss_is_higher,
     reference_of,
 )
 
@@ -84,7 +83,7 @@ def test_windows_without_rows_say_nothing_and_no_window_is_no_evidence():
     high = [LossWindow(0.4, 500)] * 9
     with_gaps = [window for each in high for window in (LossWindow(0.0, 0), each)]
     assert loss_has_risen(with_gaps, 0.2) == loss_has_risen(high, 0.2)
-    assert loss_has_risen([], 0.2) == loss_is_higher([]) == NOTHING
+    assert loss_has_risen([], 0.2) == NOTHING
     assert not NOTHING.alarmed(ALPHA)
 
 
@@ -101,23 +100,6 @@ def test_a_window_that_is_far_better_than_expected_costs_no_more_than_there_is()
 
 def test_evidence_stays_a_number_that_an_event_can_carry():
     assert 1e6 < loss_has_risen([LossWindow(0.9, 1000)] * 2000, 0.1).e <= MOST_EVIDENCE
-
-
-def test_a_hard_window_is_no_evidence_where_a_challenger_finds_it_as_hard():
-    rng = np.random.default_rng(1)
-    hard = rng.random(40) * 0.4
-    alone = loss_has_risen([LossWindow(0.3 + h, 1000) for h in hard], 0.35)
-    paired = loss_is_higher([LossWindow(d, 1000) for d in rng.normal(0, 0.01, 40)])
-    assert alone.alarmed(ALPHA)
-    assert not paired.alarmed(ALPHA)
-    assert loss_is_higher([LossWindow(0.05 + d, 1000) for d in rng.normal(0, 0.01, 15)]).alarmed(ALPHA)
-    assert loss_is_higher([LossWindow(0.01, 1000)] * 12, row_deviation=0.1).alarmed(ALPHA)
-
-
-def test_equal_models_are_told_apart_in_no_more_than_alpha_of_all_lives():
-    lives = (np.random.default_rng(seed) for seed in range(LIVES))
-    found = [loss_is_higher((LossWindow(d, 400) for d in rng.normal(0, 0.03, WINDOWS)), 0.3).highest >= 1 / ALPHA for rng in lives]
-    assert np.mean(found) <= ALPHA
 
 
 def test_a_measured_reference_allows_for_its_own_error():

@@ -30,7 +30,7 @@ def made(project: Project, table: pa.Table, folder: Path, seed: int = 0) -> tupl
     rows = TrainingRows(table, project)
     mask = np.ones(table.num_rows, dtype=bool)
     pipeline = fit(load_build(project.files, folder), rows, mask, seed=0, threads=1)
-    return version_profile(project, rows, mask, rows.output(pipeline, mask), pipeline, seed), rows, pipeline
+    return version_profile(project, rows, mask, rows.held_out_output(pipeline, mask), pipeline, seed), rows, pipeline
 
 
 NOISE = [f"noise{i}" for i in range(8)]

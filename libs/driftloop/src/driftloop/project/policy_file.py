@@ -16,13 +16,21 @@ RULES = ("policy", "training", "promotion", "monitoring")  # tables that a polic
 FIXED = {"seed", "threads", "timeout", "trusted_types"}  # of [training]
 
 # A project that says nothing of its rules.
-_BARE: dict[str, Any] = {
-    "project": {"name": "bare", "model": "bare"},
-    "stream": {"name": "bare"},
-    "features": {"x": "number"},
-    "target": {"name": "y", "type": "number", "metric": "r2"},
-    "windows": {"every": "1d"},
-}
+_BARE = tomllib.loads("""
+[project]
+name = "bare"
+model = "bare"
+[stream]
+name = "bare"
+[features]
+x = "number"
+[target]
+name = "y"
+type = "number"
+metric = "r2"
+[windows]
+every = "1d"
+""")
 
 
 def policy_text(path: Path) -> str:

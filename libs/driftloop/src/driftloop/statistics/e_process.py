@@ -11,8 +11,8 @@ dependent as they like.
 
 Betting on bounded means: Waudby-Smith and Ramdas 2010.09686; for deployed models: Podkopaev and Ramdas 2110.06177; stakes that forget,
 so that a change late in a calm life is found too: after Shekhar and Ramdas 2309.09111. The stake is aGRAPA, mean / (variance + mean²)
-of the u before, cut to [0, MAX_STAKE]; E_t is the mean over stakes that forget at different speeds (MEMORIES, in windows) and, of a
-single model's loss, of a gambler who waits for it to be many times its reference. A mean of e-processes is one again.
+of the u before, cut to [0, MAX_STAKE]; E_t is the mean over stakes that forget at different speeds (MEMORIES, in windows) and of a
+gambler who waits for the loss to be many times its reference. A mean of e-processes is one again.
 
 What the scale costs. A window's mean moves far less than the whole of [0, 1], and bets on that range would take hundreds of windows. So
 c_t = SPREADS · σ_t, with σ_t a window mean's standard deviation by what was seen before t. Clipping from below raises a mean, by at most
@@ -39,7 +39,7 @@ SURE = 1.645  # standard errors of a reference that is measured itself: one-side
 
 _PRIOR_WINDOWS, _PRIOR_VARIANCE = 1.0, 1 / SPREADS**2  # what a stake believes before the first window: nothing has risen
 _LEAST_VARIANCE = 0.01
-_WIDEST = 1.0  # scale on which nothing is clipped: losses lie within [0, 1], their differences within [−1, 1]
+_WIDEST = 1.0  # scale on which nothing is clipped: losses lie within [0, 1]
 _NORMAL = 0.6745 * math.sqrt(2)  # median of |difference of two| for standard deviation 1
 
 
@@ -133,16 +133,6 @@ def loss_has_risen(windows: Iterable[LossWindow], reference: float, row_deviatio
     return _evidence([w for w in windows if w.rows > 0], bound, row_variance=_variance(bound, row_deviation), plunge=_Plunge(bound))
 
 
-def loss_is_higher(windows: Iterable[LossWindow], row_deviation: float = 1.0) -> Evidence:
-    """The paired question: each window's ``mean`` is of (the champion's loss − the challenger's) on the same rows, in [−1, 1].
-
-    A window that is hard for both moves neither way: what is left is what the challenger would have spared. The null hypothesis is
-    that the champion's loss is not the higher one, and the guarantee is the same. ``row_deviation``: standard deviation of a row's
-    difference, if it is known beforehand; models that mostly agree have a small one, and what they differ by is found sooner.
-    """
-    return _evidence([w for w in windows if w.rows > 0], 0.0, row_variance=row_deviation**2)
-
-
 def reference_of(held_out: LossWindow, tolerance: float = 0.0, row_deviation: float | None = None) -> Reference:
     """From the loss of held-out rows at training. The bound lies SURE standard errors above the mean, and ``tolerance`` more; so it holds
     but for 5 % of trainings. ``row_deviation`` as in ``loss_has_risen``."""
@@ -168,7 +158,7 @@ def _variance(mean: float, row_deviation: float | None) -> float:
     return max(mean * (1 - mean), 0.0) if row_deviation is None else row_deviation**2
 
 
-def _evidence(windows: Sequence[LossWindow], bound: float, *, row_variance: float, plunge: _Plunge | None = None) -> Evidence:
+def _evidence(windows: Sequence[LossWindow], bound: float, *, row_variance: float, plunge: _Plunge) -> Evidence:
     stakes = [_Stake(memory) for memory in MEMORIES]
     slack = 1 / (4 * SPREADS**2)
     differences: list[float] = []
@@ -180,10 +170,9 @@ def _evidence(windows: Sequence[LossWindow], bound: float, *, row_variance: floa
         u = max(-1.0, min(1.0, (window.mean - bound) / scale)) - slack
         for stake in stakes:
             stake.bet(u)
-        e = sum(stake.wealth for stake in stakes) / len(stakes)
-        if plunge is not None:
-            plunge.bet(window.mean)
-            e = min((1 - PLUNGE_SHARE) * e + PLUNGE_SHARE * plunge.wealth, MOST_EVIDENCE)
+        plunge.bet(window.mean)
+        staked = sum(stake.wealth for stake in stakes) / len(stakes)
+        e = min((1 - PLUNGE_SHARE) * staked + PLUNGE_SHARE * plunge.wealth, MOST_EVIDENCE)
         highest = max(highest, e)
         if n:
             insort(differences, abs(window.mean - windows[n - 1].mean))

@@ -72,6 +72,7 @@ def _comparison(measured: GateMeasurements | None) -> list[str]:
         f"{'' if measured.judged_on is msgspec.UNSET else f': those that version {measured.champion_version} was not fitted on either'}: "
         f"{_number(measured.candidate)} against {_number(measured.champion)} of version {measured.champion_version}; "
         f"gain {measured.gain:+.4f}, at least {measured.gain_lower:+.4f} with {measured.confidence:.0%} confidence."
+        f"{_disagreement(measured)}"
     ]
 
 
@@ -91,6 +92,12 @@ def _correction(by: Recalibration) -> str:
     if by.weights is not msgspec.UNSET and by.classes is not msgspec.UNSET:
         return ", ".join(f"{_text(name)} × {weight:.3g}" for name, weight in zip(by.classes, by.weights, strict=True))
     return f"logit × {by.slope:.4g} {by.intercept:+.4g}"
+
+
+def _disagreement(measured: GateMeasurements) -> str:
+    if measured.churn is msgspec.UNSET:
+        return ""
+    return f" They disagree on {measured.churn:.1%} of these rows."
 
 
 def _interval(value: Interval | None) -> str:

@@ -68,6 +68,16 @@ class TrainingRows:
         fitted under an earlier one, and is given what it knows."""
         return self.scoring(pipeline, mask, schema)()
 
+    def held_out_output(self, pipeline: Any, mask: Mask) -> ModelOutput:
+        """What the pipeline says about those of the masked rows that are held out. Where none is, one row is scored and left out again:
+        estimators raise for no rows at all."""
+        wanted = mask & self.held_out
+        if wanted.any():
+            return self.output(pipeline, wanted)
+        one = np.zeros_like(mask)
+        one[np.flatnonzero(mask)[:1]] = True
+        return self.output(pipeline, one).where(np.zeros(1, dtype=bool))
+
     def scoring(self, pipeline: Any, mask: Mask, schema: StreamSchema | None = None) -> Callable[[], ModelOutput]:
         """``output``, with the rows converted beforehand: a call of it is what scoring alone takes."""
         frame = (self.frame if schema is None else to_frame(self.table, schema))[mask]

@@ -18,7 +18,7 @@ from driftloop.statistics.metrics import ModelOutput
 LEAST_ROWS = 50  # of a segment whose gain is measured
 LEAST_KEYS = 20  # split keys in it: a standard error over resamples of fewer is too small
 SCORED_AT_ONCE = 1000  # as many as a predictor scores at once
-TIMES, SECONDS = 5, 1.0  # how often scoring is timed, unless that takes longer
+TIMES, SECONDS = 3, 1.0  # how often scoring is timed, unless that takes longer
 
 Mask = npt.NDArray[np.bool_]
 Score = Callable[[], object]

@@ -46,10 +46,10 @@ class TrainingRun:
         pipeline = self._fit(compared.recipe, self._job.end)
         self._report(RunProgress(step="refitted", recipe=compared.recipe, rows=self._rows.fitted(mask)))
         data, loaded = dump_checked(pipeline, self._project.files, self._project.training.trusted_types)
-        output = call("scoring", lambda: self._rows.output(loaded, mask))
-        check_sanity(output.scores)
-        self._check_same(pipeline, mask, output)
-        self._write(data, loaded, compared, mask, output)
+        held_out = call("scoring", lambda: self._rows.held_out_output(loaded, mask))
+        stored = self._checked(pipeline, loaded, mask)
+        check_sanity(np.concatenate([stored.scores, held_out.scores]))
+        self._write(data, loaded, compared, mask, held_out)
         return TrainedModel(
             recipe=compared.recipe,
             rows=self._rows.fitted(mask),
@@ -57,7 +57,7 @@ class TrainingRun:
             measurements=self._with_cost(compared, data, loaded),
             environment=describe_environment(self._project.training.trusted_types),
             recalibrations=compared.recalibrations,
-            agreement=self._agreement(data, mask, output),
+            agreement=self._agreement(data, loaded, mask),
         )
 
     def _compare(self) -> Comparison:
@@ -73,17 +73,18 @@ class TrainingRun:
     def _fit(self, recipe: str, end: datetime) -> Any:
         return self._fits.fit(parse_recipe(recipe), end)
 
-    def _check_same(self, pipeline: Any, mask: Mask, stored: ModelOutput) -> None:
-        """What will be deployed is what was fitted."""
+    def _checked(self, pipeline: Any, loaded: Any, mask: Mask) -> ModelOutput:
+        """What the stored model says of the first rows. What will be deployed is what was fitted: raises UserError if it says otherwise."""
         few = np.zeros_like(mask)
         few[np.flatnonzero(mask)[:CHECKED_ROWS]] = True
-        fitted = call("scoring", lambda: self._rows.output(pipeline, few))
-        n = len(fitted.scores)
-        same = np.array_equal(fitted.scores, stored.scores[:n])
+        fitted: ModelOutput = call("scoring", lambda: self._rows.output(pipeline, few))
+        stored: ModelOutput = call("scoring", lambda: self._rows.output(loaded, few))
+        same = np.array_equal(fitted.scores, stored.scores)
         if fitted.probabilities is not None and stored.probabilities is not None:
-            same = same and np.array_equal(fitted.probabilities, stored.probabilities[:n])
+            same = same and np.array_equal(fitted.probabilities, stored.probabilities)
         if not same:
             raise UserError("the stored model scores otherwise than the fitted one: its state cannot be stored by skops")
+        return stored
 
     def _with_cost(self, compared: Comparison, data: bytes, loaded: Any) -> GateMeasurements | None:
         """The measurements with what the version costs beside the champion, on rows that both have scored before. Nothing that is stored
@@ -99,18 +100,19 @@ class TrainingRun:
         cost = call("scoring", lambda: scoring_cost(ours, theirs, int(few.sum()), candidate_bytes=sizes[0], champion_bytes=sizes[1]))
         return msgspec.structs.replace(measured, cost=cost)
 
-    def _agreement(self, data: bytes, mask: Mask, output: ModelOutput) -> Agreement | None:
+    def _agreement(self, data: bytes, loaded: Any, mask: Mask) -> Agreement | None:
         path = self._folder / RECORDED_FILE
         if not path.exists():
             return None
+        output = call("scoring", lambda: self._rows.output(loaded, mask))
         return agreement(self._project, self._rows, mask, recorded=path.read_bytes(), rebuilt=data, output=output)
 
-    def _write(self, data: bytes, loaded: Any, compared: Comparison, mask: Mask, output: ModelOutput) -> None:
-        profile = version_profile(self._project, self._rows, mask, output, loaded, self._job.pins.seed)
+    def _write(self, data: bytes, loaded: Any, compared: Comparison, mask: Mask, held_out: ModelOutput) -> None:
+        profile = version_profile(self._project, self._rows, mask, held_out, loaded, self._job.pins.seed)
         contents = {
             model_files.MODEL: data,
             model_files.PROFILE: profile.encode(),
-            model_files.CARD: self._card(compared, mask, output.where(self._rows.held_out[mask])).encode(),
+            model_files.CARD: self._card(compared, mask, held_out).encode(),
             model_files.LINEAGE: msgspec.json.encode(self._lineage(compared, mask), order="deterministic"),
         }
         for name, content in contents.items():

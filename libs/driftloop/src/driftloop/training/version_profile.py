@@ -20,10 +20,9 @@ from driftloop.training.importance import permutation_importance
 MOST_IN_A_ROW = 20  # windows of the policy's k of n for which it is calibrated
 
 
-def version_profile(project: Project, rows: TrainingRows, mask: Mask, output: ModelOutput, pipeline: Any, seed: int) -> Profile:
-    """``mask``: the rows that the version was made from, of which some are held out; ``output``: what it says about them, in order."""
-    held_out, task = rows.held_out[mask], project.schema.target.task
-    unseen, labels = output.where(held_out), rows.labels[mask & rows.held_out]
+def version_profile(project: Project, rows: TrainingRows, mask: Mask, unseen: ModelOutput, pipeline: Any, seed: int) -> Profile:
+    """``mask``: the rows that the version was made from, of which some are held out; ``unseen``: what it says about those, in order."""
+    task, labels = project.schema.target.task, rows.labels[mask & rows.held_out]
     profile = build_profile(rows.table.filter(pa.array(mask & ~rows.held_out)), unseen.scores, project.schema, project.monitoring.bins)
     importance = permutation_importance(project, rows, mask & rows.held_out, pipeline, seed)
     return msgspec.structs.replace(
