@@ -53,6 +53,7 @@ def _parts(project: Project, random: np.random.Generator, at: int, count: int) -
         "model_version": pa.array(np.ones(count, np.int64)),
         "scored_at": pa.array(times + 1000).cast(_TIMES),
         "request_offset": pa.array(numbers),
+        "recalibration_epoch": pa.nulls(count, pa.int64()),
         "partition": pa.array(np.zeros(count, np.int32)),
         "offset": pa.array(numbers),
     }

@@ -72,7 +72,8 @@ def scored_flights(model: FlightsModel, project: Project, n: int, version: int =
     rows = pa.concat_tables([model.rows] * repeats).slice(0, n).combine_chunks()
     prediction, score, _ = model.scorer.score(rows)
     scored_at = pa.compute.add(rows.column("event_time"), pa.scalar(timedelta(seconds=1)))
-    extra: Sequence[Any] = [prediction, score, pa.repeat(pa.scalar(version, pa.int64()), n), scored_at, pa.nulls(n, pa.int64())]
+    nothing = pa.nulls(n, pa.int64())
+    extra: Sequence[Any] = [prediction, score, pa.repeat(pa.scalar(version, pa.int64()), n), scored_at, nothing, nothing]
     schema = inference_schema(project.schema)
     columns = [*rows.columns, *extra]
     return pa.table([c.cast(f.type) for c, f in zip(columns, schema, strict=True)], schema=schema)

@@ -58,6 +58,7 @@ def wide_rows(schema: StreamSchema, n: int) -> pa.Table:
         "model_version": pa.repeat(pa.scalar(1, pa.int64()), n),
         "scored_at": times,
         "request_offset": pa.nulls(n, pa.int64()),
+        "recalibration_epoch": pa.nulls(n, pa.int64()),
     }
     return pa.table(columns, schema=inference_schema(schema))
 

@@ -46,6 +46,8 @@ NO_MESSAGES = {
     "driftloop_registry.stored_models": "manifests of models",
     # What a person wrote or typed: UserError says what is wrong and where.
     "driftloop.client.arguments": "what a caller typed",
+    "driftloop.cli.models.recalibrations": "what a caller typed",
+    "driftloop_registry.recalibration_calls": "a call's body, which HTTP has parsed",
     "driftloop.project.reading": "driftloop.toml",
     "driftloop.project.conversion": "driftloop.toml",
     "driftloop.project.policy_file": "a policy's file",

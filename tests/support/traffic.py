@@ -52,6 +52,7 @@ def inference_rows(
         "model_version": [None] * len(kept),
         "scored_at": times,
         "request_offset": [None if http else n for n in kept],
+        "recalibration_epoch": [None] * len(kept),
         "probabilities": [None] * len(kept),
     }
     wanted = inference_schema(schema)

@@ -2,8 +2,10 @@
 
 import io
 import json
+from datetime import UTC, datetime
 from pathlib import Path
 
+import msgspec
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
@@ -11,12 +13,15 @@ from tests.integration.lineage.changed import Changed
 from tests.integration.lineage.lineage_world import Commands, LineageWorld
 
 from driftloop.artifact.model_files import CARD, MANIFEST, model_key
+from driftloop.contracts.recalibration import Recalibration
 from driftloop.contracts.values import TrainingPins
 from driftloop.lake.manifests import snapshot_key
 from driftloop.lake.snapshot import load_snapshot
 from driftloop.lineage.chain import Link
 from driftloop.lineage.trace import trace
 from driftloop.local.s3 import S3Access
+from driftloop.registry.persistent_map import PersistentMap
+from driftloop.registry.records import RecalibrationRecord
 
 LINKS = ["prediction", "kafka", "model version", "training run", "snapshot", "files", "offsets", "code", "environment", "seed"]
 SCORED = "e1000"  # by version 1; the first 900 events came before there was a model
@@ -67,6 +72,32 @@ def test_a_row_that_no_model_scored_has_no_version(world: LineageWorld) -> None:
     found = trace(world.store, world.settings, [world.model()], "e5")
     assert (found.ok, found.version) == (True, None)
     assert found.links[-1].what == "none: there was no champion when it was scored"
+
+
+def test_the_correction_of_an_answer_is_a_link_with_its_numbers_and_whose_it_is(
+    kafka_bootstrap: str, s3: S3Access, unique: str, tmp_path: Path
+) -> None:
+    own = LineageWorld(kafka_bootstrap, s3, unique, tmp_path, trainers=False)
+    own.fill_lake(1, version=1)
+    own.fill_lake(2, version=1, recalibrated=2)
+    own.producer.close()
+    numbers = Recalibration(kind="logit", strength=0.5, intercept=0.1, slope=0.95)
+    moment = datetime(2026, 5, 1, tzinfo=UTC)
+    common = {"champion_epoch": 1, "since": moment, "by": "ada", "reason": "r"}
+
+    def links(*records: RecalibrationRecord, event_id: str = "e400") -> dict[str, Link]:
+        model = msgspec.structs.replace(own.model(), recalibrations=PersistentMap.of({record.epoch: record for record in records}))
+        return {link.link: link for link in trace(own.store, own.settings, [model], event_id).links}
+
+    ended = RecalibrationRecord(epoch=1, version=1, recalibration=None, **common)
+    made = RecalibrationRecord(epoch=2, version=1, recalibration=numbers, request_id="r7", **common)
+    found = links(ended, made)["recalibration"]
+    assert (found.ok, found.details["recalibration"]["intercept"]) == (True, 0.1)
+    assert found.what == "epoch 2 (logit × 0.95 +0.1), of the run r7, by ada since 2026-05-01T00:00:00+00:00"
+    assert "recalibration" not in links(ended, made, event_id="e5")
+    assert links(ended)["recalibration"].reason == "the registry knows no recalibration of epoch 2"
+    others = msgspec.structs.replace(made, version=3)
+    assert links(ended, others)["recalibration"].reason == "that record corrected the answers of version 3, and version 1 answered"
 
 
 def test_a_version_that_the_registry_does_not_know_is_said(world: LineageWorld) -> None:

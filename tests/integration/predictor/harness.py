@@ -18,8 +18,9 @@ from tests.unit.predictor.samples import sample_pins, sample_project
 
 from driftloop.adapters.kafka import Producer, Publisher, create_topics, read_topic
 from driftloop.adapters.s3 import MinioObjectStore
-from driftloop.contracts.commands import Command, MoveAlias, RegisterProject, RegisterVersion
+from driftloop.contracts.commands import Command, MoveAlias, Recalibrate, RegisterProject, RegisterVersion
 from driftloop.contracts.headers import request_range, watermark
+from driftloop.contracts.recalibration import Recalibration
 from driftloop.contracts.topics import CONTROL_TOPICS, REGISTRY_LOG, inferences, quarantine, requests, stream_topics
 from driftloop.contracts.values import PromotionRules
 from driftloop.local.s3 import S3Access
@@ -49,7 +50,7 @@ class World:
         self.producer = Producer(bootstrap, client_id=f"test-{name}")
         self.project = sample_project(name)
         self._commands = 0
-        self.epoch = 0
+        self.epoch = self.recalibration_epoch = 0
         self.register(self.project)
 
     def command(self, kind: type[Command], **fields: Any) -> None:
@@ -69,6 +70,7 @@ class World:
             archive=digest,
             schema_fingerprint=project.schema.fingerprint(),
             promotion=PromotionRules(),
+            stream_schema=project.schema,
         )
 
     def add_version(self, manifest: str) -> None:
@@ -77,6 +79,18 @@ class World:
     def promote(self, version: int) -> None:
         self.command(MoveAlias, model=self.name, alias="champion", version=version, expected_epoch=self.epoch)
         self.epoch += 1
+
+    def recalibrate(self, recalibration: Recalibration | None, version: int) -> None:
+        """Of the version that was promoted last."""
+        self.command(
+            Recalibrate,
+            model=self.name,
+            version=version,
+            champion_epoch=self.epoch,
+            expected_epoch=self.recalibration_epoch,
+            recalibration=recalibration,
+        )
+        self.recalibration_epoch += 1
 
     def send(self, values: list[bytes | None], *, partition: int | None = None, headers: Any = (), key: bytes | None = None) -> None:
         """Spread over the partitions in turn unless one is named; returns when the broker holds them."""

@@ -21,6 +21,7 @@ from driftloop.adapters.kafka import Producer, Publisher, create_topics, read_to
 from driftloop.adapters.s3 import MinioObjectStore
 from driftloop.contracts.codec import caused_id, decode_event
 from driftloop.contracts.events import DecisionMade, TrainingCompleted
+from driftloop.contracts.recalibration import RecalibrationProposal
 from driftloop.contracts.topics import CONTROL_TOPICS, DECISIONS, TRAINING_RUNS
 from driftloop.contracts.values import GateMeasurements
 from driftloop.local.s3 import S3Access
@@ -75,26 +76,35 @@ class World(NamedTuple):
         self.store.put(f"models/{self.model}/{name}/manifest.json", manifest)
         return name
 
-    def train(self, request_id: str, *, epoch: int = 0, measured: GateMeasurements | None = None, manifest: str | None = None) -> None:
+    def train(
+        self,
+        request_id: str,
+        *,
+        epoch: int = 0,
+        measured: GateMeasurements | None = None,
+        manifest: str | None = None,
+        recalibrations: tuple[RecalibrationProposal, ...] = (),
+    ) -> None:
         """Publish that a run completed, as often as called."""
         event = TrainingCompleted(
             model=self.model,
             request_id=request_id,
             answers=(request_id,),
             manifest=manifest or self.store_model(request_id),
-            pins=pins(epoch),
+            pins=pins(epoch, against=measured.champion_version if measured and recalibrations else None),
             recipe="all",
             candidates=(),
             measurements=measured,
             rows=1000,
             seconds=1.0,
+            recalibrations=recalibrations or msgspec.UNSET,
         )
         producer = Producer(self.bootstrap, client_id="test-trainer")
         Publisher(producer, source="driftloop/trainer").publish(TRAINING_RUNS, event, key=self.model, id=caused_id("completed", request_id))
         producer.close()
 
     def decisions(self) -> dict[str, list[DecisionMade]]:
-        """This model's promotion decisions by event id; repeats of one id are one decision."""
+        """This model's decisions by event id; repeats of one id are one decision."""
         found: dict[str, list[DecisionMade]] = {}
         for record in read_topic(self.bootstrap, DECISIONS):
             event, about = decode_event(record.value, record.headers)

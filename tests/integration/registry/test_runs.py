@@ -29,7 +29,9 @@ def test_training_that_is_delivered_again_gives_one_version_and_one_decision(wor
         assert all(event == first for event in next(iter(world.decisions().values())))
 
 
-@pytest.mark.parametrize("point", ["registry.after-register", "registry.after-promote", "registry.after-decision"])
+@pytest.mark.parametrize(
+    "point", ["registry.after-register", "registry.after-promote", "registry.after-recalibrate", "registry.after-decision"]
+)
 def test_death_between_two_steps_repeats_none_of_them(world, tmp_path, point):
     with registry(world, tmp_path, DRIFTLOOP_CRASH_POINT=point) as dying:
         assert dying.client.post("/projects", json=world.project_body()).status_code == 201

@@ -79,8 +79,11 @@ class World:
         self.command(RegisterVersion, model=run.model, request_id=run.request_id, manifest=run.manifest, pins=run.pins)
         self.command(MoveAlias, model=run.model, alias="champion", version=version, expected_epoch=epoch)
 
-    def fill_lake(self, windows: int, seed: int = 0, mark: datetime | None = None, version: int | None = None) -> None:
-        """The first ``windows`` windows of rows and labels, as one more flush of each table, as if ``version`` had scored them."""
+    def fill_lake(
+        self, windows: int, seed: int = 0, mark: datetime | None = None, version: int | None = None, recalibrated: int | None = None
+    ) -> None:
+        """The first ``windows`` windows of rows and labels, as one more flush of each table, as if ``version`` had scored them,
+        corrected by the recalibration of epoch ``recalibrated``."""
         table = jobs.rows(windows, seed=seed).slice(self._at)
         n, at = table.num_rows, self._at
         extra = {
@@ -89,6 +92,7 @@ class World:
             "model_version": pa.array([version] * n, pa.int64()),
             "scored_at": table.column("event_time"),
             "request_offset": pa.array(range(at, at + n)),
+            "recalibration_epoch": pa.array([recalibrated] * n, pa.int64()),
             "label_time": table.column("event_time"),
             "partition": pa.array([0] * n, pa.int32()),
             "offset": pa.array(range(at, at + n)),

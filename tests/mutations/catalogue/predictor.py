@@ -91,6 +91,22 @@ PREDICTOR = (
         (f"{_MODEL}test_a_lower_epoch_is_never_taken_up_also_not_after_a_restart",),
     ),
     Mutation(
+        "correction-never-older",
+        "A correction of a lower epoch than the one in service is not taken up.",
+        f"{_PREDICTOR}/model.py",
+        "current.place < _place(model)",
+        "current.place != _place(model)",
+        ("tests/unit/predictor/test_recalibrations.py::test_a_promotion_ends_it_and_an_older_place_is_never_taken_up",),
+    ),
+    Mutation(
+        "correction-is-kept-on-disk",
+        "A start from disk corrects answers as they were corrected before.",
+        f"{_PREDICTOR}/model.py",
+        "corrected = (kept.recalibration_epoch, kept.recalibration)",
+        "corrected = (0, None)",
+        ("tests/unit/predictor/test_recalibrations.py::test_a_start_from_disk_corrects_as_before",),
+    ),
+    Mutation(
         "bad-model-is-refused-once",
         "A model that was refused is not fetched again at once.",
         f"{_PREDICTOR}/model.py",

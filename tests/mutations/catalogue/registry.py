@@ -4,6 +4,7 @@ from tests.mutations.mutation import LIBRARY, Mutation, service
 
 _REGISTRY = f"{LIBRARY}/registry"
 _FOLD, _DELETION = "tests/unit/registry/test_fold.py::", "tests/unit/registry/test_deletion.py::"
+_CORRECTIONS, _RUNS = "tests/unit/registry/test_corrections.py::", "tests/unit/registry/test_training_runs.py::"
 
 REGISTRY = (
     Mutation(
@@ -117,5 +118,53 @@ REGISTRY = (
         "self._registration(event) if problem is None else",
         "self._registration(event) if True else",
         ("tests/unit/registry/test_training_runs.py::test_a_run_whose_objects_do_not_verify_becomes_no_version",),
+    ),
+    Mutation(
+        "correction-of-the-champion-of-its-time",
+        "A correction counts only for the champion, and at the epoch, that it was made for.",
+        f"{_REGISTRY}/corrections.py",
+        "(command.version, command.champion_epoch) != (champion.version, model.champion_epoch)",
+        "False",
+        (f"{_CORRECTIONS}test_what_cannot_be_or_is_not_sure_is_refused_with_the_reason",),
+    ),
+    Mutation(
+        "correction-from-its-epoch",
+        "A correction counts only from the epoch of recalibration that its maker saw.",
+        f"{_REGISTRY}/corrections.py",
+        "command.expected_epoch != model.recalibration_epoch",
+        "False",
+        (f"{_CORRECTIONS}test_what_cannot_be_or_is_not_sure_is_refused_with_the_reason",),
+    ),
+    Mutation(
+        "correction-ends-with-the-champion",
+        "A move of the champion ends the correction of its answers, and moving back does not bring it back.",
+        f"{_REGISTRY}/state.py",
+        "(newest.version, newest.champion_epoch) != (champion.version, champion.epoch)",
+        "newest.version != champion.version",
+        (f"{_CORRECTIONS}test_a_promotion_ends_it_and_a_way_back_does_not_bring_it_back",),
+    ),
+    Mutation(
+        "proposal-of-these-numbers",
+        "A run's proposal stands for the numbers that it was measured with, and for no others.",
+        f"{_REGISTRY}/corrections.py",
+        "proposal.recalibration != command.recalibration",
+        "False",
+        (f"{_CORRECTIONS}test_what_cannot_be_or_is_not_sure_is_refused_with_the_reason",),
+    ),
+    Mutation(
+        "runs-do-not-correct-for-a-person",
+        "Where a project asks for a person, no run corrects answers.",
+        f"{_REGISTRY}/corrections.py",
+        'rules.approval == "person"',
+        "False",
+        (f"{_CORRECTIONS}test_where_a_person_is_asked_a_run_corrects_nothing_and_the_person_does",),
+    ),
+    Mutation(
+        "run-corrects-once",
+        "A run that is delivered again corrects nothing again.",
+        f"{service('registry')}/recalibrations.py",
+        "        if outcome is None:\n            if served",
+        "        if True:\n            if served",
+        (f"{_RUNS}test_a_repeat_corrects_once_and_decides_as_the_first_time_also_after_a_person_ended_it",),
     ),
 )

@@ -15,6 +15,7 @@ from tests.unit.registry.commands import (
     register_version,
     reject,
 )
+from tests.unit.registry.corrections import HALF, project, recalibrate
 
 from driftloop.adapters.registry_view import RegistryView
 from driftloop.contracts.commands import RefuseRun
@@ -115,6 +116,19 @@ def test_refused_runs_are_written_and_counted_in(view):
         assert db.execute("SELECT request_id, problem FROM refused_runs").fetchall() == [("r9", "gone")]
         db.execute("DELETE FROM refused_runs")
     db.close()
+    assert view.digest() != (state.next_offset, state.digest())
+
+
+def test_recalibrations_are_written_replaced_and_counted_in(view):
+    log = (project(), *LOG[1:3], recalibrate(), recalibrate(HALF, command_id="half", epoch=1))
+    for state in states(log):
+        view.write(state)
+        assert view.digest() == (state.next_offset, state.digest())
+    with sqlite3.connect(view.path) as db:
+        found = db.execute("SELECT model, epoch, version, champion_epoch, kind, actor, reason FROM recalibrations").fetchall()
+        db.execute("UPDATE recalibrations SET content = replace(content, '0.95', '0.96')")
+    db.close()
+    assert found == [("flights", n, 1, 1, "logit", "ada", "it overestimates") for n in (1, 2)]
     assert view.digest() != (state.next_offset, state.digest())
 
 

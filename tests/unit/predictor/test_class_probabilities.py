@@ -158,5 +158,5 @@ def test_an_answer_by_http_has_the_probabilities_that_are_recorded() -> None:
 def test_an_answer_of_another_target_is_as_it_was() -> None:
     project = sample_project("web")
     body, [record] = answered(project.schema, ScoringModel("web", 1, 1, "a" * 64, Scorer(fitted(), project.schema)), request(1))
-    assert list(body) == ["predictions", "scores", "model", "version", "digest", "event_ids", "unscored"]
+    assert list(body) == ["predictions", "scores", "model", "version", "digest", "recalibration_epoch", "event_ids", "unscored"]
     assert decode_table(record.value, inference_schema(project.schema)).schema.names == inference_schema(project.schema).names

@@ -6,7 +6,8 @@ import msgspec
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tests.unit.registry.commands import MODEL, NOW, folded, measured, move_alias, promote, register_project, register_version
+from tests.unit.registry.commands import MODEL, NOW, folded, measured, move_alias, promote, register_version
+from tests.unit.registry.corrections import project, proposal, recalibrate
 
 from driftloop import metrics
 from driftloop.contracts.codec import encode_event, envelope
@@ -16,7 +17,7 @@ from driftloop.history.registry_follower import after_record as taken
 from driftloop.ports import Record
 from driftloop.registry.log_record import CLOCK_SKEW
 
-CHAMPION = (register_project(), register_version("r1"), promote("r1", epoch=0))
+CHAMPION = (project(), register_version("r1"), promote("r1", epoch=0))
 
 
 def record(value, headers, *, offset, at=NOW):
@@ -101,12 +102,28 @@ json = st.recursive(
 def records(draw):
     """Commands with any field changed to anything, and any bytes at all."""
     command = draw(
-        st.sampled_from((*CHAMPION, move_alias(1, epoch=1, command_id="m"), promote("r1", epoch=1, measured=measured(against=1))))
+        st.sampled_from(
+            (
+                *CHAMPION,
+                move_alias(1, epoch=1, command_id="m"),
+                promote("r1", epoch=1, measured=measured(against=1)),
+                recalibrate(),
+                recalibrate(proposal=proposal(of="candidate"), request_id="r1"),
+            )
+        )
     )
     value, headers = encode_event(command, envelope(command, id="x", source="t", subject="m"))
     fields = msgspec.json.decode(value)
     for name in draw(st.sets(st.sampled_from(sorted(fields)), max_size=3)):
         fields[name] = draw(json)
+    if isinstance(inner := fields.get("recalibration"), dict):  # the numbers are as much anybody's as the fields beside them
+        inner |= draw(
+            st.dictionaries(
+                st.sampled_from(["kind", "strength", "intercept", "slope", "shift", "weights"]),
+                json | st.floats() | st.just("shift"),
+                max_size=2,
+            )
+        )
     value = draw(st.just(msgspec.json.encode(fields)) | st.binary(max_size=50) | st.none())
     name, junk = draw(st.tuples(st.sampled_from([h[0] for h in headers]), st.binary(max_size=30)))
     headers = draw(st.just(headers) | st.just(tuple((k, junk if k == name else v) for k, v in headers)))

@@ -14,6 +14,7 @@ from tests.unit.registry.commands import (
     register_version,
     reject,
 )
+from tests.unit.registry.corrections import HALF, LOGIT, project, proposal, recalibrate
 
 from driftloop.contracts.codec import decode_event, encode_event, envelope
 from driftloop.contracts.commands import ApproveVersion, Command, MoveAlias
@@ -72,6 +73,10 @@ class AnyLog(RuleBasedStateMachine):
     def register_a_project(self, model, archive, approval):
         self.append(register_project(self.new_id(), model=model, archive=archive, rules=PromotionRules(approval=approval)))
 
+    @rule(approval=st.sampled_from(["automatic", "automatic", "person"]))
+    def register_a_project_that_says_what_it_predicts(self, approval):
+        self.append(project(self.new_id(), rules=PromotionRules(approval=approval)))
+
     @rule(model=models, request=requests, manifest=st.sampled_from(["m1", "m1", "m2"]), against=st.none() | versions)
     def register_a_version(self, model, request, manifest, against):
         self.append(register_version(request, command_id=self.new_id(), manifest=manifest, model=model, against=against))
@@ -92,6 +97,31 @@ class AnyLog(RuleBasedStateMachine):
         epoch, champion = (known.champion_epoch, known.champion) if known else (0, None)
         measurements = measured(against=champion.version, gain_lower=gain) if champion else None
         self.append(promote(request, epoch=epoch, measured=measurements, command_id=self.new_id(), model=model))
+
+    @rule(model=models, numbers=st.sampled_from([None, LOGIT, HALF]), version=versions, champion=epochs, epoch=epochs)
+    def correct_the_answers_of_a_version(self, model, numbers, version, champion, epoch):
+        command = recalibrate(
+            numbers, command_id=self.new_id(), version=version, champion_epoch=champion, epoch=epoch, request_id="r1", model=model
+        )
+        self.append(command)
+
+    @rule(numbers=st.sampled_from([None, LOGIT, HALF]), request=st.none() | requests, of=st.sampled_from(["champion", "candidate"]))
+    def correct_the_champions_answers(self, numbers, request, of):
+        """As a person does, or the registry with what a run proposes: of the champion of now, at its epoch."""
+        known = self.states[-1].model("flights")
+        if known is None or known.champion is None:
+            return
+        found = None if request is None else proposal(numbers, of=of)
+        command = recalibrate(
+            numbers,
+            command_id=self.new_id(),
+            version=known.champion.version,
+            champion_epoch=known.champion_epoch,
+            epoch=known.recalibration_epoch,
+            proposal=found,
+            request_id=request,
+        )
+        self.append(command)
 
     @rule(model=models, say=st.sampled_from([approve, reject, delete]), version=versions)
     def say_of_a_version(self, model, say, version):
@@ -133,6 +163,20 @@ class AnyLog(RuleBasedStateMachine):
                     old = before.models[name].epoch(alias) if name in before.models else 0
                     assert to.epoch - old in (0, 1)
                     assert model.version(to.version) is not None
+
+    @invariant()
+    def corrections_are_of_the_champion_of_their_time_and_each_has_the_next_epoch(self):
+        for before, after in zip(self.states[-2:], self.states[-1:], strict=False):
+            for name, model in after.models.items():
+                old = before.models.get(name, model)
+                assert model.recalibration_epoch - old.recalibration_epoch in (0, 1)
+                assert list(model.recalibrations.values())[: old.recalibration_epoch] == list(old.recalibrations.values())
+                if model.champion_epoch != old.champion_epoch:
+                    assert model.recalibration_in_force is None
+        for model in self.states[-1].models.values():
+            records = list(model.recalibrations.values())
+            assert [record.epoch for record in records] == list(range(1, len(records) + 1))
+            assert (records[-1] if records else None) == model.recalibration
 
     @invariant()
     def deleted_is_for_ever_and_nothing_that_holds_is_deleted(self):
@@ -187,7 +231,9 @@ def _on_the_wire(command: Command) -> bool:
 
 
 def _facts(state: RegistryState) -> dict:
-    return {name: (model.project, model.versions, model.aliases, model.standings) for name, model in state.models.items()}
+    return {
+        name: (model.project, model.versions, model.aliases, model.standings, model.recalibration) for name, model in state.models.items()
+    }
 
 
 def _aliases(state: RegistryState) -> dict:

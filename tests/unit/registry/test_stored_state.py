@@ -15,6 +15,7 @@ from tests.unit.registry.commands import (
     register_version,
     reject,
 )
+from tests.unit.registry.corrections import HALF, project, recalibrate
 
 from driftloop.contracts.values import PromotionRules
 from driftloop.registry import entries
@@ -23,7 +24,7 @@ from driftloop.registry.stored_state import decode_state, encode_state
 
 LOG = (
     move_alias(1, epoch=0, command_id="stray"),
-    register_project(rules=PromotionRules(approval="person")),
+    project(rules=PromotionRules(approval="person")),
     register_version("r1"),
     promote("r1", epoch=0),
     approve(1),
@@ -35,6 +36,8 @@ LOG = (
     reject(2),
     delete(2),
     refuse_run("r3"),
+    recalibrate(),
+    recalibrate(HALF, command_id="half", epoch=1),
     *(move_alias(1, epoch=99, command_id=f"late-{n}") for n in range(entries.MAX_REFUSED + 20)),
     register_project("other", model="other"),
     register_version("r4"),

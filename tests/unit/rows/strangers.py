@@ -59,6 +59,7 @@ _NAMES = [
     "score",
     "label",
     "request_offset",
+    "recalibration_epoch",
     "probabilities",
     "",
 ]

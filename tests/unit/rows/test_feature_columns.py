@@ -5,6 +5,7 @@ import pytest
 from tests.support.traffic import inference_rows, small_schema
 
 from driftloop.contracts.headers import RequestRange, range_header
+from driftloop.contracts.recalibration import RECALIBRATION_EPOCH
 from driftloop.contracts.schema import Feature, StreamSchema
 from driftloop.errors import InvalidMessage
 from driftloop.ports import Record
@@ -73,3 +74,17 @@ def test_the_other_columns_must_be_there_in_their_types() -> None:
         decoded(whole.drop_columns(["scored_at"]))
     with pytest.raises(InvalidMessage, match="'score' is string"):
         decoded(whole.set_column(whole.schema.get_field_index("score"), "score", pa.array(["a", "b", "c"])))
+
+
+def test_messages_of_programs_before_recalibrations_are_read_with_null_for_the_epoch() -> None:
+    rows = rows_of(AMOUNT, KIND, NIGHT)
+    named = rows.set_column(rows.column_names.index(RECALIBRATION_EPOCH), RECALIBRATION_EPOCH, pa.array([4, None, 5], pa.int64()))
+    assert decoded(rows.drop_columns([RECALIBRATION_EPOCH]))[RECALIBRATION_EPOCH].null_count == 3
+    assert decoded(named)[RECALIBRATION_EPOCH].to_pylist() == [4, None, 5]
+
+
+def test_an_epoch_of_another_type_is_no_column_of_the_table() -> None:
+    rows = rows_of(AMOUNT, KIND, NIGHT)
+    wrong = rows.set_column(rows.column_names.index(RECALIBRATION_EPOCH), RECALIBRATION_EPOCH, pa.array(["a", "b", "c"]))
+    with pytest.raises(UnknownFeatures, match="recalibration_epoch"):
+        decoded(wrong)

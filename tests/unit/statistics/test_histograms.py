@@ -120,3 +120,23 @@ def test_the_bytes_of_a_profile_are_those_of_every_earlier_release():
     )
     made = build_profile(training, np.arange(400) * 37 % 400 / 400, SCHEMA, bins=16)
     assert hashlib.sha256(made.encode()).hexdigest() == "52a5cd78d640c9adc2a9028644d1eb5e14d87b1696eee1b7e7a4f53585501bd9"
+
+
+def test_scores_that_a_recalibration_corrected_are_not_counted_beside_the_models_own():
+    rows = traffic(40, seed=2)
+    own, corrected = rows.slice(0, 25), rows.slice(25).append_column("recalibration_epoch", pa.array([3] * 15, pa.int64()))
+    mixed = pa.concat_tables([own, corrected], promote_options="default")
+
+    found = COUNTER.count(mixed)
+    assert np.array_equal(found[SCORE], COUNTER.count(own)[SCORE])
+    assert COUNTER.count(corrected)[SCORE].sum() == 0
+    assert all(counts.sum() == 40 for name, counts in found.items() if name != SCORE)
+
+
+def test_a_feature_that_has_the_name_of_the_recalibrations_epoch_leaves_scores_alone():
+    schema = StreamSchema(
+        stream="s", features=(Feature(name="recalibration_epoch", type="integer"),), target=Target(name="t", type="boolean")
+    )
+    rows = pa.table({"recalibration_epoch": pa.array([1, None, 3], pa.int64()), "score": [0.1, 0.5, 0.9]})
+    counter = Counter(build_profile(rows, np.array([0.1, 0.5, 0.9]), schema, bins=2))
+    assert counter.count(rows)[SCORE].sum() == 3

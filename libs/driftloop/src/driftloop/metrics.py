@@ -44,6 +44,9 @@ ENVIRONMENT_DIFFERENCES = Gauge(
     ["model"],
 )
 ALIAS_EPOCH = Gauge("driftloop_alias_epoch", "Epoch of the champion alias that this process has taken up", ["model"])
+RECALIBRATION_EPOCH = Gauge(
+    "driftloop_recalibration_epoch", "Epoch of the recalibration that corrects the answers of this process; 0 while none does", ["model"]
+)
 SCORING_SECONDS = Histogram("driftloop_scoring_seconds", "Time to score one batch", ["via"])
 UNSCORED_ROWS = Counter(
     "driftloop_unscored_rows",

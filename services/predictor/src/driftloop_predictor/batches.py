@@ -9,6 +9,7 @@ import pyarrow as pa
 
 from driftloop.artifact.scoring import SEARCH_SECONDS, Scored, Scorer
 from driftloop.artifact.unscorable import Unscored
+from driftloop.contracts.class_probabilities import PROBABILITIES
 from driftloop.contracts.headers import (
     ARROW,
     CONTENT_TYPE,
@@ -20,6 +21,7 @@ from driftloop.contracts.headers import (
     watermark,
     watermark_header,
 )
+from driftloop.contracts.recalibration import RECALIBRATION_EPOCH, Recalibration
 from driftloop.contracts.schema import StreamSchema
 from driftloop.contracts.windows import CLOCK_SKEW
 from driftloop.errors import InvalidMessage
@@ -37,13 +39,25 @@ MAX_MESSAGE_BYTES = 8 * 1024 * 1024 - 256 * 1024  # the topic takes 8 MiB, heade
 
 
 class ScoringModel(NamedTuple):
-    """The model that scores now; replaced as a whole, so one batch sees one version."""
+    """The model that scores now, and how its answers are corrected; replaced as a whole, so one batch sees one version of both."""
 
     model: str
     version: int
     epoch: int  # of the champion alias
     digest: str  # of the manifest
     scorer: Scorer
+    recalibration_epoch: int = 0  # of the model's newest record of recalibration, in force or not
+    recalibration: Recalibration | None = None  # that is in force
+
+    @property
+    def place(self) -> tuple[int, int]:
+        """What is served only ever goes on to a later one."""
+        return self.epoch, self.recalibration_epoch
+
+    @property
+    def corrected_by(self) -> int | None:
+        """The epoch of the recalibration that answers are corrected by; None: they are the model's own."""
+        return self.recalibration_epoch if self.recalibration is not None else None
 
 
 class Accounted(NamedTuple):
@@ -210,13 +224,20 @@ def scored(
     if serving is None or not n:
         answer = Scored(pa.nulls(n, schema.field("prediction").type), pa.nulls(n, pa.float64()), _no_probabilities(n))
     else:
-        answer, unscored = serving.scorer.score_rows(rows, search_seconds)
+        answer, unscored = serving.scorer.score_rows(rows, search_seconds, serving.recalibration)
     version = pa.nulls(n, pa.int64()) if serving is None else pa.repeat(pa.scalar(serving.version, pa.int64()), n)
     scored_at = _repeated(at, n)
     offsets = pa.nulls(n, pa.int64()) if request_offsets is None else request_offsets
-    columns = [*rows.columns, answer.prediction, answer.score, version, scored_at, offsets]
-    table = pa.Table.from_arrays([*columns, answer.probabilities] if holds_probabilities(schema) else columns, schema=schema)
+    columns = {"prediction": answer.prediction, "score": answer.score, "model_version": version, "scored_at": scored_at}
+    columns |= {"request_offset": offsets, RECALIBRATION_EPOCH: _corrected_by(serving, n), PROBABILITIES: answer.probabilities}
+    columns |= dict(zip(rows.column_names, rows.columns, strict=True))  # last: a feature may have the name of what is not recorded then
+    table = pa.Table.from_arrays([columns[name] for name in schema.names], schema=schema)
     return Inferences(table, serving is not None, unscored)
+
+
+def _corrected_by(serving: ScoringModel | None, n: int) -> pa.Array:
+    epoch = serving.corrected_by if serving is not None else None
+    return pa.nulls(n, pa.int64()) if epoch is None else pa.repeat(pa.scalar(epoch, pa.int64()), n)
 
 
 def _repeated(time: datetime, n: int) -> pa.Array:

@@ -112,6 +112,7 @@ async def _invoke(edge: Edge, request: Request) -> dict[str, Any]:
         "model": serving.model,
         "version": serving.version,
         "digest": serving.digest,
+        "recalibration_epoch": serving.corrected_by,
         "event_ids": table.column("event_id").to_pylist(),
         "unscored": [{"row": row, "reason": why.reason, "detail": why.detail} for row, why in sorted(inferences.unscored.items())],
     }

@@ -12,6 +12,7 @@ from typing import Generic, TypeVar
 import msgspec
 
 from driftloop.contracts.names import Digest, Name
+from driftloop.contracts.recalibration import Recalibration
 from driftloop.contracts.typed import prepared
 from driftloop.contracts.values import Part
 from driftloop.errors import ObjectNotFound
@@ -50,12 +51,14 @@ class KeptProject(Part, frozen=True, kw_only=True):
 
 
 class KeptModel(Part, frozen=True, kw_only=True):
-    """Which version was champion when its files were kept, and under which epoch."""
+    """Which version was champion when its files were kept, and under which epoch; what corrected its answers then."""
 
     model: Name
     version: int
     epoch: int
     manifest: Digest
+    recalibration_epoch: int = 0
+    recalibration: Recalibration | None = None
 
 
 class LastGood(Generic[Pointer]):

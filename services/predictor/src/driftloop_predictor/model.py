@@ -14,7 +14,7 @@ from driftloop.artifact.scoring import Scorer
 from driftloop.errors import ConfigurationError, IntegrityError, ObjectNotFound, TransientError, UserError
 from driftloop.ports import ObjectStore
 from driftloop.project.model import Project
-from driftloop.registry.fold import RegistryReader, RegistryState
+from driftloop.registry.fold import ModelState, RegistryReader, RegistryState
 from driftloop.rows.schemas import request_schema
 from driftloop.service.process import Stop
 from driftloop.stored import ObjectLister, ObjectReader
@@ -40,7 +40,8 @@ class EnvironmentDiffers(IntegrityError):
 
 
 class ModelFollower:
-    """``serving`` is the newest champion that loaded. It is only ever replaced by one of a higher alias epoch."""
+    """``serving`` is the newest champion that loaded. It is only ever replaced by one of a higher alias epoch, or by
+    itself with its answers corrected in another way, of a higher recalibration epoch."""
 
     def __init__(self, project: Project, *, reader: RegistryReader, store: ObjectStore, last_good: LastGood[KeptModel]) -> None:
         self._project, self._reader, self._store, self._last_good = project, reader, store, last_good
@@ -83,10 +84,9 @@ class ModelFollower:
 
     @property
     def up_to_date(self) -> bool:
-        """Whether the champion of the registry, as known here, is the one that scores (or there is none)."""
+        """Whether the champion of the registry, as known here, is the one that scores, corrected as there (or there is none)."""
         model = self._reader.state().model(self._project.model)
-        epoch = model.champion_epoch if model else 0
-        return epoch <= (self.serving.epoch if self.serving else 0)
+        return model is None or model.champion is None or (self.serving is not None and _place(model) <= self.serving.place)
 
     def _step(self) -> None:
         """A champion that cannot be reached is tried again at once and then ever later; one that is bad, or that this release cannot
@@ -113,6 +113,8 @@ class ModelFollower:
         if current is not None and epoch <= current.epoch:
             if epoch < current.epoch or champion.manifest != current.digest:
                 self.last_error = f"the log's champion is of epoch {epoch}, this process already serves epoch {current.epoch}"
+            elif current.place < _place(model):
+                self._correct(current, model)
             return
         if self._refused.get(champion.manifest, 0.0) > time.monotonic():
             return
@@ -123,9 +125,15 @@ class ModelFollower:
         except Exception:
             self._refused = {champion.manifest: time.monotonic() + REFUSED_SECONDS}
             raise
-        serving = ScoringModel(self._project.model, champion.version, epoch, champion.manifest, loaded.scorer)
+        serving = _corrected(ScoringModel(self._project.model, champion.version, epoch, champion.manifest, loaded.scorer), model)
         self._serve(serving, loaded)
         self.last_error = None
+        self._keep(serving, loaded.objects)
+
+    def _correct(self, current: ScoringModel, model: ModelState) -> None:
+        """The same model goes on, with its answers corrected as the registry says now; nothing is loaded."""
+        loaded, serving = self._loaded[current.digest], _corrected(current, model)
+        self._serve(serving, loaded)
         self._keep(serving, loaded.objects)
 
     def _take_kept(self) -> None:
@@ -137,7 +145,8 @@ class ModelFollower:
         except Exception as exc:  # noqa: BLE001  whatever is wrong with what was kept, the registry may know better
             self._failed("kept-model-refused", exc)
             return
-        self._serve(ScoringModel(kept.model, kept.version, kept.epoch, kept.manifest, loaded.scorer), loaded)
+        corrected = (kept.recalibration_epoch, kept.recalibration)
+        self._serve(ScoringModel(kept.model, kept.version, kept.epoch, kept.manifest, loaded.scorer, *corrected), loaded)
 
     def _load(self, store: ObjectLister, manifest: str) -> "_Loaded":
         started, project, reads = time.monotonic(), self._project, Reads(store)
@@ -174,11 +183,20 @@ class ModelFollower:
         self._show(loaded.environment)
         metrics.MODEL_VERSION.labels(serving.model).set(serving.version)
         metrics.ALIAS_EPOCH.labels(serving.model).set(serving.epoch)
-        log.info("model-swapped", model=serving.model, version=serving.version, epoch=serving.epoch, manifest=serving.digest)
+        metrics.RECALIBRATION_EPOCH.labels(serving.model).set(serving.corrected_by or 0)
+        place = {"epoch": serving.epoch, "recalibration_epoch": serving.corrected_by}
+        log.info("model-swapped", model=serving.model, version=serving.version, manifest=serving.digest, **place)
 
     def _keep(self, serving: ScoringModel, objects: Mapping[str, bytes]) -> None:
         try:
-            kept = KeptModel(model=serving.model, version=serving.version, epoch=serving.epoch, manifest=serving.digest)
+            kept = KeptModel(
+                model=serving.model,
+                version=serving.version,
+                epoch=serving.epoch,
+                manifest=serving.digest,
+                recalibration_epoch=serving.recalibration_epoch,
+                recalibration=serving.recalibration,
+            )
             self._last_good.keep(kept, objects)
         except OSError as exc:  # a full disk stops nobody from scoring: it costs the next start its head start
             self._failed("model-not-kept", exc)
@@ -194,6 +212,14 @@ class _Loaded(NamedTuple):
     scorer: Scorer
     objects: Mapping[str, bytes]
     environment: Parity
+
+
+def _place(model: ModelState) -> tuple[int, int]:
+    return model.champion_epoch, model.recalibration_epoch
+
+
+def _corrected(serving: ScoringModel, model: ModelState) -> ScoringModel:
+    return serving._replace(recalibration_epoch=model.recalibration_epoch, recalibration=model.recalibration_in_force)
 
 
 def _one_row(project: Project) -> pa.Table:

@@ -62,6 +62,8 @@ class PredictorHealth:
             "champion_version": serving.version if serving else None,
             "alias_epoch": serving.epoch if serving else 0,
             "model_digest": serving.digest if serving else None,
+            "recalibration_epoch": serving.corrected_by if serving else None,
+            "recalibration": msgspec.to_builtins(serving.recalibration) if serving else None,
             "partitions": {str(p): o for p, o in self._handler.next_offsets().items()} if self._handler else {},
             "environment": _environment(self.project, self.model),
             "bad_models": self.model.bad_models if self.model else 0,

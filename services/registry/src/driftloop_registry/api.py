@@ -22,6 +22,7 @@ from driftloop_registry.responses import (
     found,
     found_version,
     model_of,
+    recalibrations_of,
     refusal,
     summary_of,
     version_of,
@@ -73,6 +74,12 @@ def _reads(app: FastAPI, desk: Desk) -> None:
         if alias not in known.aliases:
             raise Refused(404, f"model {model} has no {alias}", "alias")
         return answer(alias_of(known, known.aliases[alias]), offset=state.next_offset)
+
+    @app.get("/models/{model}/recalibrations", responses=READ)
+    async def show_recalibrations(model: ModelPath, stale: Stale = None) -> Response:
+        """How the champion's answers are corrected, and every record of it that came before."""
+        state = await state_for(stale)
+        return answer(recalibrations_of(found(state, model)), offset=state.next_offset)
 
     @app.get("/models/{model}/at", responses=READ)
     async def show_alias_at(model: ModelPath, time: AwareDatetime, alias: AliasQuery = CHAMPION, stale: Stale = None) -> Response:

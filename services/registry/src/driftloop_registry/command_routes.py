@@ -6,19 +6,21 @@ from typing import Annotated, Any
 from fastapi import FastAPI, Header, Response
 
 from driftloop.contracts.codec import caused_id
-from driftloop.contracts.commands import ApproveVersion, DeleteVersion, MoveAlias, RejectVersion
+from driftloop.contracts.commands import ApproveVersion, DeleteVersion, MoveAlias, Recalibrate, RejectVersion
 from driftloop.ports import Clock
+from driftloop_registry.recalibration_calls import numbers_of, wish_of
 from driftloop_registry.registration import Registration
 from driftloop_registry.request_models import (
     AliasPath,
     ModelPath,
     MoveAliasBody,
+    RecalibrateBody,
     RegisterProjectBody,
     RollBackBody,
     VersionBody,
     VersionPath,
 )
-from driftloop_registry.responses import READ, found, outcome_of
+from driftloop_registry.responses import READ, Refused, found, outcome_of
 from driftloop_registry.service import Desk, way_back
 
 Key = Annotated[str | None, Header(min_length=1, max_length=200, description="a call repeated with its key is done once")]
@@ -31,6 +33,7 @@ WRITE: dict[int | str, dict[str, Any]] = READ | {
 
 def add_writes(app: FastAPI, desk: Desk, clock: Clock) -> None:
     _projects_and_aliases(app, desk, clock)
+    _recalibrations(app, desk, clock)
     _versions(app, desk, clock)
 
 
@@ -86,6 +89,33 @@ def _projects_and_aliases(app: FastAPI, desk: Desk, clock: Clock) -> None:
                 expected_epoch=known.epoch(alias) if body.expected_epoch is None else body.expected_epoch,
             )
             outcome = await desk.move_alias(command)
+        return outcome_of(command_id, outcome, desk.known(), 200)
+
+
+def _recalibrations(app: FastAPI, desk: Desk, clock: Clock) -> None:
+    @app.post("/models/{model}/recalibrations", responses=WRITE)
+    async def recalibrate(model: ModelPath, body: RecalibrateBody, idempotency_key: Key = None) -> Response:
+        """Correct the champion's answers, or no longer, by a person's decision: a new record, of which a promotion is the end."""
+        wish = wish_of(body)
+        command_id = _command_id(idempotency_key, "recalibrate", model, wish, body.expected_epoch, body.champion_epoch)
+        state = await desk.current()
+        outcome = state.outcome(command_id)
+        if outcome is None:
+            known = found(state, model)
+            if known.champion is None:
+                raise Refused(409, f"model {model} has no champion whose answers could be corrected", "model")
+            command = Recalibrate(
+                command_id=command_id,
+                at=clock.now(),
+                actor=body.actor,
+                reason=body.reason,
+                model=model,
+                version=known.champion.version,
+                champion_epoch=known.champion_epoch if body.champion_epoch is None else body.champion_epoch,
+                expected_epoch=known.recalibration_epoch if body.expected_epoch is None else body.expected_epoch,
+                recalibration=numbers_of(wish, known),
+            )
+            outcome = await desk.recalibrate(command)
         return outcome_of(command_id, outcome, desk.known(), 200)
 
 

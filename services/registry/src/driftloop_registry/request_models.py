@@ -1,6 +1,6 @@
 """What callers may send. Unknown fields are ignored; wrong ones are answered with their names."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from fastapi import Path, Query
 from pydantic import BaseModel, ConfigDict, Field
@@ -62,6 +62,18 @@ class RollBackBody(_Body):
 
     to: Annotated[int | None, Field(ge=1, le=MAX_INTEGER)] = None
     expected_epoch: Annotated[int | None, Field(ge=0, le=MAX_INTEGER)] = None
+
+
+class RecalibrateBody(_Body):
+    """Correct the champion's answers by these numbers, or, as null, no longer; or by those of the earlier record ``to``.
+
+    Either ``recalibration`` or ``to`` is given. The epochs, of the records and of the champion, are the current ones if left out.
+    """
+
+    recalibration: dict[str, Any] | None = None
+    to: Annotated[int | None, Field(ge=1, le=MAX_INTEGER)] = None
+    expected_epoch: Annotated[int | None, Field(ge=0, le=MAX_INTEGER)] = None
+    champion_epoch: Annotated[int | None, Field(ge=0, le=MAX_INTEGER)] = None
 
 
 class VersionBody(_Body):

@@ -61,12 +61,26 @@ def summary_of(model: ModelState) -> dict[str, Any]:
 
 
 def model_of(model: ModelState) -> dict[str, Any]:
-    return {**summary_of(model), "versions": [version_of(model, version) for version in model.versions]}
+    versions = [version_of(model, version) for version in model.versions]
+    return {**summary_of(model), "versions": versions, "recalibrations": list(model.recalibrations.values())}
 
 
 def version_of(model: ModelState, version: ModelVersion) -> dict[str, Any]:
     """A version with its standing; null when nobody is asked about it and nobody has ruled it out."""
     return {**msgspec.structs.asdict(version), "standing": model.standings.get(version.version)}
+
+
+def recalibrations_of(model: ModelState) -> dict[str, Any]:
+    """All records, oldest first, and the one in force; null when the champion's answers are its own."""
+    in_force = model.recalibration if model.recalibration_in_force is not None else None
+    return {
+        "model": model.model,
+        "champion": model.champion.version if model.champion else None,
+        "champion_epoch": model.champion_epoch,
+        "epoch": model.recalibration_epoch,
+        "in_force": in_force,
+        "recalibrations": list(model.recalibrations.values()),
+    }
 
 
 def alias_of(model: ModelState, alias: Alias) -> dict[str, Any]:

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
 
-from driftloop.contracts.commands import ApproveVersion, DeleteVersion, MoveAlias, RejectVersion
+from driftloop.contracts.commands import ApproveVersion, DeleteVersion, MoveAlias, Recalibrate, RejectVersion
 from driftloop.errors import TransientError
 from driftloop.registry.dry_run import answer_without_record
 from driftloop.registry.fold import ModelState, ModelVersion, Outcome, RegistryReader, RegistryState
@@ -73,11 +73,17 @@ class Desk:
         """Raises Refused when there is no such version, or its objects do not verify."""
         return await self._submit(command, servable=True)
 
+    async def recalibrate(self, command: Recalibrate) -> Outcome:
+        """Nothing is fetched for it: a correction is a few numbers."""
+        return await self._submit(command, servable=False)
+
     async def change_version(self, command: ApproveVersion | RejectVersion | DeleteVersion) -> Outcome:
         """Raises Refused when there is no such version, or one is approved whose objects do not verify."""
         return await self._submit(command, servable=isinstance(command, ApproveVersion))
 
-    async def _submit(self, command: MoveAlias | ApproveVersion | RejectVersion | DeleteVersion, *, servable: bool) -> Outcome:
+    async def _submit(
+        self, command: MoveAlias | Recalibrate | ApproveVersion | RejectVersion | DeleteVersion, *, servable: bool
+    ) -> Outcome:
         state = await self.current()
         known = state.outcome(command.command_id)
         if known is not None:

@@ -41,10 +41,10 @@ CREATE TABLE standings (model TEXT, version INTEGER, content TEXT NOT NULL,
     reason TEXT AS (content ->> '$.reason'), PRIMARY KEY (model, version));
 CREATE TABLE refused_runs (model TEXT, request_id TEXT, content TEXT NOT NULL,
     problem TEXT AS (content ->> '$.problem'), PRIMARY KEY (model, request_id));
-CREATE TABLE recalibrations (model TEXT PRIMARY KEY, content TEXT NOT NULL,
-    epoch INTEGER AS (content ->> '$.epoch'), version INTEGER AS (content ->> '$.version'),
+CREATE TABLE recalibrations (model TEXT, epoch INTEGER, content TEXT NOT NULL, version INTEGER AS (content ->> '$.version'),
     champion_epoch INTEGER AS (content ->> '$.champion_epoch'), kind TEXT AS (content ->> '$.recalibration.kind'),
-    since TEXT AS (content ->> '$.since'), actor TEXT AS (content ->> '$.by'), reason TEXT AS (content ->> '$.reason'));
+    since TEXT AS (content ->> '$.since'), actor TEXT AS (content ->> '$.by'), reason TEXT AS (content ->> '$.reason'),
+    PRIMARY KEY (model, epoch));
 CREATE TABLE refusals (chain TEXT NOT NULL);
 CREATE TABLE commands (log_offset INTEGER PRIMARY KEY, content TEXT NOT NULL,
     model TEXT AS (content ->> '$.model'), type TEXT AS (content ->> '$.type'), at TEXT AS (content ->> '$.at'),
@@ -166,9 +166,8 @@ def _write_difference(db: sqlite3.Connection, old: RegistryState, new: RegistryS
         known = len(before.refused_runs) if before else 0
         runs = itertools.islice(model.refused_runs.values(), known, None)
         db.executemany("INSERT INTO refused_runs VALUES (?, ?, ?)", ((name, run.request_id, _text(run)) for run in runs))
-        newest = model.recalibration
-        if newest is not None and (before is None or newest != before.recalibration):
-            db.execute("INSERT OR REPLACE INTO recalibrations VALUES (?, ?)", (name, _text(newest)))
+        records = itertools.islice(model.recalibrations.values(), before.recalibration_epoch if before else 0, None)
+        db.executemany("INSERT INTO recalibrations VALUES (?, ?, ?)", ((name, r.epoch, _text(r)) for r in records))
         _write_entries(db, before.history if before else Entries(), model.history, old.next_offset)
     _write_entries(db, old.strays, new.strays, old.next_offset)
     db.execute("UPDATE refusals SET chain = ?", (new.answers.refused.chain,))
@@ -191,7 +190,7 @@ def _read_digest(db: sqlite3.Connection) -> tuple[int, str]:
         raise ViewBroken("no offset")
     models = [str(row[0]) for row in db.execute("SELECT model FROM aliases ORDER BY model, name")]
     aliases = _contents(db, "aliases ORDER BY model, name", Alias)
-    recalibrated = [str(row[0]) for row in db.execute("SELECT model FROM recalibrations ORDER BY model")]
+    recalibrated = [str(row[0]) for row in db.execute("SELECT model FROM recalibrations ORDER BY model, epoch")]
     digest = content_digest(
         projects=_contents(db, "projects", ProjectRef),
         versions=_contents(db, "versions", ModelVersion),
@@ -201,7 +200,7 @@ def _read_digest(db: sqlite3.Connection) -> tuple[int, str]:
         entries=_contents(db, "commands", LogEntry),
         refusals=str(chain[0]),
         next_offset=int(found[0]),
-        recalibrations=zip(recalibrated, _contents(db, "recalibrations ORDER BY model", RecalibrationRecord), strict=True),
+        recalibrations=zip(recalibrated, _contents(db, "recalibrations ORDER BY model, epoch", RecalibrationRecord), strict=True),
     )
     return int(found[0]), digest
 

@@ -15,11 +15,13 @@ from driftloop.artifact.composition import needs_event_time
 from driftloop.artifact.event_time import event_days, with_event_time
 from driftloop.artifact.unscorable import Found, Outputs, Scorable, Unscored, search
 from driftloop.contracts.column_types import TargetType
+from driftloop.contracts.recalibration import Recalibration
 from driftloop.contracts.schema import Feature, StreamSchema
 from driftloop.rows import probabilities
 from driftloop.rows.numbers import as_numbers, input_column
 from driftloop.rows.schemas import ARROW_TYPES
 from driftloop.statistics.metrics import ModelOutput
+from driftloop.statistics.recalibration import apply
 
 Floats = npt.NDArray[np.float64]
 _NAT = np.iinfo(np.int64).min  # how numpy and pandas write a missing time
@@ -153,18 +155,22 @@ class Scorer:
         """The answer for each row; all null for a row that the pipeline cannot score. See ``score_rows``."""
         return self.score_rows(table).answer
 
-    def score_rows(self, table: pa.Table | pa.RecordBatch, at_most_seconds: float = SEARCH_SECONDS) -> ScoredRows:
+    def score_rows(
+        self, table: pa.Table | pa.RecordBatch, at_most_seconds: float = SEARCH_SECONDS, recalibration: Recalibration | None = None
+    ) -> ScoredRows:
         """Prediction in the target's type and score as float64, one each per row; of several classes their probabilities, too.
 
         The score is P(true) for binary, P(predicted class) for multiclass, the prediction for regression. All are null for
         a row that the pipeline cannot score (it raises, or the score is not finite); ``unscored`` says why. Such rows cost the others
         nothing, unless finding them takes longer than ``at_most_seconds``: then those not looked at yet are null, too.
+
+        ``recalibration``: what corrects the pipeline's answers, all of them; None: nothing does.
         """
         frame = to_frame(table, self.schema)
         if self.needs_event_time:
             frame = with_event_time(frame, event_days(table))
         found = self._found(frame, at_most_seconds)
-        output = self._output(found.outputs or self._nothing(len(frame)))
+        output = apply(recalibration, self._output(found.outputs or self._nothing(len(frame))))
         unscored = found.unscored
         bad = ~np.isfinite(output.scores)
         unscored |= {

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from driftloop.client.reproductions import AuditResult
     from driftloop.contracts.events import RetrainReason
     from driftloop.contracts.gaps import AcceptedGap
+    from driftloop.contracts.recalibration import Recalibration
     from driftloop.lake.log_archive import LogArchived
     from driftloop.lake.maintenance import Compacted
     from driftloop.lake.vacuum import Cleaned
@@ -51,6 +52,18 @@ class Changes:
         from driftloop.client.model_changes import roll_back
 
         return roll_back(self._to.registry, name, to, reason, alias=alias, expected_epoch=expected_epoch)
+
+    def recalibrate(self, name: str, recalibration: "Recalibration | None", *, reason: str, expected_epoch: int | None = None) -> "Changed":
+        """Correct the champion's answers by these numbers until the next promotion; None: no longer."""
+        from driftloop.client.model_changes import recalibrate
+
+        return recalibrate(self._to.registry, name, recalibration, reason, expected_epoch=expected_epoch)
+
+    def recalibrate_as(self, name: str, to: int, *, reason: str, expected_epoch: int | None = None) -> "Changed":
+        """Correct the champion's answers as the earlier record ``to`` did, of the same version."""
+        from driftloop.client.model_changes import recalibrate_as
+
+        return recalibrate_as(self._to.registry, name, to, reason, expected_epoch=expected_epoch)
 
     def approve(self, name: str, version: int, *, reason: str) -> "Changed":
         """Make a version that waits for approval champion."""

@@ -13,7 +13,7 @@ from driftloop.settings import S3Settings
 
 if TYPE_CHECKING:
     from driftloop.client.datasets import Datasets, SnapshotDetails, TableHistory
-    from driftloop.client.models import AliasMove, ModelSummary, RegisteredModel
+    from driftloop.client.models import AliasMove, ModelSummary, Recalibrations, RegisteredModel
     from driftloop.client.registry_rebuild import RebuiltRegistry
     from driftloop.client.rejected_messages import RejectedBytes, RejectedMessage
     from driftloop.client.retraining_outcome import RetrainingOutcome
@@ -104,6 +104,12 @@ class Client:
         from driftloop.client.models import history
 
         return history(self._to.registry, name, limit)
+
+    def recalibrations(self, name: str) -> "Recalibrations":
+        """How the champion's answers are corrected now, and every record of it."""
+        from driftloop.client.models import recalibrations
+
+        return recalibrations(self._to.registry, name)
 
     def alias_at(self, name: str, time: datetime | str, *, alias: str = "champion") -> "AliasMove":
         """Which version was champion at a time (without a zone: UTC), since when, by whom and why."""

@@ -8,6 +8,7 @@ import msgspec
 from driftloop.client.arguments import checked_name
 from driftloop.client.models import model
 from driftloop.client.registry_client import RegistryClient
+from driftloop.contracts.recalibration import Recalibration
 from driftloop.contracts.typed import prepared
 from driftloop.contracts.values import Part
 from driftloop.errors import UserError
@@ -39,6 +40,20 @@ def promote(registry: RegistryClient, name: str, version: int, reason: str, *, a
 def roll_back(registry: RegistryClient, name: str, to: int | None, reason: str, *, alias: str, expected_epoch: int | None) -> Changed:
     """Point the alias at the version before the present one, or at ``to``: a new epoch."""
     path = f"/models/{checked_name(name)}/aliases/{checked_name(alias)}/rollback"
+    return _change(registry, path, {"to": to, "expected_epoch": expected_epoch}, reason)
+
+
+def recalibrate(
+    registry: RegistryClient, name: str, recalibration: Recalibration | None, reason: str, *, expected_epoch: int | None
+) -> Changed:
+    """Correct the champion's answers by these numbers from now on; None: no longer. ``Changed.epoch`` is the record's."""
+    path = f"/models/{checked_name(name)}/recalibrations"
+    return _change(registry, path, {"recalibration": msgspec.to_builtins(recalibration), "expected_epoch": expected_epoch}, reason)
+
+
+def recalibrate_as(registry: RegistryClient, name: str, to: int, reason: str, *, expected_epoch: int | None) -> Changed:
+    """Correct them as the record of epoch ``to`` did, which corrected the same version's answers."""
+    path = f"/models/{checked_name(name)}/recalibrations"
     return _change(registry, path, {"to": to, "expected_epoch": expected_epoch}, reason)
 
 

@@ -10,8 +10,8 @@ from driftloop.client.registry_client import RegistryClient
 from driftloop.contracts.typed import prepared
 from driftloop.contracts.values import ModelName, Part, Time
 from driftloop.errors import TransientError, UserError
-from driftloop.registry.persistent_map import ReplacingMap
-from driftloop.registry.records import Alias, ApprovalStatus, LogEntry, ModelVersion, ProjectRef
+from driftloop.registry.persistent_map import PersistentMap, ReplacingMap
+from driftloop.registry.records import Alias, ApprovalStatus, LogEntry, ModelVersion, ProjectRef, RecalibrationRecord
 from driftloop.registry.state import ModelState
 
 T = TypeVar("T")
@@ -36,7 +36,7 @@ class RegisteredVersion(ModelVersion, frozen=True, kw_only=True):
 
 
 class RegisteredModel(Part, frozen=True, kw_only=True):
-    """A model with all its versions, in order."""
+    """A model with all its versions, in order, and all records of recalibration, of a registry that tells them."""
 
     model: ModelName
     project: ProjectRef | None
@@ -45,14 +45,31 @@ class RegisteredModel(Part, frozen=True, kw_only=True):
     champion: int | None
     champion_epoch: int
     waiting: tuple[int, ...]
+    recalibrations: tuple[RecalibrationRecord, ...] = ()
 
     def state(self) -> ModelState:
         """The same as the registry's fold has it; its history is not part of it."""
         standings = {version.version: version.standing for version in self.versions if version.standing is not None}
         plain = tuple(ModelVersion(**{field: getattr(v, field) for field in ModelVersion.__struct_fields__}) for v in self.versions)
         return ModelState(
-            model=self.model, project=self.project, versions=plain, aliases=ReplacingMap.of(self.aliases), standings=standings
+            model=self.model,
+            project=self.project,
+            versions=plain,
+            aliases=ReplacingMap.of(self.aliases),
+            standings=standings,
+            recalibrations=PersistentMap.of({record.epoch: record for record in self.recalibrations}),
         )
+
+
+class Recalibrations(Part, frozen=True, kw_only=True):
+    """How the champion's answers are corrected, null: not at all, and all records, oldest first."""
+
+    model: ModelName
+    champion: int | None
+    champion_epoch: int
+    epoch: int
+    in_force: RecalibrationRecord | None
+    recalibrations: tuple[RecalibrationRecord, ...]
 
 
 class AliasMove(Part, frozen=True, kw_only=True):
@@ -88,6 +105,11 @@ def all_models(registry: RegistryClient) -> list[ModelState]:
 def history(registry: RegistryClient, name: str, limit: int) -> list[LogEntry]:
     """The newest ``limit`` commands about a model, oldest first; refused ones too. Raises UserError, TransientError."""
     return _converted(registry.get(f"/models/{checked_name(name)}/history", limit=limit), list[LogEntry])
+
+
+def recalibrations(registry: RegistryClient, name: str) -> Recalibrations:
+    """Raises UserError, TransientError."""
+    return _converted(registry.get(f"/models/{checked_name(name)}/recalibrations"), Recalibrations)
 
 
 def alias_at(registry: RegistryClient, name: str, time: datetime, alias: str) -> AliasMove:

@@ -6,6 +6,10 @@ import msgspec
 
 from driftloop.contracts.values import Part, RowCount, Window
 
+# The column beside a row's prediction: the epoch of the recalibration that corrected the answer; null: none did. Streams with a feature
+# of that name do not have it: ``StreamSchema.has_recalibration_epoch``. Why so: ADR 0020.
+RECALIBRATION_EPOCH = "recalibration_epoch"
+
 
 class Recalibration(Part, frozen=True, kw_only=True):
     """What is done to a model's answers until the next promotion: never a new model, a few numbers between it and the answer.

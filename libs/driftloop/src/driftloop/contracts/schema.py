@@ -8,6 +8,7 @@ import msgspec
 from driftloop.contracts.class_probabilities import PROBABILITIES
 from driftloop.contracts.column_types import COLUMN_TYPES, TARGET_TASKS, DatetimePart, FeatureType, TargetType, Task
 from driftloop.contracts.names import Name
+from driftloop.contracts.recalibration import RECALIBRATION_EPOCH
 from driftloop.contracts.values import Part
 
 # Columns beside the features, by who adds them. A feature cannot be called so. Their types: ``rows.schemas``.
@@ -72,6 +73,11 @@ class StreamSchema(Part, frozen=True, kw_only=True, omit_defaults=True):
         """Whether the column PROBABILITIES is recorded beside prediction and score: of a target of several classes, unless a
         feature has that name. It is not RESERVED, so that such a feature, which was there first, stays what it was."""
         return self.target.task == "multiclass" and PROBABILITIES not in self.feature_names
+
+    @property
+    def has_recalibration_epoch(self) -> bool:
+        """Whether the column RECALIBRATION_EPOCH is recorded, too: unless a feature has that name, for the same reason."""
+        return RECALIBRATION_EPOCH not in self.feature_names
 
     @property
     def numeric(self) -> list[str]:

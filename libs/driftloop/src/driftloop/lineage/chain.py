@@ -12,7 +12,7 @@ from driftloop.errors import IntegrityError, ObjectNotFound
 class Link(Part, frozen=True, kw_only=True):
     """One link. ``what`` names it to a person, ``details`` to a program; ``reason``: why it does not hold."""
 
-    link: str  # prediction, model version, training run, snapshot, files, offsets, code, environment, seed
+    link: str  # prediction, recalibration, model version, training run, snapshot, files, offsets, code, environment, seed
     ok: bool
     what: str
     reason: str | None = None

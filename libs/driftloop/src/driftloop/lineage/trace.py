@@ -1,13 +1,16 @@
 """From a prediction back to bytes: the row in the lake, the version that made it, and everything that the version came from."""
 
+import math
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
 from typing import Any
 
+import msgspec
 from deltalake import DeltaTable
 
 from driftloop.contracts.class_probabilities import PROBABILITIES
+from driftloop.contracts.recalibration import RECALIBRATION_EPOCH, Recalibration
 from driftloop.contracts.topics import inferences, requests
 from driftloop.contracts.values import Part
 from driftloop.errors import IntegrityError, ObjectNotFound, UserError
@@ -106,7 +109,7 @@ def _traced(
         own = pool.submit(_own_links, s3, delta, stream, found)
         model = next((m for m in models if m.project is not None and m.project.stream == stream), None)
         chain, name = _chain(store, model, stream, number, every_file)
-        links = (*own.result(), *chain)
+        links = (*own.result(), *_recalibrated(model, first.row), *chain)
     return Trace(
         event_id=first.row["event_id"],
         stream=stream,
@@ -128,6 +131,36 @@ def _chain(
         reason = f"the registry knows no version {number} of a model of the stream {stream}"
         return [Link(link="model version", ok=False, what=f"version {number}", reason=reason)], model.model if model else None
     return version_chain(store, model, version, every_file=every_file), model.model
+
+
+def _recalibrated(model: ModelState | None, row: dict[str, Any]) -> list[Link]:
+    """The record that corrected the answer, where one did. A feature of another time may have had the column's name."""
+    epoch = row.get(RECALIBRATION_EPOCH)
+    features = model.project.stream_schema.feature_names if model and model.project and model.project.stream_schema else ()
+    if not isinstance(epoch, int) or RECALIBRATION_EPOCH in features:
+        return []
+    record = model.recalibrations.get(epoch) if model is not None else None
+    if record is None:
+        what = f"epoch {epoch}"
+        return [Link(link="recalibration", ok=False, what=what, reason=f"the registry knows no recalibration of epoch {epoch}")]
+    source = f"the run {record.request_id}" if record.request_id is not None else "a person's decision"
+    what = f"epoch {epoch} ({_numbers(record.recalibration)}), of {source}, by {record.by} since {record.since.isoformat()}"
+    details = msgspec.to_builtins(record)
+    if record.version != row["model_version"] or record.recalibration is None:
+        done = "ended the correction" if record.recalibration is None else "corrected the answers"
+        reason = f"that record {done} of version {record.version}, and version {row['model_version']} answered"
+        return [Link(link="recalibration", ok=False, what=what, reason=reason, details=details)]
+    return [Link(link="recalibration", ok=True, what=what, details=details)]
+
+
+def _numbers(by: Recalibration | None) -> str:
+    if by is None:
+        return "none"
+    if by.classes is not msgspec.UNSET and by.weights is not msgspec.UNSET:
+        most = sorted(zip(by.classes, by.weights, strict=True), key=lambda item: (-abs(math.log(item[1])), item[0]))
+        told = ", ".join(f"{name} × {weight:.3g}" for name, weight in most[:SHOWN_CLASSES])
+        return told if len(most) <= SHOWN_CLASSES else f"{told}, {len(most) - SHOWN_CLASSES} more classes"
+    return f"shift {by.shift:+g}" if by.shift is not msgspec.UNSET else f"logit × {by.slope:g} {by.intercept:+g}"
 
 
 def _own_links(s3: S3Settings, delta: DeltaTable, stream: str, found: Search) -> list[Link]:

@@ -2,7 +2,7 @@
 
 import msgspec
 
-from driftloop.contracts.column_types import Task
+from driftloop.contracts.class_probabilities import MAX_NAMES_BYTES
 from driftloop.contracts.commands import Recalibrate
 from driftloop.contracts.recalibration import Recalibration, RecalibrationProposal
 from driftloop.contracts.values import PromotionRules
@@ -10,8 +10,6 @@ from driftloop.registry.outcomes import MAX_ID_LENGTH, Change, refused
 from driftloop.registry.recalibration import accept
 from driftloop.registry.state import ModelState, Outcome, RecalibrationRecord
 from driftloop.statistics.recalibration import wrong
-
-KIND_OF_TASK: dict[Task, str] = {"regression": "shift", "multiclass": "priors", "binary": "logit"}
 
 
 def recalibrate(model: ModelState, rules: PromotionRules, command: Recalibrate) -> Change:
@@ -54,7 +52,7 @@ def _in_force(model: ModelState, command: Recalibrate, reason: str) -> Change:
         reason=reason,
         request_id=command.request_id,
     )
-    after = msgspec.structs.replace(model, recalibration=record)
+    after = msgspec.structs.replace(model, recalibrations=model.recalibrations.added(record.epoch, record))
     outcome = Outcome(accepted=True, reason=reason, version=command.version, epoch=record.epoch)
     return Change(outcome, after, recalibrated=record)
 
@@ -79,16 +77,14 @@ def _impossible(model: ModelState, command: Recalibrate) -> str | None:
 
 
 def _unfit(model: ModelState, recalibration: Recalibration) -> str | None:
-    problem = wrong(recalibration)
-    if problem is not None:
-        return f"the correction cannot be: {problem}"
     schema = model.project.stream_schema if model.project is not None else None
     if schema is None:
         return "an earlier release registered the project, without what its stream predicts: register it again"
-    kind = KIND_OF_TASK[schema.target.task]
-    if recalibration.kind != kind:
-        return f"answers of a {schema.target.task} target are corrected by {kind}, not by {recalibration.kind}"
-    return None
+    problem = wrong(recalibration, schema.target.task)
+    size = sum(len(name.encode("utf-8", "surrogatepass")) for name in recalibration.classes or ())
+    if problem is None and size > MAX_NAMES_BYTES:
+        problem = f"names of classes of {size} bytes; at most {MAX_NAMES_BYTES}"
+    return None if problem is None else f"the correction cannot be: {problem}"
 
 
 def _not_the_runs(model: ModelState, command: Recalibrate, proposal: RecalibrationProposal) -> str | None:

@@ -110,8 +110,8 @@ class RecalibrationRecord(Part, frozen=True, kw_only=True):
 
 
 class LogEntry(Part, frozen=True, kw_only=True):
-    """A command with its outcome, as history shows it. ``alias`` and ``moved`` are null for commands that move none, ``recalibrated`` is absent
-    for those that put no record of recalibration in force."""
+    """A command with its outcome, as history shows it. ``alias`` and ``moved`` are null for commands that move none, ``recalibrated``
+    is absent for those that put no record of recalibration in force."""
 
     offset: int
     command_id: str
@@ -170,7 +170,7 @@ def content_digest(
         "refusals": refusals,
         "next_offset": next_offset,
     }
-    newest = {model: record for model, record in recalibrations}
-    if newest:
-        content["recalibrations"] = newest
+    records = {f"{model}/{record.epoch}": record for model, record in recalibrations}
+    if records:
+        content["recalibrations"] = records
     return hashlib.sha256(msgspec.json.encode(content, order="deterministic")).hexdigest()

@@ -1,6 +1,5 @@
 """What the registry knows: states that the fold in ``registry`` makes, and nobody changes."""
 
-from collections.abc import Iterator
 from datetime import datetime
 
 import msgspec
@@ -40,7 +39,7 @@ class ModelState(msgspec.Struct, frozen=True, kw_only=True):
     requests: PersistentMap[str, int] = PersistentMap()
     refused_runs: PersistentMap[str, RefusedRun] = PersistentMap()  # by request
     history: Entries = Entries()
-    recalibration: RecalibrationRecord | None = None  # the newest, in force or not
+    recalibrations: PersistentMap[int, RecalibrationRecord] = PersistentMap()  # by epoch
 
     @property
     def champion(self) -> ModelVersion | None:
@@ -57,9 +56,14 @@ class ModelState(msgspec.Struct, frozen=True, kw_only=True):
         return self.aliases[alias].epoch if alias in self.aliases else 0
 
     @property
+    def recalibration(self) -> RecalibrationRecord | None:
+        """The newest record, in force or not."""
+        return next(self.recalibrations.newest(), None)
+
+    @property
     def recalibration_epoch(self) -> int:
         """0: there never was one."""
-        return self.recalibration.epoch if self.recalibration is not None else 0
+        return len(self.recalibrations)
 
     @property
     def recalibration_in_force(self) -> Recalibration | None:
@@ -68,12 +72,6 @@ class ModelState(msgspec.Struct, frozen=True, kw_only=True):
         if newest is None or champion is None or (newest.version, newest.champion_epoch) != (champion.version, champion.epoch):
             return None
         return newest.recalibration
-
-    def recalibrations(self) -> Iterator[RecalibrationRecord]:
-        """All records, oldest first."""
-        for entry in self.history.answered.values():
-            if entry.recalibrated is not msgspec.UNSET:
-                yield entry.recalibrated
 
     def version(self, number: int) -> ModelVersion | None:
         return self.versions[number - 1] if 1 <= number <= len(self.versions) else None
@@ -161,7 +159,7 @@ class RegistryState(msgspec.Struct, frozen=True, kw_only=True):
             entries=[entry for entries in (self.strays, *(model.history for model in models)) for entry in entries.values()],
             refusals=self.answers.refused.chain,
             next_offset=self.next_offset,
-            recalibrations=[(model.model, model.recalibration) for model in models if model.recalibration is not None],
+            recalibrations=[(model.model, record) for model in models for record in model.recalibrations.values()],
         )
 
 

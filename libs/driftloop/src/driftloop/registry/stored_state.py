@@ -25,7 +25,7 @@ class _Model(msgspec.Struct, frozen=True, kw_only=True):
     standings: dict[int, ApprovalStatus]
     refused_runs: list[RefusedRun]
     refused: tuple[LogEntry, ...]
-    recalibration: RecalibrationRecord | None = None
+    recalibrations: tuple[RecalibrationRecord, ...] = ()
 
 
 class _State(msgspec.Struct, frozen=True, kw_only=True):
@@ -48,7 +48,7 @@ def encode_state(state: RegistryState) -> bytes:
             standings=model.standings,
             refused_runs=list(model.refused_runs.values()),
             refused=model.history.refused,
-            recalibration=model.recalibration,
+            recalibrations=tuple(model.recalibrations.values()),
         )
         for model in state.models.values()
     ]
@@ -91,7 +91,7 @@ def decode_state(data: bytes) -> RegistryState:
             requests=PersistentMap.of({version.request_id: version.version for version in m.versions}),
             refused_runs=PersistentMap.of({run.request_id: run for run in m.refused_runs}),
             history=Entries(PersistentMap.of(histories[m.model]), m.refused),
-            recalibration=m.recalibration,
+            recalibrations=PersistentMap.of({record.epoch: record for record in m.recalibrations}),
         )
         for m in found.models
     }

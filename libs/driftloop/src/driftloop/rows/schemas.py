@@ -5,6 +5,7 @@ import pyarrow as pa
 from driftloop.contracts.class_probabilities import PROBABILITIES
 from driftloop.contracts.column_types import COLUMN_TYPES, FeatureType
 from driftloop.contracts.events import Table
+from driftloop.contracts.recalibration import RECALIBRATION_EPOCH
 from driftloop.contracts.schema import LABEL_COLUMNS, PLACE_COLUMNS, REQUEST_COLUMNS, SCORING_COLUMNS, StreamSchema
 
 TIME = pa.timestamp("us", tz="UTC")
@@ -60,11 +61,13 @@ def inference_schema(schema: StreamSchema) -> pa.Schema:
     """Rows on ``<stream>.inferences``.
 
     ``prediction``, ``score`` and ``model_version`` are null without a model; ``request_offset`` is null for rows that came
-    by HTTP. Class probabilities come last, for streams that have them; null without a model, of one whose classes cannot be
-    recorded, and in messages of programs that did not record them.
+    by HTTP. The epoch of the recalibration that corrected the answer follows, for streams whose features leave the name; null where
+    none did, and in messages of programs that did not record it. Class probabilities come last, for streams that have them; null
+    without a model, of one whose classes cannot be recorded, and in messages of programs that did not record them.
     """
+    recalibration = [pa.field(RECALIBRATION_EPOCH, pa.int64())] if schema.has_recalibration_epoch else []
     probabilities = [CLASS_PROBABILITIES] if schema.has_probabilities else []
-    return pa.schema([*request_schema(schema), *_fields(schema, SCORING_COLUMNS), *probabilities])
+    return pa.schema([*request_schema(schema), *_fields(schema, SCORING_COLUMNS), *recalibration, *probabilities])
 
 
 def label_schema(schema: StreamSchema) -> pa.Schema:

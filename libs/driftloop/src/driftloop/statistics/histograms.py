@@ -12,6 +12,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from driftloop.contracts.column_types import COLUMN_TYPES
+from driftloop.contracts.recalibration import RECALIBRATION_EPOCH
 from driftloop.contracts.schema import StreamSchema
 from driftloop.rows.numbers import as_numbers, input_column
 from driftloop.statistics.profile import SCORE, Column, Counts, Profile
@@ -35,11 +36,12 @@ class Counter:
         }
 
     def count(self, table: pa.Table, scores: npt.NDArray[np.float64] | None = None) -> dict[str, Counts]:
-        """Histograms of the profile's columns over all rows; ``$score`` is counted from ``scores``, by default the column ``score``."""
+        """Histograms of the profile's columns over all rows; ``$score`` is counted from ``scores``, by default the column ``score`` of the
+        rows that no recalibration has corrected: the profile's scores are the model's own."""
         counts: dict[str, Counts] = {}
         for name in self.profile.columns:
             if name == SCORE:
-                counts[name] = _count_ordered(floats(table.column("score")) if scores is None else scores, self._bounds[name])
+                counts[name] = _count_ordered(self._own_scores(table) if scores is None else scores, self._bounds[name])
                 continue
             column = input_column(table, name)
             if name in self._bounds:
@@ -47,6 +49,13 @@ class Counter:
             else:
                 counts[name] = _count_categories(column, self._categories[name])
         return counts
+
+    def _own_scores(self, table: pa.Table) -> npt.NDArray[np.float64]:
+        scores = floats(table.column("score"))
+        if RECALIBRATION_EPOCH not in table.column_names or RECALIBRATION_EPOCH in self.profile.columns:  # or it is a feature's name
+            return scores
+        corrected = table.column(RECALIBRATION_EPOCH).is_valid().to_numpy()
+        return scores[~corrected] if corrected.any() else scores
 
     def slots(self, table: pa.Table, names: Iterable[str]) -> dict[str, Counts]:
         """Of each row, the slot that ``count`` counts it in, for the named columns."""

@@ -5,6 +5,7 @@ import click
 from driftloop.cli.models.changes import CHANGES
 from driftloop.cli.models.clean import clean_models
 from driftloop.cli.models.listing import at, history, list_models
+from driftloop.cli.models.recalibrations import recalibrate, recalibration
 from driftloop.cli.models.reproduce import reproduce
 from driftloop.cli.models.runs import runs
 from driftloop.cli.models.show import show
@@ -15,5 +16,5 @@ def models() -> None:
     """Model versions, aliases and their history."""
 
 
-for command in (*CHANGES, reproduce, clean_models, list_models, show, history, at, runs):
+for command in (*CHANGES, recalibration, recalibrate, reproduce, clean_models, list_models, show, history, at, runs):
     models.add_command(command)
