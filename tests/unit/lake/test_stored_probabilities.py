@@ -90,7 +90,9 @@ def test_copies_that_differ_in_nothing_else_are_told_apart_whatever_the_order_of
     one = lake_inferences(SCHEMA, 0, 0, 1)
     copies = [one] * 3
     for i, value in enumerate([None, [("apple", 0.5), ("pear", 0.5)], [("apple", 0.25), ("pear", 0.75)]]):
-        copies[i] = one.set_column(11, CLASS_PROBABILITIES, pa.array([value], CLASS_PROBABILITIES.type))
+        copies[i] = one.set_column(
+            one.schema.get_field_index("probabilities"), CLASS_PROBABILITIES, pa.array([value], CLASS_PROBABILITIES.type)
+        )
     truth = labels(0, 1)
     chosen = [join(pa.concat_tables(order), truth) for order in (copies, copies[::-1], [copies[1], copies[0], copies[2]])]
     assert chosen[0].equals(chosen[1])

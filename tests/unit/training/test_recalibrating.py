@@ -132,6 +132,19 @@ def test_a_candidate_is_compared_corrected_by_half_when_the_champion_is_correcte
     assert Recalibrating(project(), window, champion, everything, shift, NOTHING, 0).comparable(champion) is champion
 
 
+def test_what_was_estimated_for_a_target_of_another_type_is_not_gone_on_from() -> None:
+    logit = msgspec.structs.replace(run(1, 2.0)["champion"], full=Recalibration(kind="logit", strength=1.0, intercept=0.0, slope=1.0))
+    assert run(2, 2.0, EarlierProposals(logit, logit)) == run(2, 2.0)
+
+
+def test_a_correction_that_would_only_have_lost_is_not_judged_and_not_proposed() -> None:
+    first = run(1, 2.0)
+    found = run(2, -2.0, earlier(first))["champion"]
+    assert (found.recalibration, found.gain, len(found.losses)) == (None, None, 1)
+    verdict = accept(found, project().promotion)
+    assert verdict == (True, "no correction: answers as the model gives them have lost least")
+
+
 def test_a_project_can_do_without() -> None:
     assert run(1, 2.0, recalibrate=False) == {}
 

@@ -8,15 +8,19 @@ import pyarrow as pa
 import pytest
 from tests.unit.training import jobs
 
+from driftloop.adapters.memory import MemoryStore
 from driftloop.artifact import skops_file
 from driftloop.artifact.model_files import CARD, LINEAGE
+from driftloop.contracts.events import TrainingStarted
 from driftloop.contracts.recalibration import Recalibration, RecalibrationProposal
 from driftloop.contracts.typed import prepared
+from driftloop.contracts.values import TrainingPins
 from driftloop.project.model import Project
 from driftloop.training.fit import TrainingRows, fit
 from driftloop.training.job import JOB_FILE, Job, Recorded, TrainedModel, write_json
 from driftloop.training.run_job import run_job
 from driftloop.training.user_code import load_build
+from driftloop.training.workspace import Workspace
 
 CONFIG = jobs.CONFIG.replace('name = "bought"\ntype = "boolean"\nmetric = "roc_auc"', 'name = "spent"\ntype = "number"\nmetric = "r2"')
 PIPELINE = jobs.PIPELINE.replace("HistGradientBoostingClassifier", "HistGradientBoostingRegressor")
@@ -49,6 +53,10 @@ def trained(folder: Path, project: Project, n: int, **told: object) -> TrainedMo
     result = run_job(folder / "job")
     assert result.trained is not None, result.failure
     return result.trained
+
+
+def jobs_pins(folder: Path) -> TrainingPins:
+    return msgspec.json.decode((folder / "job" / JOB_FILE).read_bytes(), type=prepared(Job)).pins
 
 
 def by_whose(found: TrainedModel) -> dict[str, RecalibrationProposal]:
@@ -95,6 +103,9 @@ def test_it_is_in_the_lineage_and_on_the_card_and_the_same_when_made_again(tmp_p
     assert "- Of the champion's answers, estimated on 400 rows: shift +" in card.decode()
     recorded = msgspec.json.decode(lineage, type=prepared(Recorded))
     assert recorded.recalibrations == once.recalibrations
+    started = TrainingStarted(model="buyers", request_id="r1", answers=("r1",), pins=jobs_pins(tmp_path / "once"))
+    manifest, _ = Workspace(tmp_path, MemoryStore()).manifest(tmp_path / "once" / "job", started, project, once)
+    assert manifest.recalibrations == once.recalibrations
     rebuilt = trained(tmp_path / "rebuilt", project, 2, recorded=recorded)  # what it was told is not at hand any more
     assert rebuilt.recalibrations == once.recalibrations
     assert (tmp_path / "rebuilt" / "job" / LINEAGE).read_bytes() == lineage

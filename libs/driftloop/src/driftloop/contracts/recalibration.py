@@ -32,7 +32,7 @@ class Recalibration(Part, frozen=True, kw_only=True):
 class StrengthLoss(Part, frozen=True, kw_only=True):
     """What corrections of each strength would have lost on one window, had they been estimated on the run's window before it.
 
-    Mean losses by row, comparable between strengths only: squared errors of a regression, the log loss of classes.
+    Mean losses by row, comparable between strengths only: squared errors of a regression, else −log of P(the label's class).
     """
 
     window: Window
@@ -49,8 +49,9 @@ class RecalibrationProposal(Part, frozen=True, kw_only=True):
     ``of``: whose answers, the champion's that stays or the run's own version's once it is promoted. ``recalibration``: null says that
     none is best, which also ends one that is in force. ``full``: the whole correction, from which the next run goes on. ``losses``:
     by window, oldest first, the newest few; they chose the strength. ``gain``: by how much the project's metric was better on
-    ``judged_rows`` rows of ``judged_window`` with the correction that the run before would have made, at this strength, than with
-    none; ``gain_lower``: its lower bound, as of a promotion; null where there was no run before.
+    ``judged_rows`` rows of ``judged_window`` with the correction that the run before would have made, at that strength, than with
+    none; below 0 nothing is proposed. ``gain_lower``: its lower bound, as of a promotion. Null where there was no run before, where the
+    metric is not defined, and where none is the best strength.
     """
 
     of: Literal["champion", "candidate"]

@@ -92,10 +92,13 @@ class Recalibrating:
         known = msgspec.structs.replace(
             before, losses=(*before.losses, newest)[-KEPT:], gain=None, gain_lower=None, judged_window=None, judged_rows=0
         )
+        best = at_strength(before.full, strength(known.losses))
+        if best is None:
+            return known
         gain = paired_gain(
             self._project.task_metric,
             labels,
-            apply(at_strength(before.full, strength(known.losses)), champion),
+            apply(best, champion),
             champion,
             confidence=self._project.promotion.confidence,
             seed=self._seed,
