@@ -8,7 +8,7 @@ projects. All rules fit again with the same recipe, so that they differ in timin
 import argparse
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from bench.loop import sets
 from bench.loop.columns import ALL, Column, columns
@@ -35,7 +35,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         parse_recipe(chosen.refit)
         if chosen.trial:
-            _print_trials([told for name in dict.fromkeys(chosen.trial) for seed in range(chosen.seeds) for told in trial(name, seed)])
+            _print_trials(told for name in dict.fromkeys(chosen.trial) for seed in range(chosen.seeds) for told in trial(name, seed))
             return 0
         wanted = chosen.names or sets.names()
         sets.check(wanted)
@@ -58,12 +58,12 @@ def _print(name: str, every: int, found: Sequence[Column], seconds: float) -> No
     sys.stdout.flush()
 
 
-def _print_trials(found: Sequence[Told]) -> None:
+def _print_trials(found: Iterable[Told]) -> None:
     sys.stdout.write(f"\n| {' | '.join(Told._fields)} |\n|{'---|' * len(Told._fields)}\n")
     for told in found:
         cells = ("–" if cell is None else f"{cell:.4f}" if isinstance(cell, float) else str(cell) for cell in told)
         sys.stdout.write(f"| {' | '.join(cells)} |\n")
-    sys.stdout.flush()
+        sys.stdout.flush()
 
 
 if __name__ == "__main__":

@@ -31,8 +31,7 @@ class NotMadeError(Exception):
 def environment(name: str, cache: Path, requirements: Path | None = None, timeout: float = TIMEOUT) -> Path:
     """The Python of a neighbour's environment, which is made if need be. Raises NotMadeError."""
     wanted = requirements or FOLDER / f"requirements-{name}.txt"
-    digest = hashlib.sha256(wanted.read_bytes() + sys.version.encode()).hexdigest()[:12]
-    folder = cache / "neighbours" / f"{name}-{digest}"
+    folder = folder_of(name, cache, wanted)
     python = folder / "bin" / "python"
     if (folder / MADE).exists():
         return python
@@ -52,6 +51,11 @@ def environment(name: str, cache: Path, requirements: Path | None = None, timeou
         raise NotMadeError(f"no environment could be made: {exc}") from exc
     (folder / MADE).touch()
     return python
+
+
+def folder_of(name: str, cache: Path, requirements: Path) -> Path:
+    digest = hashlib.sha256(requirements.read_bytes() + sys.version.encode()).hexdigest()[:12]
+    return cache / "neighbours" / f"{name}-{digest}"
 
 
 def last_line(text: str | bytes) -> str:

@@ -7,18 +7,16 @@ import numpy as np
 import pytest
 from bench.loop.neighbours import ask
 from bench.neighbours import given
-from bench.neighbours.make_env import FOLDER, MADE, NEIGHBOURS, NotMadeError, environment, last_line
+from bench.neighbours.make_env import FOLDER, MADE, NEIGHBOURS, NotMadeError, environment, folder_of, last_line
 
 REQUEST = {"task": "binary", "features": {"x": "number", "k": "category", "n": "integer"}, "bounds": [4, 6, 9]}
 
 
 def made(cache: Path, name: str, python: str) -> Path:
     """An environment that is there already, whose Python is this script."""
-    with pytest.raises(NotMadeError):
-        environment(name, cache, timeout=0.0)
-    (folder,) = (cache / "neighbours").iterdir()
+    folder = folder_of(name, cache, FOLDER / f"requirements-{name}.txt")
     program = folder / "bin" / "python"
-    program.unlink()
+    program.parent.mkdir(parents=True)
     program.write_text(python)
     program.chmod(0o755)
     (folder / MADE).touch()
@@ -53,8 +51,9 @@ def test_an_environment_is_made_once_and_anew_for_other_requirements(tmp_path: P
     assert environment("river", tmp_path) == python
     other = tmp_path / "other.txt"
     other.write_text("no-hash\n")
-    with pytest.raises(NotMadeError, match="could not be installed"):
-        environment("river", tmp_path, requirements=other)
+    for _ in range(2):  # what could not be made is tried again
+        with pytest.raises(NotMadeError, match="could not be installed"):
+            environment("river", tmp_path, requirements=other)
 
 
 def test_what_a_neighbour_decides_is_taken_from_its_file(tmp_path: Path) -> None:
