@@ -4,7 +4,7 @@
 answer comes; f = w: it was fitted on all that had happened.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Container
 from typing import NamedTuple
 
 import numpy as np
@@ -56,3 +56,13 @@ def timed(scores: Scores, refit: Callable[[int, int], bool]) -> Ruled:
             fitted, refits = w, refits + 1
         found.append(scores[fitted, w])
     return Ruled(float(np.nanmean(found)), refits)
+
+
+def at(scores: Scores, windows: Container[int]) -> Ruled:
+    """Fitted again before these windows."""
+    return timed(scores, lambda w, _fitted: w in windows)
+
+
+def share_of_gain(ours: float, never: float, best: float) -> float:
+    """How much of what ``best`` gains over ``never`` there is in ``ours``, whichever way the metric points; NaN where it gains nothing."""
+    return (ours - never) / (best - never) if best != never else float("nan")
