@@ -97,6 +97,23 @@ def test_what_helped_on_average_and_does_harm_on_the_newest_window_is_no_longer_
     assert "on the newest window it would have lost" in verdict.reason
 
 
+def test_nobody_has_to_decide_about_a_correction_that_cannot_move_the_metric() -> None:
+    """ROC AUC is of the order of scores alone, and this correction keeps it."""
+    before = NOTHING
+    for n in (1, 2):
+        rng = np.random.default_rng(n)
+        scores = rng.uniform(0.3, 0.9, ROWS)
+        labels = rng.uniform(0, 1, ROWS) < scores - 0.25  # overrated, all of them
+        keys = np.arange(ROWS) % 97
+        window = JudgedRows.of(jobs.window(n), labels, keys, keys % 2 == 0, candidates=2)
+        said = ModelOutput(scores >= 0.5, scores)
+        found = Recalibrating(jobs.project(), window, said, np.ones(ROWS, dtype=bool), None, before, 0).proposals(said)[0]
+        before = EarlierProposals(found, found)
+    assert strength(found.losses) == 1
+    assert (found.gain, found.recalibration) == (0, None)
+    assert accept(found, jobs.project().promotion) == (True, "no correction: on the newest window it would not have moved roc_auc")
+
+
 def test_rows_that_the_champion_was_fitted_on_say_nothing_of_its_answers() -> None:
     window, champion = rows(1, 2.0)
     wild = ModelOutput(champion.predictions.copy(), champion.scores.copy())

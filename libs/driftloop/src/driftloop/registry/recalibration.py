@@ -35,6 +35,8 @@ def accept(proposal: RecalibrationProposal, rules: PromotionRules) -> GateVerdic
 def _why_none(proposal: RecalibrationProposal) -> str:
     if not proposal.losses:
         return "no window has judged one yet"
+    if proposal.gain == 0:
+        return f"on the newest window it would not have moved {proposal.metric}"
     if proposal.gain is not None and proposal.gain < 0:
         return f"on the newest window it would have lost {-proposal.gain:.4f} {proposal.metric}"
     return "answers as the model gives them have lost least"

@@ -117,7 +117,9 @@ class Recalibrating:
         about = {"of": of, "full": full, "window": self._rows.window, "rows": int(mask.sum())}
         if known is None:
             return RecalibrationProposal(recalibration=None, metric=self._project.metric, **about)  # type: ignore[arg-type]
-        lost = known.gain is not None and known.gain < 0  # what helped on average does harm now: better none than an old one that stays
+        # What helped on average does harm now: better none than an old one that stays. A gain of 0 is that of a metric which such a
+        # correction cannot move, as ROC AUC: nobody need decide about it.
+        lost = known.gain is not None and known.gain <= 0
         return msgspec.structs.replace(known, recalibration=None if lost else at_strength(full, strength(known.losses)), **about)
 
 
