@@ -23,4 +23,4 @@ def test_answers_are_the_documented_ones_and_never_a_crash(kafka_bootstrap, s3, 
                 case.call_and_validate(base_url=url, checks=CHECKS)
 
             answers_as_documented()
-    assert len(operations) == 13
+    assert len(operations) == 15
