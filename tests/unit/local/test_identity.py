@@ -13,10 +13,11 @@ SLEEP = ["sleep", "1000"]
 def test_two_processes_of_one_command_are_told_apart_by_when_they_began() -> None:
     with subprocess.Popen(SLEEP) as first:
         time.sleep(0.05)  # five ticks of the kernel's clock
-        with subprocess.Popen(SLEEP) as second:  # both run their command by now
+        with subprocess.Popen(SLEEP) as second:
             try:
+                # the kernel shows a command line a moment after the program has begun
+                wait_until(lambda: None not in (identity(first.pid), identity(second.pid)), "both to run their command")
                 now = identity(first.pid), identity(second.pid)
-                assert None not in now
                 assert now[0] != now[1]
                 assert (identity(first.pid), identity(second.pid)) == now
             finally:
