@@ -14,8 +14,9 @@ from driftloop.backtest.loop import Loop, PolicyResult, Windows
 from driftloop.backtest.worker import ProfileRules
 from driftloop.contracts.values import Window
 from driftloop.project.recipes import Recipe
+from driftloop.statistics.histograms import build_profile
 from driftloop.statistics.metrics import ModelOutput
-from driftloop.statistics.profile import Profile
+from driftloop.statistics.profile import SCORE, Counts, Profile
 
 WINDOWS, PER_WINDOW = 14, 300
 NUMBERS = jobs.CONFIG.replace('name = "bought"\ntype = "boolean"\nmetric = "roc_auc"', 'name = "spent"\ntype = "number"\nmetric = "r2"')
@@ -39,17 +40,44 @@ class Levelled:
         return ModelOutput(said, said)
 
     def profile(self, recipe: Recipe, end: datetime, rules: ProfileRules) -> Profile:
-        raise AssertionError("no policy here asks for drift")
+        n = 2 * PER_WINDOW
+        return build_profile(TABLE.slice(0, n), self._true[:n], jobs.project(config=NUMBERS).schema, 16)
 
 
-def run(levels: Any, seed: int = 0, **promotion: Any) -> PolicyResult:
+class Counting(Windows):
+    """Notes how many scores of each window drift is judged by."""
+
+    def __init__(self, *given: Any) -> None:
+        super().__init__(*given)
+        self.counted: list[int] = []
+
+    def counts(self, window: Window, profile: Profile, scores: "np.typing.NDArray[np.float64]") -> dict[str, Counts]:
+        found = super().counts(window, profile, scores)
+        self.counted.append(int(found[SCORE].sum()))
+        return found
+
+
+def run(levels: Any, seed: int = 0, triggers: tuple[str, ...] = ("window",), **promotion: Any) -> PolicyResult:
+    return loop(levels, seed, triggers, **promotion)[0].run("rules")
+
+
+def loop(levels: Any, seed: int, triggers: tuple[str, ...], **promotion: Any) -> tuple[Loop, Counting]:
     of = jobs.project(config=NUMBERS)
+    of = msgspec.structs.replace(of, policy=msgspec.structs.replace(of.policy, triggers=triggers))
     training = msgspec.structs.replace(of.training, candidates=("all",))
     project = msgspec.structs.replace(of, training=training, promotion=msgspec.structs.replace(of.promotion, **promotion))
     answers = Levelled(np.asarray(levels, np.float64), seed)
     table = TABLE.set_column(TABLE.column_names.index("label"), "label", pa.array(answers.labels))
     windows = [Window(start=jobs.window(n).start, end=jobs.window(n).end) for n in range(WINDOWS)]
-    return Loop(project, Windows(project, table, answers.labels), windows, 2, answers).run("rules")
+    rows = Counting(project, table, answers.labels)
+    return Loop(project, rows, windows, 2, answers), rows
+
+
+def test_drift_is_judged_by_the_models_own_scores_and_not_by_corrected_ones() -> None:
+    looped, rows = loop(np.linspace(0, 10, WINDOWS), 0, ("window", "drift"), promotion_worth=1e9)
+    steps = looped.run("rules").steps[:-1]
+    assert rows.counted == [PER_WINDOW if step.recalibration is None else 0 for step in steps]
+    assert {0, PER_WINDOW} == set(rows.counted)
 
 
 def test_where_the_level_moves_corrected_answers_are_better_and_fewer_versions_are_promoted() -> None:

@@ -102,10 +102,9 @@ class Windows:
         return JudgedRows.of(window, labels, keys, first_half, candidates=candidates, segments=segments)
 
     def counts(self, window: Window, profile: Profile, scores: "np.typing.NDArray[np.float64]") -> dict[str, Counts]:
-        """The window's rows and what the champion says of them, over the bins of its profile."""
+        """The window's rows and what the champion says of them by itself, over the bins of its profile."""
         rows = self._rows(window)
-        table = self._table.slice(rows.start, rows.stop - rows.start)
-        return Counter(profile).count(table.append_column("score", pa.array(scores, pa.float64())))
+        return Counter(profile).count(self._table.slice(rows.start, rows.stop - rows.start), scores)
 
     def _rows(self, window: Window) -> slice:
         low, high = (int(np.searchsorted(self._times, micros(time))) for time in (window.start, window.end))
@@ -196,7 +195,8 @@ class Loop:
             return {"drifted": False}
         rules = ProfileRules(monitoring=project.monitoring, policy=project.policy)
         profile = self._answers.profile(parse_recipe(self._recipe), self._fitted_to, rules)
-        judged = judge(project, profile, len(said.scores), self._rows.counts(window, profile, said.scores))
+        own = said.scores if self._recalibration is None else said.scores[:0]  # the monitor counts no corrected ones either
+        judged = judge(project, profile, len(said.scores), self._rows.counts(window, profile, own))
         task = project.schema.target.task
         loss = mean_loss(task, rows.labels, said.predictions, said.scores, error_scale(profile))
         if loss is not None:
