@@ -37,10 +37,8 @@ class Fitted:
         self.rows = Windows(project, self.table, self.labels)
         self.bounds = self._bounds()
         recipes = list(dict.fromkeys([*project.training.candidates, *extra]))
-        members = [member for text in recipes for member in parse_recipe(text).members]
         self.fits = Fits(project, plan, self.table, folder, cache_dir(default_home()) / "backtest")
-        ends = [*(window.start for window in self.judged), *(window.end for window in self.judged[:-1])]
-        self.fits.prepare(members, dict.fromkeys(ends), lambda done, of: sys.stderr.write(f"\r{self.name}: {done} of {of} fits "))
+        self.fits.prepare_for(recipes, self.judged, lambda done, of: sys.stderr.write(f"\r{self.name}: {done} of {of} fits "))
         sys.stderr.write("\n")
         self.scores: dict[str, Scores] = {text: recipe_scores(text, project, self.fits, self.rows, self.judged) for text in recipes}
         self.ours: PolicyResult = Loop(project, self.rows, self.windows, self.first, self.fits).run("ours")

@@ -51,6 +51,22 @@ def test_answers_are_those_of_the_model_that_a_training_run_would_make(tmp_path:
     assert np.array_equal(told.predictions, expected.predictions)
 
 
+def test_within_a_window_half_of_its_keys_are_fitted_and_all_of_its_rows_answered(tmp_path: Path) -> None:
+    project, found, window = jobs.project(), fits(tmp_path), jobs.window(2)
+    judged = [jobs.window(2), jobs.window(3)]
+    told = Told()
+    found.prepare_for(["all", "newest+time", "newest+time"], judged, told)
+    assert told.lines[-1] == (5, 5)  # two recipes up to two boundaries, and one within the only window that another follows
+    newest = parse_recipe("newest+time")
+    rows = TrainingRows(TABLE, project)
+    of = RecipeFits(load_build(project.files, tmp_path / "here"), rows, project.windows, seed=0, threads=1)
+    expected = rows.output(of.fit(newest, window.end, within=True), rows.between(window.start, window.end))
+    assert np.array_equal(found.within(newest, window).scores, expected.scores)
+    mask = of.mask(newest, window.end, within=True)
+    assert rows.fitted(mask) == int((rows.between(window.start, window.end) & (rows.quarter % 2 == 0) & ~rows.held_out).sum())
+    assert found.output(newest, window.end, judged[1].start, judged[1].end).scores.tolist() != expected.scores.tolist()
+
+
 def test_a_profile_is_that_of_a_version_made_of_the_same_rows(tmp_path: Path) -> None:
     found, recipe = fits(tmp_path), parse_recipe("mean:[all, all+time]")
     of = jobs.project()

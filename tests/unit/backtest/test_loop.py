@@ -156,3 +156,29 @@ def test_segments_are_measured_and_one_that_is_shown_to_lose_stops_a_promotion()
     assert not found[0.05].promoted
     assert "the segment colour red would become worse" in found[0.05].gate
     assert found[0.9].promoted
+
+
+def test_a_model_of_the_newest_window_may_answer_from_the_window_after_a_change() -> None:
+    """From window 4 on nothing that was fitted before is of use; the newest rows are."""
+
+    class Changed(Known):
+        def output(self, recipe: Recipe, end: datetime, start: datetime, until: datetime) -> ModelOutput:
+            said = super().output(recipe, end, start, until)
+            old = end <= jobs.window(4).start <= start
+            return ModelOutput(said.scores < 0.5, 1 - said.scores) if old else said
+
+        def within(self, recipe: Recipe, window: Window) -> ModelOutput:
+            low = round((window.start - jobs.START) / jobs.WINDOW) * PER_WINDOW
+            noise = np.random.default_rng(low + 7).normal(size=PER_WINDOW)
+            scores = 1 / (1 + np.exp(-(2.0 * (2.0 * LABELS[low : low + PER_WINDOW] - 1) + noise)))
+            return ModelOutput(scores >= 0.5, scores)
+
+    skill = {(recipe, n): 2.0 for recipe in ("all", "newest", "last:1") for n in range(9)}
+    result = run(Changed(skill), ("all", "newest"))
+    at = dict(enumerate(result.steps, start=2))
+    assert at[4].promoted
+    assert (at[5].recipe, at[5].fitted_to) == ("newest", jobs.window(4).end)
+    assert at[4].measurements.judged_on == "other-keys"
+    assert at[4].score < 0.2 < 0.8 < at[5].score
+    without = dict(enumerate(run(Changed(skill), ("all", "last:1")).steps, start=2))
+    assert without[5].score < 0.2, "no recipe that was fitted before the window can win in it"

@@ -19,6 +19,8 @@ from driftloop.project.recipes import Member, Recipe, parse_recipe
         ("decay:2.50", "decay:2.5", [Member(base="decay", windows=2.5)]),
         ("last:2+time", "last:2+time", [Member(base="last", windows=2, time=True)]),
         ("mean:[all,all+time ,decay:4]", "mean:[all, all+time, decay:4]", [Member(), Member(time=True), Member(base="decay", windows=4)]),
+        ("newest", "newest", [Member(base="newest")]),
+        (" newest+time", "newest+time", [Member(base="newest", time=True)]),
         ("mean: [all]", "mean:[all]", [Member()]),
     ],
 )
@@ -31,7 +33,7 @@ def test_a_recipe_is_read_and_written(text: str, canonical: str, members: list[M
     ("text", "words"),
     [
         ("", "'' is no recipe: use all, last:N (N windows) or decay:H"),
-        ("most", "or a mean of these such as mean:[all, all+time, decay:4]"),
+        ("most", "a mean of these such as mean:[all, all+time, decay:4], or newest (the newest window, measured within it)"),
         ("all:3", "'all:3' is no recipe: use all"),
         ("all:", "is no recipe: use all"),
         ("all+time+time", "is no recipe: use all"),
@@ -50,6 +52,8 @@ def test_a_recipe_is_read_and_written(text: str, canonical: str, members: list[M
         ("mean:[decay:4, decay:4.0]", "names a member twice"),
         ("mean:[all]+time", "+time belongs to a mean's members"),
         ("mean:[all, mean:[all]]", "a mean cannot be a member of a mean"),
+        ("newest:2", "'newest:2' is no recipe"),
+        ("mean:[all, newest]", "'newest' is no recipe"),
         ("mean:[all, mode]", "'mode' is no recipe"),
     ],
 )
@@ -65,6 +69,7 @@ BASES = [
 ]
 MEMBERS = st.builds(lambda member, time: msgspec.structs.replace(member, time=time), st.one_of(BASES), st.booleans())
 RECIPES = st.one_of(
+    st.builds(Member, base=st.just("newest"), time=st.booleans()).map(lambda member: Recipe(members=(member,))),
     MEMBERS.map(lambda member: Recipe(members=(member,))),
     st.lists(MEMBERS, min_size=1, max_size=5, unique=True).map(lambda members: Recipe(members=tuple(members), mean=True)),
 )

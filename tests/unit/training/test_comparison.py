@@ -10,8 +10,8 @@ import pytest
 from tests.unit.training import jobs
 
 from driftloop.artifact import skops_file
+from driftloop.contracts.values import WithinWindow
 from driftloop.lake.split import SplitRule
-from driftloop.project.recipes import parse_recipe
 from driftloop.statistics.metrics import ModelOutput
 from driftloop.training.comparison import Comparer, Comparison
 from driftloop.training.fit import TrainingRows, fit
@@ -46,11 +46,7 @@ def test_recipes_that_are_the_same_rows_are_fitted_once_and_measured_alike(tmp_p
         return built[-1]
 
     fits = RecipeFits(counted, rows, project.windows, seed=0, threads=1)
-
-    def fitted(recipe: str, end: datetime) -> Any:
-        return fits.fit(parse_recipe(recipe), end)
-
-    compared = Comparer(job, project, rows, tmp_path / "job", fitted, lambda _: None).compare()
+    compared = Comparer(job, project, rows, tmp_path / "job", fits, lambda _: None).compare()
 
     assert len(built) == 2  # for `all` and for `last:1`
     by_recipe = {candidate.recipe: candidate for candidate in compared.candidates}
@@ -93,11 +89,7 @@ class Rivals:
 
     def compare(self, job: Job) -> Comparison:
         fits = RecipeFits(self._build_new, self.rows, self.project.windows, seed=0, threads=1)
-
-        def fitted(recipe: str, end: datetime) -> Any:
-            return fits.fit(parse_recipe(recipe), end)
-
-        return Comparer(job, self.project, self.rows, self._folder / "job", fitted, lambda _: None).compare()
+        return Comparer(job, self.project, self.rows, self._folder / "job", fits, lambda _: None).compare()
 
 
 @pytest.fixture
@@ -171,14 +163,14 @@ def test_among_several_one_half_of_the_keys_chooses_and_the_other_judges(tmp_pat
     compared = rivals.compare(rivals.job(2, jobs.window(1).end))
     judged = rivals.rows.between(jobs.window(2).start, jobs.window(2).end)
     assert compared.measurements is not None
-    assert compared.measurements.rows == int((judged & ~rivals.rows.first_half).sum())
+    assert compared.measurements.rows == int((judged & (rivals.rows.quarter % 2 == 1)).sum())
     assert PER_WINDOW * 0.4 < compared.measurements.rows < PER_WINDOW * 0.6
     assert len({candidate.metric for candidate in compared.candidates} | {compared.measurements.candidate}) == 3
 
 
 def test_no_split_key_is_on_both_sides(rivals: Rivals) -> None:
     sides: dict[int, set[bool]] = {}
-    for key, first in zip(rivals.rows.keys.tolist(), rivals.rows.first_half.tolist(), strict=True):
+    for key, first in zip(rivals.rows.keys.tolist(), (rivals.rows.quarter % 2 == 0).tolist(), strict=True):
         sides.setdefault(key, set()).add(first)
     assert {len(side) for side in sides.values()} == {1}
 
@@ -201,3 +193,29 @@ def test_churn_is_the_share_of_other_classes_or_of_numbers_that_move_by_more_tha
     moved = np.array([0.09, 2.11, 0.0, 2.0])
     assert churn(numbers, ModelOutput(moved, moved), ModelOutput(numbers, numbers), 0.1) == 0.25
     assert churn(numbers, ModelOutput(moved, moved), ModelOutput(numbers, numbers), 0.05) == 0.5
+
+
+def test_after_a_change_the_newest_window_is_judged_by_keys_that_it_was_not_fitted_on(tmp_path: Path) -> None:
+    """The champion, and all that was fitted before, says the opposite of what has become true."""
+    project = jobs.project(config=jobs.CONFIG.replace('["all", "last:1"]', '["all", "newest"]'))
+    table = jobs.rows(windows=4, per_window=PER_WINDOW, flip_in=3)
+    rows, build = TrainingRows(table, project), load_build(project.files, tmp_path / "project")
+    champion = fit(build, rows, rows.between(None, jobs.window(2).start), seed=0, threads=1)
+    job = jobs.prepare(tmp_path / "job", project, table, jobs.window(3), skops_file.dump(champion))
+    fits = RecipeFits(build, rows, project.windows, seed=0, threads=1)
+
+    def compared(*aged: float) -> Comparison:
+        known = msgspec.structs.replace(job, aged_before={"newest": aged} if aged else {})
+        return Comparer(known, project, rows, tmp_path / "job", fits, lambda _: None).compare()
+
+    found = compared(0.0, 0.01)
+    judged = rows.between(jobs.window(3).start, jobs.window(3).end) & (rows.quarter == 3)
+    assert found.recipe == "newest"
+    assert found.measurements is not None
+    assert (found.measurements.rows, found.measurements.judged_on) == (int(judged.sum()), "other-keys")
+    assert found.measurements.champion < 0.2 < 0.8 < found.measurements.candidate
+    within = found.candidates[1].within
+    assert isinstance(within, WithinWindow)
+    assert within.aged[:2] == (0.0, 0.01)
+    assert within.aged[2] > 0.6
+    assert compared().recipe == "all", "whether it is always so is not known yet"

@@ -32,8 +32,10 @@ def store() -> MemoryStore:
     return MemoryStore()
 
 
-def version(store: MemoryStore, n: int, against: int | None, **champion_and_candidate: float) -> RegisterVersion:
-    """Version n, which a run against a champion made; the run proposed these shifts."""
+def version(
+    store: MemoryStore, n: int, against: int | None, *, aged: tuple[float, ...] = (), **champion_and_candidate: float
+) -> RegisterVersion:
+    """Version n, which a run against a champion made; the run proposed these shifts, and measured how its recipe ages."""
     manifest = Manifest(
         model=MODEL,
         request_id=f"r{n}",
@@ -45,6 +47,7 @@ def version(store: MemoryStore, n: int, against: int | None, **champion_and_cand
         environment={},
         files=stored_files(CONTENTS),
         recalibrations=tuple(proposal(of, by) for of, by in champion_and_candidate.items()) or msgspec.UNSET,
+        aged={"newest": aged} if aged else msgspec.UNSET,
     )
     wish = register_version(f"r{n}", against=against)
     return msgspec.structs.replace(wish, manifest=store_model(store, manifest, CONTENTS))
@@ -143,6 +146,13 @@ def test_a_run_that_is_made_again_is_told_what_it_was_told(store: MemoryStore) -
     assert once == again
     assert once["champion_recalibration"] == shift(5.0)
     assert once["recalibrated_before"].full == shift(2.0)
+
+
+def test_how_a_recipe_ages_is_known_from_the_newest_run_whichever_champion_came_of_it(store: MemoryStore) -> None:
+    before = [version(store, 1, None), promote("r1", epoch=0), version(store, 2, 1, aged=(0.1,)), version(store, 3, 1, aged=(0.1, 0.2))]
+    assert told(store, model(*before), 4, champion=1)["aged_before"] == {"newest": (0.1, 0.2)}
+    moved = [*before, promote("r3", epoch=1, measured=measured(against=1))]
+    assert told(store, model(*moved), 4, champion=3, epoch=2)["aged_before"] == {"newest": (0.1, 0.2)}
 
 
 def test_a_version_that_is_gone_is_passed_over(store: MemoryStore) -> None:

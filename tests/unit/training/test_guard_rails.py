@@ -77,8 +77,8 @@ def against_champion(config: str) -> GateMeasurements | None:
     """On half of the keys, where the candidate is better on red rows and worse on green ones."""
     project = jobs.project(config=config)
     table = pa.table({"colour": pa.array(np.where(RED, "red", "green"))})
-    first_half = np.arange(N) % 4 < 2
-    judged = JudgedRows.of(jobs.window(1), LABELS, np.arange(N), first_half, candidates=2, segments=segment_rows(project, table))
+    quarter = np.where(np.arange(N) % 4 < 2, 0, 1)
+    judged = JudgedRows.of(jobs.window(1), LABELS, np.arange(N), quarter, candidates=2, segments=segment_rows(project, table))
     ours, theirs = said(np.where(RED, 2.0, 0.2)), said(np.full(N, 1.0))
     return judged.against_champion(project, ours, theirs, EVERYTHING, champion=7, seed=0, before=None)
 

@@ -12,6 +12,7 @@ from driftloop.project.model import Project
 from driftloop.registry.recalibration import accept
 from driftloop.statistics.metrics import ModelOutput
 from driftloop.statistics.recalibration import apply
+from driftloop.training.choosing import Chosen
 from driftloop.training.judging import JudgedRows
 from driftloop.training.recalibrating import EarlierProposals, Recalibrating, strength
 
@@ -31,7 +32,7 @@ def rows(n: int, level: float) -> tuple[JudgedRows, ModelOutput]:
     said = rng.normal(10, 3, ROWS)
     labels = said + level + rng.normal(0, 1, ROWS)
     keys = np.arange(ROWS) % 97
-    return JudgedRows.of(jobs.window(n), labels, keys, keys % 2 == 0, candidates=2), ModelOutput(said, said)
+    return JudgedRows.of(jobs.window(n), labels, keys, keys % 4, candidates=2), ModelOutput(said, said)
 
 
 def run(
@@ -41,7 +42,7 @@ def run(
     window, champion = rows(n, level)
     run = Recalibrating(project(**promotion), window, champion, np.ones(ROWS, dtype=bool), in_force, before, 0)
     ours = ModelOutput(champion.predictions + 1, champion.scores + 1)
-    return {proposal.of: proposal for proposal in run.proposals(ours)}
+    return {proposal.of: proposal for proposal in run.proposals(Chosen("all", ours, window))}
 
 
 def earlier(found: dict[str, RecalibrationProposal], of: str = "champion") -> EarlierProposals:
@@ -105,9 +106,11 @@ def test_nobody_has_to_decide_about_a_correction_that_cannot_move_the_metric() -
         scores = rng.uniform(0.3, 0.9, ROWS)
         labels = rng.uniform(0, 1, ROWS) < scores - 0.25  # overrated, all of them
         keys = np.arange(ROWS) % 97
-        window = JudgedRows.of(jobs.window(n), labels, keys, keys % 2 == 0, candidates=2)
+        window = JudgedRows.of(jobs.window(n), labels, keys, keys % 4, candidates=2)
         said = ModelOutput(scores >= 0.5, scores)
-        found = Recalibrating(jobs.project(), window, said, np.ones(ROWS, dtype=bool), None, before, 0).proposals(said)[0]
+        found = Recalibrating(jobs.project(), window, said, np.ones(ROWS, dtype=bool), None, before, 0).proposals(
+            Chosen("all", said, window)
+        )[0]
         before = EarlierProposals(found, found)
     assert strength(found.losses) == 1
     assert (found.gain, found.recalibration) == (0, None)
@@ -119,8 +122,8 @@ def test_rows_that_the_champion_was_fitted_on_say_nothing_of_its_answers() -> No
     wild = ModelOutput(champion.predictions.copy(), champion.scores.copy())
     wild.scores[:300] += 1e6
     unseen = np.arange(ROWS) >= 300
-    first = Recalibrating(project(), window, champion, unseen, None, NOTHING, 0).proposals(champion)[0]
-    other = Recalibrating(project(), window, wild, unseen, None, NOTHING, 0).proposals(champion)[0]
+    first = Recalibrating(project(), window, champion, unseen, None, NOTHING, 0).proposals(Chosen("all", champion, window))[0]
+    other = Recalibrating(project(), window, wild, unseen, None, NOTHING, 0).proposals(Chosen("all", champion, window))[0]
     assert first.rows == 300
     assert first == other
 
@@ -139,14 +142,26 @@ def test_a_candidate_is_compared_corrected_by_half_when_the_champion_is_correcte
     shift = Recalibration(kind="shift", strength=1.0, shift=2.0)
     everything = np.ones(ROWS, dtype=bool)
     plain = Recalibrating(project(), window, champion, everything, None, before, 0)
-    assert plain.comparable(champion) is champion
+    candidate = Chosen("all", champion, window)
+    assert plain.comparable(candidate) is champion
     assert plain.served is champion
     corrected = Recalibrating(project(), window, champion, everything, shift, before, 0)
     assert before.candidate is not None
     assert corrected.served.scores.tolist() == apply(shift, champion).scores.tolist()
     half = np.asarray(before.candidate.full.shift) / 2
-    assert corrected.comparable(champion).scores == pytest.approx(champion.scores + half)
-    assert Recalibrating(project(), window, champion, everything, shift, NOTHING, 0).comparable(champion) is champion
+    assert corrected.comparable(candidate).scores == pytest.approx(champion.scores + half)
+    assert Recalibrating(project(), window, champion, everything, shift, NOTHING, 0).comparable(candidate) is champion
+    assert corrected.comparable(candidate._replace(rows=window.apart())) is champion, "the estimate is older than what it was fitted on"
+
+
+def test_a_candidate_that_was_fitted_within_the_window_is_corrected_by_rows_that_it_has_not_seen() -> None:
+    window, champion = rows(1, 2.0)
+    wild = ModelOutput(champion.predictions.copy(), champion.scores.copy())
+    wild.scores[window.quarter % 2 == 0] += 1e6
+    runs = Recalibrating(project(), window, champion, np.ones(ROWS, dtype=bool), None, NOTHING, 0)
+    found = {proposal.of: proposal for proposal in runs.proposals(Chosen("newest", wild, window.apart()))}
+    assert found["candidate"].rows == int((window.quarter % 2 == 1).sum()) < found["champion"].rows == ROWS
+    assert found["candidate"].full.shift == pytest.approx(2, abs=0.2)
 
 
 def test_what_was_estimated_for_a_target_of_another_type_is_not_gone_on_from() -> None:

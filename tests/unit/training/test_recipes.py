@@ -26,6 +26,15 @@ def test_a_mean_begins_where_the_member_that_looks_back_farthest_does():
     assert [str(member) for member in members(parse_recipe("mean:[last:2, decay:4]"))] == ["last:2", "decay:4"]
 
 
+def test_the_newest_window_is_the_one_that_ends_there_or_is_under_way():
+    for plan in (WindowPlan(cuts=CUTS), DAILY):
+        newest = parse_recipe("newest")
+        before = CUTS[3] if plan.cuts else CUTS[4] - DAY
+        assert fit_start(newest, plan, CUTS[4]) == fit_start(parse_recipe("last:1"), plan, CUTS[4]) == before
+        assert fit_start(newest, plan, CUTS[4] + timedelta(hours=1)) == CUTS[4]
+    assert fit_start(parse_recipe("newest"), WindowPlan(cuts=CUTS), CUTS[-1] + DAY) == CUTS[-2]
+
+
 def test_windows_from_before_the_calendar_are_everything():
     assert fit_start(parse_recipe("last:1000000"), WindowPlan(every=timedelta(weeks=1000)), CUTS[0]) is None
 

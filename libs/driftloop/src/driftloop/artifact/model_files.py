@@ -42,6 +42,7 @@ class Manifest(Part, frozen=True, kw_only=True):
     environment: dict[str, Any]
     files: dict[str, StoredFile]
     recalibrations: tuple[RecalibrationProposal, ...] | msgspec.UnsetType = msgspec.UNSET  # absent: the run proposed none
+    aged: dict[str, tuple[float, ...]] | msgspec.UnsetType = msgspec.UNSET  # by recipe that is measured within the window, of its runs
 
     def encode(self) -> bytes:
         """Canonical JSON: keys sorted, no spaces."""

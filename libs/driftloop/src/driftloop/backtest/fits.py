@@ -18,10 +18,11 @@ import pyarrow as pa
 
 from driftloop.backtest.worker import PLAN_FILE, Answer, ProfileRules, Task
 from driftloop.contracts.typed import prepared
+from driftloop.contracts.values import Window
 from driftloop.contracts.windows import WindowPlan
 from driftloop.errors import UserError
 from driftloop.project.model import Project
-from driftloop.project.recipes import Member, Recipe
+from driftloop.project.recipes import Member, Recipe, parse_recipe
 from driftloop.statistics.metrics import ModelOutput
 from driftloop.statistics.profile import Profile
 from driftloop.training.environment import child_variables
@@ -38,6 +39,7 @@ class _Fit(NamedTuple):
     recipe: str
     end: datetime
     rules: bytes = b""  # of a profile: ProfileRules as JSON
+    within: bool = False  # on half of the split keys of the window that ends there, to answer for that window
 
 
 class Fits:
@@ -63,9 +65,20 @@ class Fits:
             writer.write_table(table)
         self._pins = self._pinned()
 
-    def prepare(self, members: Iterable[Member], ends: Iterable[datetime], progress: Progress) -> None:
-        """Make the fits that are not there yet. Raises UserError when their answers would not fit on disk, or all of them fail."""
+    def prepare_for(self, recipes: Iterable[str], judged: Sequence[Window], progress: Progress) -> None:
+        """``prepare`` all that a loop over the ``judged`` windows may ask for."""
+        parsed = [parse_recipe(text) for text in recipes]
+        ends = dict.fromkeys([*(window.start for window in judged), *(window.end for window in judged[:-1])])
+        within = [(recipe.members[0], window.end) for window in judged[:-1] for recipe in dict.fromkeys(parsed) if recipe.inside]
+        self.prepare([member for recipe in parsed for member in recipe.members], ends, progress, within)
+
+    def prepare(
+        self, members: Iterable[Member], ends: Iterable[datetime], progress: Progress, within: Iterable[tuple[Member, datetime]] = ()
+    ) -> None:
+        """Make the fits that are not there yet: each member up to each end, and those ``within`` windows that end there, on half of
+        their split keys. Raises UserError when their answers would not fit on disk, or all of them fail."""
         wanted = [_Fit(str(member), end) for end in ends for member in dict.fromkeys(members)]
+        wanted += [_Fit(str(member), end, within=True) for member, end in within]
         missing = [fit for fit in wanted if not self._file(fit).exists()]
         self._check_size(missing)
         for fit in wanted:
@@ -97,6 +110,14 @@ class Fits:
                 given.append({name: found[name] if name == "classes" else found[name][low - first : high - first] for name in found.files})
         return mean_output(given, self._project.schema.target.task)
 
+    def within(self, recipe: Recipe, window: Window) -> ModelOutput:
+        """``backtest.loop.Answers.within``."""
+        fit = _Fit(str(recipe), window.end, within=True)
+        if fit in self._errors:
+            raise UserError(self._errors[fit])
+        with np.load(self._file(fit), allow_pickle=False) as found:
+            return mean_output([dict(found)], self._project.schema.target.task)
+
     def profile(self, recipe: Recipe, end: datetime, rules: ProfileRules) -> Profile:
         """Of ``recipe`` fitted on rows before ``end``. Raises UserError where it cannot be fitted."""
         fit = _Fit(str(recipe), end, msgspec.json.encode(rules, order="deterministic"))
@@ -123,7 +144,8 @@ class Fits:
                 worker.end()
 
     def _file(self, fit: _Fit) -> Path:
-        name = hashlib.sha256(msgspec.json.encode([self._pins, *fit])).hexdigest()
+        parts = [self._pins, *fit] if fit.within else [self._pins, *fit[:3]]
+        name = hashlib.sha256(msgspec.json.encode(parts)).hexdigest()
         return self._cache / f"{name}.{KINDS[bool(fit.rules)]}"
 
     def _pinned(self) -> str:
@@ -199,7 +221,7 @@ class _Worker:
             while True:
                 fit = self._tasks.get_nowait()
                 rules = msgspec.json.decode(fit.rules, type=prepared(ProfileRules)) if fit.rules else None
-                task = Task(recipe=fit.recipe, end=fit.end, file=str(self._file_of(fit)), profile=rules)
+                task = Task(recipe=fit.recipe, end=fit.end, file=str(self._file_of(fit)), profile=rules, within=fit.within)
                 stdin.write(msgspec.json.encode(task) + b"\n")
                 stdin.flush()
                 line = stdout.readline()

@@ -1,11 +1,12 @@
 """The loop over windows that have passed: what it would have decided, fitted and promoted, and what its answers were worth.
 
-Decisions, comparison and gate are the ones of the services: ``monitoring.policy``, ``training.judging``, ``training.candidates`` and
+Decisions, comparison and gate are the ones of the services: ``monitoring.policy``, ``training.choosing``, ``training.judging`` and
 ``registry.gate``. Labels count as known when their window ends.
 """
 
 from collections.abc import Callable, Sequence
 from datetime import datetime
+from functools import partial
 from typing import Any, Protocol
 
 import msgspec
@@ -32,7 +33,7 @@ from driftloop.statistics.losses import error_scale, mean_loss
 from driftloop.statistics.metrics import ModelOutput
 from driftloop.statistics.profile import Counts, HeldOutLoss, Profile
 from driftloop.statistics.recalibration import apply
-from driftloop.training.candidates import choose
+from driftloop.training.choosing import Aged, Choosing, aged
 from driftloop.training.guard_rails import segment_rows
 from driftloop.training.judging import JudgedRows
 from driftloop.training.recalibrating import EarlierProposals, Recalibrating
@@ -44,6 +45,9 @@ class Answers(Protocol):
 
     def output(self, recipe: Recipe, end: datetime, start: datetime, until: datetime) -> ModelOutput:
         """Of ``recipe`` fitted on rows before ``end``, on the rows in [start, until). Raises UserError where there is no such fit."""
+
+    def within(self, recipe: Recipe, window: Window) -> ModelOutput:
+        """Of ``recipe``, fitted on half of the window's split keys, on all of its rows. Raises UserError where there is no such fit."""
 
     def profile(self, recipe: Recipe, end: datetime, rules: ProfileRules) -> Profile:
         """Of the model that ``recipe`` makes of the rows before ``end``. Raises UserError where there is no such fit."""
@@ -91,15 +95,15 @@ class Windows:
     def __init__(self, project: Project, table: pa.Table, labels: "np.typing.NDArray[np.generic]") -> None:
         keys = split_keys(table, project.split_key)
         self._project, self._table, self._labels = project, table, labels
-        self._first_half = buckets(keys, project.split_salt) % 2 == 0
+        self._quarter = buckets(keys, project.split_salt) % 4
         self._keys = keys.combine_chunks().dictionary_encode().indices.to_numpy().astype(np.int64)
         self._times = table.column("event_time").cast(pa.int64()).to_numpy()
 
     def judged(self, window: Window, candidates: int) -> JudgedRows:
         rows = self._rows(window)
         segments = segment_rows(self._project, self._table.slice(rows.start, rows.stop - rows.start))
-        labels, keys, first_half = self._labels[rows], self._keys[rows], self._first_half[rows]
-        return JudgedRows.of(window, labels, keys, first_half, candidates=candidates, segments=segments)
+        labels, keys, quarter = self._labels[rows], self._keys[rows], self._quarter[rows]
+        return JudgedRows.of(window, labels, keys, quarter, candidates=candidates, segments=segments)
 
     def counts(self, window: Window, profile: Profile, scores: "np.typing.NDArray[np.float64]") -> dict[str, Counts]:
         """The window's rows and what the champion says of them by itself, over the bins of its profile."""
@@ -124,6 +128,7 @@ class Loop:
         self._losses: dict[Window, LossMean] = {}  # of the champion
         self._recalibration: Recalibration | None = None  # with which it answers
         self._proposals = EarlierProposals()
+        self._aged: Aged = {}
 
     def run(self, name: str, progress: Callable[[int, int], None] = lambda _done, _of: None) -> PolicyResult:
         steps = []
@@ -212,24 +217,17 @@ class Loop:
     def _attempt(self, step: Step, rows: JudgedRows, raw: ModelOutput) -> Step:
         """``raw``: what the champion says without a correction."""
         project, window = self._project, step.window
-        results, outputs = [], dict[str, ModelOutput]()
-        for recipe in project.training.candidates:
-            try:
-                outputs[recipe] = output = self._answers.output(parse_recipe(recipe), window.start, window.start, window.end)
-                metric, error = rows.choosing_value(project.task_metric, output), None
-                error = rows.why_undefined(project.task_metric, output) if metric is None else None
-            except UserError as exc:
-                metric, error = None, str(exc)
-            results.append(CandidateResult(recipe=recipe, rows=0, metric=metric, seconds=0.0, error=error))
-        step = msgspec.structs.replace(step, candidates=tuple(results))
-        chosen = choose(results, project.training.margin, project.task_metric)
+        choosing = Choosing(project, rows, partial(self._candidate, window), self._aged)
+        chosen = choosing.choose()
+        self._aged = aged(choosing.results)
+        step = msgspec.structs.replace(step, candidates=choosing.results)
         if chosen is None:
             return msgspec.structs.replace(step, gate="no candidate could be measured")
-        ours, everything = outputs[chosen.recipe], np.ones(len(rows.labels), dtype=bool)
+        everything = np.ones(len(rows.labels), dtype=bool)
         corrections = Recalibrating(project, rows, raw, everything, self._recalibration, self._proposals, project.training.seed)
-        found = rows.against_champion(
+        found = chosen.rows.against_champion(
             project,
-            corrections.comparable(ours),
+            corrections.comparable(chosen),
             corrections.served,
             everything,
             champion=self._version,
@@ -241,7 +239,11 @@ class Loop:
         if verdict.accepted:
             self._version, self._recipe, self._fitted_to, self._losses = self._version + 1, chosen.recipe, window.end, {}
         step = msgspec.structs.replace(step, promoted=verdict.accepted, gate=verdict.reason, measurements=found)
-        return self._recalibrated(step, corrections.proposals(ours))
+        return self._recalibrated(step, corrections.proposals(chosen))
+
+    def _candidate(self, window: Window, recipe: str, within: bool) -> ModelOutput:
+        of = parse_recipe(recipe)
+        return self._answers.within(of, window) if within else self._answers.output(of, window.start, window.start, window.end)
 
     def _recalibrated(self, step: Step, proposals: Sequence[RecalibrationProposal]) -> Step:
         """As the registry does it: a promotion ends the correction of the champion before, and what is refused changes nothing."""

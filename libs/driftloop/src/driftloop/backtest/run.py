@@ -57,11 +57,10 @@ def backtest(
         )
     by_window = Windows(project, rows.table, target_values(rows.table.column("label"), project.schema))
     judged = windows[first:]
-    members = [member for _, of in policies for text in of.training.candidates for member in parse_recipe(text).members]
-    ends = list(dict.fromkeys([*(window.start for window in judged), *(window.end for window in judged[:-1])]))
+    recipes = [text for _, of in policies for text in of.training.candidates]
     with TemporaryDirectory(prefix="driftloop-backtest-") as folder:
         fits = Fits(project, plan, rows.table, Path(folder), cache, processes=processes)
-        fits.prepare(members, ends, lambda done, of: progress("fits", done, of))
+        fits.prepare_for(recipes, judged, lambda done, of: progress("fits", done, of))
         results = [
             Loop(of, by_window, windows, first, fits).run(name, lambda done, total, name=name: progress(name, done, total))  # type: ignore[misc]
             for name, of in policies

@@ -38,13 +38,14 @@ class ProfileRules(Part, frozen=True, kw_only=True):
 
 
 class Task(Part, frozen=True, kw_only=True):
-    """Fit one member on the rows before ``end``, and keep what it says of all rows from there on in ``file``; or fit a recipe, and
-    keep its ``profile`` there."""
+    """Fit one member on the rows before ``end``, and keep what it says of all rows from there on in ``file``; or, ``within``, on half of
+    the split keys of the window that ends there, and keep what it says of that window; or fit a recipe, and keep its ``profile``."""
 
     recipe: str
     end: Time
     file: str
     profile: ProfileRules | None = None
+    within: bool = False
 
 
 class Answer(Part, frozen=True, kw_only=True):
@@ -77,9 +78,9 @@ class Fitter:
         project, rows = self._project, self._rows
         fits = RecipeFits(self._build, rows, self._plan, seed=project.training.seed, threads=self._threads)
         member = parse_recipe(task.recipe)
-        model = fits.fit(member, task.end)
-        later = ~rows.between(None, task.end)
-        output = call("scoring", lambda: rows.output(model, later))
+        model = fits.fit(member, task.end, within=task.within)
+        told = fits.mask(member, task.end) if task.within else ~rows.between(None, task.end)
+        output = call("scoring", lambda: rows.output(model, told))
         arrays: dict[str, Any] = {"scores": output.scores}
         if output.probabilities is not None:
             arrays = {"probabilities": output.probabilities, "classes": np.array(output.classes)}

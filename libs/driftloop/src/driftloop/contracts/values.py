@@ -223,8 +223,9 @@ class GateMeasurements(Part, frozen=True, kw_only=True):
     confidence: float
     champion_version: int
     # Which of the window's labelled rows. "held-out": the champion was fitted on others of them since the window closed, and
-    # was measured on those that it was not fitted on. Absent: all of them, none of which it had seen.
-    judged_on: Literal["held-out"] | msgspec.UnsetType = msgspec.UNSET
+    # was measured on those that it was not fitted on. "other-keys": the candidate was fitted on half of the window's split keys, and
+    # measured on others. Absent: all of them, none of which either had seen.
+    judged_on: Literal["held-out", "other-keys"] | msgspec.UnsetType = msgspec.UNSET
     gain_error: float | msgspec.UnsetType = msgspec.UNSET
     earlier: tuple[WindowGain, ...] | msgspec.UnsetType = msgspec.UNSET
     waited: float | msgspec.UnsetType = msgspec.UNSET
@@ -263,6 +264,19 @@ class PromotionRules(Part, frozen=True, kw_only=True):
     max_size_mib: Annotated[float, msgspec.Meta(gt=0)] | msgspec.UnsetType = msgspec.UNSET
 
 
+class WithinWindow(Part, frozen=True, kw_only=True):
+    """A recipe that was also fitted on half of the evaluation window's split keys: ``metric`` is what it scored on a quarter of others,
+    ``beside`` what the one that was chosen among those fitted before the window scored on the same rows; null: not defined.
+
+    ``aged``: by how much better it scored than the same recipe fitted on the window before, on the same rows: of this run and of earlier
+    ones, oldest first.
+    """
+
+    metric: float | None
+    beside: float | None
+    aged: tuple[float, ...] = ()
+
+
 class CandidateResult(Part, frozen=True, kw_only=True):
     """One recipe that was tried: which data it was fitted on and what it scored on the evaluation window."""
 
@@ -271,6 +285,7 @@ class CandidateResult(Part, frozen=True, kw_only=True):
     metric: float | None
     seconds: float
     error: str | None = None
+    within: WithinWindow | msgspec.UnsetType = msgspec.UNSET
 
 
 class TrainingPins(Part, frozen=True, kw_only=True):

@@ -30,8 +30,9 @@ Clock = Literal["wall", "replay"]
 class Training(Part, frozen=True, kw_only=True):
     """Which recipes compete (``project.recipes``), and what makes a run repeatable."""
 
-    # The second is for pipelines that take no weights; its fit is the first one's member. The third is for a world that has changed.
-    candidates: tuple[str, ...] = ("mean:[all, all+time, decay:4]", ALL, "last:1")
+    # The second is for pipelines that take no weights; its fit is the first one's member. The third is for a world that has changed, the
+    # last for one that has just changed.
+    candidates: tuple[str, ...] = ("mean:[all, all+time, decay:4]", ALL, "all+time", "newest+time")
     margin: float = 0.01  # in units of the metric, by which another recipe must beat the first
     seed: int = 0
     threads: Annotated[int, msgspec.Meta(ge=1)] = 2

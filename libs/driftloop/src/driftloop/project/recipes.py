@@ -1,11 +1,12 @@
 """Recipes: what a candidate is fitted on, and how. Their one grammar, as ``[training] candidates`` has them.
 
-    recipe  = member | "mean:[" member ("," member)* "]"
+    recipe  = member | "newest" ["+time"] | "mean:[" member ("," member)* "]"
     member  = ("all" | "last:" N | "decay:" H) ["+time"]
 
 ``all`` is every row of the past, ``last:N`` the last N windows of the plan, ``decay:H`` every row with the weight
 0.5^(age / H), its age in windows. ``+time`` gives the event time to the fit as one more feature. ``mean`` is the mean of what
-its members say, each fitted by itself.
+its members say, each fitted by itself. ``newest`` is the newest window alone, like ``last:1``, which is measured twice: as the others,
+and within the window that these are judged on, fitted on half of its split keys and judged on others.
 """
 
 import re
@@ -13,15 +14,15 @@ from typing import Literal
 
 from driftloop.contracts.values import Part
 
-Base = Literal["all", "last", "decay"]
+Base = Literal["all", "last", "decay", "newest"]
 ALLOWED = (
     "use all, last:N (N windows) or decay:H (weights halve every H windows), each with or without +time, "
-    "or a mean of these such as mean:[all, all+time, decay:4]"
+    "a mean of these such as mean:[all, all+time, decay:4], or newest (the newest window, measured within it)"
 )
 _MOST_WINDOWS = 1_000_000
 _WHOLE = re.compile(r"[0-9]{1,7}")
 _DECIMAL = re.compile(r"[0-9]{1,7}(\.[0-9]{1,3})?")
-_TIME, _MEAN = "+time", "mean:"
+_TIME, _MEAN, NEWEST = "+time", "mean:", "newest"
 
 
 class Member(Part, frozen=True, kw_only=True):
@@ -47,6 +48,11 @@ class Recipe(Part, frozen=True, kw_only=True):
     members: tuple[Member, ...]
     mean: bool = False
 
+    @property
+    def inside(self) -> bool:
+        """Whether it is also measured within the window that candidates are judged on."""
+        return self.members[0].base == NEWEST
+
     def __str__(self) -> str:
         """The canonical text; parsed again it is the same value."""
         texts = ", ".join(map(str, self.members))
@@ -56,6 +62,8 @@ class Recipe(Part, frozen=True, kw_only=True):
 def parse_recipe(text: str) -> Recipe:
     """Raises ValueError that says what is wrong and what is allowed."""
     head = text.strip()
+    if head.removesuffix(_TIME) == NEWEST:
+        return Recipe(members=(Member(base="newest", time=head != NEWEST),))
     if not head.startswith(_MEAN):
         return Recipe(members=(_member(head),))
     inside = head.removeprefix(_MEAN).strip()

@@ -7,9 +7,11 @@ second time: then the two are measured on those of its rows that the champion wa
 import time
 from collections.abc import Callable
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import msgspec
 import numpy as np
 import pyarrow as pa
 
@@ -19,13 +21,15 @@ from driftloop.contracts.schema import StreamSchema
 from driftloop.contracts.values import CandidateResult, GateMeasurements, Window
 from driftloop.errors import IntegrityError, UserError
 from driftloop.project.model import Project
+from driftloop.project.recipes import parse_recipe
 from driftloop.statistics.metrics import ModelOutput
-from driftloop.training.candidates import choose, training_start
+from driftloop.training.choosing import Choosing, Chosen
 from driftloop.training.fit import Mask, TrainingRows
 from driftloop.training.guard_rails import segment_rows
 from driftloop.training.job import CHAMPION_FILE, Job, RunProgress
 from driftloop.training.judging import JudgedRows
 from driftloop.training.recalibrating import EarlierProposals, Recalibrating
+from driftloop.training.recipe_fits import RecipeFits
 from driftloop.training.user_code import PipelineError, call
 
 Fit = Callable[[str, datetime], Any]  # recipe, end of its training data → fitted model
@@ -63,9 +67,9 @@ def first_version(project: Project, fit: Fit, end: datetime) -> Comparison:
 class Comparer:
     """Fits every recipe on what came before the window, and measures it there."""
 
-    def __init__(self, job: Job, project: Project, rows: TrainingRows, folder: Path, fit: Fit, report: Report) -> None:
-        self._job, self._project, self._rows, self._folder, self._fit, self._report = job, project, rows, folder, fit, report
-        self._outputs: dict[str, ModelOutput] = {}
+    def __init__(self, job: Job, project: Project, rows: TrainingRows, folder: Path, fits: RecipeFits, report: Report) -> None:
+        self._job, self._project, self._rows, self._folder, self._fits, self._report = job, project, rows, folder, fits, report
+        self._seconds: dict[str, float] = {}
         self._detail = ""
         self._champion: Any = None
 
@@ -78,43 +82,41 @@ class Comparer:
         if not judged.any():
             raise UserError(f"the window {window.start.isoformat()} to {window.end.isoformat()} has no labelled rows to judge on")
         self._of_window = self._judged_rows(window, judged)
-        results = tuple(self._candidate(recipe, window.start, judged) for recipe in self._project.training.candidates)
-        chosen = choose(results, self._project.training.margin, self._project.task_metric)
+        outputs = partial(self._output, judged)
+        choosing = Choosing(self._project, self._of_window, outputs, self._job.aged_before, self._told)
+        chosen = choosing.choose()
         if chosen is None:
-            reasons = "; ".join(f"{result.recipe}: {result.error}" for result in results)
+            reasons = "; ".join(f"{result.recipe}: {result.error}" for result in choosing.results)
             raise PipelineError(f"no candidate could be measured: {reasons}", self._detail)
-        return self._against_champion(judged, Comparison(chosen.recipe, results))._replace(champion=self._champion)
+        return self._against_champion(judged, chosen, Comparison(chosen.recipe, choosing.results))._replace(champion=self._champion)
 
-    def _candidate(self, recipe: str, end: datetime, judged: Mask) -> CandidateResult:
-        """A recipe that cannot be fitted is a result too: the others may still win."""
-        mask = self._rows.between(training_start(recipe, self._project.windows, end), end)
-        started = time.monotonic()
-        metric, error = None, None
-        try:
-            output = self._outputs[recipe] = self._output_on(judged, recipe, end)
-            metric = self._of_window.choosing_value(self._project.task_metric, output)
-            error = None if metric is not None else self._of_window.why_undefined(self._project.task_metric, output)
-        except UserError as exc:
-            error = str(exc)
-            self._detail = self._detail or getattr(exc, "detail", "")
-        seconds = round(time.monotonic() - started, 3)
-        rows = self._rows.fitted(mask)
-        self._report(RunProgress(step="measured", recipe=recipe, rows=rows, metric=metric, seconds=seconds))
-        return CandidateResult(recipe=recipe, rows=rows, metric=metric, seconds=seconds, error=error)
+    def _told(self, result: CandidateResult) -> CandidateResult:
+        """With what it was fitted on and how long that took."""
+        mask = self._fits.mask(parse_recipe(result.recipe), self._of_window.window.start)
+        seconds, rows = self._seconds[result.recipe], self._rows.fitted(mask)
+        self._report(RunProgress(step="measured", recipe=result.recipe, rows=rows, metric=result.metric, seconds=seconds))
+        return msgspec.structs.replace(result, rows=rows, seconds=seconds)
 
     def _judged_rows(self, window: Window, judged: Mask) -> JudgedRows:
         rows, candidates = self._rows, len(self._project.training.candidates)
         segments = segment_rows(self._project, rows.table.filter(pa.array(judged))) if self._project.monitoring.segments else ()
-        labels, keys, first_half = rows.labels[judged], rows.keys[judged], rows.first_half[judged]
-        return JudgedRows.of(window, labels, keys, first_half, candidates=candidates, segments=segments)
+        labels, keys, quarter = rows.labels[judged], rows.keys[judged], rows.quarter[judged]
+        return JudgedRows.of(window, labels, keys, quarter, candidates=candidates, segments=segments)
 
-    def _output_on(self, judged: Mask, recipe: str, end: datetime) -> ModelOutput:
-        """What the recipe, fitted on rows before ``end``, gives the judged ones."""
-        model = self._fit(recipe, end)
-        output: ModelOutput = call("scoring", lambda: self._finite_output(model, judged))
+    def _output(self, judged: Mask, recipe: str, within: bool) -> ModelOutput:
+        """What the recipe, fitted for the window, gives the judged rows."""
+        started, window = time.monotonic(), self._of_window.window
+        try:
+            model = self._fits.fit(parse_recipe(recipe), window.end if within else window.start, within=within)
+            output: ModelOutput = call("scoring", lambda: self._finite_output(model, judged))
+        except UserError as exc:
+            self._detail = self._detail or getattr(exc, "detail", "")
+            raise
+        finally:
+            self._seconds[recipe] = round(self._seconds.get(recipe, 0.0) + time.monotonic() - started, 3)
         return output
 
-    def _against_champion(self, judged: Mask, found: Comparison) -> Comparison:
+    def _against_champion(self, judged: Mask, chosen: Chosen, found: Comparison) -> Comparison:
         """Without measurements the gate does not promote; the version can still be promoted by a person."""
         version = self._job.pins.champion_version
         if version is None or not self._job.has_champion:
@@ -125,21 +127,21 @@ class Comparer:
             theirs = call("scoring with the champion", lambda: self._finite_output(champion, judged, self._job.champion_schema))
         except (IntegrityError, UserError) as exc:
             return found._replace(notes=(f"The champion, version {version}, could not be compared: {exc}.",))
-        job, ours, unseen_here = self._job, self._outputs[found.recipe], unseen[judged]
+        job, unseen_here = self._job, unseen[judged]
         before = EarlierProposals(job.recalibrated_before, job.candidate_before)
         corrections = Recalibrating(self._project, self._of_window, theirs, unseen_here, job.champion_recalibration, before, job.pins.seed)
-        measured = self._of_window.against_champion(
+        measured = chosen.rows.against_champion(
             self._project,
-            corrections.comparable(ours),
+            corrections.comparable(chosen),
             corrections.served,
             unseen_here,
             champion=version,
             seed=job.pins.seed,
             before=job.measured_before,
         )
-        found = found._replace(measurements=measured, recalibrations=corrections.proposals(ours))
+        found = found._replace(measurements=measured, recalibrations=corrections.proposals(chosen))
         if measured is None:
-            rows = int((self._of_window.judges & unseen[judged]).sum())
+            rows = int((chosen.rows.judges & unseen_here).sum())
             note = f"{self._project.metric} of the champion, version {version}, is not defined on {rows} rows of the window."
             return found._replace(notes=(note,))
         self._report(RunProgress(step="compared", rows=measured.rows, metric=measured.champion))

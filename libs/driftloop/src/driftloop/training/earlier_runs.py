@@ -3,6 +3,8 @@
 from collections.abc import Iterator
 from typing import Any
 
+import msgspec
+
 from driftloop.artifact.model_files import Manifest, load_manifest
 from driftloop.contracts.commands import RegisterVersion
 from driftloop.contracts.events import TrainingStarted
@@ -21,6 +23,8 @@ def earlier(store: ObjectStore, started: TrainingStarted, model: ModelState) -> 
     found: dict[str, Any] = {"champion_recalibration": _in_force(started, model)}
     for version, manifest in _before(store, started, model):
         measured = manifest.measurements
+        if "aged_before" not in found and manifest.aged is not msgspec.UNSET:
+            found["aged_before"] = manifest.aged
         same = measured is not None and measured.champion_version == started.pins.champion_version
         if same and "measured_before" not in found:  # it tells all that is known since the promotion
             found["measured_before"] = measured

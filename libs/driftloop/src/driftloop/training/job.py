@@ -49,6 +49,7 @@ class Job(Part, frozen=True, kw_only=True):
     champion_recalibration: Recalibration | None = None  # with which it serves
     recalibrated_before: RecalibrationProposal | None = None  # of an earlier run, about what the champion answers
     candidate_before: RecalibrationProposal | None = None  # of the same run, about its own version
+    aged_before: dict[str, tuple[float, ...]] = msgspec.field(default_factory=dict)  # of the newest run before: ``training.choosing``
     recorded: Recorded | None = None  # null: compare
 
 

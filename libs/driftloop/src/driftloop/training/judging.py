@@ -22,14 +22,17 @@ Mask = npt.NDArray[np.bool_]
 
 class JudgedRows(NamedTuple):
     """The n labelled rows of a window. ``keys``: a number for each, the same for rows with the same split key; ``chooses`` and
-    ``judges``: which rows do. ``segments``: those that the project declares."""
+    ``judges``: which rows do. ``quarter``: which fourth of the split keys a row's is in, 0 to 3. ``segments``: those that the project
+    declares. ``within``: the masks are those for what was fitted on half of the window's split keys."""
 
     window: Window
     labels: npt.NDArray[Any]
     keys: npt.NDArray[np.int64]
     chooses: Mask
     judges: Mask
+    quarter: npt.NDArray[np.integer[Any]]
     segments: tuple[SegmentRows, ...] = ()
+    within: bool = False
 
     @classmethod
     def of(
@@ -37,15 +40,24 @@ class JudgedRows(NamedTuple):
         window: Window,
         labels: npt.NDArray[Any],
         keys: npt.NDArray[np.int64],
-        first_half: Mask,
+        quarter: npt.NDArray[np.integer[Any]],
         *,
         candidates: int,
         segments: tuple[SegmentRows, ...] = (),
     ) -> "JudgedRows":
-        """``first_half``: rows whose split key is in the half that chooses."""
+        """``quarter``: what the hash of a split key leaves when divided by four. The even ones choose, where there is a choice."""
         everything = np.ones(len(labels), dtype=bool)
-        choice = candidates > 1
-        return cls(window, labels, keys, first_half if choice else everything, ~first_half if choice else everything, segments)
+        chooses, judges = (quarter % 2 == 0, quarter % 2 == 1) if candidates > 1 else (everything, everything)
+        return cls(window, labels, keys, chooses, judges, quarter, segments)
+
+    def apart(self) -> "JudgedRows":
+        """For a recipe that is fitted on the window's rows in the even quarters: of the others one chooses and one judges."""
+        return self._replace(chooses=self.quarter == 1, judges=self.quarter == 3, within=True)
+
+    @property
+    def not_fitted(self) -> Mask:
+        """The rows that the candidate was not fitted on."""
+        return self.quarter % 2 == 1 if self.within else np.ones(len(self.labels), dtype=bool)
 
     def choosing_value(self, metric: TaskMetric, output: ModelOutput) -> float | None:
         """What the choosing rows say of a model; None where the metric is not defined on them."""
@@ -86,7 +98,7 @@ class JudgedRows(NamedTuple):
             gain_lower=gain.lower,
             confidence=confidence,
             champion_version=champion,
-            judged_on=msgspec.UNSET if len(labels) == self.judges.sum() else "held-out",
+            judged_on="held-out" if len(labels) < self.judges.sum() else "other-keys" if self.within else msgspec.UNSET,
             gain_error=gain.error,
             churn=churn(labels, ours, theirs, project.promotion.moved),
             segments=segment_gains(project, *by_segment, seed) if self.segments else msgspec.UNSET,

@@ -5,16 +5,18 @@ before, applied to what the model that has served since then said, without any c
 run ask here.
 """
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import msgspec
 import numpy as np
+import numpy.typing as npt
 
 from driftloop.contracts.recalibration import Recalibration, RecalibrationProposal, StrengthLoss
 from driftloop.project.model import Project
 from driftloop.statistics.intervals import paired_gain
 from driftloop.statistics.metrics import ModelOutput
 from driftloop.statistics.recalibration import STRENGTHS, apply, at_strength, estimate, losses, wrong
+from driftloop.training.choosing import Chosen
 from driftloop.training.judging import JudgedRows, Mask
 from driftloop.training.waiting import KEPT
 
@@ -52,26 +54,26 @@ class Recalibrating:
         """What users were answered, which is what a candidate must beat."""
         return apply(self._in_force, self._champion)
 
-    def comparable(self, candidate: ModelOutput) -> ModelOutput:
+    def comparable(self, candidate: Chosen) -> ModelOutput:
         """The candidate beside a champion that is corrected: with half of what the run before estimated for its own candidate, since it
-        would be corrected, too. Where the champion is not, or there was no such run, as it is."""
+        would be corrected, too. Where the champion is not, or there was no such run, as it is; and where it was fitted within the window:
+        the estimate is of before."""
         before = self._before.candidate
-        if self._in_force is None or before is None:
-            return candidate
-        return apply(at_strength(before.full, CANDIDATE_STRENGTH), candidate)
+        if self._in_force is None or before is None or candidate.rows.within:
+            return candidate.output
+        return apply(at_strength(before.full, CANDIDATE_STRENGTH), candidate.output)
 
-    def proposals(self, candidate: ModelOutput) -> tuple[RecalibrationProposal, ...]:
-        """For the champion's answers and for the candidate's, from its output on the window's rows, which it was not fitted on.
+    def proposals(self, candidate: Chosen) -> tuple[RecalibrationProposal, ...]:
+        """For the champion's answers and for the candidate's, from its output on rows of the window that it was not fitted on.
 
         None where nothing can be estimated, or the project does not want corrections.
         """
         if not self._project.promotion.recalibrate:
             return ()
-        everything = np.ones(len(self._rows.labels), dtype=bool)
-        known = self._known()
+        labels, apart, known = self._rows.labels, candidate.rows.not_fitted, self._known()
         found = (
-            self._proposal("champion", self._champion, self._unseen, known),
-            self._proposal("candidate", candidate, everything, known),
+            self._proposal("champion", labels[self._unseen], self._champion.where(self._unseen), known),
+            self._proposal("candidate", labels[apart], candidate.output.where(apart), known),
         )
         return tuple(proposal for proposal in found if proposal is not None)
 
@@ -110,11 +112,13 @@ class Recalibrating:
             known, gain=gain.gain, gain_lower=gain.lower, judged_window=window, judged_rows=len(labels), metric=self._project.metric
         )
 
-    def _proposal(self, of: str, output: ModelOutput, mask: Mask, known: RecalibrationProposal | None) -> RecalibrationProposal | None:
-        full = estimate(self._task, self._rows.labels[mask], output.where(mask))
+    def _proposal(
+        self, of: str, labels: npt.NDArray[Any], output: ModelOutput, known: RecalibrationProposal | None
+    ) -> RecalibrationProposal | None:
+        full = estimate(self._task, labels, output)
         if full is None:
             return None
-        about = {"of": of, "full": full, "window": self._rows.window, "rows": int(mask.sum())}
+        about = {"of": of, "full": full, "window": self._rows.window, "rows": len(labels)}
         if known is None:
             return RecalibrationProposal(recalibration=None, metric=self._project.metric, **about)  # type: ignore[arg-type]
         # What helped on average does harm now: better none than an old one that stays. A gain of 0 is that of a metric which such a

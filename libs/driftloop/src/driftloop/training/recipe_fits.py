@@ -28,12 +28,13 @@ class RecipeFits:
         self._build, self._rows, self._plan, self._seed, self._threads = build, rows, plan, seed, threads
         self._fitted: dict[_Key, Any] = {}
 
-    def fit(self, recipe: Recipe, end: datetime) -> Any:
-        """The recipe fitted on rows before ``end``: the project's own pipeline, or a Composition.
+    def fit(self, recipe: Recipe, end: datetime, *, within: bool = False) -> Any:
+        """The recipe fitted on rows before ``end``: the project's own pipeline, or a Composition. ``within``: on half of their split keys
+        alone, so that the others can judge it.
 
         Raises UserError; of a mean it names the member.
         """
-        fitted = tuple(self._member(recipe, member, end) for member in recipe.members)
+        fitted = tuple(self._member(recipe, member, end, within) for member in recipe.members)
         timed = tuple(member.time for member in recipe.members)
         if not recipe.mean and timed == (False,):
             return fitted[0]
@@ -43,12 +44,13 @@ class RecipeFits:
         """Fits that nobody will ask for again take memory."""
         self._fitted.clear()
 
-    def mask(self, recipe: Recipe | Member, end: datetime) -> Mask:
+    def mask(self, recipe: Recipe | Member, end: datetime, *, within: bool = False) -> Mask:
         """The rows before ``end`` that it is fitted on, or held out from it."""
-        return self._rows.between(fit_start(recipe, self._plan, end), end)
+        mask = self._rows.between(fit_start(recipe, self._plan, end), end)
+        return mask & (self._rows.quarter % 2 == 0) if within else mask
 
-    def _member(self, recipe: Recipe, member: Member, end: datetime) -> Any:
-        mask = self.mask(member, end)
+    def _member(self, recipe: Recipe, member: Member, end: datetime, within: bool) -> Any:
+        mask = self.mask(member, end, within=within)
         key = _Key((member.windows, end) if member.weighted else None, member.time, mask.tobytes())
         if key not in self._fitted:
             try:

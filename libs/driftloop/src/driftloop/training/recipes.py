@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 import numpy as np
 import numpy.typing as npt
 
-from driftloop.contracts.windows import WindowPlan
+from driftloop.contracts.windows import WindowPlan, shifted
 from driftloop.project.recipes import Member, Recipe
 
 Floats = npt.NDArray[np.float64]
@@ -23,15 +23,18 @@ def members(recipe: Recipe) -> tuple[Member, ...]:
 def fit_start(recipe: Recipe | Member, plan: WindowPlan, end: datetime) -> datetime | None:
     """Event time from which it is fitted when it is fitted up to ``end``; None: from the beginning.
 
-    ``last:N``: the N windows of the plan before ``end``; of a mean that of the member that looks back farthest.
+    ``last:N``: the N windows of the plan before ``end``; of a mean that of the member that looks back farthest. ``newest``: the
+    window that ends there, or that ``end`` lies in.
     """
     if isinstance(recipe, Recipe):
         starts = [fit_start(member, plan, end) for member in recipe.members]
         return None if None in starts else min(start for start in starts if start is not None)
-    if recipe.base != "last":
+    if recipe.base not in ("last", "newest"):
         return None
+    if recipe.base == "newest" and (window := plan.window_of(shifted(end, -_MICROSECOND))):
+        return window.start
     try:
-        return plan.last(int(recipe.windows), end)
+        return plan.last(int(recipe.windows) or 1, end)
     except OverflowError:  # before the calendar begins
         return None
 

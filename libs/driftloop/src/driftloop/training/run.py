@@ -66,7 +66,7 @@ class TrainingRun:
             return Comparison(recorded.recipe, recorded.candidates, recorded.measurements, recalibrations=recorded.recalibrations)
         if self._job.pins.champion_version is None:
             return first_version(self._project, self._fit, self._job.end)
-        compared = Comparer(self._job, self._project, self._rows, self._folder, self._fit, self._report).compare()
+        compared = Comparer(self._job, self._project, self._rows, self._folder, self._fits, self._report).compare()
         self._fits.forget()  # the winner is fitted on more rows than any of them
         return compared
 

@@ -20,6 +20,7 @@ from driftloop.lake.snapshot_batches import batches_schema, snapshot_batches
 from driftloop.ports import ObjectStore
 from driftloop.project.model import Project
 from driftloop.registry.state import ModelState
+from driftloop.training.choosing import aged
 from driftloop.training.earlier_runs import earlier
 from driftloop.training.job import CHAMPION_FILE, JOB_FILE, PROJECT_FILE, ROWS_FILE, FittedOn, Job, TrainedModel, write_json
 
@@ -93,6 +94,7 @@ class Workspace:
             environment=trained.environment,
             files=stored_files(contents),
             recalibrations=trained.recalibrations or msgspec.UNSET,
+            aged=aged(trained.candidates) or msgspec.UNSET,
         )
         return manifest, contents
 

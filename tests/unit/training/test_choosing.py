@@ -1,0 +1,117 @@
+"""Which recipe goes on: made-up answers on one window's rows, where newest was fitted before it and within it."""
+
+import msgspec
+import numpy as np
+import pytest
+from tests.unit.training import jobs
+
+from driftloop.contracts.values import WithinWindow
+from driftloop.errors import UserError
+from driftloop.statistics.metrics import ModelOutput
+from driftloop.training.choosing import AGED_KEPT, Aged, Choosing, Chosen, aged
+from driftloop.training.judging import JudgedRows
+
+N = 4000
+LABELS = np.random.default_rng(0).normal(size=N)
+KEYS = np.arange(N) % 400
+ROWS = JudgedRows.of(jobs.window(1), LABELS, KEYS, KEYS % 4, candidates=2)
+OF = jobs.project(config=jobs.CONFIG.replace('"boolean"\nmetric = "roc_auc"', '"number"\nmetric = "r2"'))
+PROJECT = msgspec.structs.replace(OF, training=msgspec.structs.replace(OF.training, candidates=("all", "newest")))
+
+
+def said(r2: float) -> ModelOutput:
+    """Answers that are worth about so much R²."""
+    noise = np.random.default_rng(round(1000 * abs(r2))).normal(size=N)
+    answers = LABELS + noise * np.sqrt(1 - r2)
+    return ModelOutput(answers, answers)
+
+
+def choosing(history: float, before: float | None, within: float | None, earlier: Aged | None = None) -> tuple[Chosen | None, Choosing]:
+    """``history``: R² of ``all``; ``before``, ``within``: of ``newest`` fitted on the window before, and within this one. None: no fit."""
+
+    def output(recipe: str, inside: bool) -> ModelOutput:
+        worth = history if recipe == "all" else within if inside else before
+        if worth is None:
+            raise UserError("it cannot be fitted")
+        return said(worth)
+
+    run = Choosing(PROJECT, ROWS, output, earlier or {})
+    return run.choose(), run
+
+
+STEADY = {"newest": (0.01, -0.02, 0.0)}
+MOVING = {"newest": (0.5, 0.45, 0.55)}
+
+
+def test_after_a_change_what_was_fitted_within_the_window_is_taken() -> None:
+    chosen, run = choosing(history=0.2, before=0.2, within=0.8, earlier=STEADY)
+    assert chosen is not None
+    assert (chosen.recipe, chosen.rows.within) == ("newest", True)
+    assert chosen.output.scores.tolist() == said(0.8).scores.tolist()
+    assert [result.recipe for result in run.results] == ["all", "newest"]
+
+
+def test_where_the_same_gain_was_gone_a_window_later_each_time_it_is_not() -> None:
+    chosen, run = choosing(history=0.4, before=0.3, within=0.8, earlier=MOVING)
+    assert chosen is not None
+    assert (chosen.recipe, chosen.rows.within) == ("all", False)
+    within = run.results[1].within
+    assert isinstance(within, WithinWindow)
+    assert within.aged == (*MOVING["newest"], pytest.approx(0.5, abs=0.1))
+
+
+def test_one_change_among_earlier_runs_is_no_rule() -> None:
+    chosen, _ = choosing(history=0.2, before=0.2, within=0.8, earlier={"newest": (0.0, 0.6, 0.01, -0.01, 0.02)})
+    assert chosen is not None
+    assert chosen.recipe == "newest"
+
+
+def test_the_first_run_takes_its_own_rows_for_how_a_recipe_ages() -> None:
+    fell, _ = choosing(history=0.2, before=0.2, within=0.8)
+    held, _ = choosing(history=0.2, before=0.75, within=0.8)
+    assert fell is not None
+    assert held is not None
+    assert fell.recipe == "all"
+    assert held.recipe == "newest"
+
+
+def test_it_has_to_be_better_by_the_margin_than_the_one_beside_it() -> None:
+    chosen, run = choosing(history=0.8, before=0.8, within=0.8, earlier=STEADY)
+    assert chosen is not None
+    assert chosen.recipe == "all"
+    within = run.results[1].within
+    assert isinstance(within, WithinWindow)
+    assert within.metric is not None
+    assert within.beside is not None
+
+
+def test_fitted_before_the_window_it_competes_as_the_others_do() -> None:
+    chosen, _ = choosing(history=0.2, before=0.8, within=0.2, earlier=STEADY)
+    assert chosen is not None
+    assert (chosen.recipe, chosen.rows.within) == ("newest", False)
+
+
+def test_who_cannot_be_fitted_is_a_result_and_what_is_known_of_it_stays() -> None:
+    chosen, run = choosing(history=0.2, before=0.2, within=None, earlier=STEADY)
+    assert chosen is not None
+    assert chosen.recipe == "all"
+    assert aged(run.results) == {"newest": STEADY["newest"]}
+    chosen, run = choosing(history=0.2, before=None, within=0.8, earlier=STEADY)
+    assert chosen is not None
+    assert (chosen.recipe, run.results[1].error) == ("newest", "it cannot be fitted")
+    assert aged(run.results) == {"newest": STEADY["newest"]}, "how it ages was not measured"
+
+
+def test_of_how_it_ages_the_newest_runs_are_kept() -> None:
+    _, run = choosing(0.2, 0.2, 0.8, {"newest": tuple(float(n) for n in range(AGED_KEPT))})
+    assert aged(run.results)["newest"][:-1] == (1.0, 2.0, 3.0, 4.0)
+
+
+def test_of_its_split_keys_half_are_fitted_on_and_the_others_choose_or_judge() -> None:
+    apart = ROWS.apart()
+    fitted = KEYS % 4 % 2 == 0
+    sides = [set(KEYS[mask].tolist()) for mask in (fitted, apart.chooses, apart.judges)]
+    assert [len(side) for side in sides] == [200, 100, 100]
+    assert len(set.union(*sides)) == 400
+    assert apart.not_fitted.tolist() == (~fitted).tolist()
+    assert ROWS.not_fitted.all()
