@@ -80,11 +80,17 @@ class World:
         self.command(MoveAlias, model=run.model, alias="champion", version=version, expected_epoch=epoch)
 
     def fill_lake(
-        self, windows: int, seed: int = 0, mark: datetime | None = None, version: int | None = None, recalibrated: int | None = None
+        self,
+        windows: int,
+        seed: int = 0,
+        mark: datetime | None = None,
+        version: int | None = None,
+        recalibrated: int | None = None,
+        flip_in: int | None = None,
     ) -> None:
         """The first ``windows`` windows of rows and labels, as one more flush of each table, as if ``version`` had scored them,
-        corrected by the recalibration of epoch ``recalibrated``."""
-        table = jobs.rows(windows, seed=seed).slice(self._at)
+        corrected by the recalibration of epoch ``recalibrated``; ``flip_in``: of ``jobs.rows``."""
+        table = jobs.rows(windows, seed=seed, flip_in=flip_in).slice(self._at)
         n, at = table.num_rows, self._at
         extra = {
             "prediction": pa.array([None if version is None else True] * n, pa.bool_()),

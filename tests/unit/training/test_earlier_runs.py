@@ -134,11 +134,11 @@ def test_a_run_that_is_made_again_is_told_what_it_was_told(store: MemoryStore) -
     before = [
         version(store, 1, None),
         promote("r1", epoch=0),
-        version(store, 2, 1, champion=2.0, candidate=0.2),
+        version(store, 2, 1, aged=(0.1,), champion=2.0, candidate=0.2),
         recalibrated(1, 1, 5.0),
     ]
     later = [
-        version(store, 3, 1, champion=3.0, candidate=0.3),
+        version(store, 3, 1, aged=(0.1, 0.9), champion=3.0, candidate=0.3),
         recalibrated(1, 1, 6.0, before=1),
         version(store, 4, 1, champion=4.0, candidate=0.4),
     ]
@@ -146,6 +146,7 @@ def test_a_run_that_is_made_again_is_told_what_it_was_told(store: MemoryStore) -
     assert once == again
     assert once["champion_recalibration"] == shift(5.0)
     assert once["recalibrated_before"].full == shift(2.0)
+    assert once["aged_before"] == {"newest": (0.1,)}
 
 
 def test_how_a_recipe_ages_is_known_from_the_newest_run_whichever_champion_came_of_it(store: MemoryStore) -> None:

@@ -94,7 +94,8 @@ def test_the_gate_is_told_how_the_candidate_does_beside_what_is_served(tmp_path:
 
 def test_it_is_in_the_lineage_and_on_the_card_and_the_same_when_made_again(tmp_path: Path, project: Project) -> None:
     first = by_whose(trained(tmp_path / "first", project, 1))
-    told = {"recalibrated_before": first["champion"], "candidate_before": first["candidate"]}
+    shift = Recalibration(kind="shift", strength=1.0, shift=4.0)
+    told = {"recalibrated_before": first["champion"], "candidate_before": first["candidate"], "champion_recalibration": shift}
     once, again = (trained(tmp_path / name, project, 2, **told) for name in ("once", "again"))
     assert once.recalibrations == again.recalibrations
     lineage, card = ((tmp_path / "once" / "job" / name).read_bytes() for name in (LINEAGE, CARD))
@@ -102,11 +103,13 @@ def test_it_is_in_the_lineage_and_on_the_card_and_the_same_when_made_again(tmp_p
     assert "## Recalibration" in card.decode()
     assert "- Of the champion's answers, estimated on 400 rows: shift +" in card.decode()
     recorded = msgspec.json.decode(lineage, type=prepared(Recorded))
-    assert recorded.recalibrations == once.recalibrations
+    assert (recorded.recalibrations, recorded.champion_recalibration) == (once.recalibrations, shift)
     started = TrainingStarted(model="buyers", request_id="r1", answers=("r1",), pins=jobs_pins(tmp_path / "once"))
     manifest, _ = Workspace(tmp_path, MemoryStore()).manifest(tmp_path / "once" / "job", started, project, once)
     assert manifest.recalibrations == once.recalibrations
-    rebuilt = trained(tmp_path / "rebuilt", project, 2, recorded=recorded)  # what it was told is not at hand any more
+    rebuilt = trained(
+        tmp_path / "rebuilt", project, 2, recorded=recorded, champion_recalibration=recorded.champion_recalibration
+    )  # what it was told is not at hand any more
     assert rebuilt.recalibrations == once.recalibrations
     assert (tmp_path / "rebuilt" / "job" / LINEAGE).read_bytes() == lineage
 

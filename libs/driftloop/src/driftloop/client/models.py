@@ -55,6 +55,7 @@ class RegisteredModel(Part, frozen=True, kw_only=True):
             model=self.model,
             project=self.project,
             versions=plain,
+            requests=PersistentMap.of({version.request_id: version.version for version in plain}),
             aliases=ReplacingMap.of(self.aliases),
             standings=standings,
             recalibrations=PersistentMap.of({record.epoch: record for record in self.recalibrations}),

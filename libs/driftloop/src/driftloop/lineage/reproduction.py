@@ -95,10 +95,12 @@ def reproduce(
         run = workspace.lay_out(started, model, project)
     except ObjectNotFound as exc:
         raise IntegrityError(f"version {number} was made from {exc}, which is not in the store any more") from exc
-    comparison = None if compare_again else _comparison(recorded[model_files.LINEAGE], version)
+    known = _recorded(recorded[model_files.LINEAGE], version)
+    # Without measurements it has to be made again: then the card has a note why there are none, which only a run knows.
+    comparison = None if compare_again or known.measurements is None else known
     job = msgspec.json.decode((run / JOB_FILE).read_bytes(), type=prepared(Job))
     (run / RECORDED_FILE).write_bytes(recorded[model_files.MODEL])
-    write_json(run / JOB_FILE, msgspec.structs.replace(job, recorded=comparison))
+    write_json(run / JOB_FILE, msgspec.structs.replace(job, recorded=comparison, champion_recalibration=known.champion_recalibration))
     crash_point("reproduce.before-fit")
     on_progress(RunProgress(step="fitting", recipe=manifest.recipe, rows=manifest.rows))
     timeout = parse_duration(project.training.timeout).total_seconds()
@@ -136,13 +138,11 @@ def _stored(store: ObjectStore, model: str, version: ModelVersion) -> tuple[Mani
     return manifest, {name: load_file(store, manifest, version.manifest, name) for name in model_files.FILES}
 
 
-def _comparison(lineage: bytes, version: ModelVersion) -> Recorded | None:
-    """None when it has to be made again: then the card has a note why there are no measurements, which only a run knows."""
+def _recorded(lineage: bytes, version: ModelVersion) -> Recorded:
     try:
-        recorded = msgspec.json.decode(lineage, type=prepared(Recorded))
+        return msgspec.json.decode(lineage, type=prepared(Recorded))
     except msgspec.MsgspecError as exc:
         raise IntegrityError(f"the lineage of version {version.version} is not readable: {exc}") from exc
-    return recorded if recorded.measurements is not None else None
 
 
 def _code(recorded: str) -> tuple[Difference, ...]:

@@ -16,12 +16,14 @@ RECORDED_FILE = "recorded.skops"  # of the version that is rebuilt
 
 
 class Recorded(Part, frozen=True, kw_only=True):
-    """What the comparison of an earlier run of the same job came to, from its lineage: it need not be made again."""
+    """What the comparison of an earlier run of the same job came to, from its lineage: it need not be made again. And with which
+    correction the champion served that was compared with."""
 
     recipe: str
     candidates: tuple[CandidateResult, ...]
     measurements: GateMeasurements | None
     recalibrations: tuple[RecalibrationProposal, ...] = ()
+    champion_recalibration: Recalibration | None = None
 
 
 class FittedOn(Part, frozen=True, kw_only=True):

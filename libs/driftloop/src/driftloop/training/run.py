@@ -162,6 +162,7 @@ class TrainingRun:
             "pipeline_sha256": hashlib.sha256(project.files[PIPELINE_FILE]).hexdigest(),
             **({"members": members} if members else {}),
             **({"recalibrations": compared.recalibrations} if compared.recalibrations else {}),
+            **({"champion_recalibration": job.champion_recalibration} if job.champion_recalibration else {}),
         }
 
     def _members(self, compared: Comparison) -> list[tuple[Member, int]]:
