@@ -17,6 +17,8 @@ COMMANDS: dict[str, tuple[str, str, str]] = {
     "retrain": ("driftloop.cli.retrain", "retrain", "Ask for a new version now."),
     "models": ("driftloop.cli.models", "models", "Model versions, aliases and their history."),
     "registry": ("driftloop.cli.registry", "registry", "Rebuild the registry's state from its log."),
+    "performance": ("driftloop.cli.performance", "performance", "How a model does on new data, window by window."),
+    "drift": ("driftloop.cli.drift", "drift", "How far each window has moved, and in which columns."),
     "trace": ("driftloop.cli.trace", "trace", "A prediction back to the bytes that it came from."),
     "datasets": ("driftloop.cli.datasets", "datasets", "Versions of the data in the lake."),
     "lake": ("driftloop.cli.lake", "lake", "Merge small files, delete what nobody names any more."),

@@ -13,6 +13,7 @@ from driftloop.settings import S3Settings
 
 if TYPE_CHECKING:
     from driftloop.client.datasets import Datasets, SnapshotDetails, TableHistory
+    from driftloop.client.distributions import Distribution
     from driftloop.client.models import AliasMove, ModelSummary, Recalibrations, RegisteredModel
     from driftloop.client.registry_rebuild import RebuiltRegistry
     from driftloop.client.rejected_messages import RejectedBytes, RejectedMessage
@@ -162,6 +163,13 @@ class Client:
         from driftloop.client.told_events import drift
 
         return drift(self._to.topics, _model(model), say, last)
+
+    def distribution(self, model: str, feature: str, *, window: datetime | str | None = None) -> "Distribution":
+        """One column's values in a window beside those in training: of the newest window, or of the one that begins then. ``feature``: as
+        a drift report names it, ``placed.hour`` for a part of a time and ``$score`` for the score. Raises IntegrityError."""
+        from driftloop.client.distributions import distribution
+
+        return distribution(self._to, model, feature, None if window is None else time_of(window))
 
     def incidents(self, model: str | None = None, *, last: int | None = None, say: Say = _silent) -> "list[Told[IncidentReported]]":
         """Windows in a row that drifted in columns that they share, each incident as it stands, by model and start. ``last``: as for
