@@ -79,7 +79,8 @@ def test_a_window_that_nobody_scored_or_that_cannot_be_judged_says_so():
     uncalibrated = drifted(1, verdict="uncalibrated", threshold=None, because="the training data are of 2 windows; 10 show it")
     text = shown(lambda console: drift_command._show(console, "m", [unscored, uncalibrated]))
     assert "not scored" in text
-    assert "uncalibrated: the training data are of 2 windows" in text
+    assert "uncalibrated: the training data are of 2 windows; 10 show it" in text
+    assert "0.600, no threshold" in text
 
 
 def test_a_feature_is_shown_with_its_values_beside_those_of_training():

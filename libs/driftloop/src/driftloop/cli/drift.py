@@ -65,7 +65,10 @@ def _show(console: Console, model: str, reports: Sequence[DriftReported]) -> Non
         return
     columns = ("window from", "version", "rows", "distance", "threshold", "ratio", "verdict", "moved most")
     console.print(table(f"Drift of {model}", columns, map(_row, reports)))
-    _plot(console, [(report, measured(report)[2]) for report in reports])
+    for because in dict.fromkeys(report.because for report in reports if report.because):
+        console.print(f"uncalibrated: {because}", markup=False, highlight=False, soft_wrap=True)
+    measures = [(report, measured(report)) for report in reports]
+    _plot(console, [(report, distance, ratio) for report, (distance, _, ratio) in measures])
 
 
 def measured(report: DriftReported) -> tuple[float | None, float | None, float | None]:
@@ -97,8 +100,7 @@ def verdict(report: DriftReported) -> str:
         return "not scored"
     if report.profile is None:
         return "nothing to compare with"
-    said = report.verdict or ("drifted" if report.drifted else "calm")
-    return f"{said}: {report.because}" if report.because else said
+    return report.verdict or ("drifted" if report.drifted else "calm")
 
 
 def moved_most(report: DriftReported) -> str | None:
@@ -119,14 +121,14 @@ def _show_feature(console: Console, reports: Sequence[DriftReported], distributi
     from driftloop.monitoring.drift import moved  # numpy
 
     rows = []
-    ratios = []
+    ratios: list[tuple[DriftReported, float | None, float | None]] = []
     for report in reports:
         found = of_column(report, distribution.feature)
         assert found is not None
         distance, threshold = moved(found), report.threshold
-        ratios.append((report, distance / threshold if threshold else None))
+        ratios.append((report, distance, distance / threshold if threshold else None))
         missing = f"{100 * found.missing_share:.1f} %"
-        drifted = "drifted" if found.drifted else "calm"
+        drifted = "drifted" if found.drifted else "uncalibrated" if report.verdict == "uncalibrated" else "calm"
         rows.append(
             (
                 f"{report.window.start:{TIME}}",
@@ -144,12 +146,11 @@ def _show_feature(console: Console, reports: Sequence[DriftReported], distributi
     show_distribution(console, distribution)
 
 
-def _plot(console: Console, ratios: Sequence[tuple[DriftReported, float | None]]) -> None:
-    if all(ratio is None for _, ratio in ratios):
-        return
+def _plot(console: Console, ratios: Sequence[tuple[DriftReported, float | None, float | None]]) -> None:
+    """``ratios``: with the distance, and how many times the threshold it is."""
     console.print("distance: # as far, | the threshold, > further than the plot", markup=False, highlight=False)
-    for report, ratio in ratios:
-        bar = "(no threshold)" if ratio is None else beside_a_limit(ratio)
+    for report, distance, ratio in ratios:
+        bar = beside_a_limit(ratio) if ratio is not None else "not compared" if distance is None else f"{distance:.3f}, no threshold"
         console.print(f"{report.window.start:{TIME}} {bar}", markup=False, highlight=False, soft_wrap=True)
 
 

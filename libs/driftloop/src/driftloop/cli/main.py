@@ -10,9 +10,11 @@ from driftloop.cli.output import say
 
 # command → (module, attribute, help shown in the list)
 COMMANDS: dict[str, tuple[str, str, str]] = {
+    "init": ("driftloop.cli.init", "init", "Write a project from a file of rows."),
     "up": ("driftloop.cli.stack.up", "up", "Start a local stack and leave it running."),
     "down": ("driftloop.cli.stack.up", "down", "End the local stack; its data stays."),
     "status": ("driftloop.cli.stack.status", "status", "Services, lag per topic, champion."),
+    "replay": ("driftloop.cli.stack.replay", "replay", "Play a project's rows as a stream, window after window."),
     "demo": ("driftloop.cli.stack.demo", "demo", "Run the closed loop on a year of real flights."),
     "retrain": ("driftloop.cli.retrain", "retrain", "Ask for a new version now."),
     "models": ("driftloop.cli.models", "models", "Model versions, aliases and their history."),

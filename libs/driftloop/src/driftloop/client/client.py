@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from driftloop.client.retraining_outcome import RetrainingOutcome
     from driftloop.client.rows import Known, TableName
     from driftloop.client.status import Status
+    from driftloop.client.topic_sample import TopicSample
     from driftloop.client.verification import Verification
     from driftloop.client.version_lineage import VersionLineage
     from driftloop.contracts.events import DecisionMade, DriftReported, IncidentReported, PerformanceReported, VersionReproduced
@@ -79,6 +80,12 @@ class Client:
         from driftloop.client.status import status
 
         return status(self._to.installation)
+
+    def topic_sample(self, topic: str, *, limit: int = 100_000) -> "TopicSample":
+        """The newest records of any topic of the broker that are JSON objects."""
+        from driftloop.client.topic_sample import topic_sample
+
+        return topic_sample(self._to, topic, limit)
 
     # models
 
