@@ -2,6 +2,7 @@
 
 import gc
 import importlib
+import logging
 import sys
 
 import click
@@ -66,8 +67,18 @@ def cli() -> None:
     """Closed-loop MLOps on Apache Kafka: production traffic goes in, better models come out, every step is on the record."""
 
 
+class _Told(logging.Handler):
+    """What the library has to say about whose stack is asked is for whoever asks."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        say(record.getMessage(), err=True)
+
+
 def main() -> None:
     """The console script. Wrong use is one line on stderr and exit code 2."""
+    about_stack = logging.getLogger("driftloop.installation")
+    about_stack.addHandler(_Told())
+    about_stack.setLevel(logging.INFO)
     gc.set_threshold(100_000, 50, 100)  # a command lives a second, and collecting while it imports costs a twentieth of it
     try:
         sys.exit(cli.main(standalone_mode=False) or 0)  # click returns the code of an Exit that a command raised
