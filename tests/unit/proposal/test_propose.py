@@ -18,7 +18,8 @@ from driftloop.contracts.names import is_name
 from driftloop.datafile.reading import read_table
 from driftloop.errors import UserError
 from driftloop.project.reading import read_project
-from driftloop.proposal.propose import Proposal, feature_name, propose, slug
+from driftloop.proposal.columns import feature_name
+from driftloop.proposal.propose import Proposal, propose, slug
 from driftloop.proposal.trial import tried
 from driftloop.proposal.wishes import Unsure, Wishes
 from driftloop.proposal.writing import config_text, pipeline_text, write
@@ -126,6 +127,19 @@ def test_what_is_missing_in_just_the_rows_without_a_label_is_known_only_with_it(
     assert any(f"{gone.sum()} of 2,000 rows have no bought" in warning for warning in found.warnings)
     kept = proposed(tmp_path, Wishes(target="bought", keep=("review",)), bought=bought, review=review)
     assert why(kept, "review") == ("feature", "every value is a number, kept as stated")
+
+
+def test_what_may_be_a_leak_stays_a_feature_and_a_person_is_told_to_look(tmp_path: Path) -> None:
+    cancelled = RANDOM.random(N) < 0.1
+    bought = [None if out else bool(b) for out, b in zip(cancelled, PLAIN["bought"], strict=True)]
+    plate = [None if out and n % 2 else f"p{n % 50}" for n, out in enumerate(cancelled)]
+    delay = [float(b) + RANDOM.normal(0, 0.5) for b in PLAIN["bought"]]
+    found = proposed(tmp_path, bought=bought, plate=plate, delay=delay)
+    assert {why(found, name)[0] for name in ("plate", "delay")} == {"feature"}
+    told = "\n".join(found.warnings)
+    assert "delay alone predicts bought well (roc_auc 0.9" in told
+    assert f"plate is missing in {plate.count(None)} rows, none of which has a label: make sure that it is known" in told
+    assert "size" not in told
 
 
 @pytest.mark.parametrize(

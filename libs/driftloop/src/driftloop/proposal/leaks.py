@@ -15,6 +15,7 @@ from driftloop.rows.numbers import as_numbers
 from driftloop.statistics.metrics import proposed
 
 ALONE = 0.98  # AUC, accuracy or R² of one column by itself, from which it is taken for the answer
+DOUBTFUL = 0.85  # from which a person is asked to look
 LIFT = 0.9  # of several classes: of the errors that the most frequent class leaves, so many must be gone, too
 SAMPLE = 20_000  # labelled rows, from all over the file
 FEWEST = 100  # labelled rows, below which nobody says what a column tells alone
@@ -45,18 +46,34 @@ def missing_with_label(column: ColumnFacts, labels: pa.ChunkedArray) -> str | No
     return f"missing in exactly the {n:,} rows that have no label: known only with it" if same else None
 
 
-def tells_alone(column: ColumnFacts, target: TargetChoice, order: npt.NDArray[np.intp]) -> str | None:
-    """Whether the column by itself predicts the target, fitted on the earlier two thirds of labelled rows and judged on the later
-    third: a tree of one column, of categories what each of them had before. ``order``: rows by event time."""
+def alone(column: ColumnFacts, target: TargetChoice, order: npt.NDArray[np.intp]) -> tuple[str, float] | None:
+    """Name and value of a measure of how well the column by itself predicts the target, fitted on the earlier two thirds of labelled rows
+    and judged on the later third: a tree of one column, of categories what each of them had before. ``order``: rows by event
+    time. None where too few rows, or one class alone, say nothing."""
     rows = order[pc.is_valid(target.values).to_numpy()[order]]
     rows = rows[:: max(1, len(rows) // SAMPLE)]
     if len(rows) < FEWEST:
         return None
     at = pa.array(rows)
-    found = score_alone(column.values.take(at), _labels(target.values.take(at), target.task), target.task)
+    return score_alone(column.values.take(at), _labels(target.values.take(at), target.task), target.task)
+
+
+def tells_alone(target: str, found: tuple[str, float] | None) -> str | None:
+    """Whether a column that predicts the target so well by itself is the answer."""
     if found is None or found[1] < ALONE:
         return None
-    return f"alone it predicts {target.column} ({found[0]} {found[1]:.3f}): the answer in other words, or known only after it"
+    return f"alone it predicts {target} ({found[0]} {found[1]:.3f}): the answer in other words, or known only after it"
+
+
+def doubt(column: ColumnFacts, target: TargetChoice, found: tuple[str, float] | None) -> str | None:
+    """What a person should look at before a column is taken as a feature; it is no reason to leave it out."""
+    look = f"make sure that it is known when a row is asked about, or --drop {column.name}"
+    if found is not None and found[1] >= DOUBTFUL:
+        return f"{column.name} alone predicts {target.column} well ({found[0]} {found[1]:.3f}): {look}"
+    without_label = pc.and_(pc.is_null(column.values), pc.is_null(target.values))
+    if column.missing >= MISSING_TOGETHER and pc.sum(without_label).as_py() == column.missing:
+        return f"{column.name} is missing in {column.missing:,} rows, none of which has a label: {look}"
+    return None
 
 
 def score_alone(values: pa.ChunkedArray, labels: npt.NDArray[Any], task: Task) -> tuple[str, float] | None:

@@ -4,42 +4,24 @@ import re
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Literal
 
 import numpy as np
-import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from driftloop.contracts.class_probabilities import PROBABILITIES
-from driftloop.contracts.column_types import DatetimePart, FeatureType, TargetType, Task
-from driftloop.contracts.evolution import clashes
+from driftloop.contracts.column_types import DatetimePart, TargetType, Task
 from driftloop.contracts.names import is_name
-from driftloop.contracts.recalibration import RECALIBRATION_EPOCH
-from driftloop.contracts.schema import RESERVED
 from driftloop.contracts.values import Part
 from driftloop.errors import UserError
 from driftloop.proposal.clock import TimeChoice, choose_label_time, choose_time, micros
+from driftloop.proposal.columns import Column, Role, identifier, take_columns
 from driftloop.proposal.facts import ColumnFacts, look
 from driftloop.proposal.keys import choose_entity, choose_event_id
-from driftloop.proposal.leaks import empty_reason, missing_with_label, tells_alone
 from driftloop.proposal.target import TargetChoice, choose_target
 from driftloop.proposal.windows import WindowChoice, choose_windows
 from driftloop.proposal.wishes import NONE, Wishes, option
 
-Role = Literal["feature", "target", "event time", "entity", "event id", "label time", "left out"]
 PARTS: tuple[DatetimePart, ...] = ("epoch_days", "weekday", "hour")  # of a time that is a feature: how long ago, and its rhythm
-
-
-class Column(Part, frozen=True, kw_only=True):
-    """A column of the file and what it is taken for. ``name``: of a feature, as the project calls it."""
-
-    column: str
-    role: Role
-    type: FeatureType | None
-    why: str
-    name: str | None = None
-    missing: int = 0
 
 
 class Proposal(Part, frozen=True, kw_only=True):
@@ -97,12 +79,12 @@ def propose(table: pa.Table, folder: Path, wishes: Wishes) -> Proposal:
         target.column: ("target", target.why),
     }
     order = np.argsort(micros(time.values), kind="stable")
-    columns = _columns(facts, roles, target, later | _written_otherwise(facts, time, label_time), order, wishes)
+    columns, doubts = take_columns(facts, roles, target, later | _written_otherwise(facts, time, label_time), order, wishes)
     if not any(column.role == "feature" for column in columns):
         raise UserError(f"no column is left to predict {target.column} from: {option('keep')} COLUMN takes one against the reason given")
     moments = micros(time.values)
     windows = choose_windows(moments[pc.is_valid(target.values).to_numpy()], wishes.every)
-    return _proposal(table, folder, wishes, time, target, columns, windows, entity, event_id, label_time)
+    return _proposal(table, folder, wishes, time, target, columns, windows, entity, event_id, label_time, doubts)
 
 
 def _written_otherwise(facts: Sequence[ColumnFacts], time: TimeChoice, label_time: str | None) -> dict[str, str]:
@@ -127,63 +109,6 @@ def _check_named(facts: Sequence[ColumnFacts], wishes: Wishes) -> None:
         raise UserError(f"{both[0]!r} cannot be kept and dropped")
 
 
-def _columns(
-    facts: Sequence[ColumnFacts],
-    roles: dict[str, tuple[Role, str]],
-    target: TargetChoice,
-    later: dict[str, str],
-    order: npt.NDArray[np.intp],
-    wishes: Wishes,
-) -> tuple[Column, ...]:
-    found: list[Column] = []
-    names: set[str] = {_identifier(target.column)}
-    problems: list[str] = []
-    for column in facts:
-        if column.name in roles and not (column.name in wishes.keep and column.name != target.column):
-            role, why = roles[column.name]
-            found.append(Column(column=column.name, role=role, type=column.kind, why=why, missing=column.missing))
-            continue
-        if column.name in wishes.drop:
-            found.append(Column(column=column.name, role="left out", type=column.kind, why="as stated", missing=column.missing))
-            continue
-        if column.problem is not None:
-            problems.append(f"column {column.name!r} {column.problem}")
-            continue
-        reason = None if column.name in wishes.keep else _against(column, target, later, order)
-        if reason is not None:
-            found.append(Column(column=column.name, role="left out", type=column.kind, why=reason, missing=column.missing))
-            continue
-        name = feature_name(column.name, names)
-        names.add(name)
-        why = f"{column.why}, kept as stated" if column.name in wishes.keep else column.why
-        found.append(Column(column=column.name, role="feature", type=column.kind, why=why, name=name, missing=column.missing))
-    if problems:
-        raise UserError("; ".join(problems))
-    return tuple(found)
-
-
-def _against(column: ColumnFacts, target: TargetChoice, later: dict[str, str], order: npt.NDArray[np.intp]) -> str | None:
-    """Why a model should not see the column; None: nothing is known against it."""
-    reason = empty_reason(column) or later.get(column.name) or missing_with_label(column, target.values)
-    return reason or tells_alone(column, target, order)
-
-
-def feature_name(column: str, taken: set[str]) -> str:
-    """A name that a project can use: letters, digits and _, none of the stream's own, each once."""
-    name = _identifier(column)
-    if name in RESERVED or name in (PROBABILITIES, RECALIBRATION_EPOCH) or clashes(name):
-        name = f"{name.replace('__', '_')}_value"
-    number, free = 2, name
-    while free in taken:
-        free, number = f"{name}_{number}", number + 1
-    return free
-
-
-def _identifier(text: str) -> str:
-    name = text if text.isidentifier() else re.sub(r"[^0-9A-Za-z]+", "_", text).strip("_").lower() or "column"
-    return name if name.isidentifier() else f"c_{name}"
-
-
 def slug(text: str) -> str:
     """A name for topics and keys made of any text."""
     return re.sub(r"[^a-z0-9]+", "-", text.lower()).strip("-")[:63].strip("-") or "project"
@@ -200,6 +125,7 @@ def _proposal(
     entity: tuple[str, ...],
     event_id: str | None,
     label_time: str | None,
+    doubts: Sequence[str],
 ) -> Proposal:
     if wishes.name is not None and not is_name(wishes.name):
         raise UserError(f"--name: {wishes.name!r} is no name: lower-case letters, digits and hyphens")
@@ -214,7 +140,7 @@ def _proposal(
         end=high.astimezone(UTC),
         columns=columns,
         target=target.column,
-        target_name=_identifier(target.column),
+        target_name=identifier(target.column),
         target_type=target.type,
         task=target.task,
         metric=target.metric,
@@ -228,5 +154,5 @@ def _proposal(
         every=windows.every,
         windows=windows.windows,
         rows_a_window=windows.rows,
-        warnings=(*time.warnings, *target.warnings),
+        warnings=(*time.warnings, *target.warnings, *doubts),
     )

@@ -12,7 +12,8 @@ from driftloop.contracts.windows import CLOCK_SKEW, parse_duration
 from driftloop.errors import UserError
 from driftloop.project.model import CONFIG_FILE, PIPELINE_FILE, Promotion
 from driftloop.project.rules import BacktestData, Policy
-from driftloop.proposal.propose import PARTS, Column, Proposal
+from driftloop.proposal.columns import Column
+from driftloop.proposal.propose import PARTS, Proposal
 from driftloop.proposal.windows import ENOUGH
 
 COMMENT_AT = 46  # characters before a comment, where there is room
