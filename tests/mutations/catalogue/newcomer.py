@@ -40,12 +40,12 @@ NEWCOMER = (
         (f"{_PROPOSE}test_what_cannot_be_told_is_a_sentence_with_what_to_do",),
     ),
     Mutation(
-        "csv-types-are-those-of-all-rows",
-        "The first rows of a CSV do not decide what the others are.",
+        "csv-is-text-until-declared",
+        "What a CSV's values look like does not decide what they are: a code keeps its zeros.",
         f"{_FILE}/reading.py",
         "    return pa_csv.read_csv(path, parse_options=parsing, convert_options=types)",
         "    return pa_csv.read_csv(path, parse_options=parsing)",
-        (f"{_VALUES}test_a_column_of_a_csv_is_what_all_of_its_rows_are",),
+        (f"{_VALUES}test_a_column_of_a_csv_is_what_is_declared_whatever_its_rows_look_like",),
     ),
     Mutation(
         "label-never-before-its-row",
