@@ -1,7 +1,7 @@
 """Values of a file as a declared type; text is read as it is meant, and what cannot be is told with its row."""
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import NamedTuple, assert_never
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -32,12 +32,20 @@ class TimeWriting(NamedTuple):
 
 def as_type(column: pa.ChunkedArray, kind: FeatureType, writing: TimeWriting = TimeWriting()) -> pa.ChunkedArray:  # noqa: B008 - immutable
     """In the stream's Arrow type; not a number is missing, as on the wire. Raises NotOfType."""
+    match kind:
+        case "datetime":
+            try:
+                return moments(column, writing.written, writing.timezone)
+            except Unreadable as exc:
+                raise NotOfType(str(exc)) from exc
+        case "number" | "integer" | "boolean" | "category":
+            return _plain(column, kind)
+        case _:
+            assert_never(kind)
+
+
+def _plain(column: pa.ChunkedArray, kind: FeatureType) -> pa.ChunkedArray:
     to = ARROW_TYPES[kind]
-    if kind == "datetime":
-        try:
-            return moments(column, writing.written, writing.timezone)
-        except Unreadable as exc:
-            raise NotOfType(str(exc)) from exc
     if pa.types.is_floating(column.type):
         column = pc.if_else(pc.is_finite(column), column, pa.scalar(None, column.type))
     if column.type == to:
