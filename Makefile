@@ -10,7 +10,7 @@ INSTALLED := $(VENV)/.installed
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test bench docs lock clean
+.PHONY: help setup demo test bench docs lock wheels clean
 
 help: ## what there is
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -57,6 +57,9 @@ lock: ## resolve requirements*.in again (needs uv)
 	uv pip compile infra/init/requirements.in --universal --generate-hashes --no-header --no-annotate --python-version 3.11 -c requirements.txt -o infra/init/requirements.txt
 	uv pip compile libs/driftloop/pyproject.toml --extra rows --extra cli --extra kafka --extra s3 --extra lake --extra join --extra scoring --universal --generate-hashes --no-header --no-annotate --python-version 3.11 -c requirements.txt -o infra/cli/requirements.txt
 
+wheels: setup ## build the library and each service as wheels, into dist/
+	$(PIP) wheel --quiet --no-deps --no-build-isolation --wheel-dir dist $(addprefix ./,$(PROJECTS))
+
 clean: ## end this folder's stacks and remove all that the other targets made
 	@if [ -x $(BIN)/driftloop ]; then for home in .driftloop .driftloop/demo; do DRIFTLOOP_HOME=$$home $(BIN)/driftloop down || true; done; fi
-	rm -rf $(VENV) .driftloop .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis
+	rm -rf $(VENV) dist .driftloop .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis

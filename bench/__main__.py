@@ -32,6 +32,7 @@ MEASUREMENTS = {
     "control-history": "bench.control_history",
     "lake-log": "bench.lake_log",
     "start": "bench.stack_start",
+    "init": "bench.new_project",
     "trace": "bench.trace",
     "compression": "bench.compression",
     "retraining": "bench.retraining",

@@ -19,7 +19,6 @@ from driftloop.contracts import topics
 from driftloop.contracts.events import RetrainRequested
 from driftloop.contracts.headers import watermark_header
 from driftloop.contracts.values import Window
-from driftloop.demo.waiting import Settling
 from driftloop.history.events import Events
 from driftloop.history.lake_lag import LakeLag
 from driftloop.history.log_reader import LogReader
@@ -29,6 +28,7 @@ from driftloop.installation import installation_of
 from driftloop.lake.table import LakeTable
 from driftloop.local.addresses import StackAddresses
 from driftloop.project.model import Project
+from driftloop.replay.waiting import Settling
 
 HISTORY_WINDOWS = 3  # sent before there is a model, so that there is one when the faults begin
 CLIENT = "driftloop-chaos"

@@ -8,7 +8,7 @@ from typing import NamedTuple
 import msgspec
 import pyarrow as pa
 
-from driftloop.backtest.source import read_rows
+from driftloop.datafile.rows import read_rows
 from driftloop.errors import UserError
 from driftloop.project.model import Monitoring, Policy, Project, Promotion, Training
 from driftloop.project.reading import read_project

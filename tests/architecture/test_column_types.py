@@ -1,4 +1,4 @@
-"""A new column type has three places, and the type checker names them."""
+"""A new column type has four places, and the type checker names them."""
 
 import ast
 import re
@@ -18,9 +18,18 @@ from driftloop.rows.schemas import ARROW_TYPES, kind_of, lake_schema
 
 LIBRARY = REPOSITORY / "libs" / "driftloop" / "src"
 TABLE = "driftloop/contracts/column_types.py"
-PLACES = {TABLE, "driftloop/rows/numbers.py", "driftloop/artifact/scoring.py"}
+PLACES = {TABLE, "driftloop/rows/numbers.py", "driftloop/artifact/scoring.py", "driftloop/datafile/values.py"}
 OTHER_MEANINGS = {  # words that are a type's name by chance
     "driftloop/demo/report.py": {"number"},  # of a window
+    # of files that are no stream yet: ids are text, days are whole numbers
+    "driftloop/datafile/rows.py": {"category", "integer", "datetime"},
+    # What values look like. A type that is not named here is never proposed; it can be stated.
+    "driftloop/proposal/facts.py": set(COLUMN_TYPES),
+    "driftloop/proposal/target.py": set(COLUMN_TYPES),
+    "driftloop/proposal/clock.py": {"number", "integer", "datetime"},
+    "driftloop/proposal/keys.py": {"integer", "category"},
+    "driftloop/proposal/leaks.py": {"category"},
+    **{f"driftloop/proposal/{name}.py": {"category", "datetime", "number"} for name in ("propose", "columns", "writing")},
     **{
         f"driftloop/statistics/{name}.py": {"category"} for name in ("profile", "histograms", "distances", "comparison")
     },  # a histogram without order

@@ -17,6 +17,7 @@ CONNECTING = {
     "driftloop/adapters/kafka_topics.py": "keeps the port that the one reader connects through",
     "driftloop/adapters/kafka_admin.py": "reads data topics to their ends, for those below",
     "driftloop/client/rejected_messages.py": "quarantine is a data topic of whatever bytes were rejected",
+    "driftloop/client/topic_sample.py": "looks at somebody else's topic, before there is a project",
     "driftloop/client/status.py": "asks how many messages quarantine got in an hour, and reads nothing",
     "driftloop/service/topic_ends.py": "asks where data topics end, and reads nothing",
     "driftloop/client/accepted_gaps.py": "asks where a data topic begins and ends",

@@ -104,12 +104,17 @@ def test_a_replay_that_does_not_wait_loses_nothing_and_may_be_kept(demo: Demo) -
     assert all(window["retrain"] is not None for window in found["windows"])
 
     def driftloop(*arguments: str) -> "subprocess.CompletedProcess[str]":
-        environment = {**os.environ, "DRIFTLOOP_HOME": str(demo.home / "demo")}
+        environment = {**os.environ, "DRIFTLOOP_HOME": str(demo.home)}  # where the demo was started, and no other stack runs
         command = [DRIFTLOOP, *arguments]
         return subprocess.run(command, env=environment, capture_output=True, text=True, timeout=PATIENCE_SECONDS, check=False)
 
     status = driftloop("status", "--json")
     assert status.returncode == 0, status.stderr
+    assert f"the one that a demo has kept up, in {demo.home / 'demo'}" in status.stderr
+    performance = driftloop("performance", "flights-late", "--json")
+    assert performance.returncode == 0, performance.stderr
+    assert len({report["window"]["start"] for report in json.loads(performance.stdout)}) == 20
+    assert driftloop("drift", "flights-late", "temp").returncode == 0
     assert driftloop("models", "list", "--json").returncode == 0
     assert driftloop("down").returncode == 0
     wait_until(lambda: demo.left_behind() == [], "the kept stack to end")

@@ -6,6 +6,7 @@ from tests.mutations.catalogue.ingest import INGEST
 from tests.mutations.catalogue.lake import LAKE
 from tests.mutations.catalogue.model_files import MODEL_FILES
 from tests.mutations.catalogue.monitor import MONITOR
+from tests.mutations.catalogue.newcomer import NEWCOMER
 from tests.mutations.catalogue.predictor import PREDICTOR
 from tests.mutations.catalogue.processes import PROCESSES
 from tests.mutations.catalogue.registry import REGISTRY
@@ -25,4 +26,5 @@ PARTS: dict[str, tuple[Mutation, ...]] = {
     "Bytes and names of strangers": STRANGERS,
     "Processes and the local stack": PROCESSES,
     "Strangers, operators and years": ENDURANCE,
+    "From a file to a loop": NEWCOMER,
 }

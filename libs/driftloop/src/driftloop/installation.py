@@ -1,5 +1,6 @@
 """Where an installation is: the local stack of this folder, or the one that the environment names."""
 
+import logging
 import os
 import socket
 from collections.abc import Mapping
@@ -10,8 +11,12 @@ from urllib.parse import urlsplit
 
 from driftloop.errors import ConfigurationError, UserError
 from driftloop.local.addresses import StackAddresses, read_addresses
+from driftloop.local.background import running_stack
 from driftloop.local.paths import default_home
 from driftloop.settings import Environment, S3Settings
+
+KEPT_DEMO = "demo"  # in a home: that of the stack which `driftloop demo --keep` has left up
+log = logging.getLogger(__name__)
 
 
 class Installation(NamedTuple):
@@ -35,7 +40,18 @@ def current_installation() -> Installation:
     """Raises UserError when none is known."""
     if named_by_environment():
         return _from_environment()
-    return installation_of(read_addresses(default_home()))
+    return installation_of(read_addresses(stack_home()))
+
+
+def stack_home() -> Path:
+    """Home of the local stack that is meant: ``default_home()``, or, while no stack runs there and a demo has kept one, the demo's. The
+    second is logged, which the command line shows."""
+    home = default_home()
+    kept = home / KEPT_DEMO
+    if running_stack(home) is not None or running_stack(kept) is None:
+        return home
+    log.info("no stack runs in %s: this is the one that a demo has kept up, in %s", home, kept)
+    return kept
 
 
 def installation_of(addresses: StackAddresses) -> Installation:

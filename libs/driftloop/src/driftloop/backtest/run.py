@@ -11,9 +11,9 @@ from driftloop.artifact.scoring import target_values
 from driftloop.backtest.fits import Fits
 from driftloop.backtest.loop import Loop, PolicyResult, Windows
 from driftloop.backtest.oracle import best_timing
-from driftloop.backtest.source import Rows
 from driftloop.backtest.windows import equal_windows, windows_with_rows
 from driftloop.contracts.values import Part, Window
+from driftloop.datafile.rows import Rows
 from driftloop.errors import UserError
 from driftloop.project.model import Project
 from driftloop.project.recipes import parse_recipe

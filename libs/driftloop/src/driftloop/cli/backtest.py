@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from driftloop.backtest.loop import Step
     from driftloop.backtest.run import BacktestReport
     from driftloop.backtest.run import Progress as Told
-    from driftloop.backtest.source import Rows
+    from driftloop.datafile.rows import Rows
 
 
 @click.command()
@@ -55,7 +55,7 @@ def backtest(
 
 
 def _rows(of: Project, folder: Path, data: Path | None) -> "Rows":
-    from driftloop.backtest.source import Rows, read_rows
+    from driftloop.datafile.rows import Rows, read_rows
 
     if data is not None:
         return read_rows(data, of)

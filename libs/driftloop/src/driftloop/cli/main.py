@@ -2,6 +2,7 @@
 
 import gc
 import importlib
+import logging
 import sys
 
 import click
@@ -10,13 +11,17 @@ from driftloop.cli.output import say
 
 # command → (module, attribute, help shown in the list)
 COMMANDS: dict[str, tuple[str, str, str]] = {
+    "init": ("driftloop.cli.init", "init", "Write a project from a file of rows."),
     "up": ("driftloop.cli.stack.up", "up", "Start a local stack and leave it running."),
     "down": ("driftloop.cli.stack.up", "down", "End the local stack; its data stays."),
     "status": ("driftloop.cli.stack.status", "status", "Services, lag per topic, champion."),
+    "replay": ("driftloop.cli.stack.replay", "replay", "Play a project's rows as a stream, window after window."),
     "demo": ("driftloop.cli.stack.demo", "demo", "Run the closed loop on a year of real flights."),
     "retrain": ("driftloop.cli.retrain", "retrain", "Ask for a new version now."),
     "models": ("driftloop.cli.models", "models", "Model versions, aliases and their history."),
     "registry": ("driftloop.cli.registry", "registry", "Rebuild the registry's state from its log."),
+    "performance": ("driftloop.cli.performance", "performance", "How a model does on new data, window by window."),
+    "drift": ("driftloop.cli.drift", "drift", "How far each window has moved, and in which columns."),
     "trace": ("driftloop.cli.trace", "trace", "A prediction back to the bytes that it came from."),
     "datasets": ("driftloop.cli.datasets", "datasets", "Versions of the data in the lake."),
     "lake": ("driftloop.cli.lake", "lake", "Merge small files, delete what nobody names any more."),
@@ -62,8 +67,18 @@ def cli() -> None:
     """Closed-loop MLOps on Apache Kafka: production traffic goes in, better models come out, every step is on the record."""
 
 
+class _Told(logging.Handler):
+    """What the library has to say about whose stack is asked is for whoever asks."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        say(record.getMessage(), err=True)
+
+
 def main() -> None:
     """The console script. Wrong use is one line on stderr and exit code 2."""
+    about_stack = logging.getLogger("driftloop.installation")
+    about_stack.addHandler(_Told())
+    about_stack.setLevel(logging.INFO)
     gc.set_threshold(100_000, 50, 100)  # a command lives a second, and collecting while it imports costs a twentieth of it
     try:
         sys.exit(cli.main(standalone_mode=False) or 0)  # click returns the code of an Exit that a command raised

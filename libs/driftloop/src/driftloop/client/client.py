@@ -13,12 +13,14 @@ from driftloop.settings import S3Settings
 
 if TYPE_CHECKING:
     from driftloop.client.datasets import Datasets, SnapshotDetails, TableHistory
+    from driftloop.client.distributions import Distribution
     from driftloop.client.models import AliasMove, ModelSummary, Recalibrations, RegisteredModel
     from driftloop.client.registry_rebuild import RebuiltRegistry
     from driftloop.client.rejected_messages import RejectedBytes, RejectedMessage
     from driftloop.client.retraining_outcome import RetrainingOutcome
     from driftloop.client.rows import Known, TableName
     from driftloop.client.status import Status
+    from driftloop.client.topic_sample import TopicSample
     from driftloop.client.verification import Verification
     from driftloop.client.version_lineage import VersionLineage
     from driftloop.contracts.events import DecisionMade, DriftReported, IncidentReported, PerformanceReported, VersionReproduced
@@ -78,6 +80,12 @@ class Client:
         from driftloop.client.status import status
 
         return status(self._to.installation)
+
+    def topic_sample(self, topic: str, *, limit: int = 100_000) -> "TopicSample":
+        """The newest records of any topic of the broker that are JSON objects."""
+        from driftloop.client.topic_sample import topic_sample
+
+        return topic_sample(self._to, topic, limit)
 
     # models
 
@@ -162,6 +170,13 @@ class Client:
         from driftloop.client.told_events import drift
 
         return drift(self._to.topics, _model(model), say, last)
+
+    def distribution(self, model: str, feature: str, *, window: datetime | str | None = None) -> "Distribution":
+        """One column's values in a window beside those in training: of the newest window, or of the one that begins then. ``feature``: as
+        a drift report names it, ``placed.hour`` for a part of a time and ``$score`` for the score. Raises IntegrityError."""
+        from driftloop.client.distributions import distribution
+
+        return distribution(self._to, model, feature, None if window is None else time_of(window))
 
     def incidents(self, model: str | None = None, *, last: int | None = None, say: Say = _silent) -> "list[Told[IncidentReported]]":
         """Windows in a row that drifted in columns that they share, each incident as it stands, by model and start. ``last``: as for

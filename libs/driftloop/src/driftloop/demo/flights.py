@@ -2,7 +2,6 @@
 
 from datetime import datetime, time, timedelta
 from pathlib import Path
-from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
 import numpy as np
@@ -14,17 +13,15 @@ import pyarrow.parquet as pq
 from driftloop.contracts.schema import StreamSchema
 from driftloop.demo.example import N_WINDOWS
 from driftloop.lake.split import BUCKETS, buckets
+from driftloop.replay.stream import Stream
 from driftloop.rows.schemas import TIME, label_schema, request_schema
 
 NEW_YORK = ZoneInfo("America/New_York")
 
 
-class Flights(NamedTuple):
+class Flights(Stream):
     """``requests`` as ``request_schema`` says, ordered by (event time, event id); ``labels`` as ``label_schema`` says,
     ordered by (label time, event id). A flight that was cancelled or diverted has no label."""
-
-    requests: pa.Table
-    labels: pa.Table
 
 
 def read_flights(path: Path, schema: StreamSchema) -> Flights:

@@ -13,7 +13,6 @@ from driftloop.datasets.split_rows import split_report
 from driftloop.demo.conservation import Conservation, conservation
 from driftloop.demo.example import HISTORY_WINDOWS
 from driftloop.demo.lead_time import VersionStory, version_stories
-from driftloop.demo.replay import Replay
 from driftloop.demo.report import WindowReport
 from driftloop.demo.scenario import Settled, Story
 from driftloop.demo.scores import WindowScore, first_predictions, score_windows
@@ -26,6 +25,7 @@ from driftloop.monitoring.performance import columns as measured_columns
 from driftloop.ports import ObjectStore
 from driftloop.project.model import Project
 from driftloop.registry.fold import RegistryState
+from driftloop.replay.publishing import Replay
 from driftloop.settings import S3Settings
 
 

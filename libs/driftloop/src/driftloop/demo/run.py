@@ -13,15 +13,11 @@ from driftloop.contracts import topics
 from driftloop.demo.example import DATA, N_WINDOWS, example_folder, with_seed
 from driftloop.demo.flights import Flights, before, read_flights, thinned
 from driftloop.demo.home import fresh_home
-from driftloop.demo.interruptible import interruptible
 from driftloop.demo.picture import picture
-from driftloop.demo.replay import Replay
 from driftloop.demo.report import DemoReport
 from driftloop.demo.results import reckon
 from driftloop.demo.scenario import Story, project_windows
-from driftloop.demo.screen import Screen
 from driftloop.demo.stack import RunningStack, standing
-from driftloop.demo.waiting import Settling
 from driftloop.errors import UserError
 from driftloop.history.events import Events
 from driftloop.history.lake_lag import LakeLag
@@ -33,6 +29,10 @@ from driftloop.local.addresses import StackAddresses
 from driftloop.local.readiness import wait_for_services
 from driftloop.ports import TopicPartition
 from driftloop.project.reading import read_project
+from driftloop.replay.interruptible import interruptible
+from driftloop.replay.publishing import Replay
+from driftloop.replay.screen import Screen
+from driftloop.replay.waiting import Settling
 
 CLIENT = "driftloop-demo"
 SERVICES_READY_SECONDS = 120.0

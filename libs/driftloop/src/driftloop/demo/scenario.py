@@ -7,18 +7,19 @@ from typing import NamedTuple
 
 from driftloop.contracts import topics
 from driftloop.contracts.codec import caused_id
-from driftloop.contracts.events import DecisionMade, RetrainRequested, TrainingFailed
+from driftloop.contracts.events import RetrainRequested, TrainingFailed
 from driftloop.contracts.values import Window
 from driftloop.demo.example import HISTORY_WINDOWS
-from driftloop.demo.replay import Replay, ReplayProgress
-from driftloop.demo.screen import Screen
-from driftloop.demo.waiting import Settling
 from driftloop.errors import TransientError, UserError
 from driftloop.history.lake_lag import LakeLag
 from driftloop.history.log_reader import LogReader
 from driftloop.history.model_history import ModelHistory
 from driftloop.ports import EventPublisher
 from driftloop.project.model import Project
+from driftloop.replay.publishing import Replay, ReplayProgress
+from driftloop.replay.screen import Screen
+from driftloop.replay.story import outcome
+from driftloop.replay.waiting import Settling
 
 
 class Settled(NamedTuple):
@@ -104,7 +105,9 @@ class Story:
         champion, _ = self._settling.champion()
         self.settled.append(Settled(window, closed, champion))
         self._screen.champion(champion)
-        self._screen.say(f"window {number:>2}  {window.start:%d %b} – {window.end:%d %b}  {self._outcome(decision, before, champion)}")
+        self._screen.say(
+            f"window {number:>2}  {window.start:%d %b} – {window.end:%d %b}  {outcome(self._history, decision, before, champion)}"
+        )
 
     def _last_labels(self) -> None:
         """Those that became known after the last window; with ``realtime``, also all that was not waited for."""
@@ -131,23 +134,6 @@ class Story:
             return self._lag.measure().unstored
         except TransientError:
             return -1  # shown as such: not known now
-
-    def _outcome(self, decision: DecisionMade | None, before: int | None, champion: int | None) -> str:
-        if decision is None:
-            return f"sent; champion v{champion}"
-        if not decision.accepted or decision.request_id is None:
-            return f"no retraining: {decision.reason}"
-        ended = self._history.ended(decision.request_id)
-        if ended is None:
-            return "retraining not over"
-        if isinstance(ended.event, TrainingFailed):
-            return f"retraining failed: {ended.event.reason}"
-        moved = f"v{before} → v{champion}" if champion != before else f"v{champion} stays"
-        measured = ended.event.measurements
-        if measured is None:
-            judged = self._history.promotion_decision(ended.event.request_id)
-            return f"{moved}: {judged.event.reason if judged else 'not judged'}"
-        return f"{moved:<10} {measured.candidate:.3f} against {measured.champion:.3f}, gain at least {measured.gain_lower:+.3f}"
 
 
 def project_windows(project: Project) -> list[Window]:

@@ -6,12 +6,12 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
-from driftloop.demo.interruptible import interruptible
 from driftloop.local.addresses import StackAddresses, read_addresses
 from driftloop.local.background import end_in_background, start_in_background
 from driftloop.local.instances import ONE_OF_EACH, instances_of
 from driftloop.local.prepare import prepare_stack
 from driftloop.local.stack import LocalStack
+from driftloop.replay.interruptible import interruptible
 from driftloop.settings import S3Settings
 
 

@@ -68,12 +68,14 @@ class Policy(Part, frozen=True, kw_only=True):
 
 
 class BacktestData(Part, frozen=True, kw_only=True):
-    """Where a backtest finds the project's rows, and how the file calls what the stream has.
+    """Where a backtest or a replay finds the project's rows, and how the file calls what the stream has.
 
     ``label`` null: the column called like the target, else ``label``. ``event_id`` null: rows are numbered; ``entity`` empty: each row
     is its own, several columns are joined. ``event_time``: a column of times or dates, or columns of year, month and, maybe, day;
-    ``timezone``: of times without one. ``windows``: so many with equally many labelled rows each; null: those of the project.
-    ``first``: windows that the first version is fitted on.
+    ``timezone``: of times without one; ``time_format``: how text is a time, as strptime says it, or ``unix``, ``unix_ms``, null:
+    ISO 8601. ``label_time``: the column that says when a label became known. ``columns``: how the file calls features, where it
+    calls them otherwise; ``missing``: text that stands for a missing value. ``windows``: so many with equally many labelled rows
+    each; null: those of the project. ``first``: windows that the first version is fitted on.
     """
 
     data: str | None = None  # a file, relative to the project's folder
@@ -82,5 +84,9 @@ class BacktestData(Part, frozen=True, kw_only=True):
     event_id: str | None = None
     entity: tuple[str, ...] = ()
     timezone: str = "UTC"
+    time_format: str | None = None
+    label_time: str | None = None
+    columns: dict[str, str] = msgspec.field(default_factory=dict)
+    missing: tuple[str, ...] = ()
     windows: Annotated[int, msgspec.Meta(ge=2, le=10_000)] | None = None
     first: Annotated[int, msgspec.Meta(ge=1)] = 2

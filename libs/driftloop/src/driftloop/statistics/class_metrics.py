@@ -63,6 +63,7 @@ ROWS = (
         greater_is_better=True,
         undefined="",
         meaning="share of rows whose predicted class is the label",
+        proposed_for=("multiclass",),
         of_hits=True,
     ),
     Metric(

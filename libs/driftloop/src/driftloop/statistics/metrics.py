@@ -41,6 +41,11 @@ def for_task(name: str, task: Task) -> TaskMetric:
     return TaskMetric(name, task, row, _parameter(row, name))
 
 
+def proposed(task: Task) -> str:
+    """The metric that a project with this task begins with, where nobody names another."""
+    return next(row.written for row in METRICS.values() if task in row.proposed_for)
+
+
 def check_declared(name: str, task: Task) -> None:
     """Raises NoSuchMetric for a metric that a project cannot have, one included that needs what is not recorded."""
     needs = for_task(name, task).form.needs
@@ -85,4 +90,5 @@ __all__ = [
     "declarable",
     "find",
     "for_task",
+    "proposed",
 ]

@@ -77,6 +77,7 @@ ROWS = (
         greater_is_better=True,
         undefined="whose labels are all the same",
         meaning="coefficient of determination: share of the variance that is explained",
+        proposed_for=("regression",),
     ),
     Metric(
         "mae",

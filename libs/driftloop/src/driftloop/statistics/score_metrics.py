@@ -136,6 +136,7 @@ ROWS = (
         greater_is_better=True,
         undefined="of one class",
         meaning="area under the ROC curve; of several classes the unweighted mean of each against the rest",
+        proposed_for=("binary",),
     ),
     Metric(
         "average_precision",

@@ -72,6 +72,7 @@ class Metric(NamedTuple):
     """One row of the table. A metric measures the tasks that it has a form for.
 
     ``undefined``: when the formula has no value though the numbers are there, in words that follow "not defined on rows".
+    ``proposed_for``: tasks that ``driftloop init`` proposes it for.
     """
 
     name: str
@@ -80,6 +81,7 @@ class Metric(NamedTuple):
     undefined: str
     meaning: str  # a line of the reference page
     parameter: Parameter | None = None
+    proposed_for: tuple[Task, ...] = ()
     of_hits: bool = False  # depends on nothing but whether each row's prediction is its label
 
     @property

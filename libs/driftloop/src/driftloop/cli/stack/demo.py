@@ -1,7 +1,10 @@
 """``driftloop demo``: the closed loop on a year of real flights, with one command."""
 
 import os
+import shutil
 import signal
+import sys
+from pathlib import Path
 from types import FrameType
 
 import click
@@ -65,8 +68,9 @@ def demo(
     show(report, console)
     console.print(f"figures: {home / 'demo.json'}  picture: {home / 'demo.svg'}", soft_wrap=True)
     if keep:
-        kept = f"DRIFTLOOP_HOME={home / 'demo'}"
-        console.print(f"the stack is still up: {kept} driftloop status, and {kept} driftloop down", soft_wrap=True)
+        console.print("the stack is still up: driftloop status, and at last driftloop down", soft_wrap=True)
+        if shutil.which("driftloop") is None:
+            console.print(f'first: export PATH="{Path(sys.executable).parent}:$PATH"', soft_wrap=True)
     if as_json:
         click.echo(report.as_json().decode())
     if not report.ok:

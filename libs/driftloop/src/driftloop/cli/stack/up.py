@@ -10,10 +10,9 @@ from driftloop.cli.options import tell
 from driftloop.client import Client
 from driftloop.client.changes import Changes
 from driftloop.errors import UserError
-from driftloop.installation import installation_of, named_by_environment
+from driftloop.installation import installation_of, named_by_environment, stack_home
 from driftloop.local.addresses import StackAddresses
 from driftloop.local.background import end_in_background
-from driftloop.local.paths import default_home
 from driftloop.local.port_numbers import DEFAULT_PORT_BASE
 from driftloop.local.readiness import wait_for_services
 from driftloop.local.scale import counts_from
@@ -40,7 +39,7 @@ def up(project: Path | None, port_base: int | None, scale: tuple[str, ...], as_j
     if named_by_environment():
         return _register_elsewhere(project, as_json, own_stack=bool(scale) or port_base is not None)
     name = None if project is None else read_project(project).name
-    addresses = bring_up(default_home(), port_base, counts, name, registered=registered_projects, say=tell)
+    addresses = bring_up(stack_home(), port_base, counts, name, registered=registered_projects, say=tell)
     if project is not None:
         tell(f"registering the project {name}")
         Changes(stack=installation_of(addresses)).register_project(project)
@@ -71,10 +70,10 @@ def _register_elsewhere(project: Path | None, as_json: bool, *, own_stack: bool)
 def down(project: str | None, as_json: bool) -> None:
     """End the stack that `up` started here; its data stays."""
     if project is not None:
-        take_down(default_home(), project)
+        take_down(stack_home(), project)
         click.echo(json.dumps({"ended": project}) if as_json else f"nothing runs for {project} any more; its data stays")
         return
-    stopped = end_in_background(default_home())
+    stopped = end_in_background(stack_home())
     text = "stack stopped" if stopped else "no stack runs here"
     click.echo(json.dumps({"stopped": stopped}) if as_json else text)
 

@@ -1,4 +1,4 @@
-"""What a person sees while the demo runs: a bar with event time, rows/s, lag and champion, and a line per window."""
+"""What a person sees while rows are replayed: a bar with event time, rows/s, lag and champion, and a line per window."""
 
 import time
 from collections.abc import Callable
@@ -39,9 +39,13 @@ class Screen:
     def __exit__(self, *exc: object) -> None:
         self._progress.stop()
 
+    def expect(self, total_rows: int) -> None:
+        """So many rows are to be sent after all."""
+        self._progress.update(self._task, total=total_rows)
+
     def say(self, line: str) -> None:
         """A line that stays."""
-        self.console.print(line, highlight=False)
+        self.console.print(line, markup=False, highlight=False, soft_wrap=True)
 
     def sending(self) -> None:
         """A stretch begins: rows/s is measured from here."""

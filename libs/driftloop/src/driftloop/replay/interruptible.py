@@ -22,7 +22,7 @@ def interruptible(work: Callable[[], T]) -> T:
         except BaseException as exc:  # noqa: BLE001  raised again in the thread that waits
             failure.append(exc)
 
-    thread = threading.Thread(target=run, name="demo", daemon=True)
+    thread = threading.Thread(target=run, name="replay", daemon=True)
     thread.start()
     while thread.is_alive():
         thread.join(LOOK_SECONDS)

@@ -5,9 +5,9 @@ from collections.abc import Mapping
 import pytest
 from tests.unit.demo.world import MODEL, WINDOW, World, behind
 
-from driftloop.demo.waiting import Settling
 from driftloop.errors import UserError
 from driftloop.history.lake_lag import Lag
+from driftloop.replay.waiting import Settling
 
 
 def settling(world: World, *, epochs: tuple[int, ...] = (0,), failures: Mapping[str, str] | None = None) -> Settling:

@@ -8,9 +8,9 @@ import pyarrow.parquet as pq
 import pytest
 from tests.unit.training import jobs
 
-from driftloop.backtest.source import read_rows
 from driftloop.backtest.windows import equal_windows, windows_with_rows
 from driftloop.contracts.windows import WindowPlan
+from driftloop.datafile.rows import read_rows
 from driftloop.errors import UserError
 from driftloop.project.model import Project
 from driftloop.project.rules import BacktestData
@@ -100,7 +100,7 @@ def test_a_file_of_commas_or_of_json_lines_is_read_alike(tmp_path: Path) -> None
         ({**PLAIN, "event_time": [None, *PLAIN["event_time"][1:]]}, {}, "1 rows have no 'event_time'"),
         ({**PLAIN, "bought": [None, None, None]}, {}, "none of 3 rows has a label"),
         ({**PLAIN, "event_time": [datetime.fromisoformat("2024-01-01")] * 3}, {"timezone": "Mars/Base"}, "'Mars/Base' is no time zone"),
-        (PLAIN, {"event_time": ("price", "colour")}, "column 'price' holds double"),
+        (PLAIN, {"event_time": ("price", "colour")}, "column 'colour' holds string, .* such as 'red' in row 1, 'green' in row 2"),
     ],
 )
 def test_what_is_wrong_with_a_file_is_said_in_words(tmp_path: Path, columns: dict[str, object], data: dict[str, object], said: str) -> None:

@@ -12,7 +12,7 @@ from tests.unit.demo.year import flights, project
 from driftloop.adapters.memory import MemoryBroker
 from driftloop.contracts.headers import watermark
 from driftloop.demo.flights import Flights, thinned
-from driftloop.demo.replay import Replay, ReplayProgress, messages
+from driftloop.replay.publishing import Replay, ReplayProgress, messages
 from driftloop.rows.schemas import label_schema, request_schema
 
 START = datetime(2013, 2, 1, tzinfo=UTC)

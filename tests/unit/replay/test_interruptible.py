@@ -9,7 +9,7 @@ from collections.abc import Iterator
 import pytest
 from tests.support.waiting import PATIENCE_SECONDS
 
-from driftloop.demo.interruptible import interruptible
+from driftloop.replay.interruptible import interruptible
 
 
 def test_the_result_comes_back() -> None:

@@ -12,8 +12,8 @@ import pyarrow.compute as pc
 
 from driftloop.contracts import topics
 from driftloop.contracts.headers import CONTENT_TYPE, JSON, Headers, watermark_header
-from driftloop.demo.flights import Flights
 from driftloop.ports import MessageProducer
+from driftloop.replay.stream import Stream
 
 CHUNK = 2_000  # messages between two flushes: bounds what is in flight, and how often progress is shown
 SLICE_SECONDS = 0.1  # of wall time, when the replay keeps a pace
@@ -37,13 +37,13 @@ class ReplayProgress(NamedTuple):
     labels: int
 
 
-def messages(flights: Flights, stream: str, start: datetime | None, end: datetime | None) -> list[ReplayMessage]:
+def messages(rows: Stream, stream: str, start: datetime | None, end: datetime | None) -> list[ReplayMessage]:
     """What happens in ``[start, end)`` of the stream's clock: requests by event time, labels by label time, in time order.
 
     A request comes before a label of the same instant.
     """
-    requests = _between(flights.requests, "event_time", start, end)
-    labels = _between(flights.labels, "label_time", start, end)
+    requests = _between(rows.requests, "event_time", start, end)
+    labels = _between(rows.labels, "label_time", start, end)
     sent = [
         *_messages(requests, topics.requests(stream), clock="event_time", key="entity"),
         *_messages(labels, topics.labels(stream), clock="label_time", key="event_id"),
@@ -73,8 +73,8 @@ def _messages(rows: pa.Table, topic: str, *, clock: str, key: str) -> Iterator[R
 class Replay:
     """Publishes stretches of the stream, one after the other, and counts what the broker has acknowledged."""
 
-    def __init__(self, producer: MessageProducer, flights: Flights, stream: str, partitions: int) -> None:
-        self._producer, self._flights, self._stream, self._partitions = producer, flights, stream, partitions
+    def __init__(self, producer: MessageProducer, rows: Stream, stream: str, partitions: int) -> None:
+        self._producer, self._rows, self._stream, self._partitions = producer, rows, stream, partitions
         self.requests = 0
         self.labels = 0
 
@@ -88,7 +88,7 @@ class Replay:
     ) -> None:
         """Send what happens in ``[start, end)``; return once the broker holds it. ``speed``: that many times real time,
         None as fast as the broker takes it. Raises TransientError if anything was not delivered."""
-        due = messages(self._flights, self._stream, start, end)
+        due = messages(self._rows, self._stream, start, end)
         for chunk in _chunks(due) if speed is None else _paced(due, speed):
             for message in chunk:
                 self._producer.send(message.topic, message.value, key=message.key, headers=_JSON_ROW)
@@ -107,7 +107,7 @@ class Replay:
 
     def last_label_time(self) -> datetime | None:
         """When the last label becomes known."""
-        latest: datetime | None = pc.max(self._flights.labels.column("label_time")).as_py()
+        latest: datetime | None = pc.max(self._rows.labels.column("label_time")).as_py()
         return latest
 
 

@@ -1,0 +1,53 @@
+"""The stack that commands are about: this folder's, or the one that a demo has kept up in it, which is said."""
+
+import logging
+import os
+from pathlib import Path
+
+import pytest
+
+from driftloop.installation import stack_home
+from driftloop.local.addresses import StackAddresses
+from driftloop.local.identity import identity
+
+
+def stack(home: Path, *, runs: bool) -> Path:
+    home.mkdir(parents=True, exist_ok=True)
+    mine = str(identity(os.getpid())) if runs else "of a process that has ended"
+    about = StackAddresses(
+        home=str(home),
+        port_base=1,
+        kafka_bootstrap="",
+        s3_endpoint="",
+        s3_access_key_file="",
+        s3_secret_key_file="",
+        s3_region="",
+        s3_bucket="",
+        registry_url="",
+        pids={"supervisor": os.getpid()},
+        supervisor_identity=mine,
+    )
+    about.write()
+    return home
+
+
+@pytest.mark.parametrize(
+    ("own", "demo", "is_demo"),
+    [(None, None, False), (None, True, True), (False, True, True), (True, True, False), (True, None, False), (None, False, False)],
+)
+def test_the_kept_demo_is_meant_while_no_other_stack_runs(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+    own: bool | None,
+    demo: bool | None,
+    is_demo: bool,
+) -> None:
+    home = tmp_path / "home"
+    monkeypatch.setenv("DRIFTLOOP_HOME", str(home))
+    for folder, runs in ((home, own), (home / "demo", demo)):
+        if runs is not None:
+            stack(folder, runs=runs)
+    with caplog.at_level(logging.INFO, "driftloop.installation"):
+        assert stack_home() == (home / "demo" if is_demo else home)
+    assert ("the one that a demo has kept up" in caplog.text) == is_demo
