@@ -55,6 +55,7 @@ NO_MESSAGES = {
     # Answers of its own processes and services.
     "driftloop.client.model_changes": "the registry's answer",
     "driftloop.client.models": "the registry's answer",
+    "driftloop.adapters.kafka_tokens": "the token endpoint's answer",
     "driftloop.client.status_words": "what a service says of itself",
     "driftloop.training.process": "the training process",
     "driftloop.backtest.fits": "the backtest's fitting processes",
