@@ -34,6 +34,7 @@ MEASUREMENTS = {
     "start": "bench.stack_start",
     "trace": "bench.trace",
     "compression": "bench.compression",
+    "secured": "bench.secured",
     "retraining": "bench.retraining",
     "drift-speed": "bench.drift_speed",
 }
