@@ -128,7 +128,7 @@ def _fetched(prefix: str, credentials: ClientCredentials) -> Token:
     try:
         found = json.loads(body)
         return Token(str(found["access_token"]), float(found.get("expires_in", 0)))
-    except (ValueError, KeyError, TypeError, AttributeError) as exc:
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as exc:
         raise ConfigurationError(f"{where} gives no access_token (RFC 6749, section 5.1): is it the token endpoint?") from exc
 
 
