@@ -2,7 +2,7 @@
 
 from driftloop.contracts.broker_rights import USERS, quotas, rights
 from driftloop.contracts.services import SERVICES
-from driftloop.contracts.topics import CONTROL_TOPICS, stream_topics
+from driftloop.contracts.topics import CONTROL_TOPICS, REGISTRY_LOG, stream_topics
 
 
 def may(user: str, name: str) -> set[str]:
@@ -40,3 +40,8 @@ def test_a_quota_lets_the_largest_message_through_to_every_partition() -> None:
     largest = max(topic.max_message_bytes for topic in stream_topics("shop"))
     assert by_user["predictor"].produce >= 8 * largest
     assert by_user["ingest"].consume >= 2 * 8 * largest
+
+
+def test_whoever_works_for_a_project_follows_what_the_registry_says_of_it() -> None:
+    for service in SERVICES.values():
+        assert not service.for_project or {"read", "describe"} <= may(service.name, REGISTRY_LOG), service.name
