@@ -35,6 +35,7 @@ MEASUREMENTS = {
     "init": "bench.new_project",
     "trace": "bench.trace",
     "compression": "bench.compression",
+    "secured": "bench.secured",
     "retraining": "bench.retraining",
     "drift-speed": "bench.drift_speed",
 }

@@ -10,12 +10,15 @@ from minio.error import MinioAdminException, MinioException
 from urllib3.exceptions import HTTPError
 
 from driftloop.adapters.kafka import check_topics, create_topics
+from driftloop.adapters.kafka_rights import MECHANISM, give_rights, set_passwords
+from driftloop.adapters.kafka_security import kafka_cluster
 from driftloop.adapters.s3 import ensure_bucket
+from driftloop.contracts.broker_rights import USERS, rights
 from driftloop.contracts.services import RIGHTS
 from driftloop.contracts.topics import CONTROL_TOPICS
 from driftloop.errors import ConfigurationError, TransientError
 from driftloop.service.process import EXIT_CONFIGURATION, EXIT_FAILED
-from driftloop.settings import Environment, S3Settings, replication
+from driftloop.settings import Environment, S3Settings, replication, s3_settings
 
 from .policies import policy
 
@@ -33,18 +36,16 @@ def main() -> int:
 
 
 def run(env: Environment) -> None:
-    root = S3Settings(
-        endpoint=env.text("S3_ENDPOINT"),
-        bucket=env.text("S3_BUCKET", "driftloop"),
-        region=env.text("S3_REGION", "us-east-1"),
-        access_key=env.secret("S3_ACCESS_KEY"),
-        secret_key=env.secret("S3_SECRET_KEY"),
-    )
-    keys, bootstrap = Path(env.text("KEYS_DIR")), env.text("KAFKA_BOOTSTRAP")
+    root = s3_settings(env)
+    keys, kafka = Path(env.text("KEYS_DIR")), kafka_cluster(env)
     ensure_bucket(root)
     hand_out_keys(root, keys)
-    create_topics(bootstrap, CONTROL_TOPICS, replication=replication(env))
-    check_topics(bootstrap, CONTROL_TOPICS, replication=replication(env))
+    if kafka.security.mechanism == MECHANISM:
+        set_passwords(kafka, {user: _key(keys / f"{user}-kafka-password") for user in USERS})
+    create_topics(kafka, CONTROL_TOPICS, replication=replication(env))
+    check_topics(kafka, CONTROL_TOPICS, replication=replication(env))
+    if kafka.security.encrypted:
+        give_rights(kafka, rights(()), lambda user: f"User:{user}")  # those of a stream come with its project
     sys.stderr.write(f"driftloop init: bucket {root.bucket}, {len(RIGHTS)} keys, {len(CONTROL_TOPICS)} topics\n")
 
 
@@ -57,9 +58,9 @@ def hand_out_keys(root: S3Settings, keys: Path) -> None:
         region=root.region,
         secure=url.scheme == "https",
     )
-    for service, rights in RIGHTS.items():
+    for service, allowed in RIGHTS.items():
         access_key, secret_key = (_key(keys / f"{service}-{which}-key") for which in ("access", "secret"))
-        admin.policy_add(f"driftloop-{service}", policy=policy(root.bucket, rights))
+        admin.policy_add(f"driftloop-{service}", policy=policy(root.bucket, allowed))
         admin.user_add(access_key, secret_key)
         admin.policy_set(f"driftloop-{service}", user=access_key)
 

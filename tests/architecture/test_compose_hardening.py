@@ -16,6 +16,7 @@ from driftloop.contracts.storage_rights import PROBE, QUARANTINE
 COMPOSE = compose_file()
 CONTAINERS: dict[str, dict[str, Any]] = COMPOSE["services"]
 ONE_SHOT = {"init", "project", "cli", "demo"}
+CA_KEY, CERTIFICATES = "kafka-ca-key", ("kafka-ca", "kafka-keystore")  # the key is for making certificates, and no container's
 OWN_USER = {"kafka", "prometheus", "grafana"}  # their images name a user that is not root
 
 
@@ -55,10 +56,21 @@ def test_the_store_is_on_an_internal_network_alone() -> None:
     assert "ports" not in CONTAINERS["minio"]
 
 
+def test_the_broker_encrypts_what_comes_from_elsewhere_and_allows_nobody_by_default() -> None:
+    lines = (REPOSITORY / "infra" / "kafka" / "secured.properties").read_text(encoding="utf-8").splitlines()
+    told = dict(line.partition("=")[::2] for line in lines if not line.startswith("#"))
+    protocols = dict(pair.split(":") for pair in told["listener.security.protocol.map"].split(","))
+    for listener in told["listeners"].split(","):
+        name, _, address = listener.partition("://")
+        assert protocols[name] == "SASL_SSL" or address.startswith("localhost:"), f"{name} is open to others than the broker itself"
+    assert told["authorizer.class.name"].endswith(".StandardAuthorizer")
+    assert told["allow.everyone.if.no.acl.found"] == "false"
+
+
 @pytest.mark.parametrize("name", sorted({*SERVICES, *RIGHTS}))
 def test_a_service_sees_its_own_secrets_alone_and_the_store_only_with_them(name: str) -> None:
-    expected = [f"{name}-access-key", f"{name}-secret-key"] if name in RIGHTS else []
-    assert sorted(CONTAINERS[name].get("secrets", [])) == expected
+    store = [f"{name}-access-key", f"{name}-secret-key"] if name in RIGHTS else []
+    assert sorted(CONTAINERS[name].get("secrets", [])) == sorted([*store, f"{name}-kafka-password", "kafka-ca"])
     assert ("store" in CONTAINERS[name]["networks"]) == (name in RIGHTS)
 
 
@@ -68,9 +80,12 @@ def test_the_script_makes_the_secrets_that_are_mounted_and_keeps_them(tmp_path: 
         return {file.name: file.read_text() for file in (tmp_path / "secrets").iterdir()}
 
     made = make()
-    assert set(made) == set(COMPOSE["secrets"])
+    assert set(made) == {*COMPOSE["secrets"], CA_KEY}
     assert len(set(made.values())) == len(made), "every secret is random"
-    assert all(re.fullmatch("[0-9a-f]{20}|[0-9a-f]{40}", value) for value in made.values())
+    assert all(re.fullmatch("[0-9a-f]{20}|[0-9a-f]{40}", value) for name, value in made.items() if name not in (CA_KEY, *CERTIFICATES))
+    verified = subprocess.run(["openssl", "verify", "-CAfile", *(tmp_path / "secrets" / name for name in CERTIFICATES)], check=False)
+    assert verified.returncode == 0
+    assert (tmp_path / "secrets" / CA_KEY).stat().st_mode & 0o077 == 0, "only who makes certificates reads the authority's key"
     assert (tmp_path / "secrets").stat().st_mode & 0o077 == 0, "nobody else can enter the folder"
     assert make() == made
 

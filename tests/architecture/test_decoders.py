@@ -56,6 +56,7 @@ NO_MESSAGES = {
     "driftloop.client.model_changes": "the registry's answer",
     "driftloop.client.models": "the registry's answer",
     "driftloop.client.topic_sample": "records of somebody else's topic: what is no JSON object is counted and passed over",
+    "driftloop.adapters.kafka_tokens": "the token endpoint's answer",
     "driftloop.client.status_words": "what a service says of itself",
     "driftloop.training.process": "the training process",
     "driftloop.backtest.fits": "the backtest's fitting processes",

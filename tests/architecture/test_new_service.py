@@ -37,10 +37,16 @@ CONTAINER = """\
     networks: [broker]
     environment:
       DRIFTLOOP_NOTIFIER_KAFKA_BOOTSTRAP: kafka:9092
+      DRIFTLOOP_NOTIFIER_KAFKA_SECURITY_PROTOCOL: SASL_SSL
+      DRIFTLOOP_NOTIFIER_KAFKA_CA_FILE: /run/secrets/kafka-ca
+      DRIFTLOOP_NOTIFIER_KAFKA_SASL_MECHANISM: SCRAM-SHA-512
+      DRIFTLOOP_NOTIFIER_KAFKA_USERNAME: notifier
+      DRIFTLOOP_NOTIFIER_KAFKA_PASSWORD_FILE: /run/secrets/notifier-kafka-password
       DRIFTLOOP_NOTIFIER_HTTP_HOST: 0.0.0.0
       DRIFTLOOP_NOTIFIER_HTTP_NAMES: notifier
       DRIFTLOOP_NOTIFIER_HTTP_PORT: "8080"
       DRIFTLOOP_NOTIFIER_STATE_DIR: /state
+    secrets: [notifier-kafka-password, kafka-ca]
     volumes: ["notifier-state:/state"]
 
 """
@@ -59,6 +65,9 @@ def in_the_topics(text: str) -> str:
 def in_the_containers(text: str) -> str:
     text = _after(text, "  # the project that the services work for", CONTAINER, before=True)
     text = _after(text, "  trainer-state:\n", "  notifier-state:\n")
+    text = _after(text, "      - trainer-kafka-password\n", "      - notifier-kafka-password\n")  # the init job makes its user
+    secret = '  notifier-kafka-password: {file: "${DRIFTLOOP_SECRETS_DIR:-./infra/secrets}/notifier-kafka-password"}\n'
+    text = _after(text, "  grafana-password: {file", secret, before=True)
     return _after(text, "trainer=http://trainer:8080", ",notifier=http://notifier:8080")
 
 

@@ -21,7 +21,17 @@ from driftloop.settings import Environment
 
 ADDRESSES = {"KAFKA_BOOTSTRAP", "S3_ENDPOINT", "HTTP_HOST", "HTTP_PORT", "HTTP_NAMES", "STATE_DIR"}
 SECRETS = {"S3_ACCESS_KEY_FILE", "S3_SECRET_KEY_FILE"}
-BROKER_ADDRESSES = {"listeners", "advertised.listeners", "controller.quorum.voters", "listener.security.protocol.map", "log.dirs"}
+# A local stack is on loopback, of one person; between containers there is a network, and users.
+SECURITY = {f"KAFKA_{name}" for name in ("SECURITY_PROTOCOL", "CA_FILE", "SASL_MECHANISM", "USERNAME", "PASSWORD_FILE")}
+BROKER_ADDRESSES = {
+    "listeners",
+    "advertised.listeners",
+    "controller.quorum.voters",
+    "listener.security.protocol.map",
+    "log.dirs",
+    "inter.broker.listener.name",
+}
+BROKER_SECURITY = {"authorizer.class.name", "allow.everyone.if.no.acl.found", "super.users", "inter.broker.listener.name"}
 
 
 @pytest.fixture
@@ -50,8 +60,10 @@ def environment(service: str) -> dict[str, str]:
 def test_a_service_gets_the_same_settings_but_for_addresses_and_secrets(service: str, local: StackAddresses) -> None:
     prefix = f"DRIFTLOOP_{service.upper()}_"
     here, there = service_environment(local, SERVICES[service], Instance(service, 0), Path(local.home), 8080), environment(service)
-    assert set(there) == set(here) - {f"{prefix}INSTANCE"}, "a replica names itself, see driftloop.service.instance; all else is given"
-    differ = {name.removeprefix(prefix) for name in there if there[name] != here[name]}
+    secured = {f"{prefix}{name}" for name in SECURITY}
+    assert secured <= set(there)
+    assert set(there) - secured == set(here) - {f"{prefix}INSTANCE"}, "a replica names itself, see driftloop.service.instance"
+    differ = {name.removeprefix(prefix) for name in set(there) - secured if there[name] != here[name]}
     assert differ <= ADDRESSES | SECRETS
 
 
@@ -59,9 +71,11 @@ def test_a_service_gets_the_same_settings_but_for_addresses_and_secrets(service:
 def test_a_service_accepts_the_settings_of_the_compose_file(service: str, local: StackAddresses) -> None:
     variables = environment(service)
     for name in variables:
-        if name.endswith("_KEY_FILE"):
-            assert variables[name].startswith(f"/run/secrets/{service}-"), "each service has its own key"
+        if name.endswith(("_KEY_FILE", "_PASSWORD_FILE")):
+            assert variables[name].startswith(f"/run/secrets/{service}-"), "each service has its own key and its own user"
+        if name.endswith("_FILE"):
             variables[name] = local.s3_access_key_file
+    assert variables[f"DRIFTLOOP_{service.upper()}_KAFKA_USERNAME"] == service
     if SERVICES[service].rights is None:
         assert service_settings(SERVICES[service], variables).service.name == service
     else:
@@ -86,13 +100,13 @@ def test_both_make_the_same_topics_and_the_same_bucket(local: StackAddresses, mo
         monkeypatch.setattr(module, function, lambda access: made.update(bucket=access.bucket))
     for create in ("driftloop.adapters.kafka.create_topics", "infra.init.__main__.create_topics"):
         monkeypatch.setattr(create, lambda bootstrap, topics, **named: made.update(topics=topics))
-    for asking in ("check_topics", "hand_out_keys"):
+    for asking in ("check_topics", "hand_out_keys", "set_passwords", "give_rights", "_key"):
         monkeypatch.setattr(init_job, asking, lambda *arguments, **named: None)
     prepare.prepare_stack(local)
     local_stack, made = made.copy(), made
     made.clear()
     variables = environment("init")
-    variables |= {name: local.s3_access_key_file for name in variables if name.endswith("_KEY_FILE")}
+    variables |= {name: local.s3_access_key_file for name in variables if name.endswith("_FILE")}
     init_job.run(Environment("init", variables))
     assert made == local_stack == {"bucket": BUCKET, "topics": CONTROL_TOPICS}
 
@@ -103,7 +117,11 @@ def test_the_brokers_differ_in_addresses_alone(tmp_path: Path, monkeypatch: pyte
     server = KafkaServer(tmp_path, tmp_path, 29000, 29001)
     server.prepare()
     here = properties(server.config_file)
-    there = properties(REPOSITORY / "infra" / "kafka" / "server.properties")
+    there = properties(REPOSITORY / "infra" / "kafka" / "server.properties") | {
+        name: value
+        for name, value in properties(REPOSITORY / "infra" / "kafka" / "secured.properties").items()
+        if name not in BROKER_SECURITY and not name.startswith(("ssl.", "sasl.", "listener.name."))
+    }
     differ = {name for name in here.keys() | there.keys() if here.get(name) != there.get(name)}
     assert differ <= BROKER_ADDRESSES
 

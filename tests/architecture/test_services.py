@@ -6,6 +6,7 @@ import tomllib
 import pytest
 from tests.architecture.compose_file import REPOSITORY, compose_file
 
+from driftloop.contracts.broker_rights import USERS
 from driftloop.contracts.names import is_name
 from driftloop.contracts.services import INSTANCES, MONITOR, REGISTRY, RIGHTS, SERVICES, TRAINER, Service
 from driftloop.documents.prometheus import FURTHER_PROJECT
@@ -87,6 +88,7 @@ def test_a_container_is_its_service_s(service: Service) -> None:
 def test_the_init_job_can_hand_out_every_key() -> None:
     mounted = compose_file()["services"]["init"]["secrets"]
     keys = {f"{owner}-{which}-key" for owner in (*RIGHTS, "minio-root") for which in ("access", "secret")}
+    keys |= {f"{user}-kafka-password" for user in ("admin", *USERS)} | {"kafka-ca"}
     assert set(mounted) == keys, "docker-compose.yml: secrets of init"
     assert keys <= set(compose_file()["secrets"]), "docker-compose.yml: secrets"
 
@@ -112,9 +114,8 @@ def test_one_more_project_in_the_containers_has_its_own_of_every_service_that_wo
         assert f"DRIFTLOOP_{name.upper()}_PROJECT" in container["environment"]
         assert container["networks"] == {"broker": {"aliases": [f"${{DRIFTLOOP_PROJECT_NAME}}-{name}"]}}
     assert set(extra["volumes"]) == {f"{name}-state" for name in (*own, "cli")}, f"{FURTHER}: volumes"
-    assert set(extra["secrets"]) == {f"{name}-{which}-key" for name in (*own, "cli") for which in ("access", "secret")}, (
-        f"{FURTHER}: secrets"
-    )
+    secrets = {f"{name}-{which}" for name in (*own, "cli") for which in ("access-key", "secret-key", "kafka-password")}
+    assert set(extra["secrets"]) == secrets | {"kafka-ca"}, f"{FURTHER}: secrets"
     told = set(extra["services"]["cli"]["environment"]["DRIFTLOOP_CLI_SERVICES"].split(","))
     its_own = {f"{name}=http://${{DRIFTLOOP_PROJECT_NAME}}-{name}:8080" for name in own}
     assert its_own <= told <= its_own | {f"{name}=http://{name}:8080" for name in SERVICES}, f"{FURTHER}: cli"

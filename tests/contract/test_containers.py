@@ -32,7 +32,9 @@ def kafka_bootstrap() -> Iterator[str]:
     container = (
         DockerContainer("apache/kafka:4.3.1")
         .with_env("ADVERTISED_LISTENERS", f"BROKER://localhost:9092,HOST://127.0.0.1:{port}")
+        .with_env("LISTENERS", "/etc/plain/plain.properties")
         .with_volume_mapping(str(REPOSITORY / "infra" / "kafka"), "/etc/driftloop", "ro")
+        .with_volume_mapping(str(REPOSITORY / "tests" / "contract" / "plain_kafka"), "/etc/plain", "ro")
         .with_command("bash /etc/driftloop/start.sh")
     )
     container.ports["19092/tcp"] = ("127.0.0.1", port)  # type: ignore[assignment]  # its method cannot bind to one address

@@ -8,6 +8,7 @@ import subprocess
 import sys
 from datetime import UTC, datetime, timedelta
 
+import msgspec
 from tests.support.lake_rows import TOPIC_ID
 from tests.support.sample_project import sample_project
 from tests.support.traffic import event_time, small_schema
@@ -57,10 +58,10 @@ def run(step: str, stream: str, s3: S3Settings) -> None:
 
 def run_and_die(step: str, stream: str, s3: S3Settings, point: str) -> int:
     """The exit code: minus nine when the point was hit."""
-    access = {f"TEST_S3_{name.upper()}": getattr(s3, name) for name in S3Settings.__struct_fields__}
+    access = {"TEST_S3": msgspec.json.encode(s3).decode()}
     env = os.environ | access | {"DRIFTLOOP_CRASH_POINT": point}
     return subprocess.run([sys.executable, "-m", __name__, step, stream], env=env, check=False, timeout=PATIENCE_SECONDS).returncode
 
 
 if __name__ == "__main__":
-    run(sys.argv[1], sys.argv[2], S3Settings(**{name: os.environ[f"TEST_S3_{name.upper()}"] for name in S3Settings.__struct_fields__}))
+    run(sys.argv[1], sys.argv[2], msgspec.json.decode(os.environ["TEST_S3"], type=S3Settings))

@@ -27,7 +27,7 @@ def write_package(folder: Path, name: str) -> Path:
 class Notifier:
     """One process of it at a time, in a folder that outlives it."""
 
-    def __init__(self, folder: Path, name: str, bootstrap: str) -> None:
+    def __init__(self, folder: Path, name: str, bootstrap: str, **settings: str) -> None:
         self._name, self.log, self._notes = name, folder / "log", folder / "state" / "notes"
         write_package(folder / "src", name)
         for hidden in HIDDEN:
@@ -37,7 +37,7 @@ class Notifier:
         with socket.socket() as probe:
             probe.bind(("127.0.0.1", 0))
             port = probe.getsockname()[1]
-        told = {"KAFKA_BOOTSTRAP": bootstrap, "HTTP_PORT": str(port), "STATE_DIR": str(folder / "state")}
+        told = {"KAFKA_BOOTSTRAP": bootstrap, "HTTP_PORT": str(port), "STATE_DIR": str(folder / "state"), **settings}
         self._env = {f"DRIFTLOOP_{name.upper()}_{setting}": value for setting, value in told.items()}
         self._env["PYTHONPATH"] = str(folder / "src")
         self.http = httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=10)

@@ -14,7 +14,9 @@ from testcontainers.compose import DockerCompose
 from tests.support.ports import free_port_base
 from tests.support.waiting import wait_until
 
+from driftloop.adapters.kafka_security import Cluster, kafka_cluster
 from driftloop.contracts.services import INSTANCES, PREDICTOR, REGISTRY, SERVICES
+from driftloop.settings import Environment
 
 REPOSITORY = Path(__file__).parents[3]
 HEALTHY_SECONDS = 240
@@ -32,6 +34,19 @@ class Stack:
     @property
     def bootstrap(self) -> str:
         return f"127.0.0.1:{self.port_base}"
+
+    def kafka(self, user: str) -> Cluster:
+        """The broker as programs on this machine reach it, by one of the stack's users."""
+        folder = os.environ["DRIFTLOOP_SECRETS_DIR"]
+        told = {
+            "BOOTSTRAP": self.bootstrap,
+            "SECURITY_PROTOCOL": "SASL_SSL",
+            "CA_FILE": f"{folder}/kafka-ca",
+            "SASL_MECHANISM": "SCRAM-SHA-512",
+            "USERNAME": user,
+            "PASSWORD_FILE": f"{folder}/{user}-kafka-password",
+        }
+        return kafka_cluster(Environment("test", {f"DRIFTLOOP_TEST_KAFKA_{name}": value for name, value in told.items()}))
 
     @property
     def registry_url(self) -> str:

@@ -64,8 +64,8 @@ def sent(stack: Stack) -> int:
 
 
 def _ends(stack: Stack) -> int:
-    tps = [TopicPartition(REQUESTS, partition) for partition in range(partitions_of(stack.bootstrap, REQUESTS))]
-    consumer = AssignedConsumer(stack.bootstrap, tps, client_id="compose-test")
+    tps = [TopicPartition(REQUESTS, partition) for partition in range(partitions_of(stack.kafka("cli"), REQUESTS))]
+    consumer = AssignedConsumer(stack.kafka("cli"), tps, client_id="compose-test")
     try:
         return sum(consumer.end_offsets(tps).values())
     finally:

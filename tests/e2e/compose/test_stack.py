@@ -6,16 +6,19 @@ import shutil
 import signal
 import subprocess
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 
 import httpx
 import pytest
-from kafka import KafkaAdminClient
 from kafka.admin import ConfigResource, ConfigResourceType
 from tests.e2e.compose.stack import REPOSITORY, Stack
 from tests.support.waiting import wait_until
 
+from driftloop.adapters.kafka import Producer
+from driftloop.adapters.kafka_admin import administered
 from driftloop.contracts.services import RIGHTS, SERVICES
+from driftloop.errors import ConfigurationError
 from driftloop.local.kafka import answers
 from driftloop.service.process import EXIT_CONFIGURATION
 
@@ -51,7 +54,17 @@ def test_everything_comes_up_healthy_and_knows_the_project(stack: Stack, record_
     states = {c["Service"]: c["Health"] for c in stack.containers()}
     assert states == dict.fromkeys((*SERVICES, "kafka", "minio"), "healthy")
     assert httpx.get(f"{stack.registry_url}/models").status_code == httpx.codes.OK
-    assert answers(stack.port_base), "applications on this machine reach the broker"
+    with closing(Producer(stack.kafka("applications"), client_id="test")) as application:  # on this machine
+        application.send("flights.labels", b"broken, to be quarantined")
+        application.flush()
+
+
+def test_the_broker_lets_nobody_in_without_a_user_and_nobody_do_what_is_not_theirs(stack: Stack) -> None:
+    assert not answers(stack.port_base), "without TLS and a user there is no answer"
+    with closing(Producer(stack.kafka("applications"), client_id="test")) as application:
+        application.send("registry-log", b"nothing of an application's")
+        with pytest.raises(ConfigurationError, match="the broker's rights allow this user not this topic"):
+            application.flush()
 
 
 def test_nothing_is_published_beyond_loopback_and_the_store_not_at_all(stack: Stack) -> None:
@@ -169,9 +182,8 @@ def test_a_bucket_without_rights_stops_a_service_with_the_remedy(stack: Stack) -
 
 def test_a_topic_with_another_configuration_stops_a_service_with_the_remedy(stack: Stack) -> None:
     def alter(value: str) -> None:
-        admin = KafkaAdminClient(bootstrap_servers=stack.bootstrap)
-        admin.alter_configs([ConfigResource(ConfigResourceType.TOPIC, "flights.requests", configs={"max.message.bytes": value})])
-        admin.close()
+        with administered(stack.kafka("cli"), "altering a topic") as admin:
+            admin.alter_configs([ConfigResource(ConfigResourceType.TOPIC, "flights.requests", configs={"max.message.bytes": value})])
 
     alter("1000")
     try:

@@ -4,6 +4,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
 from itertools import count
 from pathlib import Path
@@ -50,7 +51,7 @@ class World:
     def __init__(self, bootstrap: str, access: S3Access, name: str, folder: Path, *, min_new_labels: int = 50) -> None:
         self.bootstrap, self.access, self.folder = bootstrap, access, folder
         self.project = make_project(name, min_new_labels)
-        self.s3 = S3Settings(**{field: getattr(access, field) for field in S3Settings.__struct_fields__})
+        self.s3 = S3Settings(**asdict(access))
         self.store = MinioObjectStore(self.s3)
         self.partitions = PARTITIONS
         self.profiles: dict[int, Profile] = {}
@@ -136,7 +137,7 @@ class World:
     def add_partitions(self, partitions: int) -> None:
         """As the command does; traffic takes them up with its next round."""
         topics = KafkaTopics(self.bootstrap, client_id="test")
-        grown(SimpleNamespace(bootstrap=self.bootstrap, topics=topics), self.project.stream, partitions)  # type: ignore[arg-type]
+        grown(SimpleNamespace(kafka=self.bootstrap, topics=topics), self.project.stream, partitions)  # type: ignore[arg-type]
         self._requests |= dict.fromkeys(range(self.partitions, partitions), 0)
         self.partitions = partitions
 

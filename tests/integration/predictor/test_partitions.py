@@ -12,7 +12,7 @@ from driftloop.client.partitions import grown
 def test_requests_in_partitions_that_were_added_are_scored_once_like_all_others(stream: World) -> None:
     with stream.predictor() as predictor:
         stream.send([request_json(n) for n in range(100)])
-        to = SimpleNamespace(bootstrap=stream.bootstrap, topics=KafkaTopics(stream.bootstrap, client_id="test"))
+        to = SimpleNamespace(kafka=stream.bootstrap, topics=KafkaTopics(stream.bootstrap, client_id="test"))
         grown(to, stream.name, 6)  # type: ignore[arg-type]
         stream.send([request_json(n) for n in range(100, 200)])
         for partition in (4, 5):

@@ -1,6 +1,7 @@
 """`driftloop.Client()` and what stands beside it, on a real broker, store and registry: every question has a typed answer."""
 
 from collections.abc import Iterator
+from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
 
 import msgspec
@@ -31,7 +32,7 @@ def stack(world: World, tmp_path) -> Iterator[Installation]:
         set_up(world, running)
         create_topics(world.bootstrap, stream_topics(world.model, 2))
         url = str(running.client.base_url).rstrip("/")
-        s3 = S3Settings(**{field: getattr(world.s3, field) for field in S3Settings.__struct_fields__})
+        s3 = S3Settings(**asdict(world.s3))
         yield Installation(tmp_path, world.bootstrap, s3, url, {"registry-0": url, "predictor-0": "http://127.0.0.1:1"})
 
 

@@ -3,6 +3,7 @@
 import json
 import warnings
 from collections.abc import Iterator
+from dataclasses import asdict
 from pathlib import Path
 
 import pytest
@@ -36,7 +37,7 @@ class Loop:
 
     def __init__(self, stream: World, s3: S3Access, folder: Path) -> None:
         self.stream, self.s3, self.folder = stream, s3, folder
-        self.settings = S3Settings(**{field: getattr(s3, field) for field in S3Settings.__struct_fields__})
+        self.settings = S3Settings(**asdict(s3))
         self.workers: list[Worker] = []
         self._sent: dict[int, Record] = {}  # by offset; the broker forgets some
 

@@ -9,11 +9,12 @@ from types import MappingProxyType
 from typing import NamedTuple
 from urllib.parse import urlsplit
 
+from driftloop.adapters.kafka_security import PLAINTEXT, Cluster, KafkaSecurity, kafka_cluster
 from driftloop.errors import ConfigurationError, UserError
 from driftloop.local.addresses import StackAddresses, read_addresses
 from driftloop.local.background import running_stack
 from driftloop.local.paths import default_home
-from driftloop.settings import Environment, S3Settings
+from driftloop.settings import Environment, S3Settings, s3_settings
 
 KEPT_DEMO = "demo"  # in a home: that of the stack which `driftloop demo --keep` has left up
 log = logging.getLogger(__name__)
@@ -29,6 +30,12 @@ class Installation(NamedTuple):
     services: dict[str, str]
     restarts: Mapping[str, int] = MappingProxyType({})  # of a local stack's processes, by name
     failures: Mapping[str, str] = MappingProxyType({})  # those that its supervisor has given up on, and why
+    kafka_security: KafkaSecurity = PLAINTEXT
+
+    @property
+    def kafka(self) -> Cluster:
+        """What every client of the broker is made from."""
+        return Cluster(self.kafka_bootstrap, self.kafka_security)
 
 
 def named_by_environment() -> bool:
@@ -77,16 +84,12 @@ def installation_of(addresses: StackAddresses) -> Installation:
 def _from_environment() -> Installation:
     env = Environment("cli")
     try:
+        kafka = kafka_cluster(env)
         return Installation(
             home=default_home(),
-            kafka_bootstrap=env.text("KAFKA_BOOTSTRAP"),
-            s3=S3Settings(
-                endpoint=env.text("S3_ENDPOINT"),
-                bucket=env.text("S3_BUCKET", "driftloop"),
-                region=env.text("S3_REGION", "us-east-1"),
-                access_key=env.secret("S3_ACCESS_KEY"),
-                secret_key=env.secret("S3_SECRET_KEY"),
-            ),
+            kafka_bootstrap=kafka.bootstrap,
+            kafka_security=kafka.security,
+            s3=s3_settings(env),
             registry_url=env.text("REGISTRY_URL"),
             services=instances(env.text("SERVICES", " ")),
         )
@@ -102,8 +105,8 @@ def environment_addresses() -> StackAddresses:
         port_base=0,
         kafka_bootstrap=info.kafka_bootstrap,
         s3_endpoint=info.s3.endpoint,
-        s3_access_key_file=env.text("S3_ACCESS_KEY_FILE"),
-        s3_secret_key_file=env.text("S3_SECRET_KEY_FILE"),
+        s3_access_key_file=env.optional("S3_ACCESS_KEY_FILE") or "",
+        s3_secret_key_file=env.optional("S3_SECRET_KEY_FILE") or "",
         s3_region=info.s3.region,
         s3_bucket=info.s3.bucket,
         registry_url=info.registry_url,

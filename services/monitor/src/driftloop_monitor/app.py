@@ -7,12 +7,12 @@ from typing import Any
 import faust
 
 from driftloop.contracts import topics
-from driftloop.contracts.topics import MIB
+from driftloop.contracts.topics import ASSEMBLIES, FOLDS, MIB
 from driftloop.monitoring.assembly import stored_offset as assembled_offset
 from driftloop.monitoring.partition_state import stored_offset as folded_offset
 from driftloop.ports import TopicInfo
 from driftloop_monitor.assembly_runner import AssemblyRunner
-from driftloop_monitor.faust_support.changelogs import changelog_name
+from driftloop_monitor.faust_support.broker_security import credentials
 from driftloop_monitor.faust_support.durable_table import DurableTable
 from driftloop_monitor.faust_support.failure import Failure
 from driftloop_monitor.faust_support.guarded_consumer import guarded_consumer
@@ -20,8 +20,6 @@ from driftloop_monitor.faust_support.shown_progress import ShownProgress
 from driftloop_monitor.partition_runner import FLUSH_SECONDS, PartitionRunner
 from driftloop_monitor.runners import Runners
 from driftloop_monitor.settings import MonitorSettings
-
-FOLDS, ASSEMBLIES = "folds", "boards"  # the tables, as their changelogs are called
 
 
 class Monitor:
@@ -79,7 +77,7 @@ class Monitor:
 
     def _table(self, name: str, partitions: int) -> Any:
         changelog = self.app.topic(
-            changelog_name(self.stream, name),
+            topics.changelog(self.stream, name),
             key_type=bytes,
             value_type=bytes,
             key_serializer="raw",
@@ -148,6 +146,7 @@ def _new_app(settings: MonitorSettings, stream: str) -> Any:
     return faust.App(
         f"monitor-{stream}",
         broker=[f"aiokafka://{server}" for server in common.kafka_bootstrap.split(",")],
+        broker_credentials=credentials(common.kafka_security),
         broker_client_id=common.instance,
         datadir=str(folder),
         store="memory://",

@@ -7,7 +7,7 @@ from typing import Any
 from driftloop.adapters.kafka import KafkaTopics, Producer, Publisher, add_partitions, create_topics
 from driftloop.adapters.memory import SystemClock
 from driftloop.adapters.s3 import MinioObjectStore
-from driftloop.contracts.topics import inferences
+from driftloop.contracts.topics import ASSEMBLIES, FOLDS, inferences
 from driftloop.contracts.values import Window
 from driftloop.errors import TransientError
 from driftloop.monitoring.assembly import decided_up_to
@@ -18,7 +18,7 @@ from driftloop.service.accepted_gaps import AcceptedGaps
 from driftloop.service.process import EXIT_RESTART, Stop
 from driftloop.service.topic_ends import AskedEnds, RequestsEnds
 from driftloop.telemetry import get_logger
-from driftloop_monitor.app import ASSEMBLIES, FOLDS, Monitor
+from driftloop_monitor.app import Monitor
 from driftloop_monitor.decider import Decider
 from driftloop_monitor.faust_support.changelogs import changelogs
 from driftloop_monitor.faust_support.failure import Failure
@@ -45,21 +45,21 @@ class Wiring:
 
     def __init__(self, settings: MonitorSettings, project: Project, registry: RegistryReader, status: MonitorStatus, stop: Stop) -> None:
         common = settings.common
-        bootstrap, stream = common.kafka_bootstrap, project.stream
+        kafka, stream = common.kafka, project.stream
         self._project, self._stop, self._status = project, stop, status
         self.failure = Failure(stop)
-        broker = KafkaTopics(bootstrap, client_id=f"monitor-topics-{common.instance}")
+        broker = KafkaTopics(kafka, client_id=f"monitor-topics-{common.instance}")
         self._sources, self._inferences_ends = SourceTopics(broker, stream), AskedEnds(broker, inferences(stream))
         self._requests = RequestsEnds(broker, stream)
         tables = changelogs(stream, {FOLDS: self._sources.inferences.partitions, ASSEMBLIES: self._sources.sketches.partitions})
-        create_topics(bootstrap, tables, replication=common.replication)
-        add_partitions(bootstrap, {table.name: table.partitions for table in tables})  # a value stays in the partition that it is of
-        self._producer = Producer(bootstrap, client_id=f"monitor-{common.instance}")
+        create_topics(kafka, tables, replication=common.replication)
+        add_partitions(kafka, {table.name: table.partitions for table in tables})  # a value stays in the partition that it is of
+        self._producer = Producer(kafka, client_id=f"monitor-{common.instance}")
         self._publisher = Publisher(self._producer, source="driftloop/monitor")
         self._store = MinioObjectStore(common.s3)
         self._profiles = Profiles(project.model, registry, self._store)
         self._history, self._follower = model_history(
-            KafkaTopics(bootstrap, client_id=f"monitor-history-{common.instance}"), project.model, common.state_dir / common.instance
+            KafkaTopics(kafka, client_id=f"monitor-history-{common.instance}"), project.model, common.state_dir / common.instance
         )
         folder, found = common.state_dir / common.instance, self._sources
         lake = LakeView(common.s3, stream, found.inferences.id, found.labels.partitions, columns(project), folder=folder)

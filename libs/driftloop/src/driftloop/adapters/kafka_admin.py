@@ -6,12 +6,13 @@ from typing import Any
 
 from kafka import KafkaAdminClient
 from kafka.admin import ConfigResource, ConfigResourceType
-from kafka.errors import InvalidReplicationFactorError, TopicAlreadyExistsError
+from kafka.errors import InvalidReplicationFactorError, TopicAlreadyExistsError, TopicAuthorizationFailedError
 
 from driftloop.adapters.kafka_clients import connected
 from driftloop.adapters.kafka_consumer import AssignedConsumer
 from driftloop.adapters.kafka_errors import translated
 from driftloop.adapters.kafka_replicas import Replicas, check_replicas
+from driftloop.adapters.kafka_security import Cluster
 from driftloop.contracts.topics import Topic
 from driftloop.errors import ConfigurationError
 from driftloop.ports import Record, TopicInfo, TopicPartition
@@ -23,23 +24,24 @@ log = get_logger(__name__)
 
 
 @contextmanager
-def _admin(bootstrap: str, doing: str) -> Iterator[Any]:
+def administered(bootstrap: str | Cluster, doing: str) -> Iterator[Any]:
+    """kafka-python's admin client for the length of the block."""
     with translated(doing):
-        client = connected(KafkaAdminClient, bootstrap_servers=bootstrap.split(","), client_id="driftloop-admin")
+        client = connected(KafkaAdminClient, bootstrap, client_id="driftloop-admin")
         try:
             yield client
         finally:
             client.close()
 
 
-def create_topics(bootstrap: str, topics: Iterable[Topic], *, replication: int | None = None, alter: bool = True) -> None:
+def create_topics(bootstrap: str | Cluster, topics: Iterable[Topic], *, replication: int | None = None, alter: bool = True) -> None:
     """Create those that are missing, and set the settings of existing ones as the table has them, unless ``alter`` is false.
 
     ``replication``: brokers that hold each new one; None: as many as the broker makes by default. Raises ConfigurationError
     when there are not so many.
     """
     wanted = list(topics)
-    with _admin(bootstrap, "creating topics") as admin:
+    with administered(bootstrap, "creating topics") as admin:
         existing = set(admin.list_topics())
         missing = {
             t.name: {"num_partitions": t.partitions, "replication_factor": replication or _DEFAULT, "configs": t.config}
@@ -61,13 +63,13 @@ def create_topics(bootstrap: str, topics: Iterable[Topic], *, replication: int |
             admin.alter_configs([ConfigResource(ConfigResourceType.TOPIC, name, configs=settings)])
 
 
-def add_partitions(bootstrap: str, wanted: Mapping[str, int]) -> dict[str, int]:
+def add_partitions(bootstrap: str | Cluster, wanted: Mapping[str, int]) -> dict[str, int]:
     """Give each topic so many partitions, in the order told; one that has as many or more stays. Returns how many each had.
 
     Raises ConfigurationError naming one that does not exist, TransientError.
     """
     before = {name: info.partitions for name, info in describe_topics(bootstrap, list(wanted)).items()}
-    with _admin(bootstrap, "adding partitions") as admin:
+    with administered(bootstrap, "adding partitions") as admin:
         for name, partitions in wanted.items():
             if before[name] < partitions:
                 admin.create_partitions({name: partitions})
@@ -75,12 +77,12 @@ def add_partitions(bootstrap: str, wanted: Mapping[str, int]) -> dict[str, int]:
     return before
 
 
-def check_topics(bootstrap: str, topics: Iterable[Topic], *, replication: int | None = None) -> None:
+def check_topics(bootstrap: str | Cluster, topics: Iterable[Topic], *, replication: int | None = None) -> None:
     """Raises ConfigurationError naming the first topic that is missing, whose settings contradict the table, or that has fewer
     replicas than ``replication`` asks for. Says in the log which are less safe than they could be."""
     wanted = list(topics)
-    with _admin(bootstrap, "checking topics") as admin:
-        described = {t["name"]: t for t in admin.describe_topics()}
+    with administered(bootstrap, "checking topics") as admin:
+        described = _described(admin, [topic.name for topic in wanted])
         for topic in wanted:
             found = described.get(topic.name)
             if found is None:
@@ -106,6 +108,15 @@ def check_topics(bootstrap: str, topics: Iterable[Topic], *, replication: int | 
             log.warning("topic-unsafe", topic=topic.name, reason=unsafe)
 
 
+def _described(admin: Any, names: Sequence[str]) -> dict[str, dict[str, Any]]:
+    """Those that exist. Raises kafka-python's error for one that this user may not see, which is not one that is missing."""
+    answers = admin.describe_topics(list(names)) if names else []
+    hidden = {t["name"] for t in answers if t["error_code"] == TopicAuthorizationFailedError.errno}
+    if hidden:
+        raise TopicAuthorizationFailedError(hidden)
+    return {t["name"]: t for t in answers if t["partitions"]}
+
+
 def _differing(admin: Any, topics: list[Topic]) -> dict[str, dict[str, str]]:
     """By topic, the settings that the broker shows otherwise, as they should be."""
     configs = _configs(admin, [t.name for t in topics])
@@ -121,32 +132,32 @@ def _configs(admin: Any, names: list[str]) -> dict[str, dict[str, str]]:
     return {name: {key: str(entry["value"]) for key, entry in topics[name].items()} for name in names}
 
 
-def topic_id(bootstrap: str, topic: str) -> str:
+def topic_id(bootstrap: str | Cluster, topic: str) -> str:
     """The id of this incarnation of the topic. Raises ConfigurationError when it does not exist."""
     return describe_topics(bootstrap, [topic])[topic].id
 
 
-def partitions_of(bootstrap: str, topic: str) -> int:
+def partitions_of(bootstrap: str | Cluster, topic: str) -> int:
     """Raises ConfigurationError when it does not exist."""
     return describe_topics(bootstrap, [topic])[topic].partitions
 
 
-def describe_topics(bootstrap: str, topics: Sequence[str]) -> dict[str, TopicInfo]:
+def describe_topics(bootstrap: str | Cluster, topics: Sequence[str]) -> dict[str, TopicInfo]:
     """Each by its name. Raises ConfigurationError naming one that does not exist, TransientError."""
-    with _admin(bootstrap, f"describing {', '.join(topics)}") as admin:
-        found = {t["name"]: TopicInfo(str(t["topic_id"]), len(t["partitions"])) for t in admin.describe_topics(list(topics))}
+    with administered(bootstrap, f"describing {', '.join(topics)}") as admin:
+        found = {name: TopicInfo(str(t["topic_id"]), len(t["partitions"])) for name, t in _described(admin, topics).items()}
     for topic in topics:
-        if topic not in found or not found[topic].partitions:
+        if topic not in found:
             raise ConfigurationError(f"topic {topic} does not exist")
     return found
 
 
-def read_topic(bootstrap: str, topic: str, *, start: Mapping[int, int] | None = None) -> list[Record]:
+def read_topic(bootstrap: str | Cluster, topic: str, *, start: Mapping[int, int] | None = None) -> list[Record]:
     """Everything in the topic up to its end at the time of the call, from ``start`` (by partition) or the beginning."""
     return list(stream_topic(bootstrap, topic, start=start))
 
 
-def stream_topic(bootstrap: str, topic: str, *, start: Mapping[int, int] | None = None) -> Generator[Record, None, None]:
+def stream_topic(bootstrap: str | Cluster, topic: str, *, start: Mapping[int, int] | None = None) -> Generator[Record, None, None]:
     """The same one by one, for topics that do not fit into memory; the end is that at the time of the first record."""
     tps = [TopicPartition(topic, p) for p in range(partitions_of(bootstrap, topic))]
     consumer = AssignedConsumer(bootstrap, tps, client_id="driftloop-reader")

@@ -1,17 +1,25 @@
 """Reading from Kafka, as a member of a group or of partitions told."""
 
 import contextlib
+import time
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from kafka import ConsumerRebalanceListener, KafkaConsumer
 from kafka import TopicPartition as KafkaPartition
-from kafka.errors import CommitFailedError, IllegalStateError, RebalanceInProgressError
+from kafka.errors import (
+    CommitFailedError,
+    IllegalStateError,
+    RebalanceInProgressError,
+    SaslAuthenticationFailedError,
+    TopicAuthorizationFailedError,
+)
 from kafka.structs import OffsetAndMetadata
 
 from driftloop.adapters.kafka_clients import connected
 from driftloop.adapters.kafka_errors import translated
 from driftloop.adapters.kafka_records import BytesOfPoll, EnoughForNow, read_records_so
+from driftloop.adapters.kafka_security import Cluster
 from driftloop.contracts.headers import Headers
 from driftloop.errors import TransientError
 from driftloop.ports import RebalanceListener, Record, TopicPartition
@@ -22,6 +30,7 @@ FETCH_BYTES = 16 * 1024 * 1024
 # How long the broker holds a fetch when there is nothing: a message ends the wait at once. A member of a group pauses and
 # resumes partitions, and one that is resumed is asked for when the fetch before is over; a follower only loses time by asking.
 GROUP_WAIT_MS, FOLLOWER_WAIT_MS = 50, 500
+REFUSED_SECONDS = 0.5  # before a client that the broker refuses is polled again
 JOIN_SECONDS = 1.0  # what a poll takes at most when a join is under way: nothing is assigned then, so nothing else waits
 
 
@@ -41,8 +50,8 @@ class _Consumer:
 
     _inner: KafkaConsumer
 
-    def _connect(self, **settings: object) -> None:
-        self._inner = connected(KafkaConsumer, **settings)
+    def _connect(self, where: str | Cluster, **settings: object) -> None:
+        self._inner = connected(KafkaConsumer, where, **settings)
         self._bytes = BytesOfPoll(self._inner)
 
     def poll(self, timeout_seconds: float, max_records: int = 1000) -> Mapping[TopicPartition, Sequence[Record]]:
@@ -52,8 +61,19 @@ class _Consumer:
                 polled = self._inner.poll(timeout_ms=int(timeout_seconds * 1000), max_records=max_records)
             except EnoughForNow:  # of the poll before
                 polled = self._inner.poll(timeout_ms=int(timeout_seconds * 1000), max_records=max_records)
+            except SaslAuthenticationFailedError:  # told in the log by `kafka_clients`; the next connection reads the files again
+                time.sleep(min(timeout_seconds, REFUSED_SECONDS))
+                polled = {}
+            if not polled:
+                self._check_rights()
         known: dict[int, tuple[object, Headers]] = {}
         return {TopicPartition(tp.topic, tp.partition): [_record(r, known) for r in records] for tp, records in polled.items()}
+
+    def _check_rights(self) -> None:
+        """kafka-python waits for ever for a topic that it may not see."""
+        hidden = self._inner._cluster.unauthorized_topics
+        if hidden:
+            raise TopicAuthorizationFailedError(set(hidden))
 
     def assignment(self) -> frozenset[TopicPartition]:
         return frozenset(TopicPartition(tp.topic, tp.partition) for tp in self._inner.assignment())
@@ -144,7 +164,7 @@ class GroupConsumer(_Consumer):
 
     def __init__(
         self,
-        bootstrap: str,
+        bootstrap: str | Cluster,
         *,
         group: str,
         topics: Sequence[str],
@@ -156,7 +176,8 @@ class GroupConsumer(_Consumer):
         self._unplaced: frozenset[TopicPartition] = frozenset()
         with translated("connecting to Kafka"):
             self._connect(
-                **_common(bootstrap, client_id, GROUP_WAIT_MS),
+                bootstrap,
+                **_common(client_id, GROUP_WAIT_MS),
                 group_id=group,
                 session_timeout_ms=int(session_timeout_seconds * 1000),
                 heartbeat_interval_ms=int(session_timeout_seconds * 1000 / 4),
@@ -173,6 +194,7 @@ class GroupConsumer(_Consumer):
         """Fetch the topics' metadata before joining: a kafka-python leader that assigns without it gives its group nothing,
         and does not notice when the metadata comes in meanwhile."""
         unknown = [topic for topic in topics if not self._inner.partitions_for_topic(topic)]
+        self._check_rights()
         if unknown:
             raise TransientError(f"topic {unknown[0]} has no partitions that the broker knows of")
 
@@ -217,15 +239,14 @@ class GroupConsumer(_Consumer):
 class AssignedConsumer(_Consumer):
     """Reads the partitions it is told, in no group; the caller seeks each of them before the first poll."""
 
-    def __init__(self, bootstrap: str, partitions: Sequence[TopicPartition], *, client_id: str) -> None:
+    def __init__(self, bootstrap: str | Cluster, partitions: Sequence[TopicPartition], *, client_id: str) -> None:
         with translated("connecting to Kafka"):
-            self._connect(**_common(bootstrap, client_id, FOLLOWER_WAIT_MS))
+            self._connect(bootstrap, **_common(client_id, FOLLOWER_WAIT_MS))
             self._inner.assign([KafkaPartition(*tp) for tp in partitions])
 
 
-def _common(bootstrap: str, client_id: str, fetch_wait_ms: int) -> dict[str, object]:
+def _common(client_id: str, fetch_wait_ms: int) -> dict[str, object]:
     return {
-        "bootstrap_servers": bootstrap.split(","),
         "client_id": client_id,
         "enable_auto_commit": False,
         "auto_offset_reset": "none",  # unread data that expired is a loud gap, never a silent one

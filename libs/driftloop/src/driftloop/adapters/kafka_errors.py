@@ -10,12 +10,30 @@ from driftloop.errors import ConfigurationError, GapError, MessageTooLarge, Tran
 TOO_LARGE = (k.MessageSizeTooLargeError, k.RecordListTooLargeError)
 _CONFIGURATION = (
     k.KafkaConfigurationError,
-    k.AuthorizationError,
     k.UnsupportedCodecError,
     k.InvalidTopicError,
     k.InvalidGroupIdError,
     k.InvalidSessionTimeoutError,
 )
+
+
+_RIGHTS = {  # what a right that is missing is about
+    k.TopicAuthorizationFailedError: "this topic",
+    k.GroupAuthorizationFailedError: "this consumer group",
+    k.ClusterAuthorizationFailedError: "this about the cluster",
+    k.TransactionalIdAuthorizationFailedError: "this transactional id",
+}
+
+
+def refused_right(failure: BaseException | None) -> str | None:
+    """A right that the broker misses, and what to do; None when the failure is another."""
+    if not isinstance(failure, k.AuthorizationError):
+        return None
+    about = _RIGHTS.get(type(failure), "this")
+    return (
+        f"the broker's rights allow this user not {about} ({failure}): `driftloop acls show` says which rights who needs, "
+        "`driftloop acls apply` gives them"
+    )
 
 
 @contextmanager
@@ -27,6 +45,8 @@ def translated(doing: str) -> Iterator[None]:
         raise GapError(f"{doing}: messages that were not read yet are gone from the topic: {exc}") from exc
     except TOO_LARGE as exc:
         raise MessageTooLarge(f"{doing}: {exc}") from exc
+    except k.AuthorizationError as exc:
+        raise ConfigurationError(f"{doing}: {refused_right(exc)}") from exc
     except _CONFIGURATION as exc:
         raise ConfigurationError(f"{doing}: {exc}") from exc
     except (k.KafkaError, OSError) as exc:

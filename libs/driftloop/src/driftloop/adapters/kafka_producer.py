@@ -9,13 +9,14 @@ from kafka import KafkaProducer
 from kafka.errors import KafkaError, KafkaTimeoutError
 from kafka.serializer import Serializer
 
-from driftloop.adapters.kafka_clients import connected
+from driftloop.adapters.kafka_clients import connected, refusal_of
 from driftloop.adapters.kafka_codecs import write_zstd_so
-from driftloop.adapters.kafka_errors import TOO_LARGE, translated
+from driftloop.adapters.kafka_errors import TOO_LARGE, refused_right, translated
+from driftloop.adapters.kafka_security import Cluster
 from driftloop.contracts.codec import encode_event, envelope
 from driftloop.contracts.events import Event
 from driftloop.contracts.headers import Headers
-from driftloop.errors import MessageTooLarge, TransientError
+from driftloop.errors import ConfigurationError, MessageTooLarge, TransientError
 from driftloop.ports import MessageProducer
 
 write_zstd_so()
@@ -41,7 +42,7 @@ class Producer:
 
     def __init__(
         self,
-        bootstrap: str,
+        bootstrap: str | Cluster,
         *,
         client_id: str,
         max_message_bytes: int = 8 * MIB,
@@ -54,7 +55,7 @@ class Producer:
         with translated("connecting to Kafka"):
             self._inner = connected(
                 KafkaProducer,
-                bootstrap_servers=bootstrap.split(","),
+                bootstrap,
                 client_id=client_id,
                 acks="all",
                 enable_idempotence=True,
@@ -129,9 +130,12 @@ class Producer:
     def _raise_failure(self) -> None:
         if isinstance(self._failure, TOO_LARGE):
             raise MessageTooLarge(f"a message was not delivered: {self._failure}")
+        if (right := refused_right(self._failure)) is not None:
+            raise ConfigurationError(f"a message was not delivered: {right}")
         if self._failure is not None:
             reason = self._failure if isinstance(self._failure, KafkaError) else repr(self._failure)
-            raise TransientError(f"a message was not delivered: {reason}")
+            said = refusal_of(self._inner)
+            raise TransientError(f"a message was not delivered: {reason}" + (f"; {said}" if said else ""))
 
 
 class Publisher:

@@ -26,6 +26,7 @@ COMMANDS: dict[str, tuple[str, str, str]] = {
     "datasets": ("driftloop.cli.datasets", "datasets", "Versions of the data in the lake."),
     "lake": ("driftloop.cli.lake", "lake", "Merge small files, delete what nobody names any more."),
     "partitions": ("driftloop.cli.partitions", "partitions", "Give a stream more partitions while it runs."),
+    "acls": ("driftloop.cli.acls", "acls", "Who may do what on the broker: print it, or apply it."),
     "decisions": ("driftloop.cli.decisions", "decisions", "Every decision with its evidence."),
     "incidents": ("driftloop.cli.incidents", "incidents", "What drifted, from when to when."),
     "backtest": ("driftloop.cli.backtest", "backtest", "What the loop would have done with rows that are there already."),

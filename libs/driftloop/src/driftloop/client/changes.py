@@ -1,5 +1,6 @@
 """What a command or a program can change in an installation; ``driftloop.Client`` asks, this does."""
 
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -9,6 +10,7 @@ from driftloop.client.connections import Connections
 from driftloop.installation import Installation, current_installation
 
 if TYPE_CHECKING:
+    from driftloop.client.broker_rights import GivenRights
     from driftloop.client.maintenance import TableProgress
     from driftloop.client.model_changes import Changed
     from driftloop.client.partitions import GrownTopic
@@ -115,6 +117,13 @@ class Changes:
         from driftloop.client.reproductions import audited
 
         return audited(self._to, name, count, audit, compare_again=compare_again, on_progress=on_progress, say=say)
+
+    def give_rights(self, streams: Sequence[str], *, users: Mapping[str, str] | None = None, quotas: bool = False) -> "GivenRights":
+        """Give every user what it needs on the broker for the control topics and those of ``streams``; ``users``: who is called
+        otherwise there than in the table. Refused if the broker has no authorizer, or you may not."""
+        from driftloop.client.broker_rights import given_rights
+
+        return given_rights(self._to, streams, users or {}, with_quotas=quotas)
 
     def add_partitions(self, stream: str, partitions: int) -> "list[GrownTopic]":
         """Give all topics of a stream so many partitions, while it runs; every service goes on with the new ones by itself."""

@@ -3,6 +3,7 @@
 from functools import cached_property
 from typing import TYPE_CHECKING
 
+from driftloop.adapters.kafka_security import Cluster
 from driftloop.errors import UserError
 from driftloop.installation import Installation
 from driftloop.settings import S3Settings
@@ -30,16 +31,16 @@ class Connections:
         return self._installation
 
     @property
-    def bootstrap(self) -> str:
-        """The broker's address. Raises UserError when only the store is known."""
-        return self.installation.kafka_bootstrap
+    def kafka(self) -> Cluster:
+        """The broker. Raises UserError when only the store is known."""
+        return self.installation.kafka
 
     @cached_property
     def topics(self) -> "KafkaTopics":
         """Raises UserError when only the store is known."""
         from driftloop.adapters.kafka import KafkaTopics
 
-        return KafkaTopics(self.bootstrap, client_id="driftloop-client")
+        return KafkaTopics(self.kafka, client_id="driftloop-client")
 
     @cached_property
     def store(self) -> "MinioObjectStore":

@@ -34,5 +34,5 @@ def grown(to: Connections, stream: str, partitions: int) -> list[GrownTopic]:
     for topic, info in found.items():
         if info.partitions > partitions:
             raise UserError(f"{topic} has {info.partitions} partitions, and a topic never loses one")
-    before = add_partitions(to.bootstrap, dict.fromkeys(wanted, partitions))
+    before = add_partitions(to.kafka, dict.fromkeys(wanted, partitions))
     return [GrownTopic(topic=topic, before=before[topic], now=partitions) for topic in wanted]

@@ -5,8 +5,11 @@ from pathlib import Path
 from typing import Any
 
 from driftloop.adapters.kafka import create_topics
+from driftloop.adapters.kafka_rights import give_rights
 from driftloop.adapters.s3 import MinioObjectStore
+from driftloop.client.broker_rights import principals
 from driftloop.client.registry_client import RegistryClient
+from driftloop.contracts.broker_rights import rights
 from driftloop.contracts.topics import stream_topics
 from driftloop.installation import Installation
 from driftloop.project.model import Project, archive_key
@@ -22,11 +25,14 @@ def register_project(folder: Path, installation: Installation) -> Project:
     project = read_project(folder)
     MinioObjectStore(installation.s3).put(archive_key(project.name, project.digest()), project.archive())
     topics = stream_topics(project.stream, retention_ms=project.retention_ms)
-    replicas = replication(Environment("cli"))
+    env = Environment("cli")
+    replicas = replication(env)
+    if env.optional("KAFKA_GIVE_RIGHTS") == "true":
+        give_rights(installation.kafka, rights([project.stream]), principals({}))
     # Services look for their topics as soon as the project is known; the settings of topics that are there may be another project's.
-    create_topics(installation.kafka_bootstrap, topics, replication=replicas, alter=False)
+    create_topics(installation.kafka, topics, replication=replicas, alter=False)
     RegistryClient(installation.registry_url).change("/projects", _registration(project))
-    create_topics(installation.kafka_bootstrap, topics, replication=replicas)
+    create_topics(installation.kafka, topics, replication=replicas)
     return project
 
 

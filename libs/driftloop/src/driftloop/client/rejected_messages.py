@@ -40,7 +40,7 @@ class RejectedBytes(RejectedMessage, frozen=True, kw_only=True):
 
 def rejected_messages(to: Connections, stream: str | None) -> list[RejectedMessage]:
     """Of ``stream``, or of the only one registered, in the order of their origins. Raises UserError, TransientError."""
-    found = [RejectedMessage(**_about(record)) for record in stream_topic(to.bootstrap, _topic(to, stream))]
+    found = [RejectedMessage(**_about(record)) for record in stream_topic(to.kafka, _topic(to, stream))]
     return sorted(found, key=lambda message: (message.topic, message.partition, message.offset, message.id))
 
 
@@ -50,7 +50,7 @@ def rejected_message(to: Connections, message_id: str, stream: str | None) -> Re
     if not (colon and partition.isdigit() and offset.isdigit()):
         raise UserError(f"{message_id!r} is no id of a rejected message: partition:offset, as `driftloop quarantine list` shows it")
     topic, place = _topic(to, stream), (int(partition), int(offset))
-    with closing(stream_topic(to.bootstrap, topic, start={place[0]: place[1]})) as records:
+    with closing(stream_topic(to.kafka, topic, start={place[0]: place[1]})) as records:
         record = next((r for r in records if (r.partition, r.offset) == place), None)
     if record is None:
         raise UserError(f"{topic} holds no message {message_id}; see `driftloop quarantine list`")

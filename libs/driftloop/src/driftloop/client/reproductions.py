@@ -42,10 +42,10 @@ def audited(
     audit_name(audit)
     known = model(to.registry, name).state()
     topics = [topic for topic in CONTROL_TOPICS if topic.name == REPRODUCTIONS]
-    create_topics(to.bootstrap, topics, replication=replication(Environment("cli")))
+    create_topics(to.kafka, topics, replication=replication(Environment("cli")))
     before = {t.event.version: t.event for t in reproductions(to.topics, known.model, say) if t.event.audit == audit}
     root = to.installation.home / FOLDER
-    with closing(Producer(to.bootstrap, client_id="driftloop-audit")) as producer:
+    with closing(Producer(to.kafka, client_id="driftloop-audit")) as producer:
         results = run_audit(
             known,
             count,

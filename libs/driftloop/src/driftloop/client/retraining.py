@@ -35,5 +35,5 @@ def request_retraining(to: Connections, model: str, reason: str, cause: RetrainR
 
 
 def _publish(to: Connections, event: RetrainRequested, request_id: str) -> None:
-    with closing(Producer(to.bootstrap, client_id="driftloop-cli")) as producer:
+    with closing(Producer(to.kafka, client_id="driftloop-cli")) as producer:
         Publisher(producer, source="driftloop/cli").publish(RETRAIN_REQUESTS, event, key=event.model, id=request_id)

@@ -71,7 +71,7 @@ def status(installation: Installation) -> Status:
     before, since = _samples(installation.services), time.monotonic()
     told = _asked(installation.services)
     lag = tuple(lag for model in known if model.project is not None for lag in _known_lag(installation, model.project.stream))
-    topics = KafkaTopics(installation.kafka_bootstrap, client_id="driftloop-status")
+    topics = KafkaTopics(installation.kafka, client_id="driftloop-status")
     recent = {model.project.project: quarantined(topics, model.project.stream) for model in known if model.project is not None}
     seconds, now = time.monotonic() - since, _samples(installation.services)
     seen = [_seen(status, about, before[status.instance], now[status.instance], seconds) for status, about in told]
@@ -105,7 +105,7 @@ def service_statuses(services: dict[str, str]) -> tuple[ServiceStatus, ...]:
 
 def stream_lag(installation: Installation, stream: str) -> tuple[TopicLag, ...]:
     """Messages of each data topic that the lake does not account for yet. Raises TransientError, ConfigurationError."""
-    with LakeLag(KafkaTopics(installation.kafka_bootstrap, client_id="driftloop-status"), installation.s3, stream) as lag:
+    with LakeLag(KafkaTopics(installation.kafka, client_id="driftloop-status"), installation.s3, stream) as lag:
         return lag.measure()
 
 

@@ -19,6 +19,8 @@ TRAINING_RUNS = "training-runs"
 REGISTRY_LOG = "registry-log"
 REPRODUCTIONS = "reproductions"
 
+FOLDS, ASSEMBLIES = "folds", "boards"  # the monitor's tables, as their changelogs are called
+
 
 class Topic(Part, frozen=True, kw_only=True):
     """One topic: its settings, its key, what it carries and between whom."""
@@ -67,6 +69,11 @@ def labels(stream: str) -> str:
 
 def quarantine(stream: str) -> str:
     return f"{stream}.quarantine"
+
+
+def changelog(stream: str, table: str) -> str:
+    """The topic that a table of the monitor lives in, by the name that faust gives it."""
+    return f"monitor-{stream}-{table}-changelog"
 
 
 def stream_topics(stream: str, partitions: int = 4, retention_ms: int = 30 * DAY_MS) -> tuple[Topic, ...]:
@@ -228,7 +235,7 @@ CONTROL_TOPICS: tuple[Topic, ...] = (
         key="none",
         carries="commands: register project, register version, refuse run, promote, move alias, recalibrate, approve, reject, delete",
         written_by=("registry",),
-        read_by=("registry", "predictor", "trainer", "monitor", "console"),
+        read_by=("registry", "ingest", "predictor", "trainer", "monitor", "console"),
         plane="control",
         retention_ms=FOREVER,
         events=(

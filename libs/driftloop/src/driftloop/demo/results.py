@@ -3,6 +3,7 @@
 from typing import NamedTuple
 
 from driftloop.adapters.kafka import stream_topic
+from driftloop.adapters.kafka_security import Cluster
 from driftloop.adapters.s3 import MinioObjectStore
 from driftloop.artifact.model_files import load_model
 from driftloop.contracts import topics
@@ -37,7 +38,7 @@ class Reckoning(NamedTuple):
 
 
 def reckon(
-    project: Project, story: Story, replay: Replay, history: ModelHistory, registry: RegistryState, bootstrap: str, s3: S3Settings
+    project: Project, story: Story, replay: Replay, history: ModelHistory, registry: RegistryState, kafka: Cluster, s3: S3Settings
 ) -> Reckoning:
     """Everything that the report says, from recorded facts: nothing here was counted while the demo ran but what the broker
     acknowledged."""
@@ -51,9 +52,9 @@ def reckon(
         versions=tuple(version_stories(model, history, {s.window: s.closed for s in story.settled}, first_predictions(taken))),
         conservation=conservation(
             project.stream,
-            requests=stream_topic(bootstrap, topics.requests(project.stream)),
-            labels=stream_topic(bootstrap, topics.labels(project.stream)),
-            quarantine=stream_topic(bootstrap, topics.quarantine(project.stream)),
+            requests=stream_topic(kafka, topics.requests(project.stream)),
+            labels=stream_topic(kafka, topics.labels(project.stream)),
+            quarantine=stream_topic(kafka, topics.quarantine(project.stream)),
             inferences_table=taken,
             labels_table=labels.read(["partition", "offset", "event_id"]),
             acknowledged=(replay.requests, replay.labels),

@@ -8,6 +8,7 @@ from typing import NamedTuple
 from rich.console import Console
 
 from driftloop.adapters.kafka import KafkaTopics, Producer, Publisher, partitions_of
+from driftloop.adapters.kafka_security import Cluster
 from driftloop.client.registration import register_project
 from driftloop.contracts import topics
 from driftloop.demo.example import DATA, N_WINDOWS, example_folder, with_seed
@@ -24,7 +25,7 @@ from driftloop.history.lake_lag import LakeLag
 from driftloop.history.log_reader import LogReader
 from driftloop.history.model_history import LOOP_TOPICS, ModelHistory
 from driftloop.history.registry_follower import RegistryFollower
-from driftloop.installation import installation_of
+from driftloop.installation import current_installation, installation_of
 from driftloop.local.addresses import StackAddresses
 from driftloop.local.readiness import wait_for_services
 from driftloop.ports import TopicPartition
@@ -72,20 +73,21 @@ def run_demo(options: Options, home: Path, console: Console) -> DemoReport:
 
 
 def _told(options: Options, stack: RunningStack, folder: Path, flights: Flights, screen: Screen, began: float) -> DemoReport:
-    bootstrap, s3 = stack.addresses.kafka_bootstrap, stack.s3
-    project = register_project(folder, installation_of(stack.addresses))
-    _check_unused(bootstrap, project.stream)
+    installation = current_installation() if options.external else installation_of(stack.addresses)
+    kafka, s3 = installation.kafka, installation.s3
+    project = register_project(folder, installation)
+    _check_unused(kafka, project.stream)
     wait_for_services(stack.addresses, SERVICES_READY_SECONDS, stack.failures)
     screen.say(f"project {project.name} registered and every service ready after {time.monotonic() - began:.1f} s")
     with ExitStack() as clients:
-        producer = Producer(bootstrap, client_id=CLIENT)
+        producer = Producer(kafka, client_id=CLIENT)
         clients.callback(producer.close)
         history = ModelHistory(project.model)
-        reader = clients.enter_context(closing(LogReader(KafkaTopics(bootstrap, client_id=CLIENT), LOOP_TOPICS, Events(history))))
-        lag = clients.enter_context(LakeLag(KafkaTopics(bootstrap, client_id=CLIENT), s3, project.stream))
-        registry = RegistryFollower(KafkaTopics(bootstrap, client_id=CLIENT)).start()
+        reader = clients.enter_context(closing(LogReader(KafkaTopics(kafka, client_id=CLIENT), LOOP_TOPICS, Events(history))))
+        lag = clients.enter_context(LakeLag(KafkaTopics(kafka, client_id=CLIENT), s3, project.stream))
+        registry = RegistryFollower(KafkaTopics(kafka, client_id=CLIENT)).start()
         clients.callback(registry.stop)
-        replay = Replay(producer, flights, project.stream, partitions_of(bootstrap, topics.requests(project.stream)))
+        replay = Replay(producer, flights, project.stream, partitions_of(kafka, topics.requests(project.stream)))
         settling = Settling(
             model=project.model,
             history=history,
@@ -112,7 +114,7 @@ def _told(options: Options, stack: RunningStack, folder: Path, flights: Flights,
         )
         story.run()
         screen.say("every label is in the lake; reading it all back")
-        found = reckon(project, story, replay, history, registry.state(), bootstrap, s3)
+        found = reckon(project, story, replay, history, registry.state(), kafka, s3)
     return DemoReport(
         seconds=time.monotonic() - began,
         replay_seconds=story.replay_seconds,
@@ -128,10 +130,10 @@ def _told(options: Options, stack: RunningStack, folder: Path, flights: Flights,
     )
 
 
-def _check_unused(bootstrap: str, stream: str) -> None:
+def _check_unused(kafka: Cluster, stream: str) -> None:
     """The demo accounts for every row of the stream, so all of them must be its own."""
     topic = topics.requests(stream)
-    tps = [TopicPartition(topic, partition) for partition in range(partitions_of(bootstrap, topic))]
-    with closing(KafkaTopics(bootstrap, client_id=CLIENT).reader(tps)) as consumer:
+    tps = [TopicPartition(topic, partition) for partition in range(partitions_of(kafka, topic))]
+    with closing(KafkaTopics(kafka, client_id=CLIENT).reader(tps)) as consumer:
         if any(consumer.end_offsets(tps).values()):
             raise UserError(f"{topic} already holds rows: run the demo on a stack that has seen none (docker compose down --volumes)")

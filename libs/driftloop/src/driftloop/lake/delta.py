@@ -1,7 +1,13 @@
 """delta-rs, opened with our options and its errors sorted by what to do about them."""
 
+import os
+import re
+import ssl
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from functools import cache
+from pathlib import Path
 
 import pyarrow as pa
 from deltalake import DeltaTable, Field
@@ -23,6 +29,7 @@ CONFIGURATION = {
 # A store that does not answer is the caller's business, soon: delta-rs would insist for three minutes.
 _PATIENCE = {"timeout": "10s", "connect_timeout": "2s", "max_retries": "2", "retry_timeout": "15s"}
 _NO_BEGINNING = "No table metadata or protocol found"  # what delta-rs says when there is no checkpoint to read a version from
+_NOT_TRUSTED = re.compile(r"invalid peer certificate|SSL CA cert|SSL peer certificate|certificate verify failed|UnknownIssuer")
 NO_RETRY = CommitProperties(max_commit_retries=0)
 
 
@@ -38,11 +45,25 @@ def store_errors(uri: str) -> Iterator[None]:
     except DeltaProtocolError as exc:
         raise ConfigurationError(f"{uri}: {exc}") from exc
     except (DeltaError, OSError) as exc:
+        if _NOT_TRUSTED.search(str(exc)):
+            raise ConfigurationError(f"{uri}: the store's certificate is not trusted: name the CA that signed it with S3_CA_FILE") from exc
         raise TransientError(f"{uri}: {exc}") from exc
 
 
 def delta_options(s3: S3Settings) -> dict[str, str]:
+    if s3.ca_file is not None:
+        _trust(s3.ca_file)
     return {**s3.delta_options, **_PATIENCE}
+
+
+@cache
+def _trust(ca_file: str) -> None:
+    """delta-rs takes no CA of its own, but reads SSL_CERT_FILE when it makes its first client: that, and what was trusted before."""
+    known = ssl.get_default_verify_paths().cafile
+    texts = [Path(path).read_text(encoding="utf-8") for path in (known, ca_file) if path is not None]
+    with tempfile.NamedTemporaryFile("w", prefix="driftloop-ca-", suffix=".pem", delete=False) as bundle:
+        bundle.write("\n".join(texts))
+    os.environ["SSL_CERT_FILE"] = bundle.name
 
 
 def open_delta(uri: str, options: dict[str, str], version: int | None = None) -> DeltaTable:

@@ -48,6 +48,7 @@ def _table_files(s3: S3Settings, root: str) -> pa_fs.FileSystem:
         region=s3.region,
         endpoint_override=url.netloc,
         scheme=url.scheme,
+        tls_ca_file_path=s3.ca_file,
         connect_timeout=2,
         request_timeout=10,
         retry_strategy=pa_fs.AwsStandardS3RetryStrategy(max_attempts=3),

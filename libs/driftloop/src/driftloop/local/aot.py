@@ -32,7 +32,8 @@ def _train(cache: Path, target: Path) -> None:
     target.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=target.parent) as scratch:
         partial = Path(scratch) / "partial.aot"
-        broker = KafkaServer(Path(scratch), cache, *_free_ports(2))
+        port, controller_port = _free_ports(2)
+        broker = KafkaServer(Path(scratch), cache, port, controller_port)
         broker.prepare()
         spec = broker.spec(f"-XX:AOTCacheOutput={partial}")
         process = spawn(spec)

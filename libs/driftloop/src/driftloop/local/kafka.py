@@ -4,8 +4,10 @@ import secrets
 import socket
 import struct
 import subprocess
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Literal
 
 from driftloop.local.errors import LocalStackError
 from driftloop.local.jars import ensure_jars
@@ -22,9 +24,9 @@ node.id=1
 process.roles=broker,controller
 controller.quorum.voters=1@127.0.0.1:{controller_port}
 controller.listener.names=CONTROLLER
-listeners=BROKER://127.0.0.1:{port},CONTROLLER://127.0.0.1:{controller_port}
-advertised.listeners=BROKER://127.0.0.1:{port}
-listener.security.protocol.map=BROKER:PLAINTEXT,CONTROLLER:PLAINTEXT
+listeners=BROKER://127.0.0.1:{port},CONTROLLER://127.0.0.1:{controller_port}{listeners}
+advertised.listeners=BROKER://127.0.0.1:{port}{listeners}
+listener.security.protocol.map=BROKER:PLAINTEXT,CONTROLLER:PLAINTEXT{protocols}
 inter.broker.listener.name=BROKER
 log.dirs={data}
 auto.create.topics.enable=false
@@ -56,13 +58,37 @@ controlled.shutdown.enable=false
 
 
 @dataclass(frozen=True)
+class Listener:
+    """One more port of the broker, with security. ``properties`` are Kafka's of this listener, such as ``ssl.client.auth``."""
+
+    name: str
+    port: int
+    protocol: Literal["SSL", "SASL_SSL"]
+    properties: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def bootstrap(self) -> str:
+        return f"127.0.0.1:{self.port}"
+
+    def lines(self) -> list[str]:
+        return [f"listener.name.{self.name.lower()}.{key}={value}" for key, value in self.properties.items()]
+
+
+@dataclass(frozen=True)
 class KafkaServer:
-    """Writes the configuration, formats the log directory, and says how to run the broker. Its data is under `<home>/kafka`."""
+    """Writes the configuration, formats the log directory, and says how to run the broker. Its data is under `<home>/kafka`.
+
+    Plain on loopback; ``listeners`` are further ports, ``properties`` further settings, and the users of ``scram`` with their
+    passwords are there from the first start, for SCRAM-SHA-512.
+    """
 
     home: Path
     cache: Path
     port: int
     controller_port: int
+    listeners: Sequence[Listener] = ()
+    properties: Mapping[str, str] = field(default_factory=dict)
+    scram: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def bootstrap(self) -> str:
@@ -80,15 +106,18 @@ class KafkaServer:
         """Fetch the jars, write the configuration, format the log directory on the first run."""
         jars = ensure_jars(self.cache)
         self.data.mkdir(parents=True, exist_ok=True)
-        self.config_file.write_text(
-            _CONFIG.format(
-                port=self.port,
-                controller_port=self.controller_port,
-                data=self.data,
-                max_message_bytes=MAX_MESSAGE_BYTES,
-                max_request_bytes=4 * MAX_MESSAGE_BYTES,
-            )
+        config = _CONFIG.format(
+            port=self.port,
+            controller_port=self.controller_port,
+            data=self.data,
+            max_message_bytes=MAX_MESSAGE_BYTES,
+            max_request_bytes=4 * MAX_MESSAGE_BYTES,
+            listeners="".join(f",{each.name}://{each.bootstrap}" for each in self.listeners),
+            protocols="".join(f",{each.name}:{each.protocol}" for each in self.listeners),
         )
+        further = [f"{key}={value}" for key, value in self.properties.items()]
+        self.config_file.touch(mode=0o600)  # listeners may have passwords
+        self.config_file.write_text("\n".join([config, *further, *(line for each in self.listeners for line in each.lines()), ""]))
         if not (self.data / "meta.properties").exists():
             self._format(jars)
 
@@ -110,6 +139,8 @@ class KafkaServer:
         jvm_flags = ("-XX:TieredStopAtLevel=1",)
         # one word with "=": an id may start with "-"
         arguments = ["format", f"--cluster-id={secrets.token_urlsafe(16)}", "--config", str(self.config_file)]
+        for user, password in self.scram.items():
+            arguments += ["--add-scram", f"SCRAM-SHA-512=[name={user},password={password}]"]
         command = java_command(jars, "kafka.tools.StorageTool", arguments, jvm_flags)
         done = subprocess.run(command, capture_output=True, text=True, timeout=FORMAT_TIMEOUT_SECONDS, check=False)
         if done.returncode != 0:

@@ -4,6 +4,7 @@ from collections.abc import Iterable, Sequence
 
 from driftloop.adapters import kafka
 from driftloop.adapters.kafka import AssignedConsumer, GroupConsumer, Producer
+from driftloop.adapters.kafka_security import Cluster
 from driftloop.contracts.topics import Topic
 from driftloop.ports import MessageConsumer, MessageProducer, RebalanceListener, TopicPartition, Topics
 
@@ -11,7 +12,7 @@ from driftloop.ports import MessageConsumer, MessageProducer, RebalanceListener,
 class Broker:
     """Connects when it is asked for something. Everything raises TransientError when the broker does not answer."""
 
-    def __init__(self, bootstrap: str, instance: str) -> None:
+    def __init__(self, bootstrap: str | Cluster, instance: str) -> None:
         self.bootstrap, self._instance = bootstrap, instance
 
     def check(self, topics: Iterable[Topic]) -> None:

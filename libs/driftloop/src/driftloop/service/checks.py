@@ -21,13 +21,13 @@ _PROBE_NAME = ".probe"  # no name of ours starts with a dot
 
 def check_surroundings(settings: StoreSettings, topics: Iterable[Topic]) -> None:
     """Raises ConfigurationError that says what is wrong and what to do; TransientError when broker or store do not answer."""
-    check_topics(settings.kafka_bootstrap, topics, replication=settings.replication)
+    check_topics(settings.kafka, topics, replication=settings.replication)
     check_store(settings.service.name, _rights(settings), settings.s3)
 
 
 def check_surroundings_but_for_a_silent_store(settings: StoreSettings, topics: Iterable[Topic], patience_seconds: float = 5.0) -> None:
     """For a service that can work while the store is away: only what the store says counts, not that it says nothing."""
-    check_topics(settings.kafka_bootstrap, topics, replication=settings.replication)
+    check_topics(settings.kafka, topics, replication=settings.replication)
     refusals: list[ConfigurationError] = []
 
     def ask() -> None:

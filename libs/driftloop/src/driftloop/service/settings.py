@@ -5,13 +5,28 @@ from pathlib import Path
 
 import msgspec
 
+from driftloop.adapters.kafka_security import PLAINTEXT, Cluster, KafkaSecurity, kafka_cluster
 from driftloop.contracts.names import is_name
 from driftloop.contracts.services import SERVICES, Service, Setting
 from driftloop.errors import ConfigurationError
-from driftloop.settings import Environment, S3Settings, replication
+from driftloop.settings import Environment, S3Settings, replication, s3_settings
 
 _ALL = (
     Setting("KAFKA_BOOTSTRAP", None, "brokers, host:port[,host:port]"),
+    Setting("KAFKA_SECURITY_PROTOCOL", "PLAINTEXT", "PLAINTEXT, SSL or SASL_SSL; below, what it does not use is refused"),
+    Setting("KAFKA_CA_FILE", "the system's", "PEM certificates of who may sign the brokers' certificates"),
+    Setting("KAFKA_CERT_FILE", "none", "PEM certificate that clients show (mTLS); read anew for each connection, as every file here"),
+    Setting("KAFKA_KEY_FILE", "none", "PEM key of that certificate"),
+    Setting("KAFKA_KEY_PASSWORD_FILE", "none", "file with the password of an encrypted key"),
+    Setting("KAFKA_SASL_MECHANISM", "required with SASL_SSL", "PLAIN, SCRAM-SHA-256, SCRAM-SHA-512 or OAUTHBEARER"),
+    Setting("KAFKA_USERNAME", "required but for OAUTHBEARER", "user of PLAIN and SCRAM"),
+    Setting("KAFKA_PASSWORD_FILE", "required but for OAUTHBEARER", "file with the user's password"),
+    Setting("KAFKA_OAUTH_TOKEN_ENDPOINT", "none", "URL that gives tokens for client credentials (OAUTHBEARER)"),
+    Setting("KAFKA_OAUTH_CLIENT_ID", "required with an endpoint", "the client's id"),
+    Setting("KAFKA_OAUTH_CLIENT_SECRET_FILE", "required with an endpoint", "file with the client's secret"),
+    Setting("KAFKA_OAUTH_SCOPE", "none", "scope that is asked for"),
+    Setting("KAFKA_OAUTH_CA_FILE", "the system's", "PEM certificates of who may sign the endpoint's certificate"),
+    Setting("KAFKA_TOKEN_PROVIDER", "none", "`package.module:function` that gives a token instead, such as for MSK IAM"),
     Setting("HTTP_HOST", "127.0.0.1", "address that HTTP listens on"),
     Setting("HTTP_PORT", None, "port of /healthz, /readyz, /status, /metrics and of the service's own API"),
     Setting("HTTP_NAMES", "none", "what HTTP callers may call it, separated by commas, beside localhost and any address in digits"),
@@ -23,8 +38,12 @@ _WITH_STORE = (
     Setting("S3_ENDPOINT", None, "URL of the S3 server"),
     Setting("S3_BUCKET", "driftloop", "the bucket for everything"),
     Setting("S3_REGION", "us-east-1", "the bucket's region; a least-privilege key cannot ask for it"),
-    Setting("S3_ACCESS_KEY_FILE", None, "file with the access key"),
-    Setting("S3_SECRET_KEY_FILE", None, "file with the secret key"),
+    Setting("S3_CREDENTIALS", "files", "files, or environment: AWS_* variables, credentials file, web identity or role, as AWS finds them"),
+    Setting("S3_ACCESS_KEY_FILE", "required with files", "file with the access key"),
+    Setting("S3_SECRET_KEY_FILE", "required with files", "file with the secret key"),
+    Setting("S3_CA_FILE", "the system's", "PEM certificates of who may sign the store's certificate"),
+    Setting("S3_ENCRYPTION", "the bucket's", "AES256 or aws:kms: encryption that each object is stored with"),
+    Setting("S3_KMS_KEY", "the account's", "key of aws:kms"),
 )
 _FOR_PROJECT = (Setting("PROJECT", "the one of before, else the only one registered", "project to work for"),)
 
@@ -35,12 +54,18 @@ class ServiceSettings(msgspec.Struct, frozen=True, kw_only=True):
     service: Service
     instance: str
     kafka_bootstrap: str
+    kafka_security: KafkaSecurity = PLAINTEXT
     http_host: str
     http_port: int
     http_names: frozenset[str] = frozenset()
     state_dir: Path
     project: str | None  # None: the one that it has worked for, else the only one registered
     replication: int | None = None  # of topics; None: the broker's default
+
+    @property
+    def kafka(self) -> Cluster:
+        """What every client of the broker is made from."""
+        return Cluster(self.kafka_bootstrap, self.kafka_security)
 
     @property
     def port_setting(self) -> str:
@@ -71,9 +96,11 @@ def settings_table() -> list[tuple[Setting, tuple[str, ...]]]:
 def service_settings(service: Service, variables: Mapping[str, str] | None = None) -> ServiceSettings:
     """Of ``variables``, or of this process. Raises ConfigurationError naming the first setting that is missing or wrong."""
     env = Environment(service.name, variables)
+    kafka = kafka_cluster(env)
     return ServiceSettings(
         service=service,
-        kafka_bootstrap=_bootstrap(env),
+        kafka_bootstrap=kafka.bootstrap,
+        kafka_security=kafka.security,
         http_host=env.text("HTTP_HOST", "127.0.0.1"),
         http_port=env.integer("HTTP_PORT", minimum=1, maximum=65535),
         http_names=env.host_names("HTTP_NAMES"),
@@ -87,26 +114,8 @@ def service_settings(service: Service, variables: Mapping[str, str] | None = Non
 def store_settings(service: Service, variables: Mapping[str, str] | None = None) -> StoreSettings:
     """The same with those of the store. Raises ConfigurationError."""
     env = Environment(service.name, variables)
-    endpoint = env.text("S3_ENDPOINT")
-    if not endpoint.startswith(("http://", "https://")):
-        raise ConfigurationError(f"{env.prefix}S3_ENDPOINT={endpoint!r} must start with http:// or https://")
-    s3 = S3Settings(
-        endpoint=endpoint.rstrip("/"),
-        bucket=env.text("S3_BUCKET", "driftloop"),
-        region=env.text("S3_REGION", "us-east-1"),
-        access_key=env.secret("S3_ACCESS_KEY"),
-        secret_key=env.secret("S3_SECRET_KEY"),
-    )
+    s3 = s3_settings(env)
     return StoreSettings(**msgspec.structs.asdict(service_settings(service, variables)), s3=s3)
-
-
-def _bootstrap(env: Environment) -> str:
-    bootstrap = env.text("KAFKA_BOOTSTRAP")
-    for server in bootstrap.split(","):
-        host, _, port = server.rpartition(":")
-        if not host or not port.isdigit():
-            raise ConfigurationError(f"{env.prefix}KAFKA_BOOTSTRAP={bootstrap!r} must be host:port[,host:port]")
-    return bootstrap
 
 
 def _project(env: Environment) -> str | None:

@@ -58,7 +58,7 @@ class Parts:
 
     def __init__(self, settings: ServiceSettings, stop: Stop) -> None:
         self.settings, self.stop, self.clock = settings, stop, SystemClock()
-        self.broker = Broker(settings.kafka_bootstrap, settings.instance)
+        self.broker = Broker(settings.kafka, settings.instance)
         self.state_dir = settings.state_dir / settings.instance
         self.registry = RegistryFollower(self.broker.topics("registry-log"), checkpoint=self.state_dir / "registry.checkpoint")
         self.at_end = ExitStack()  # what to close when HTTP has stopped

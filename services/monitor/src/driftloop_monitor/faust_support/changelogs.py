@@ -1,6 +1,6 @@
 """The topics that the tables live in. The wiring creates them: two workers that let faust create them at once may hang."""
 
-from driftloop.contracts.topics import MIB, Topic
+from driftloop.contracts.topics import MIB, Topic, changelog
 
 
 class Changelog(Topic, frozen=True, kw_only=True):
@@ -19,16 +19,11 @@ class Changelog(Topic, frozen=True, kw_only=True):
         }
 
 
-def changelog_name(stream: str, table: str) -> str:
-    """The name that faust gives it."""
-    return f"monitor-{stream}-{table}-changelog"
-
-
 def changelogs(stream: str, tables: dict[str, int]) -> list[Changelog]:
     """The changelog of each table with its number of partitions."""
     return [
         Changelog(
-            name=changelog_name(stream, table),
+            name=changelog(stream, table),
             partitions=partitions,
             key="partition and name of the value",
             carries="the values of a table of the monitor",
