@@ -1,5 +1,6 @@
 """Fixtures that every test may use."""
 
+import os
 import threading
 import uuid
 from collections.abc import Iterator
@@ -16,6 +17,9 @@ from driftloop.local.s3 import S3Access
 # How long an example takes says how busy the machine is. pytest's own limit ends what hangs.
 settings.register_profile("driftloop", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("driftloop")
+
+# A test's broker lives for minutes: what Java's second compiler does for it costs more than it gives, two fifths of the broker's CPU.
+os.environ.setdefault("JDK_JAVA_OPTIONS", "-XX:TieredStopAtLevel=1")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
