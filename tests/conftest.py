@@ -18,6 +18,10 @@ from driftloop.local.s3 import S3Access
 settings.register_profile("driftloop", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("driftloop")
 
+# Models are fitted in the test's own process, too, beside three other workers: OpenMP's threads that spin while they wait for each other
+# take ten times the CPU of the fit. Said before anything loads OpenMP.
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+
 # A test's broker lives for minutes: what Java's second compiler does for it costs more than it gives, two fifths of the broker's CPU.
 os.environ.setdefault("JDK_JAVA_OPTIONS", "-XX:TieredStopAtLevel=1")
 
