@@ -34,6 +34,9 @@ demo: setup ## the whole loop on a year of flights (ARGS="--fraction 0.1 --keep"
 # two thirds of the time.
 WORKERS ?= 4
 
+# where the environment forbids to write compiled modules, each of some hundred processes would compile the library anew
+test: export PYTHONDONTWRITEBYTECODE =
+
 test: setup ## style, types, import contracts, tests (ARGS="-k name" goes to pytest)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .

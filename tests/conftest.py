@@ -1,5 +1,6 @@
 """Fixtures that every test may use."""
 
+import os
 import threading
 import uuid
 from collections.abc import Iterator
@@ -7,6 +8,7 @@ from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, settings
+from tests.support.cpu_report import OPTION, CpuReport
 from tests.support.servers import kafka_server, running_kafka, running_s3, s3_server
 from xdist.scheduler import LoadFileScheduling
 
@@ -15,6 +17,23 @@ from driftloop.local.s3 import S3Access
 # How long an example takes says how busy the machine is. pytest's own limit ends what hangs.
 settings.register_profile("driftloop", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("driftloop")
+
+# Models are fitted in the test's own process, too, beside three other workers: OpenMP's threads that spin while they wait for each other
+# take ten times the CPU of the fit. Said before anything loads OpenMP.
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+
+# A test's broker lives for minutes: what Java's second compiler does for it costs more than it gives, two fifths of the broker's CPU.
+os.environ.setdefault("JDK_JAVA_OPTIONS", "-XX:TieredStopAtLevel=1")
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(OPTION, action="store_true", help="processor seconds of each test file, with the processes that it starts")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    if config.getoption(OPTION):
+        config.pluginmanager.register(CpuReport())
+
 
 ONE_AFTER_ANOTHER = ("tests/e2e/compose/", "tests/contract/test_containers.py")  # folders and files that share one engine's stack
 

@@ -16,6 +16,7 @@ from driftloop.local.kafka import KafkaServer
 from driftloop.local.port_numbers import StackPorts
 from driftloop.local.process import ProcessSpec, spawn, stop, wait_ready
 from driftloop.local.s3 import S3Access, S3Server, create_bucket
+from driftloop.settings import S3Settings
 
 REPOSITORY = Path(__file__).parents[2]
 READY_SECONDS = 90
@@ -39,6 +40,11 @@ def running_s3() -> S3Access | None:
         return None
     access_key, secret_key = (stack.get(f"s3_{key}") or Path(stack[f"s3_{key}_file"]).read_text() for key in ("access_key", "secret_key"))
     return S3Access(stack["s3_endpoint"], access_key, secret_key, stack["s3_region"], stack["s3_bucket"])
+
+
+def s3_settings(s3: S3Access) -> S3Settings:
+    """As a service reads them."""
+    return S3Settings(endpoint=s3.endpoint, bucket=s3.bucket, region=s3.region, access_key=s3.access_key, secret_key=s3.secret_key)
 
 
 def _running_stack() -> dict[str, str] | None:

@@ -1,16 +1,16 @@
 import pytest
 from tests.support.lossy_proxy import lossy_proxy
+from tests.support.servers import s3_settings
 from tests.support.traffic import small_schema
 
 from driftloop.adapters.s3 import MinioObjectStore
 from driftloop.lake.table import LakeTable
 from driftloop.rows.schemas import lake_schema
-from driftloop.settings import S3Settings
 
 
 @pytest.fixture
 def settings(s3):
-    return S3Settings(endpoint=s3.endpoint, bucket=s3.bucket, region=s3.region, access_key=s3.access_key, secret_key=s3.secret_key)
+    return s3_settings(s3)
 
 
 @pytest.fixture

@@ -3,24 +3,34 @@ larger-than-memory` does it with 20 M rows within 4 GiB."""
 
 import subprocess
 import sys
+import uuid
 
 import msgspec
 import pytest
 from bench.big_lake import pinned_stream
 from bench.iterate_snapshot import Iterated, Task
 from bench.wide_stream import wide_project
+from tests.support.servers import s3_settings
 from tests.support.waiting import PATIENCE_SECONDS
+
+from driftloop.adapters.s3 import MinioObjectStore
 
 ROWS = 400_000
 BOUND = 450 * 2**20  # bytes of the whole process; 250 of these MiB are the libraries, and DuckDB's least
 MEMORY = 32 * 2**20
 
 
+@pytest.fixture(scope="module")
+def pinned(s3):
+    """Settings of the store, stream and digest of one snapshot for all tests."""
+    settings, stream = s3_settings(s3), f"b-{uuid.uuid4().hex[:10]}"
+    return settings, stream, pinned_stream(settings, MinioObjectStore(settings), wide_project(stream), ROWS, lambda rows: None)
+
+
 @pytest.fixture
-def iterated(settings, store, unique, tmp_path):
+def iterated(pinned, tmp_path):
     """Iterate the snapshot in a process of its own."""
-    stream = f"b-{unique}"
-    digest = pinned_stream(settings, store, wide_project(stream), ROWS, lambda rows: None)
+    settings, stream, digest = pinned
 
     def run(memory_bytes, of="snapshot"):
         task = Task(s3=settings, stream=stream, digest=digest, folder=str(tmp_path), memory_bytes=memory_bytes, limit_bytes=None, of=of)

@@ -1,27 +1,56 @@
 """Many small commits do not make a table slow: requests and bytes stay what they were. Seconds: `python -m bench many-commits`."""
 
+import uuid
+
 import msgspec
 import pytest
 from tests.support.lake_rows import flush_of, lake_inferences
-from tests.support.traffic import event_time
+from tests.support.lossy_proxy import lossy_proxy
+from tests.support.servers import s3_settings
+from tests.support.traffic import event_time, small_schema
 
+from driftloop.adapters.s3 import MinioObjectStore
 from driftloop.lake import delta
 from driftloop.lake.commit import commit, store_files
 from driftloop.lake.compaction_plan import CompactionRules
 from driftloop.lake.maintenance import compact
 from driftloop.lake.notes import WHOLE_EVERY
 from driftloop.lake.table import LakeTable
+from driftloop.rows.schemas import lake_schema
 
 COMMITS, PART = 120, 40
 CHECKPOINT, MERGE = 20, 20  # a checkpoint and a merge after so many commits; a hundred in earnest
 
 
-@pytest.fixture
-def counted(open_table, settings, proxy, store, schema, monkeypatch):
-    """A table after all the commits, and what each part of them cost its appender; merged every twenty commits."""
-    monkeypatch.setitem(delta.CONFIGURATION, "delta.deletedFileRetentionDuration", "interval 1 seconds")
-    monkeypatch.setitem(delta.CONFIGURATION, "delta.checkpointInterval", str(CHECKPOINT))
-    table, keeper = open_table(through=msgspec.structs.replace(settings, endpoint=proxy.endpoint)), open_table()
+@pytest.fixture(scope="module")
+def schema():
+    return small_schema(f"l-{uuid.uuid4().hex[:10]}")
+
+
+@pytest.fixture(scope="module")
+def settings(s3):
+    return s3_settings(s3)
+
+
+@pytest.fixture(scope="module")
+def proxy(s3):
+    with lossy_proxy(s3.endpoint) as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def counted(settings, proxy, schema):
+    """A table after all the commits, and what each part of them cost its appender; merged every twenty commits. Made once."""
+    with pytest.MonkeyPatch.context() as configured:
+        configured.setitem(delta.CONFIGURATION, "delta.deletedFileRetentionDuration", "interval 1 seconds")
+        configured.setitem(delta.CONFIGURATION, "delta.checkpointInterval", str(CHECKPOINT))
+        return after_all_commits(settings, proxy, schema)
+
+
+def after_all_commits(settings, proxy, schema):
+    store, wanted = MinioObjectStore(settings), lake_schema(schema, "inferences")
+    through = msgspec.structs.replace(settings, endpoint=proxy.endpoint)
+    table, keeper = (LakeTable.open(to, schema.stream, "inferences", wanted) for to in (through, settings))
     rows = lake_inferences(schema, 0, 0, 10)
     costs = []
     for part in range(COMMITS // PART):

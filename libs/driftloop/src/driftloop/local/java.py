@@ -11,7 +11,6 @@ JVM_FLAGS = (
     "-XX:+UseSerialGC",
     "-Xms64m",
     "-Xmx512m",
-    "-XX:TieredStopAtLevel=4",
     "-Djava.awt.headless=true",
     "-Xlog:disable",
     "-Xlog:all=error:stderr",  # the cache warns of every adapter that it has to make again

@@ -124,9 +124,7 @@ class KafkaServer:
     def spec(self, *jvm_flags: str) -> ProcessSpec:
         """The process to supervise; ready when the broker answers and is part of its cluster."""
         jars = ensure_jars(self.cache)
-        aot = aot_cache_path(self.cache, jars)
-        if aot.exists() and not jvm_flags:
-            jvm_flags = (f"-XX:AOTCache={aot}",)
+        jvm_flags = jvm_flags or self._start_cache(jars)
         return ProcessSpec(
             name=NAME,
             argv=java_command(jars, "kafka.Kafka", [str(self.config_file)], jvm_flags),
@@ -135,8 +133,13 @@ class KafkaServer:
             ready=lambda: answers(self.port),
         )
 
+    def _start_cache(self, jars: list[Path]) -> tuple[str, ...]:
+        """The flag that makes Java start sooner; none before there is a cache."""
+        aot = aot_cache_path(self.cache, jars)
+        return (f"-XX:AOTCache={aot}",) if aot.exists() else ()
+
     def _format(self, jars: list[Path]) -> None:
-        jvm_flags = ("-XX:TieredStopAtLevel=1",)
+        jvm_flags = ("-XX:TieredStopAtLevel=1", *self._start_cache(jars))
         # one word with "=": an id may start with "-"
         arguments = ["format", f"--cluster-id={secrets.token_urlsafe(16)}", "--config", str(self.config_file)]
         for user, password in self.scram.items():
