@@ -31,7 +31,7 @@ def topic_sample(to: Connections, topic: str, limit: int) -> TopicSample:
     each = max(1, limit // n)
     rows: list[dict[str, Any]] = []
     passed_over = 0
-    for record in stream_topic(to.bootstrap, topic, start={tp.partition: max(0, end - each) for tp, end in ends.items()}):
+    for record in stream_topic(to.kafka, topic, start={tp.partition: max(0, end - each) for tp, end in ends.items()}):
         try:
             if record.value is None:
                 raise InvalidMessage("no value")

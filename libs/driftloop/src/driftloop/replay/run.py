@@ -84,14 +84,14 @@ def run_replay(folder: Path, options: Options, console: Console) -> ReplayReport
     last = None if project.ahead is None else datetime.now(UTC) + project.ahead
     _check_windows(data, project, windows, last)
     with ExitStack() as clients, Screen(console, stream.rows) as screen:
-        producer = Producer(installation.kafka_bootstrap, client_id=CLIENT)
+        producer = Producer(installation.kafka, client_id=CLIENT)
         clients.callback(producer.close)
         told = _Loop(clients, project, installation, screen)
         told.settling.until_stored()  # of an earlier replay, that was interrupted
         left = without(stream, *(pc.unique(_stored_ids(installation.s3, project.stream, table)) for table in TABLES))
         screen.expect(left.rows)
         screen.say(_what_is_sent(data, stream, left, windows))
-        replay = Replay(producer, left, project.stream, partitions_of(installation.kafka_bootstrap, topics.requests(project.stream)))
+        replay = Replay(producer, left, project.stream, partitions_of(installation.kafka, topics.requests(project.stream)))
         Story(
             project=project,
             windows=windows,
@@ -139,7 +139,7 @@ class _Loop:
     """The record of the project's loop, followed while rows are sent, and what waits for it."""
 
     def __init__(self, clients: ExitStack, project: Project, installation: Installation, screen: Screen) -> None:
-        bootstrap = installation.kafka_bootstrap
+        kafka = installation.kafka
         predictors = {
             one.instance: one.url
             for one in service_statuses(installation.services)
@@ -148,9 +148,9 @@ class _Loop:
         if not predictors:
             raise UserError(f"no predictor works for {project.name}: see `driftloop status`; `driftloop up --project DIR` brings one")
         self.history = ModelHistory(project.model)
-        reader = clients.enter_context(closing(LogReader(KafkaTopics(bootstrap, client_id=CLIENT), LOOP_TOPICS, Events(self.history))))
-        self.lag = clients.enter_context(LakeLag(KafkaTopics(bootstrap, client_id=CLIENT), installation.s3, project.stream))
-        registry = RegistryFollower(KafkaTopics(bootstrap, client_id=CLIENT)).start()
+        reader = clients.enter_context(closing(LogReader(KafkaTopics(kafka, client_id=CLIENT), LOOP_TOPICS, Events(self.history))))
+        self.lag = clients.enter_context(LakeLag(KafkaTopics(kafka, client_id=CLIENT), installation.s3, project.stream))
+        registry = RegistryFollower(KafkaTopics(kafka, client_id=CLIENT)).start()
         clients.callback(registry.stop)
         self.settling = Settling(
             model=project.model,
