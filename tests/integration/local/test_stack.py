@@ -49,30 +49,23 @@ def bare_stack(home: Path) -> LocalStack:
     return LocalStack(home, free_port_base(), services={}, prepare=prepare_bucket)
 
 
-def test_a_stack_tells_where_it_is_and_takes_that_back_when_it_ends(home: Path) -> None:
+def test_a_stack_tells_where_it_is_closed_to_others_and_alone_and_takes_that_back_when_it_ends(home: Path) -> None:
+    home.chmod(0o755)
     with bare_stack(home):
         addresses = read_addresses(home)
         pids = addresses.pids
         assert answers(int(addresses.kafka_bootstrap.rpartition(":")[2]))
         assert store_answers(addresses.s3)
 
+        assert home.stat().st_mode & 0o777 == 0o700
+        modes = {path.name: path.stat().st_mode & 0o777 for path in (home / "secrets").iterdir()}
+        assert modes == {"s3-access-key": 0o600, "s3-secret-key": 0o600, "s3.json": 0o600}
+
+        with pytest.raises(LocalStackError, match="already runs"):
+            bare_stack(home).start_infrastructure()
+
     assert not (home / "stack.json").exists()
     assert [name for name, pid in pids.items() if identity(pid) is not None] == ["supervisor"]
-
-
-def test_secrets_are_readable_by_their_owner_only(home: Path) -> None:
-    with bare_stack(home):
-        modes = {path.name: path.stat().st_mode & 0o777 for path in (home / "secrets").iterdir()}
-
-    assert modes == {"s3-access-key": 0o600, "s3-secret-key": 0o600, "s3.json": 0o600}
-
-
-def test_home_of_a_stack_is_closed_to_other_users(home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    fresh = tmp_path / "fresh"
-    monkeypatch.setenv("DRIFTLOOP_HOME", str(fresh))
-    fresh.mkdir(mode=0o755)
-    with bare_stack(fresh):
-        assert fresh.stat().st_mode & 0o777 == 0o700
 
 
 def test_what_was_acknowledged_before_a_hard_end_is_there_after_it(home: Path) -> None:
@@ -92,11 +85,6 @@ def test_what_was_acknowledged_before_a_hard_end_is_there_after_it(home: Path) -
         assert read_all(bootstrap, "kept", 1) == [b"record"]
         stack.refresh()
         assert read_addresses(home).pids["kafka"] == infrastructure.pid("kafka")
-
-
-def test_a_second_stack_in_the_same_home_is_refused(home: Path) -> None:
-    with bare_stack(home), pytest.raises(LocalStackError, match="already runs"):
-        bare_stack(home).start_infrastructure()
 
 
 def run(command: Command, *arguments: str) -> Result:
