@@ -67,7 +67,9 @@ def test_policies_side_by_side_with_their_regret_and_a_picture(run, folder: Path
 
 
 def test_a_person_is_shown_a_table_that_says_why(run) -> None:
-    shown = run().stdout
+    told = run()
+    assert "project: 4 of 4" in told.stderr.splitlines(), "without a terminal it says in lines how far it is"
+    shown = told.stdout
     assert "roc_auc" in shown
     assert "lower bound of the gain" in shown
 

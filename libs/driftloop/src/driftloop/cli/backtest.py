@@ -80,9 +80,12 @@ def _policies(of: Project, files: tuple[Path, ...]) -> list[tuple[str, Project]]
 
 @contextmanager
 def _progress() -> "Iterator[Told]":
-    """A bar on stderr for each thing that takes a while."""
+    """A bar on stderr for each thing that takes a while; where nobody sees a bar, a line for every tenth of it."""
+    if not sys.stderr.isatty():
+        yield _tell_tenths
+        return
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=Console(stderr=True), transient=True, disable=not sys.stderr.isatty()) as shown:
+    with Progress(*columns, console=Console(stderr=True), transient=True) as shown:
         tasks: dict[str, TaskID] = {}
 
         def told(doing: str, done: int, of: int) -> None:
@@ -91,6 +94,12 @@ def _progress() -> "Iterator[Told]":
             shown.update(tasks[doing], completed=done, total=of)
 
         yield told
+
+
+def _tell_tenths(doing: str, done: int, of: int) -> None:
+    if done * 10 // of > (done - 1) * 10 // of:
+        sys.stderr.write(f"{doing}: {done} of {of}\n")
+        sys.stderr.flush()
 
 
 def _show(console: Any, report: "BacktestReport") -> None:
