@@ -6,12 +6,13 @@ lives. And it says why: kafka-python tries for half a minute what the brokers re
 """
 
 import socket
+import ssl
 import time
 from collections.abc import Callable
 from typing import Any, TypeVar
 from weakref import WeakKeyDictionary
 
-from kafka.errors import KafkaTimeoutError
+from kafka.errors import KafkaConnectionError, KafkaTimeoutError
 from kafka.net.compat import KafkaNetClient
 from kafka.net.inet import KafkaNetSocket
 from kafka.net.manager import KafkaConnectionManager
@@ -26,6 +27,7 @@ from driftloop.errors import ConfigurationError, TransientError
 from driftloop.telemetry import get_logger
 
 SAID_AGAIN_SECONDS = 30.0
+TLS_RECEIVE_BYTES = 64 * 1024  # at once; a record of TLS has 16 KiB at most
 
 C = TypeVar("C")
 
@@ -62,11 +64,28 @@ def _answer_before_end(receive: Callable[[Any], tuple[bytes, Any]]) -> Callable[
     return received
 
 
+def _receive_records(self: Any) -> tuple[bytes, Any]:
+    """As kafka-python's by TLS, which takes a record of 16 KiB in four calls."""
+    parts: list[bytes] = []
+    failure: KafkaConnectionError | None = None
+    while failure is None:
+        try:
+            parts.append(self._sock.recv(TLS_RECEIVE_BYTES))
+        except (BlockingIOError, InterruptedError, ssl.SSLWantReadError, ssl.SSLWantWriteError):
+            break
+        except Exception as exc:  # noqa: BLE001 - whatever it is, the connection has ended by it
+            failure = KafkaConnectionError(exc)
+        else:
+            if not parts[-1]:
+                failure = KafkaConnectionError("socket disconnected")
+    return b"".join(parts), failure
+
+
 KafkaNetSocket.sock_connect = _connect_or_close
 _handshake = KafkaSSLTransport.handshake
 KafkaSSLTransport.handshake = _shake_or_close
-for _transport in (KafkaTCPTransport, KafkaSSLTransport):
-    _transport._sock_recv = _answer_before_end(_transport._sock_recv)
+KafkaTCPTransport._sock_recv = _answer_before_end(KafkaTCPTransport._sock_recv)
+KafkaSSLTransport._sock_recv = _answer_before_end(_receive_records)
 
 
 class _Connections(KafkaConnectionManager):  # type: ignore[misc]
