@@ -196,3 +196,36 @@ def test_why_it_cannot_be_fitted_within_the_window_is_told() -> None:
     within = run.results[1].within
     assert isinstance(within, WithinWindow)
     assert (within.error, run.results[1].error) == ("it cannot be fitted", None)
+
+
+def test_a_recipe_that_was_better_when_it_was_older_gets_nothing_for_it() -> None:
+    chosen, _ = choosing(history=0.8, before=0.5, within=0.7, earlier={"newest": (-0.5,)})
+    assert chosen is not None
+    assert chosen.recipe == "all"
+
+
+def test_it_is_the_median_of_earlier_runs_and_not_the_newest_of_them() -> None:
+    chosen, _ = choosing(history=0.2, before=0.2, within=0.8, earlier={"newest": (0.0, 0.01, 0.9)})
+    assert chosen is not None
+    assert chosen.recipe == "newest"
+
+
+@pytest.mark.parametrize("order", [("newest", "newest+time"), ("newest+time", "newest")])
+def test_of_equals_the_one_that_is_declared_first_is_taken(order: tuple[str, ...]) -> None:
+    assert several(*order, within=dict.fromkeys(order, 0.8), earlier=dict.fromkeys(order, (0.0,))) == (order[0], True)
+
+
+def test_a_gain_of_the_margin_itself_is_enough() -> None:
+    training = msgspec.structs.replace(PROJECT.training, margin=0.0)
+    run = Choosing(msgspec.structs.replace(PROJECT, training=training), ROWS, lambda _recipe, _within: said(0.5), STEADY)
+    chosen = run.choose()
+    assert chosen is not None
+    assert (chosen.recipe, chosen.rows.within) == ("newest", True)
+
+
+def test_judged_on_says_that_the_champion_was_fitted_on_some_of_the_rows_also_of_what_was_fitted_within_the_window() -> None:
+    """The gate names the version then that was not fitted on the others."""
+    for unseen, where in ((KEYS >= 0, "other-keys"), (KEYS < 200, "held-out")):
+        found = ROWS.apart().against_champion(PROJECT, said(0.8), said(0.2), unseen, champion=1, seed=0, before=None)
+        assert found is not None
+        assert found.judged_on == where

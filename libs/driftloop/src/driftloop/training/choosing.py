@@ -81,7 +81,8 @@ class Choosing:
         expected = earlier or found.aged
         if found.metric is None or found.beside is None or not expected:
             return None
-        return self._project.task_metric.gain(found.metric, found.beside) - max(0.0, median(expected))
+        gain = self._project.task_metric.gain(found.metric, found.beside)
+        return gain - max(0.0, median(expected))
 
     def _can_be_judged(self, said: ModelOutput) -> bool:
         """On as many rows as the gate wants, with a metric that is defined there. Otherwise the gate would refuse it whatever it is
