@@ -19,7 +19,7 @@ def world(kafka_bootstrap: str, s3: S3Access, tmp_path_factory: pytest.TempPathF
     """Version 1 from three windows, version 2 from four that are alike, version 3 with a fifth whose labels are the other way round."""
     made = LineageWorld(kafka_bootstrap, s3, uuid.uuid4().hex[:10], tmp_path_factory.mktemp("newest"), trainers=False)
     try:
-        made.project = made.register(candidates='["all", "newest+time"]')
+        made.project = made.register(candidates='["all", "newest+time"]', more="[promotion]\nmin_rows = 40\n")
         made.fill_lake(3)
         made.train()
         made.fill_lake(4, version=1)

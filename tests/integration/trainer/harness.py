@@ -51,9 +51,11 @@ class World:
         if trainers:
             _begin_at_the_end(bootstrap)
 
-    def register(self, pipeline: str = jobs.PIPELINE, model: str | None = None, candidates: str = '["all", "last:1"]') -> Project:
+    def register(
+        self, pipeline: str = jobs.PIPELINE, model: str | None = None, candidates: str = '["all", "last:1"]', more: str = ""
+    ) -> Project:
         """Register a project whose training can be held, and wait for nothing."""
-        config = jobs.CONFIG.replace('["all", "last:1"]', candidates)
+        config = jobs.CONFIG.replace('["all", "last:1"]', candidates) + more
         config = config.replace('"shop"', f'"{self.name}"').replace('"buyers"', f'"{model or self.name}"')
         held = f"import os, time\nwhile os.path.exists({str(self.hold)!r}):\n    time.sleep(0.05)\n" + pipeline
         project = jobs.project(held, config)

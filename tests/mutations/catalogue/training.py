@@ -46,6 +46,25 @@ TRAINING = (
         ),
     ),
     Mutation(
+        "what-nobody-could-judge-is-not-taken",
+        "What was fitted within the window goes on only if enough rows can judge it that the champion was not fitted on.",
+        f"{_TRAINING}/choosing.py",
+        "judges = rows.judges & self._unseen",
+        "judges = rows.judges",
+        (
+            "tests/unit/training/test_choosing.py::test_what_too_few_rows_would_judge_is_not_taken",
+            "tests/unit/training/test_comparison.py::test_after_a_change_the_newest_window_is_judged_by_keys_that_it_was_not_fitted_on",
+        ),
+    ),
+    Mutation(
+        "a-window-that-is-judged-again-counts-once",
+        "How a recipe ages is known from runs on windows that were over when this run's began.",
+        f"{_TRAINING}/earlier_runs.py",
+        "its.end <= own.start",
+        "its.end <= own.end",
+        ("tests/unit/training/test_earlier_runs.py::test_a_window_that_is_judged_again_does_not_count_twice",),
+    ),
+    Mutation(
         "recipes-share-the-fits-of-their-members",
         "What several recipes of a run are made of is fitted once.",
         f"{_TRAINING}/recipe_fits.py",

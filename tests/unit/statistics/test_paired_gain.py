@@ -47,6 +47,15 @@ def test_a_metric_that_is_not_defined_is_none(metric, labels, values):
     assert paired_gain(metric, np.array(labels), np.array(values), np.array(values), confidence=0.8, seed=0, task=task) is None
 
 
+@pytest.mark.parametrize(("metric", "size"), [("mae", 1e160), ("pinball:0.9", 1e200), ("r2", 1e150)])
+def test_a_gain_whose_error_is_no_finite_number_is_none(metric, size):
+    """JSON has no such numbers: a record that says so could not be read again."""
+    labels = np.random.default_rng(0).normal(size=200)
+    wild = np.where(np.arange(200) < 3, size, labels)
+    assert metric_of(metric, labels, wild, "regression") is not None
+    assert paired_gain(metric, labels, wild, labels * 0.9, confidence=0.8, seed=0, task="regression") is None
+
+
 def test_the_lower_bound_is_that_of_resampled_rows():
     labels, ours = binary(400, 0.3)
     _, theirs = binary(400, 0.3)

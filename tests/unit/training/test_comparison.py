@@ -219,3 +219,7 @@ def test_after_a_change_the_newest_window_is_judged_by_keys_that_it_was_not_fitt
     assert within.aged[:2] == (0.0, 0.01)
     assert within.aged[2] > 0.6
     assert compared().recipe == "all", "whether it is always so is not known yet"
+    split = SplitRule(key=project.split_key, salt=project.split_salt)
+    seen = FittedOn(training_start=None, training_end=jobs.window(3).end, split=split)
+    job = msgspec.structs.replace(job, champion_fitted_on=seen)
+    assert compared(0.0, 0.01).recipe == "all", "of its quarter only what the champion's fit held out could judge: too few rows"

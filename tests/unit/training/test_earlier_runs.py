@@ -12,6 +12,7 @@ from driftloop.artifact.model_files import FILES, Manifest, store_model, stored_
 from driftloop.contracts.commands import Command, Recalibrate, RegisterVersion
 from driftloop.contracts.events import TrainingStarted
 from driftloop.contracts.recalibration import Recalibration, RecalibrationProposal
+from driftloop.contracts.values import Window
 from driftloop.registry.state import ModelState
 from driftloop.training.earlier_runs import earlier
 
@@ -33,16 +34,24 @@ def store() -> MemoryStore:
 
 
 def version(
-    store: MemoryStore, n: int, against: int | None, *, aged: tuple[float, ...] = (), **champion_and_candidate: float
+    store: MemoryStore,
+    n: int,
+    against: int | None,
+    *,
+    aged: tuple[float, ...] = (),
+    window: Window | None = None,
+    **champion_and_candidate: float,
 ) -> RegisterVersion:
-    """Version n, which a run against a champion made; the run proposed these shifts, and measured how its recipe ages."""
+    """Version n, which a run against a champion made on the window, by default the n-th; the run proposed these shifts, and measured how
+    its recipe ages."""
+    judged = msgspec.structs.replace(pins(against=against), evaluation_window=window or jobs.window(n))
     manifest = Manifest(
         model=MODEL,
         request_id=f"r{n}",
         schema_fingerprint="0" * 64,
         recipe="all",
         rows=9,
-        pins=pins(against=against),
+        pins=judged,
         measurements=None if against is None else measured(against=against),
         environment={},
         files=stored_files(CONTENTS),
@@ -50,7 +59,7 @@ def version(
         aged={"newest": aged} if aged else msgspec.UNSET,
     )
     wish = register_version(f"r{n}", against=against)
-    return msgspec.structs.replace(wish, manifest=store_model(store, manifest, CONTENTS))
+    return msgspec.structs.replace(wish, manifest=store_model(store, manifest, CONTENTS), pins=judged)
 
 
 def recalibrated(n: int, epoch: int, by: float, before: int = 0) -> Recalibrate:
@@ -74,9 +83,10 @@ def model(*commands: Command) -> ModelState:
     return state.models[MODEL]
 
 
-def told(store: MemoryStore, state: ModelState, n: int, champion: int, epoch: int = 1) -> dict[str, Any]:
-    """What the run that makes version n is told."""
-    return earlier(store, TrainingStarted(model=MODEL, request_id=f"r{n}", answers=(f"r{n}",), pins=pins(epoch, champion)), state)
+def told(store: MemoryStore, state: ModelState, n: int, champion: int, epoch: int = 1, window: Window | None = None) -> dict[str, Any]:
+    """What the run that makes version n, on the n-th window or another, is told."""
+    pinned = msgspec.structs.replace(pins(epoch, champion), evaluation_window=window or jobs.window(n))
+    return earlier(store, TrainingStarted(model=MODEL, request_id=f"r{n}", answers=(f"r{n}",), pins=pinned), state)
 
 
 def test_the_champions_estimate_is_that_of_the_newest_run_against_it(store: MemoryStore) -> None:
@@ -154,6 +164,19 @@ def test_how_a_recipe_ages_is_known_from_the_newest_run_whichever_champion_came_
     assert told(store, model(*before), 4, champion=1)["aged_before"] == {"newest": (0.1, 0.2)}
     moved = [*before, promote("r3", epoch=1, measured=measured(against=1))]
     assert told(store, model(*moved), 4, champion=3, epoch=2)["aged_before"] == {"newest": (0.1, 0.2)}
+
+
+def test_a_window_that_is_judged_again_does_not_count_twice(store: MemoryStore) -> None:
+    """A single change, asked for again and again, would soon be the rule; and it would be, too, for whoever became the champion by it."""
+    first = [version(store, 1, None), promote("r1", epoch=0), version(store, 2, 1, aged=(0.1,))]
+    again = [*first, *(version(store, n, 1, window=jobs.window(3), aged=(0.1, 0.9)) for n in (3, 4))]
+    assert told(store, model(*again), 5, champion=1, window=jobs.window(3))["aged_before"] == {"newest": (0.1,)}
+    promoted = [*again, promote("r4", epoch=1, measured=measured(against=1))]
+    assert told(store, model(*promoted), 5, champion=4, epoch=2, window=jobs.window(3))["aged_before"] == {"newest": (0.1,)}
+    assert told(store, model(*promoted), 5, champion=4, epoch=2, window=jobs.window(4))["aged_before"] == {"newest": (0.1, 0.9)}
+    overlapping = Window(start=jobs.window(3).start + jobs.WINDOW / 2, end=jobs.window(4).end)  # of another plan
+    assert told(store, model(*promoted), 5, champion=4, epoch=2, window=overlapping)["aged_before"] == {"newest": (0.1,)}
+    assert "aged_before" not in told(store, model(*promoted), 5, champion=4, epoch=2, window=jobs.window(2))
 
 
 def test_a_version_that_is_gone_is_passed_over(store: MemoryStore) -> None:

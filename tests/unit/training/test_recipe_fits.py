@@ -167,3 +167,15 @@ def test_the_newest_row_fitted_on_is_the_last_training_time(rows: TrainingRows) 
     assert rows.held_out[-1]
     model = fitted(rows, "all+time")
     assert model.last_time == rows.days[~rows.held_out].max() < rows.days.max()
+
+
+def test_within_a_window_the_newest_row_is_one_of_those_that_are_fitted() -> None:
+    """Its times end at the newest row of the even quarters: what it says of later ones is as of then."""
+    table = jobs.rows()
+    rows = TrainingRows(table, jobs.project())
+    recipe = parse_recipe("newest+time")
+    fitted = rows.between(jobs.window(2).start, END) & (rows.quarter % 2 == 0) & ~rows.held_out
+    upto = np.flatnonzero(rows.quarter % 2 == 1)[-1] + 1  # the newest row of the window is not fitted on
+    rows = TrainingRows(table.slice(0, int(upto)), jobs.project())
+    model = fits(rows).fit(recipe, END, within=True)
+    assert model.last_time == rows.days[fitted[:upto]].max() < rows.days.max()

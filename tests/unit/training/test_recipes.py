@@ -37,6 +37,8 @@ def test_the_newest_window_is_the_one_that_ends_there_or_is_under_way():
 
 def test_windows_from_before_the_calendar_are_everything():
     assert fit_start(parse_recipe("last:1000000"), WindowPlan(every=timedelta(weeks=1000)), CUTS[0]) is None
+    first = datetime.min.replace(tzinfo=UTC)
+    assert fit_start(parse_recipe("newest"), DAILY, first) == first
 
 
 def test_a_row_is_as_old_as_the_boundaries_behind_it():

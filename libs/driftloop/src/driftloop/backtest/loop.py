@@ -219,10 +219,10 @@ class Loop:
         project, window = self._project, step.window
         choosing = Choosing(project, rows, partial(self._candidate, window), self._aged)
         chosen = choosing.choose()
-        self._aged = aged(choosing.results)
         step = msgspec.structs.replace(step, candidates=choosing.results)
         if chosen is None:
             return msgspec.structs.replace(step, gate="no candidate could be measured")
+        self._aged = aged(choosing.results)  # of a run that makes a version: no other is on the record
         everything = np.ones(len(rows.labels), dtype=bool)
         corrections = Recalibrating(project, rows, raw, everything, self._recalibration, self._proposals, project.training.seed)
         found = chosen.rows.against_champion(

@@ -266,7 +266,8 @@ class PromotionRules(Part, frozen=True, kw_only=True):
 
 class WithinWindow(Part, frozen=True, kw_only=True):
     """A recipe that was also fitted on half of the evaluation window's split keys: ``metric`` is what it scored on a quarter of others,
-    ``beside`` what the one that was chosen among those fitted before the window scored on the same rows; null: not defined.
+    ``beside`` what the one that was chosen among those fitted before the window scored on the same rows; null: not defined. ``error``:
+    why it could not be fitted so.
 
     ``aged``: by how much better it scored than the same recipe fitted on the window before, on the same rows: of this run and of earlier
     ones, oldest first.
@@ -275,6 +276,7 @@ class WithinWindow(Part, frozen=True, kw_only=True):
     metric: float | None
     beside: float | None
     aged: tuple[float, ...] = ()
+    error: str | msgspec.UnsetType = msgspec.UNSET
 
 
 class CandidateResult(Part, frozen=True, kw_only=True):

@@ -6,6 +6,7 @@ is seeded: the same rows in the same order give the same interval.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -75,7 +76,8 @@ def paired_gain(
     seed: int,
     keys: Keys | None = None,
 ) -> Gain | None:
-    """The gain of ``candidate`` over ``champion`` on one set of rows; None where the metric is not defined on them.
+    """The gain of ``candidate`` over ``champion`` on one set of rows; None where the metric is not defined on them, or so large that a
+    float cannot hold the square of it: a record has no place for endless numbers.
 
     ``lower`` is the (1 − confidence) quantile over resamples, both models weighted alike in each: what they have in common cancels
     (paired bootstrap; Efron and Tibshirani, 1993, chapter 13). ``keys``: a number for each row; rows that share one are not independent
@@ -94,8 +96,10 @@ def paired_gain(
             gains.append(metric.gain(here, there))
     if a is None or b is None or not gains:
         return None
-    lower, error = float(np.quantile(gains, 1 - confidence)), float(np.std(gains))
-    return Gain(candidate=a, champion=b, gain=metric.gain(a, b), lower=lower, error=error)
+    with np.errstate(all="ignore"):
+        lower, error = float(np.quantile(gains, 1 - confidence)), float(np.std(gains))
+    found = Gain(candidate=a, champion=b, gain=metric.gain(a, b), lower=lower, error=error)
+    return found if all(map(math.isfinite, found)) else None
 
 
 def _resamples(n: int, times: int, seed: int) -> Iterator[Floats]:

@@ -1,9 +1,9 @@
 """Which of a project's recipes goes on, by the rows of the newest labelled window that choose. Backtest and training run ask here.
 
 Recipes are fitted on what came before the window and compared on it. ``newest`` is fitted within it as well, on half of its split keys,
-and compared on others with the one that won: after an abrupt change nothing that came before is of use. But it knows this window and
-will have to answer for the next one. What that costs is known from earlier runs, and taken off: by how much the same recipe was worse
-when it was a window older. Where prices move all the time, that is most of what it seems to gain.
+and compared on others with the one that won before it: after an abrupt change nothing that came before is of use. But it knows this
+window and will have to answer for the next one. What that costs is known from earlier runs, and taken off: by how much the same recipe
+was worse when it was a window older. Where prices move all the time, that is most of what it seems to gain.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -11,6 +11,7 @@ from statistics import median
 from typing import NamedTuple
 
 import msgspec
+import numpy as np
 
 from driftloop.contracts.values import CandidateResult, WithinWindow
 from driftloop.errors import UserError
@@ -18,7 +19,7 @@ from driftloop.project.model import Project
 from driftloop.project.recipes import parse_recipe
 from driftloop.statistics.metrics import ModelOutput
 from driftloop.training.candidates import choose
-from driftloop.training.judging import JudgedRows
+from driftloop.training.judging import JudgedRows, Mask
 
 AGED_KEPT = 5  # runs: a median of as many is not moved by one change
 Aged = Mapping[str, Sequence[float]]  # by recipe: ``WithinWindow.aged``
@@ -37,10 +38,21 @@ class Chosen(NamedTuple):
 
 class Choosing:
     """One run's window. ``aged``: of earlier runs. ``told``: called with each result as it comes; it may add what is only known where
-    the fits are made."""
+    the fits are made. ``unseen``: the window's rows that the champion was not fitted on, which alone can judge; None: all."""
 
-    def __init__(self, project: Project, rows: JudgedRows, output: Output, aged: Aged, told: Told = lambda result: result) -> None:
-        self._project, self._rows, self._output, self._aged, self._told = project, rows, output, aged, told
+    def __init__(
+        self,
+        project: Project,
+        rows: JudgedRows,
+        output: Output,
+        aged: Aged,
+        told: Told = lambda result: result,
+        *,
+        unseen: Mask | None = None,
+    ) -> None:
+        self._project, self._rows, self._output, self._told = project, rows, output, told
+        self._aged = {recipe: tuple(known)[-AGED_KEPT:] for recipe, known in aged.items()}
+        self._unseen = np.ones(len(rows.labels), dtype=bool) if unseen is None else unseen
         self._said: dict[str, ModelOutput] = {}
         self.results: tuple[CandidateResult, ...] = ()
 
@@ -49,24 +61,37 @@ class Choosing:
         training, rows = self._project.training, self._rows
         found = {recipe: self._before(recipe) for recipe in training.candidates}
         best = choose(list(found.values()), training.margin, self._project.task_metric)
-        chosen = None if best is None else Chosen(best.recipe, self._said[best.recipe], rows)
+        before = None if best is None else Chosen(best.recipe, self._said[best.recipe], rows)
+        most, taken = training.margin, before
         for recipe in training.candidates:
             if parse_recipe(recipe).inside:
-                within, said = self._within(recipe, chosen)
+                within, said = self._within(recipe, before)
                 found[recipe] = msgspec.structs.replace(found[recipe], within=within)
-                if said is not None and self._is_worth_it(within, self._aged.get(recipe, ())):
-                    chosen = Chosen(recipe, said, rows.apart())
+                worth = self._worth(within, self._aged.get(recipe, ()))
+                if said is None or worth is None or not self._can_be_judged(said):
+                    continue
+                if worth > most or (worth == most and taken is before):  # of equals the one that is declared first
+                    most, taken = worth, Chosen(recipe, said, rows.apart())
         self.results = tuple(map(self._told, found.values()))
-        return chosen
+        return taken
 
-    def _is_worth_it(self, found: WithinWindow, earlier: Sequence[float]) -> bool:
-        """Better than the one beside it by the margin when it is a window old. Where no run before has measured what that takes, the
-        rows at hand say it."""
+    def _worth(self, found: WithinWindow, earlier: Sequence[float]) -> float | None:
+        """By how much it is better than the one beside it when it is a window old. Where no run before has measured what that takes,
+        the rows at hand say it. None: it is not known."""
         expected = earlier or found.aged
         if found.metric is None or found.beside is None or not expected:
-            return False
+            return None
         gain = self._project.task_metric.gain(found.metric, found.beside)
-        return gain - max(0.0, median(expected)) >= self._project.training.margin
+        return gain - max(0.0, median(expected))
+
+    def _can_be_judged(self, said: ModelOutput) -> bool:
+        """On as many rows as the gate wants, with a metric that is defined there. Otherwise the gate would refuse it whatever it is
+        worth, and the one from before, which twice as many rows judge, would not be measured."""
+        rows = self._rows.apart()
+        judges = rows.judges & self._unseen
+        if int(judges.sum()) < self._project.promotion.min_rows:
+            return False
+        return rows._replace(chooses=judges).choosing_value(self._project.task_metric, said) is not None
 
     def _before(self, recipe: str) -> CandidateResult:
         metric, error, of = None, None, self._project.task_metric
@@ -78,15 +103,15 @@ class Choosing:
             error = str(exc)
         return CandidateResult(recipe=recipe, rows=0, metric=metric, seconds=0.0, error=error)
 
-    def _within(self, recipe: str, chosen: Chosen | None) -> tuple[WithinWindow, ModelOutput | None]:
-        """What is fitted on half of the window's keys, beside the one that was chosen and beside itself of one window ago."""
-        rows, of, aged = self._rows.apart(), self._project.task_metric, tuple(self._aged.get(recipe, ()))
+    def _within(self, recipe: str, before: Chosen | None) -> tuple[WithinWindow, ModelOutput | None]:
+        """What is fitted on half of the window's keys, beside the one that was chosen before it and beside itself of one window ago."""
+        rows, of, aged = self._rows.apart(), self._project.task_metric, self._aged.get(recipe, ())
         try:
             said = self._output(recipe, True)
-        except UserError:
-            return WithinWindow(metric=None, beside=None, aged=aged), None
+        except UserError as exc:
+            return WithinWindow(metric=None, beside=None, aged=aged, error=str(exc)), None
         metric = rows.choosing_value(of, said)
-        beside = rows.choosing_value(of, chosen.output) if chosen else None
+        beside = rows.choosing_value(of, before.output) if before else None
         older = rows.choosing_value(of, self._said[recipe]) if recipe in self._said else None
         if metric is not None and older is not None:
             aged = (*aged, of.gain(metric, older))[-AGED_KEPT:]

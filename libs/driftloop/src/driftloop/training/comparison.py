@@ -83,7 +83,8 @@ class Comparer:
             raise UserError(f"the window {window.start.isoformat()} to {window.end.isoformat()} has no labelled rows to judge on")
         self._of_window = self._judged_rows(window, judged)
         outputs = partial(self._output, judged)
-        choosing = Choosing(self._project, self._of_window, outputs, self._job.aged_before, self._told)
+        unseen = None if self._job.champion_fitted_on is None else ~self._rows.seen_by(self._job.champion_fitted_on)[judged]
+        choosing = Choosing(self._project, self._of_window, outputs, self._job.aged_before, self._told, unseen=unseen)
         chosen = choosing.choose()
         if chosen is None:
             reasons = "; ".join(f"{result.recipe}: {result.error}" for result in choosing.results)

@@ -22,9 +22,11 @@ def earlier(store: ObjectStore, started: TrainingStarted, model: ModelState) -> 
     that it can be made again."""
     found: dict[str, Any] = {"champion_recalibration": _in_force(started, model)}
     for version, manifest in _before(store, started, model):
+        if "aged_before" not in found and manifest.aged is not msgspec.UNSET and _judged_before(version, started):
+            found["aged_before"] = manifest.aged  # of recipes, whichever champion served beside them
+        if not _is_about(version, started):
+            continue
         measured = manifest.measurements
-        if "aged_before" not in found and manifest.aged is not msgspec.UNSET:
-            found["aged_before"] = manifest.aged
         same = measured is not None and measured.champion_version == started.pins.champion_version
         if same and "measured_before" not in found:  # it tells all that is known since the promotion
             found["measured_before"] = measured
@@ -35,16 +37,28 @@ def earlier(store: ObjectStore, started: TrainingStarted, model: ModelState) -> 
 
 
 def _before(store: ObjectStore, started: TrainingStarted, model: ModelState) -> Iterator[tuple[ModelVersion, Manifest]]:
-    """The newest versions before this run's that were compared with the pinned champion, or are it; newest first."""
-    champion, own = started.pins.champion_version, model.by_request(started.request_id)
+    """The newest versions before this run's of which it may be told something; newest first."""
+    own = model.by_request(started.request_id)
     known = [version for version in model.versions if own is None or version.version < own.version]
     for version in sorted(known, key=lambda each: each.version, reverse=True)[:LOOKED_BACK]:
-        if champion not in (version.version, version.pins.champion_version):
+        if not (_is_about(version, started) or _judged_before(version, started)):
             continue
         try:
             yield version, load_manifest(store, model.model, version.manifest)
         except (IntegrityError, ObjectNotFound):
             continue  # deleted since
+
+
+def _is_about(version: ModelVersion, started: TrainingStarted) -> bool:
+    """Whether it was compared with the pinned champion, or is it."""
+    return started.pins.champion_version in (version.version, version.pins.champion_version)
+
+
+def _judged_before(version: ModelVersion, started: TrainingStarted) -> bool:
+    """Whether its window is over when this run's begins. One that is judged again, or that overlaps it, has not said anything yet:
+    otherwise a single change would count as often as somebody asks for a run."""
+    its, own = version.pins.evaluation_window, started.pins.evaluation_window
+    return its is not None and own is not None and its.end <= own.start
 
 
 def _about_the_champion(version: ModelVersion, manifest: Manifest, started: TrainingStarted) -> RecalibrationProposal | None:

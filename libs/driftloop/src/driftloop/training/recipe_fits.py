@@ -38,7 +38,7 @@ class RecipeFits:
         timed = tuple(member.time for member in recipe.members)
         if not recipe.mean and timed == (False,):
             return fitted[0]
-        return Composition(members=fitted, timed=timed, last_time=self._last_time(recipe, end))
+        return Composition(members=fitted, timed=timed, last_time=self._last_time(recipe, end, within))
 
     def forget(self) -> None:
         """Fits that nobody will ask for again take memory."""
@@ -67,6 +67,6 @@ class RecipeFits:
         weighing = weights(member, self._plan, self._rows.times, end)
         return fit(self._build, self._rows, mask, seed=self._seed, threads=self._threads, how=member, weights=weighing)
 
-    def _last_time(self, recipe: Recipe, end: datetime) -> float:
+    def _last_time(self, recipe: Recipe, end: datetime, within: bool) -> float:
         """Days since 1970: the newest row that the members were fitted on; the same for each, since all are fitted up to ``end``."""
-        return float(self._rows.days[self.mask(recipe, end) & ~self._rows.held_out].max())
+        return float(self._rows.days[self.mask(recipe, end, within=within) & ~self._rows.held_out].max())
