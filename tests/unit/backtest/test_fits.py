@@ -10,6 +10,7 @@ from tests.unit.training import jobs
 
 from driftloop.backtest.fits import Fits, mean_output
 from driftloop.backtest.worker import ProfileRules
+from driftloop.code_version import code_version
 from driftloop.errors import UserError
 from driftloop.project.model import Project
 from driftloop.project.recipes import Member, parse_recipe
@@ -98,6 +99,16 @@ def test_other_code_or_another_seed_is_another_fit(tmp_path: Path) -> None:
     seeded = jobs.project(config=jobs.CONFIG.replace("threads = 1", "threads = 1\nseed = 5"))
     fits(tmp_path, seeded, "seed").prepare([Member()], ENDS[:1], other)
     assert told.lines[0] == other.lines[0] == (0, 1)
+
+
+def test_another_release_of_driftloop_fits_anew(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    fits(tmp_path).prepare([Member()], ENDS[:1], Told())
+    told, other = Told(), Told()
+    monkeypatch.setattr("driftloop.backtest.fits.code_version", lambda: f"{code_version()}.git.0123456789ab")
+    fits(tmp_path, name="commit").prepare([Member()], ENDS[:1], told)
+    monkeypatch.setattr("driftloop.backtest.fits.code_version", lambda: "0.2.0+src.0123456789ab")
+    fits(tmp_path, name="release").prepare([Member()], ENDS[:1], other)
+    assert (told.lines, other.lines[0]) == ([(1, 1)], (0, 1))
 
 
 def test_a_member_that_fails_is_told_where_it_is_asked_for_and_all_that_fail_end_it(tmp_path: Path) -> None:

@@ -25,7 +25,11 @@ def code_version() -> str:
 
 def same_code(one: str, other: str) -> bool:
     """Whether two of these name the same sources: other commits may have left them as they were."""
-    return one.partition(_COMMIT)[0] == other.partition(_COMMIT)[0]
+    return without_commit(one) == without_commit(other)
+
+
+def without_commit(code: str) -> str:
+    return code.partition(_COMMIT)[0]
 
 
 def sources_digest(folder: Path) -> str:

@@ -17,6 +17,7 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from driftloop.backtest.worker import PLAN_FILE, Answer, ProfileRules, Task
+from driftloop.code_version import code_version, without_commit
 from driftloop.contracts.typed import prepared
 from driftloop.contracts.values import Window
 from driftloop.contracts.windows import WindowPlan
@@ -163,6 +164,7 @@ class Fits:
             self._plan,
             project.training.seed,
             here,
+            without_commit(code_version()),
         ]
         return hashlib.sha256(msgspec.json.encode(parts, order="deterministic")).hexdigest()
 
