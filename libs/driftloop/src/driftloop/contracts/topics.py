@@ -98,7 +98,7 @@ def stream_topics(stream: str, partitions: int = 4, retention_ms: int = 30 * DAY
             key="none: same partition as its requests",
             carries="Arrow: features, prediction, score, of several classes their probabilities, model version, request offset; watermarks",
             written_by=("predictor",),
-            read_by=("ingest", "monitor"),
+            read_by=("ingest", "monitor", "predictor"),  # the last one its own, to find its place again
             plane="data",
             retention_ms=retention_ms,
             append_time=True,
