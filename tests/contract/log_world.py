@@ -9,7 +9,7 @@ from tests.support.told_ids import ToldIds
 from tests.support.waiting import wait_until
 
 from driftloop.adapters import kafka
-from driftloop.adapters.kafka_admin import _admin
+from driftloop.adapters.kafka_admin import administered
 from driftloop.adapters.memory import MemoryBroker
 from driftloop.contracts.codec import encode_event, envelope
 from driftloop.contracts.events import RetrainRequested
@@ -94,7 +94,7 @@ class OnKafka:
                 return False
 
         def delete(name: str) -> None:
-            with _admin(kafka_bootstrap, "deleting a topic") as admin:
+            with administered(kafka_bootstrap, "deleting a topic") as admin:
                 admin.delete_topics([name])
 
         def abort(name: str, records: int) -> None:

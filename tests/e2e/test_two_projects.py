@@ -130,7 +130,7 @@ def test_each_project_has_its_own_services_and_none_notices_what_is_done_to_anot
 
     # a stack that is started again has the same projects; the one that was taken down comes back when it is asked for
     run(down)
-    started = json.loads(run(up, "--json").stdout)
+    started = json.loads(run(up, "--json", f"--port-base={free_port_base()}").stdout)
     assert set(started["projects"].values()) == {"alpha"}
     wait_until(lambda: set(told_projects(home).values()) == {"alpha"}, "alpha's services after a new start")
     run(up, beta)
