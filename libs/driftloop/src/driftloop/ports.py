@@ -1,6 +1,6 @@
 """What the services need from the world, as promises; ``adapters`` keep them."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import NamedTuple, Protocol
 
@@ -81,6 +81,34 @@ class MessageProducer(Protocol):
 
     def close(self) -> None:
         """Let go of the connection; what was sent and not flushed may or may not arrive. Raises TransientError."""
+
+
+class ReportingProducer(Protocol):
+    """Sends messages and says of each what became of it; one that failed keeps no later one back. Safe between threads."""
+
+    def partitions(self, topic: str) -> int:
+        """How many the broker says now that the topic has. Raises ConfigurationError for one that does not exist or may not be
+        written, TransientError."""
+
+    def partition_of(self, topic: str, key: bytes) -> int:
+        """Where Kafka's own clients send this key, among the partitions as last heard. Raises as ``partitions`` does."""
+
+    def send(
+        self,
+        topic: str,
+        value: bytes | None,
+        *,
+        partition: int,
+        key: bytes | None = None,
+        headers: Headers = (),
+        done: Callable[[Exception | None], None],
+    ) -> None:
+        """Hand over for sending; those to one partition keep their order while none fails. ``done`` is called once, in whatever
+        thread: with None when the broker holds the message, else with a TransientError, MessageTooLarge or ConfigurationError.
+        Raises one of these itself when nothing could be handed over, and ``done`` is not called."""
+
+    def close(self) -> None:
+        """Let go of the connection; of what was not answered for nothing may be heard any more. Raises TransientError."""
 
 
 class MessageConsumer(Protocol):
