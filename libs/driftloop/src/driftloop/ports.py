@@ -84,7 +84,8 @@ class MessageProducer(Protocol):
 
 
 class ReportingProducer(Protocol):
-    """Sends messages and says of each what became of it; one that failed keeps no later one back. Safe between threads."""
+    """Sends messages and says of each what became of it. One that fails may take those along that are under way, and keeps none back
+    that is sent once its failure was told. Safe between threads."""
 
     def partitions(self, topic: str) -> int:
         """How many the broker says now that the topic has. Raises ConfigurationError for one that does not exist or may not be

@@ -94,4 +94,4 @@ def batches(topic: str, partition: int, rows: pa.Table) -> Iterator[Message]:
 def _rows_a_message(rows: pa.Table) -> int:
     if not rows.num_rows:
         return 1
-    return max(1, min(MAX_ROWS, USUAL_BYTES * rows.num_rows // max(1, int(rows.nbytes))))
+    return max(1, min(MAX_ROWS, int(USUAL_BYTES * rows.num_rows // max(1, rows.nbytes))))
