@@ -38,7 +38,8 @@ class Checks:
         whole = self._whole(row, given, datetime.now(UTC))
         value = encoded(whole)
         key = _key(whole["event_id"] if whole.get("entity") is None else whole["entity"])
-        self._decode(self._rows, self._requests, value, key, JSON_ROW)
+        with self._decoding:
+            self._rows.check(value)
         partition = self._partition_of(self._requests, key)
         return refuse_too_large(Message(self._requests, partition, key, value, JSON_ROW, (str(whole["event_id"]),)))
 

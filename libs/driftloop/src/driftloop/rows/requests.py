@@ -78,6 +78,10 @@ class RequestDecoder:
         row, has_unknown = self._row(record.value)
         return RequestRows(self._table([row], [record.key]), int(has_unknown))
 
+    def check(self, value: bytes | None) -> None:
+        """Raises InvalidMessage where ``decode`` would for this JSON object; makes no table of it, which takes ten times as long."""
+        self._row(value)
+
     def decode_batch(self, values: Sequence[Any], keys: Sequence[bytes | None]) -> DecodedRows:
         """Rows of JSON objects, one per value (bytes, or msgspec.Raw): what ``decode`` gives each by itself. ``keys`` are the
         message keys, which stand in for entities."""
