@@ -1,5 +1,6 @@
 """All mutations, by part of the program: data, to which a new guard adds an entry."""
 
+from tests.mutations.catalogue.applications import APPLICATIONS
 from tests.mutations.catalogue.drift import DRIFT
 from tests.mutations.catalogue.endurance import ENDURANCE
 from tests.mutations.catalogue.ingest import INGEST
@@ -27,4 +28,5 @@ PARTS: dict[str, tuple[Mutation, ...]] = {
     "Processes and the local stack": PROCESSES,
     "Strangers, operators and years": ENDURANCE,
     "From a file to a loop": NEWCOMER,
+    "What applications send": APPLICATIONS,
 }

@@ -347,7 +347,7 @@ class TestRoom:
         assert [row["n"] for row in sorted(rows(broker), key=lambda row: row["n"])] == [0, 1, 2]
 
     def test_and_says_when_there_is_none_in_time(self, slow: MemoryReportingProducer) -> None:
-        producer = Producer(schema=SCHEMA, through=slow, max_in_flight_bytes=10, block_seconds=0.01)
+        producer = Producer(schema=SCHEMA, through=slow, max_in_flight_bytes=10, block_seconds=0.01, delivery_seconds=-10)
         producer.send({"n": 0})  # larger than all room: alone
         with pytest.raises(TransientError, match=r"1 messages of \d+ bytes wait for the broker, .* nothing of this was sent"):
             producer.send({"n": 1})
