@@ -38,7 +38,7 @@ TRAINING = (
         "what-a-window-of-age-costs-is-taken-off",
         "A recipe that is only ever better within a window, and no more a window later, does not win.",
         f"{_TRAINING}/choosing.py",
-        "gain - max(0.0, median(expected))",
+        "gain - max(0.0, cost_of_age(expected))",
         "gain",
         (
             "tests/unit/training/test_choosing.py::test_where_the_same_gain_was_gone_a_window_later_each_time_it_is_not",

@@ -7,7 +7,6 @@ was worse when it was a window older. Where prices move all the time, that is mo
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from statistics import median
 from typing import NamedTuple
 
 import msgspec
@@ -21,7 +20,7 @@ from driftloop.statistics.metrics import ModelOutput
 from driftloop.training.candidates import choose
 from driftloop.training.judging import JudgedRows, Mask
 
-AGED_KEPT = 5  # runs: a median of as many is not moved by one change
+AGED_KEPT = 5  # runs
 Aged = Mapping[str, Sequence[float]]  # by recipe: ``WithinWindow.aged``
 
 Output = Callable[[str, bool], ModelOutput]  # what a recipe says of all rows of the window, fitted before or within it. Raises UserError
@@ -82,7 +81,7 @@ class Choosing:
         if found.metric is None or found.beside is None or not expected:
             return None
         gain = self._project.task_metric.gain(found.metric, found.beside)
-        return gain - max(0.0, median(expected))
+        return gain - max(0.0, cost_of_age(expected))
 
     def _can_be_judged(self, said: ModelOutput) -> bool:
         """On as many rows as the gate wants, with a metric that is defined there. Otherwise the gate would refuse it whatever it is
@@ -116,6 +115,13 @@ class Choosing:
         if metric is not None and older is not None:
             aged = (*aged, of.gain(metric, older))[-AGED_KEPT:]
         return WithinWindow(metric=metric, beside=beside, aged=aged), said
+
+
+def cost_of_age(known: Sequence[float]) -> float:
+    """What a window of age costs, at worst but for one: of runs that know of at least three the largest but one, so that a single change
+    is no rule; of fewer the largest. A middle one would be exceeded by every second window of a stream whose days differ."""
+    largest = sorted(known, reverse=True)
+    return largest[1] if len(largest) >= 3 else largest[0]
 
 
 def aged(results: Sequence[CandidateResult]) -> dict[str, tuple[float, ...]]:
