@@ -11,8 +11,9 @@ import pytest
 from tests.unit.monitoring.teller import DIGEST, PROFILE, of_rows
 from tests.unit.monitoring.traffic import CONFIG, START, make_rows, window
 
+from driftloop.contracts.candidates import CandidateResult
 from driftloop.contracts.schema import StreamSchema
-from driftloop.contracts.values import CandidateResult, Interval
+from driftloop.contracts.values import Interval
 from driftloop.datasets.diff import difference
 from driftloop.datasets.diff_inputs import DiffInput
 from driftloop.documents import reference

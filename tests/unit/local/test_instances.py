@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import pytest
+from tests.support.stack_addresses import stack_addresses
 
 from driftloop.local.addresses import StackAddresses
 from driftloop.local.errors import LocalStackError
@@ -112,16 +113,8 @@ def test_without_a_project_nothing_is_named_and_nobody_asked(tmp_path: Path) -> 
 
 
 def running(home: Path, instances: list[Instance]) -> StackAddresses:
-    found = StackAddresses(
-        home=str(home),
-        port_base=29000,
-        kafka_bootstrap="",
-        s3_endpoint="",
-        s3_access_key_file="",
-        s3_secret_key_file="",
-        s3_region="",
-        s3_bucket="",
-        registry_url="",
+    found = stack_addresses(
+        home,
         services={i.name: "http://127.0.0.1" for i in instances},
         projects={i.name: i.project for i in instances if i.project is not None},
     )

@@ -5,29 +5,16 @@ import os
 from pathlib import Path
 
 import pytest
+from tests.support.stack_addresses import stack_addresses
 
 from driftloop.installation import stack_home
-from driftloop.local.addresses import StackAddresses
 from driftloop.local.identity import identity
 
 
 def stack(home: Path, *, runs: bool) -> Path:
     home.mkdir(parents=True, exist_ok=True)
     mine = str(identity(os.getpid())) if runs else "of a process that has ended"
-    about = StackAddresses(
-        home=str(home),
-        port_base=1,
-        kafka_bootstrap="",
-        s3_endpoint="",
-        s3_access_key_file="",
-        s3_secret_key_file="",
-        s3_region="",
-        s3_bucket="",
-        registry_url="",
-        pids={"supervisor": os.getpid()},
-        supervisor_identity=mine,
-    )
-    about.write()
+    stack_addresses(home, pids={"supervisor": os.getpid()}, supervisor_identity=mine).write()
     return home
 
 

@@ -2,7 +2,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from driftloop.contracts.values import CandidateResult
+from driftloop.contracts.candidates import CandidateResult
 from driftloop.contracts.windows import WindowPlan
 from driftloop.statistics.metrics import for_task
 from driftloop.training.candidates import choose, training_start

@@ -6,8 +6,9 @@ import msgspec
 from tests.unit.predictor.samples import sample_pins
 from tests.unit.registry.commands import measured
 
+from driftloop.contracts.candidates import CandidateResult
 from driftloop.contracts.schema import Feature, StreamSchema, Target
-from driftloop.contracts.values import CandidateResult, GateMeasurements
+from driftloop.contracts.values import GateMeasurements
 from driftloop.statistics.metrics import for_task
 from driftloop.training.card import render_card
 

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from tests.unit.training import jobs
 
-from driftloop.contracts.values import WithinWindow
+from driftloop.contracts.candidates import WithinWindow
 from driftloop.errors import UserError
 from driftloop.statistics.metrics import ModelOutput
 from driftloop.training.choosing import AGED_KEPT, Aged, Choosing, Chosen, aged, cost_of_age

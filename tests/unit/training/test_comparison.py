@@ -10,7 +10,7 @@ import pytest
 from tests.unit.training import jobs
 
 from driftloop.artifact import skops_file
-from driftloop.contracts.values import WithinWindow
+from driftloop.contracts.candidates import WithinWindow
 from driftloop.lake.split import SplitRule
 from driftloop.statistics.metrics import ModelOutput
 from driftloop.training.comparison import Comparer, Comparison

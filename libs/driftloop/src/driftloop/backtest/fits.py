@@ -145,8 +145,7 @@ class Fits:
                 worker.end()
 
     def _file(self, fit: _Fit) -> Path:
-        parts = [self._pins, *fit] if fit.within else [self._pins, *fit[:3]]
-        name = hashlib.sha256(msgspec.json.encode(parts)).hexdigest()
+        name = hashlib.sha256(msgspec.json.encode([self._pins, *fit])).hexdigest()
         return self._cache / f"{name}.{KINDS[bool(fit.rules)]}"
 
     def _pinned(self) -> str:

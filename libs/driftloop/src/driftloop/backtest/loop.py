@@ -14,8 +14,9 @@ import numpy as np
 import pyarrow as pa
 
 from driftloop.backtest.worker import ProfileRules
+from driftloop.contracts.candidates import CandidateResult
 from driftloop.contracts.recalibration import Recalibration, RecalibrationProposal
-from driftloop.contracts.values import CandidateResult, GateMeasurements, LossMean, Part, Time, Window
+from driftloop.contracts.values import GateMeasurements, LossMean, Part, Time, Window
 from driftloop.errors import UserError
 from driftloop.lake.split import buckets, split_keys
 from driftloop.monitoring.answers import window_answer

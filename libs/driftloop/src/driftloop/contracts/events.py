@@ -4,10 +4,10 @@ from typing import Any, ClassVar, Literal, get_args
 
 import msgspec
 
+from driftloop.contracts.candidates import CandidateResult
 from driftloop.contracts.names import Digest
 from driftloop.contracts.recalibration import RecalibrationProposal
 from driftloop.contracts.values import (
-    CandidateResult,
     Count,
     Difference,
     DriftVerdict,

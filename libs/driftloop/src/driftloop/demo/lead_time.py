@@ -4,8 +4,9 @@ import itertools
 from collections.abc import Mapping
 from datetime import datetime
 
+from driftloop.contracts.candidates import CandidateResult
 from driftloop.contracts.events import TrainingCompleted
-from driftloop.contracts.values import CandidateResult, GateMeasurements, Part, Window
+from driftloop.contracts.values import GateMeasurements, Part, Window
 from driftloop.history.model_history import ModelHistory
 from driftloop.registry.fold import ModelState, ModelVersion
 

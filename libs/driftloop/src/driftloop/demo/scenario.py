@@ -5,18 +5,15 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import NamedTuple
 
-from driftloop.contracts import topics
-from driftloop.contracts.codec import caused_id
-from driftloop.contracts.events import RetrainRequested, TrainingFailed
 from driftloop.contracts.values import Window
 from driftloop.demo.example import HISTORY_WINDOWS
-from driftloop.errors import TransientError, UserError
 from driftloop.history.lake_lag import LakeLag
 from driftloop.history.log_reader import LogReader
 from driftloop.history.model_history import ModelHistory
 from driftloop.ports import EventPublisher
 from driftloop.project.model import Project
-from driftloop.replay.publishing import Replay, ReplayProgress
+from driftloop.replay.acting import Sending, first_version
+from driftloop.replay.publishing import Replay
 from driftloop.replay.screen import Screen
 from driftloop.replay.story import outcome
 from driftloop.replay.waiting import Settling
@@ -48,7 +45,8 @@ class Story:
         realtime: float | None,
     ) -> None:
         self._project, self._replay, self._settling = project, replay, settling
-        self._history, self._reader, self._lag, self._publisher, self._screen = history, reader, lag, publisher, screen
+        self._history, self._reader, self._publisher, self._screen = history, reader, publisher, screen
+        self._sending = Sending(replay, lag, screen)
         self._realtime = realtime
         self.windows = project_windows(project)[:windows]
         self.settled: list[Settled] = []
@@ -77,20 +75,15 @@ class Story:
         self._screen.say(f"history: {rows} before {end:%d %B} are in the lake, unscored")
 
     def _first_version(self) -> None:
-        model, window = self._project.model, self.windows[HISTORY_WINDOWS - 1]
-        request_id = caused_id("bootstrap", model, self._project.digest())
-        request = RetrainRequested(
-            model=model, reason="bootstrap", detail="the first model, from the history", window=window, requested_by="driftloop demo"
+        champion = first_version(
+            self._project,
+            self.windows[HISTORY_WINDOWS - 1],
+            by="driftloop demo",
+            remedy="",
+            history=self._history,
+            settling=self._settling,
+            publisher=self._publisher,
         )
-        self._publisher.publish(topics.RETRAIN_REQUESTS, request, key=model, id=request_id)
-        self._settling.until_run_is_judged(request_id)
-        ended = self._history.ended(request_id)
-        if ended is not None and isinstance(ended.event, TrainingFailed):
-            raise UserError(f"the first training failed: {ended.event.reason} {ended.event.detail}".rstrip())
-        champion, _ = self._settling.champion()
-        if champion is None:
-            raise UserError("the registry did not make the first version champion; see `driftloop decisions`")
-        self._settling.until_predictors_follow()
         self._screen.champion(champion)
         self._screen.say(f"version {champion} is champion on every predictor")
 
@@ -122,18 +115,8 @@ class Story:
         self._reader.read(0.5)
 
     def _send(self, start: datetime | None, end: datetime | None, *, paced: bool = True) -> None:
-        self._screen.sending()
         in_history = start is None
-        self._replay.publish(start, end, self._show, speed=None if in_history or not paced else self._realtime)
-
-    def _show(self, progress: ReplayProgress) -> None:
-        self._screen.sent(progress.at, progress.requests + progress.labels, self._behind)
-
-    def _behind(self) -> int:
-        try:
-            return self._lag.measure().unstored
-        except TransientError:
-            return -1  # shown as such: not known now
+        self._sending.send(start, end, speed=None if in_history or not paced else self._realtime)
 
 
 def project_windows(project: Project) -> list[Window]:

@@ -4,16 +4,14 @@ import itertools
 from collections.abc import Sequence
 from datetime import datetime
 
-from driftloop.contracts import topics
-from driftloop.contracts.codec import caused_id
-from driftloop.contracts.events import DecisionMade, RetrainRequested, TrainingFailed
+from driftloop.contracts.events import DecisionMade, TrainingFailed
 from driftloop.contracts.values import Window
-from driftloop.errors import TransientError, UserError
 from driftloop.history.lake_lag import LakeLag
 from driftloop.history.model_history import ModelHistory
 from driftloop.ports import EventPublisher
 from driftloop.project.model import Project
-from driftloop.replay.publishing import Replay, ReplayProgress
+from driftloop.replay.acting import Sending, first_version
+from driftloop.replay.publishing import Replay
 from driftloop.replay.screen import Screen
 from driftloop.replay.waiting import Settling
 
@@ -41,7 +39,8 @@ class Story:
         requested_by: str,
     ) -> None:
         self._project, self._replay, self._settling, self._history = project, replay, settling, history
-        self._lag, self._publisher, self._screen, self._speed = lag, publisher, screen, speed
+        self._publisher, self._screen, self._speed = publisher, screen, speed
+        self._sending = Sending(replay, lag, screen)
         self._by = requested_by
         self.windows = [window for window in windows if last is None or window.end <= last]
         self.before: list[Window] = []
@@ -69,21 +68,15 @@ class Story:
         self._screen.say(f"windows 1 to {len(windows)}, before {end:{WHEN}}, are the history that the first version is trained on")
 
     def _first_version(self, window: Window) -> None:
-        model = self._project.model
-        request_id = caused_id("bootstrap", model, self._project.digest())
-        request = RetrainRequested(
-            model=model, reason="bootstrap", detail="the first model, from the history", window=window, requested_by=self._by
+        champion = first_version(
+            self._project,
+            window,
+            by=self._by,
+            remedy="; correct the project, `driftloop up --project DIR`, and replay again",
+            history=self._history,
+            settling=self._settling,
+            publisher=self._publisher,
         )
-        self._publisher.publish(topics.RETRAIN_REQUESTS, request, key=model, id=request_id)
-        self._settling.until_run_is_judged(request_id)
-        ended = self._history.ended(request_id)
-        if ended is not None and isinstance(ended.event, TrainingFailed):
-            told = f"{ended.event.reason} {ended.event.detail}".strip()
-            raise UserError(f"the first training failed: {told}; correct the project, `driftloop up --project DIR`, and replay again")
-        champion, _ = self._settling.champion()
-        if champion is None:
-            raise UserError("the registry did not make the first version champion; see `driftloop decisions`")
-        self._settling.until_predictors_follow()
         self._screen.champion(champion)
         self._screen.say(f"version {champion} is champion")
 
@@ -118,17 +111,7 @@ class Story:
             self._screen.say(f"the window that ends {window.end:{WHEN}} is still open: it closes when its time has come")
 
     def _send(self, start: datetime | None, end: datetime | None, *, paced: bool = True) -> None:
-        self._screen.sending()
-        self._replay.publish(start, end, self._show, speed=self._speed if paced else None)
-
-    def _show(self, progress: ReplayProgress) -> None:
-        self._screen.sent(progress.at, progress.requests + progress.labels, self._behind)
-
-    def _behind(self) -> int:
-        try:
-            return self._lag.measure().unstored
-        except TransientError:
-            return -1  # shown as such: not known now
+        self._sending.send(start, end, speed=self._speed if paced else None)
 
 
 def stretches(windows: Sequence[Window], first: int) -> list[tuple[datetime, Window]]:

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from datetime import datetime
 
-from driftloop.contracts.values import CandidateResult
+from driftloop.contracts.candidates import CandidateResult
 from driftloop.contracts.windows import WindowPlan
 from driftloop.project.recipes import parse_recipe
 from driftloop.statistics.metrics import TaskMetric

@@ -5,9 +5,10 @@ from datetime import datetime
 
 import msgspec
 
+from driftloop.contracts.candidates import CandidateResult
 from driftloop.contracts.recalibration import Recalibration, RecalibrationProposal
 from driftloop.contracts.schema import StreamSchema
-from driftloop.contracts.values import CandidateResult, GateMeasurements, Interval, TrainingPins
+from driftloop.contracts.values import GateMeasurements, Interval, TrainingPins
 from driftloop.statistics.metrics import TaskMetric
 
 _MARKUP = str.maketrans({"&": "&amp;", "<": "&lt;", "|": "\\|", "[": "\\[", "`": "\\`"})

@@ -12,7 +12,7 @@ from typing import NamedTuple
 import msgspec
 import numpy as np
 
-from driftloop.contracts.values import CandidateResult, WithinWindow
+from driftloop.contracts.candidates import CandidateResult, WithinWindow
 from driftloop.errors import UserError
 from driftloop.project.model import Project
 from driftloop.project.recipes import parse_recipe

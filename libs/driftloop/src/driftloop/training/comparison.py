@@ -16,9 +16,10 @@ import numpy as np
 import pyarrow as pa
 
 from driftloop.artifact import skops_file
+from driftloop.contracts.candidates import CandidateResult
 from driftloop.contracts.recalibration import RecalibrationProposal
 from driftloop.contracts.schema import StreamSchema
-from driftloop.contracts.values import CandidateResult, GateMeasurements, Window
+from driftloop.contracts.values import GateMeasurements, Window
 from driftloop.errors import IntegrityError, UserError
 from driftloop.project.model import Project
 from driftloop.project.recipes import parse_recipe

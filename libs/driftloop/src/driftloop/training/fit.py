@@ -40,9 +40,8 @@ class TrainingRows:
         keys = split_keys(table, project.split_key)
         bucket = buckets(keys, project.split_salt)
         self.held_out: Mask = held_out(bucket)
-        self.quarter: npt.NDArray[np.integer[Any]] = (
-            bucket % 4
-        )  # of the split keys, by their hash; as many of the held-out ones as of the others
+        # of the split keys, by their hash; as many of the held-out ones as of the others
+        self.quarter: npt.NDArray[np.integer[Any]] = bucket % 4
         self.keys = _numbers_of(keys)
         self.times: Micros = table.column("event_time").cast(pa.int64()).to_numpy()
         self.days: Floats = event_days(table)

@@ -5,9 +5,10 @@ from typing import Any
 
 import msgspec
 
+from driftloop.contracts.candidates import CandidateResult
 from driftloop.contracts.recalibration import Recalibration, RecalibrationProposal
 from driftloop.contracts.schema import StreamSchema
-from driftloop.contracts.values import CandidateResult, GateMeasurements, ModelName, Part, Time, TrainingPins
+from driftloop.contracts.values import GateMeasurements, ModelName, Part, Time, TrainingPins
 from driftloop.lake.split import SplitRule
 
 JOB_FILE, RESULT_FILE = "job.json", "result.json"

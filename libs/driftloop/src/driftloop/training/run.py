@@ -9,7 +9,8 @@ import msgspec
 import numpy as np
 
 from driftloop.artifact import model_files
-from driftloop.contracts.values import CandidateResult, GateMeasurements
+from driftloop.contracts.candidates import CandidateResult
+from driftloop.contracts.values import GateMeasurements
 from driftloop.errors import UserError
 from driftloop.lake.split import SplitRule
 from driftloop.project.model import PIPELINE_FILE, Project
