@@ -1,14 +1,14 @@
 """Whether it pays that driftloop's own producers compress: bytes on the broker, and CPU at both ends, with and without."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 from typing import Literal, NamedTuple
 
 from bench.clocks import BenchError, cpu_seconds, spending
 from bench.figures import Figure, Limit
-from bench.flights import as_json_rows, flights_project, scored_flights
-from bench.inference_messages import ROWS_PER_MESSAGE, InferenceWriter
+from bench.fills import Fill, fills
+from bench.inference_messages import ROWS_PER_MESSAGE
 from bench.surroundings import Surroundings
 from driftloop.adapters.kafka import Producer, create_topics, stream_topic
 from driftloop.contracts.topics import stream_topics
@@ -18,7 +18,6 @@ PARTITIONS = 4
 
 Compression = Literal["zstd"] | None
 WAYS: tuple[Compression, ...] = (None, "zstd")
-Fill = Callable[[Producer, str], None]
 
 
 class Cost(NamedTuple):
@@ -31,16 +30,7 @@ class Cost(NamedTuple):
 
 def measure(around: Surroundings) -> list[Figure]:
     """The flights as rows that applications send, and as messages that the predictor writes; each way in turn, in one run."""
-    rows = scored_flights(around.flights, flights_project("bench-compression"), ROWS)
-    lines = as_json_rows(around.flights.rows.slice(0, ROWS))
-
-    def send_lines(producer: Producer, topic: str) -> None:
-        for n, line in enumerate(lines):
-            producer.send(topic, line, partition=n % PARTITIONS)
-        producer.flush()
-
-    def send_messages(producer: Producer, topic: str) -> None:
-        InferenceWriter(producer, topic, PARTITIONS).send(rows)
+    send_lines, send_messages = fills(around.flights, "bench-compression", ROWS, PARTITIONS)
 
     kinds: list[tuple[int, str, Fill, str]] = [
         (0, "requests", send_lines, "JSON rows, to a topic that keeps them uncompressed"),

@@ -9,8 +9,8 @@ from pathlib import Path
 
 from bench.clocks import BenchError
 from bench.figures import Aim, Figure, Limit
-from bench.flights import as_json_rows, flights_project, scored_flights
-from bench.inference_messages import ROWS_PER_MESSAGE, InferenceWriter
+from bench.fills import fills
+from bench.inference_messages import ROWS_PER_MESSAGE
 from bench.surroundings import READY_SECONDS, Surroundings
 from driftloop.adapters.kafka import Producer, create_topics, stream_topic
 from driftloop.adapters.kafka_security import Cluster, KafkaSecurity
@@ -32,16 +32,7 @@ Ways = dict[str, Cluster]
 
 def measure(around: Surroundings) -> Iterator[Figure]:
     """Rows as an application sends them, one by one, and as messages of the predictor; then all of them read."""
-    rows = scored_flights(around.flights, flights_project("bench-secured"), ROWS)
-    lines = as_json_rows(around.flights.rows.slice(0, ROWS))
-
-    def send_lines(producer: Producer, topic: str) -> None:
-        for n, line in enumerate(lines):
-            producer.send(topic, line, partition=n % PARTITIONS)
-        producer.flush()
-
-    def send_messages(producer: Producer, topic: str) -> None:
-        InferenceWriter(producer, topic, PARTITIONS).send(rows)
+    send_lines, send_messages = fills(around.flights, "bench-secured", ROWS, PARTITIONS)
 
     with _broker(around.folder / "secured") as ways:
         for which, name, fill in ((0, "requests", send_lines), (1, "inferences", send_messages)):

@@ -3,7 +3,7 @@
 from tests.mutations.mutation import LIBRARY, Mutation
 
 _PRODUCING = f"{LIBRARY}/producing"
-_PRODUCER = "tests/unit/producing/test_producer.py::"
+_PRODUCER, _DELIVERY = "tests/unit/producing/test_producer.py::", "tests/unit/producing/test_delivery.py::"
 
 APPLICATIONS: tuple[Mutation, ...] = (
     Mutation(
@@ -29,8 +29,8 @@ APPLICATIONS: tuple[Mutation, ...] = (
         "        in_flight.give_up(",
         "        str(",
         (
-            f"{_PRODUCER}TestReport::test_it_says_of_every_row_what_became_of_it",
-            f"{_PRODUCER}TestReport::test_one_that_is_left_open_loses_nothing_without_a_word",
+            f"{_DELIVERY}TestReport::test_it_says_of_every_row_what_became_of_it",
+            f"{_DELIVERY}TestReport::test_one_that_is_left_open_loses_nothing_without_a_word",
         ),
     ),
     Mutation(
@@ -39,7 +39,7 @@ APPLICATIONS: tuple[Mutation, ...] = (
         f"{_PRODUCING}/in_flight.py",
         "        return len(self._underway) + messages <= self._most_messages and self._bytes + size <= self._most_bytes",
         "        return True",
-        (f"{_PRODUCER}TestRoom::test_and_says_when_there_is_none_in_time",),
+        (f"{_DELIVERY}TestRoom::test_and_says_when_there_is_none_in_time",),
     ),
     Mutation(
         "an-entity-has-one-partition",
