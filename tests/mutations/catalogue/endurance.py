@@ -13,6 +13,14 @@ _GUARD, _REFUSED = f"{_UNIT}/service/test_http_guard.py::", f"{_UNIT}/registry/t
 
 ENDURANCE = (
     Mutation(
+        "unended-runs-are-bounded",
+        "Requests and runs whose end is never told are kept up to a bound.",
+        f"{LIBRARY}/history/requests.py",
+        "            while len(waiting) > self._kept + PENDING_KEPT:",
+        "            while False:",
+        (f"{_UNIT}/history/test_model_history.py::test_requests_and_runs_that_are_made_up_and_never_end_make_it_no_larger_than_a_bound",),
+    ),
+    Mutation(
         "decoders-refuse-what-is-nested-too-deep",
         "JSON that is nested too deep is refused and ends nobody.",
         f"{LIBRARY}/contracts/foreign_json.py",

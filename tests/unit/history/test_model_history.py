@@ -26,6 +26,7 @@ from tests.unit.history.facts import (
 )
 
 from driftloop.contracts.events import Event
+from driftloop.history import requests as fold
 from driftloop.history.model_history import Keep, ModelHistory
 from driftloop.monitoring.late_labels import WindowLabels
 from driftloop.monitoring.policy import CARRIED, Evidence, decide, restore
@@ -334,3 +335,22 @@ def test_a_bounded_history_does_not_grow_with_its_log():
 
     ids = 2 * 16  # for each request: that it was made, and answered
     assert size(2 * CARRIED) - size(CARRIED + 100) <= (CARRIED - 100) * ids + 2000
+
+
+def test_requests_and_runs_that_are_made_up_and_never_end_make_it_no_larger_than_a_bound(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(fold, "PENDING_KEPT", 20)
+    monkeypatch.setattr(fold, "MODELS_KEPT", 20)
+
+    def flooded(events: int) -> ModelHistory:
+        known = ModelHistory(keep=Keep(answered=0))
+        for n in range(events):
+            told = (f"r{n}", requested()), (f"s{n}", started(f"x{n}")), (f"c{n}", completed(f"y{n}", model=f"made-up-{n}"))
+            tell(known, *told)
+        return known
+
+    assert len(flooded(400).stored()) - len(flooded(200).stored()) <= 200 * 2 * 16 + 2000  # ids: requested, answered
+    known = tell(flooded(50), ("honest", requested()))
+    assert [told.about.id for told in known.waiting(MODEL)] == [*(f"r{n}" for n in range(31, 50)), "honest"]
+    assert known.last_completed("made-up-49") == "y49"
+    assert known.requested("r0")
+    assert not known.answered("r0")

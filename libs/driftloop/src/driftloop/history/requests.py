@@ -13,7 +13,8 @@ from driftloop.history.id_set import IdSet
 from driftloop.history.told import Pair, Told
 
 STARTS_KEPT = 1000  # times of a model's runs, however few of the runs themselves are
-MODELS_KEPT = 1000  # of which there are such times: who writes to the topic may make up names
+MODELS_KEPT = 1000  # of which there are such times, or a last run: who writes to the topic may make up names
+PENDING_KEPT = 10_000  # requests and runs whose end was not told, the newest: who writes to the topic may make up ids
 
 End = TypeVar("End", TrainingCompleted, TrainingFailed)
 RunEvent = TrainingStarted | TrainingCompleted | TrainingFailed
@@ -45,7 +46,7 @@ class Requests:
 
     The topics of requests and runs come in no order between them: an answer may be there before its request.
     ``kept``: how many answered requests to keep with their runs, those that were answered last; of older ones it is only
-    known that they were made and answered. None: all are kept.
+    known that they were made and answered. Beside them PENDING_KEPT that wait for an answer. None: all are kept.
     """
 
     def __init__(self, kept: int | None = None) -> None:
@@ -63,6 +64,7 @@ class Requests:
         self._requested.add(about.id)
         if about.id not in self._answered or about.id in self._whole:
             self._requests.setdefault(about.id, Told(event, about))
+            self._forget()
 
     def add_run(self, event: RunEvent, about: Envelope) -> None:
         if isinstance(event, TrainingStarted) and event.request_id not in self._answered and event.request_id not in self._started:
@@ -81,6 +83,7 @@ class Requests:
             self._answered.add(request_id)
             self._whole.setdefault(request_id)
         if isinstance(event, TrainingCompleted):
+            self._last_completed.pop(event.model, None)
             self._last_completed[event.model] = event.request_id
         self._forget()
 
@@ -158,7 +161,14 @@ class Requests:
         return (told for told in self._requests.values() if told.about.id not in self._answered)
 
     def _forget(self) -> None:
-        while self._kept is not None and len(self._whole) > self._kept:
+        if self._kept is None:
+            return
+        while len(self._last_completed) > MODELS_KEPT:
+            del self._last_completed[next(iter(self._last_completed))]
+        for waiting in (self._requests, self._started):
+            while len(waiting) > self._kept + PENDING_KEPT:
+                del waiting[next(iter(waiting))]
+        while len(self._whole) > self._kept:
             oldest = next(iter(self._whole))
             del self._whole[oldest]
             for events in (self._requests, self._started, self._completed, self._failed):
