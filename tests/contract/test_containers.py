@@ -19,7 +19,7 @@ from driftloop.local.s3 import S3Access
 pytestmark = [pytest.mark.docker, pytest.mark.timeout(1200)]  # MinIO's first build takes minutes
 
 REPOSITORY = Path(__file__).parents[2]
-READY_SECONDS = 120
+READY_SECONDS = 600
 MINIO_IMAGE = "driftloop/minio:test"
 
 

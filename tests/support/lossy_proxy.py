@@ -75,7 +75,7 @@ class LossyProxy:
                 client.close()
                 continue
             try:
-                server = socket.create_connection(self._upstream, timeout=10)
+                server = socket.create_connection(self._upstream, timeout=60)
             except OSError:
                 client.close()
                 continue

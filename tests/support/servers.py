@@ -19,7 +19,7 @@ from driftloop.local.s3 import S3Access, S3Server, create_bucket
 from driftloop.settings import S3Settings
 
 REPOSITORY = Path(__file__).parents[2]
-READY_SECONDS = 90
+READY_SECONDS = 600  # a broker that ends is noticed at once; one on a machine that does much else takes its time
 
 
 def shared_cache() -> Path:

@@ -40,7 +40,7 @@ class Notifier:
         told = {"KAFKA_BOOTSTRAP": bootstrap, "HTTP_PORT": str(port), "STATE_DIR": str(folder / "state"), **settings}
         self._env = {f"DRIFTLOOP_{name.upper()}_{setting}": value for setting, value in told.items()}
         self._env["PYTHONPATH"] = str(folder / "src")
-        self.http = httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=10)
+        self.http = httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=60)
         self.process: subprocess.Popen[bytes] | None = None
 
     def start(self, **environment: str) -> None:

@@ -36,7 +36,7 @@ from driftloop.replay.screen import Screen
 from driftloop.replay.waiting import Settling
 
 CLIENT = "driftloop-demo"
-SERVICES_READY_SECONDS = 120.0
+SERVICES_READY_SECONDS = 300.0
 
 
 class Options(NamedTuple):

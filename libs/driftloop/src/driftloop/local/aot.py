@@ -10,7 +10,7 @@ from driftloop.local.java import aot_cache_path
 from driftloop.local.kafka import KafkaServer
 from driftloop.local.process import spawn, stop, wait_ready
 
-READY_SECONDS = 90
+READY_SECONDS = 300  # nothing is at hand yet, and the machine may be busy with an installation
 WRITE_SECONDS = 120  # after the broker's end, Java writes the cache
 
 

@@ -11,7 +11,7 @@ from driftloop.local.addresses import StackAddresses, addresses_path, read_addre
 from driftloop.local.errors import LocalStackError
 from driftloop.local.process import log_tail
 
-READY_SECONDS = 60.0
+READY_SECONDS = 300.0
 _PERIOD_SECONDS = 0.1
 
 

@@ -25,8 +25,8 @@ from driftloop.local.process import ProcessSpec
 from driftloop.local.s3 import S3Server
 from driftloop.local.supervisor import Supervisor
 
-INFRASTRUCTURE_READY_SECONDS = 90.0
-REGISTRY_READY_SECONDS = 60.0
+INFRASTRUCTURE_READY_SECONDS = 300.0  # what ends is noticed at once; a busy machine takes its time
+REGISTRY_READY_SECONDS = 300.0
 # together within the promised ten seconds
 SERVICES_STOP_SECONDS = 7.0
 INFRASTRUCTURE_STOP_SECONDS = 2.5
