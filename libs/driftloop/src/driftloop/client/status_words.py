@@ -107,7 +107,7 @@ def stack_sentences(seen: Iterable[Seen], restarts: Mapping[str, int], failures:
     for name, count in sorted(restarts.items()):
         found.append(Sentence(about="stack", says=f"{name}: started again {_count(count, 'time')}", act=f"the log of {name} says why"))
     for name, reason in sorted(failures.items()):
-        found.append(Sentence(about="stack", says=f"{name}: given up: {reason}", act="mend it, then `driftloop down` and `driftloop up`"))
+        found.append(Sentence(about="stack", says=f"{name}: given up: {reason}", act="mend it, then `driftloop up`"))
     return found
 
 
@@ -126,7 +126,7 @@ def _progress(project: str, service: str, seen: Sequence[Seen]) -> Sentence:
     held_up, gap = _held_up(answering), next((one.told["gap"] for one in answering if one.told.get("gap")), None)
     if gap is not None:
         accept = "driftloop lake accept-gap, if the messages are lost"
-        act = "delete the topic, then make it anew with driftloop up" if LOST_END in gap else accept
+        act = "delete the topic, then make it anew with driftloop up --project DIR" if LOST_END in gap else accept
         return Sentence(about=project, says=f"{says}; stopped at a gap: {gap}", act=act)
     if held_up is not None:
         return Sentence(about=project, says=f"{says}; {held_up}", act=f"see the log of {service}: what it waits for, it repeats there")
