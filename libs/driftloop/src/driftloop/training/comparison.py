@@ -18,7 +18,6 @@ import pyarrow as pa
 from driftloop.artifact import skops_file
 from driftloop.contracts.candidates import CandidateResult
 from driftloop.contracts.recalibration import RecalibrationProposal
-from driftloop.contracts.schema import StreamSchema
 from driftloop.contracts.values import GateMeasurements, Window
 from driftloop.errors import IntegrityError, UserError
 from driftloop.project.model import Project
@@ -38,7 +37,8 @@ Report = Callable[[RunProgress], None]
 
 
 class Comparison(NamedTuple):
-    """The recipe to go on with, and how it was found. ``notes`` are for the card. ``champion``: that was measured beside it."""
+    """The recipe to go on with, and how it was found. ``notes`` are for the card. ``champion``: that was measured beside it, on
+    rows among ``answered``, the window's that it has an answer for."""
 
     recipe: str
     candidates: tuple[CandidateResult, ...] = ()
@@ -46,6 +46,7 @@ class Comparison(NamedTuple):
     notes: tuple[str, ...] = ()
     recalibrations: tuple[RecalibrationProposal, ...] = ()
     champion: Any = None
+    answered: Mask | None = None
 
 
 def first_version(project: Project, fit: Fit, end: datetime) -> Comparison:
@@ -126,12 +127,13 @@ class Comparer:
         try:
             unseen = self._unseen(judged, version)
             self._champion = champion = skops_file.load((self._folder / CHAMPION_FILE).read_bytes(), self._project.training.trusted_types)
-            theirs = call("scoring with the champion", lambda: self._finite_output(champion, judged, self._job.champion_schema))
+            theirs, answered = call("scoring with the champion", lambda: self._rows.answers(champion, judged, self._job.champion_schema))
         except (IntegrityError, UserError) as exc:
             return found._replace(notes=(f"The champion, version {version}, could not be compared: {exc}.",))
         job, unseen_here = self._job, unseen[judged]
         before = EarlierProposals(job.recalibrated_before, job.candidate_before)
-        corrections = Recalibrating(self._project, self._of_window, theirs, unseen_here, job.champion_recalibration, before, job.pins.seed)
+        known = unseen_here & answered
+        corrections = Recalibrating(self._project, self._of_window, theirs, known, job.champion_recalibration, before, job.pins.seed)
         measured = chosen.rows.against_champion(
             self._project,
             corrections.comparable(chosen),
@@ -140,14 +142,23 @@ class Comparer:
             champion=version,
             seed=job.pins.seed,
             before=job.measured_before,
+            answered=answered,
         )
-        found = found._replace(measurements=measured, recalibrations=corrections.proposals(chosen))
+        notes = self._unanswered(chosen.rows.judges & unseen_here, answered, version)
+        whole = judged.copy()
+        whole[judged] = answered
+        found = found._replace(measurements=measured, recalibrations=corrections.proposals(chosen), notes=notes, answered=whole)
         if measured is None:
-            rows = int((chosen.rows.judges & unseen_here).sum())
+            rows = int((chosen.rows.judges & known).sum())
             note = f"{self._project.metric} of the champion, version {version}, is not defined on {rows} rows of the window."
-            return found._replace(notes=(note,))
+            return found._replace(notes=(*notes, note))
         self._report(RunProgress(step="compared", rows=measured.rows, metric=measured.champion))
         return found
+
+    def _unanswered(self, judges: Mask, answered: Mask, version: int) -> tuple[str, ...]:
+        silent = int((judges & ~answered).sum())
+        said = f"The champion, version {version}, has no answer for {silent} of the {int(judges.sum())} rows that judge; they are left out."
+        return (said,) if silent else ()
 
     def _unseen(self, judged: Mask, version: int) -> Mask:
         """The window's rows that the champion was not fitted on. Raises UserError when none of them judges."""
@@ -160,8 +171,8 @@ class Comparer:
             raise UserError(f"it was fitted on all {int(judges.sum())} labelled rows that judge")
         return unseen
 
-    def _finite_output(self, pipeline: Any, mask: Mask, schema: StreamSchema | None = None) -> ModelOutput:
-        output = self._rows.output(pipeline, mask, schema)
+    def _finite_output(self, pipeline: Any, mask: Mask) -> ModelOutput:
+        output = self._rows.output(pipeline, mask)
         if not np.isfinite(output.scores).all():
             raise UserError("the model gives scores that are not finite numbers")
         return output
