@@ -15,7 +15,7 @@ from driftloop.cli.main import SaidOnce
 from driftloop.cli.output import CleanConsole, say, shown, table
 from driftloop.cli.quarantine import _render
 from driftloop.client.rejected_messages import Header, RejectedBytes
-from driftloop.errors import ConfigurationError, IntegrityError, ObjectNotFound, TransientError, UserError
+from driftloop.errors import ConfigurationError, GapError, IntegrityError, ObjectNotFound, TransientError, UserError
 from driftloop.telemetry import get_logger
 
 # a title, a cleared screen, hidden text, C1's CSI in one byte, a line printed over, text that reads backwards, the bell
@@ -60,7 +60,7 @@ def test_whatever_is_printed_to_a_console_is_cleaned_and_its_own_colours_stay():
 
 @pytest.mark.parametrize(
     "error",
-    [UserError(EVIL), TransientError(EVIL), ConfigurationError(EVIL), IntegrityError(EVIL), ObjectNotFound(EVIL)],
+    [UserError(EVIL), TransientError(EVIL), ConfigurationError(EVIL), GapError(EVIL), IntegrityError(EVIL), ObjectNotFound(EVIL)],
     ids=lambda e: type(e).__name__,
 )
 def test_refusal_is_cleaned(error):
