@@ -47,6 +47,12 @@ class Changes:
 
         return promote(self._to.registry, name, version, reason, alias=alias, expected_epoch=expected_epoch)
 
+    def shadow(self, name: str, version: int | None, *, reason: str) -> "Changed":
+        """Let a version answer for the same rows as the champion, beside it, until the champion moves; None: nobody any more."""
+        from driftloop.client.model_changes import shadow
+
+        return shadow(self._to.registry, name, version, reason)
+
     def rollback(
         self, name: str, *, reason: str, to: int | None = None, alias: str = "champion", expected_epoch: int | None = None
     ) -> "Changed":

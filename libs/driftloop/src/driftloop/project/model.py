@@ -51,9 +51,14 @@ class Promotion(PromotionRules, frozen=True, kw_only=True):
 
 
 class Serving(Part, frozen=True, kw_only=True):
-    """What a predictor does with a champion that was fitted in another environment than its own (``training.parity``)."""
+    """``environment``: what a predictor does with a champion that was fitted in another one than its own (``training.parity``).
+
+    ``shadow``: who answers beside the champion: the version that somebody names, or, until somebody does, the newest candidate that
+    did not become champion.
+    """
 
     environment: Literal["warn", "refuse"] = "warn"
+    shadow: Literal["named", "candidates"] = "named"
 
 
 class Project(Part, frozen=True, kw_only=True):
