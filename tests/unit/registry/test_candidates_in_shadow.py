@@ -4,7 +4,7 @@ import pytest
 from tests.support.registered import register_command
 from tests.support.sample_project import sample_project
 from tests.support.traffic import small_schema
-from tests.unit.registry.commands import MODEL, measured
+from tests.unit.registry.commands import MODEL, measured, register_version
 from tests.unit.registry.test_training_runs import NOW, Registry
 
 from driftloop.contracts.commands import MoveAlias
@@ -54,12 +54,17 @@ def test_repeat_of_a_run_names_nobody_anew() -> None:
     assert registry.named() is None
 
 
-def test_run_that_is_told_late_does_not_take_a_newer_ones_place() -> None:
+def test_late_news_of_an_older_run_names_nobody() -> None:
+    """A registry that died between a run's version and its challenge is told of the run again, after a newer one."""
     registry = Shadowing("candidates")
-    registry.refused("r2")
+    registry.stored("r2")
+    registry.say(register_version("r2"))
     registry.refused("r3")
-    registry.refused("r2")
     assert registry.named() == 3
+    event_before = registry.model().epoch("challenger")
+    registry.complete("r2", registry.model().versions[1].manifest, measured(against=1, gain_lower=-0.1), 1)
+    assert registry.named() == 3
+    assert registry.model().epoch("challenger") == event_before
 
 
 def test_run_of_before_the_champion_moved_is_no_challenger() -> None:

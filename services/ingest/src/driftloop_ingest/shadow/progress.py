@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 import msgspec
 
+from driftloop.contracts.foreign_json import UNDECODABLE
 from driftloop.contracts.typed import prepared
 from driftloop.contracts.values import Part
 from driftloop.ports import TopicPartition
@@ -31,7 +32,7 @@ def decode_progress(line: bytes) -> Progress | None:
     """None for a line that is something else's."""
     try:
         return msgspec.json.decode(line, type=prepared(Progress))
-    except msgspec.MsgspecError:
+    except UNDECODABLE:
         return None
 
 

@@ -1,0 +1,60 @@
+"""Reports tell what a challenger answered, and again when more of it or of its labels has come."""
+
+import numpy as np
+import pytest
+from tests.unit.monitor.decider_bench import Bench
+from tests.unit.monitoring.test_challengers import shadow
+from tests.unit.monitoring.traffic import window
+
+from driftloop.contracts.topics import PERFORMANCE_REPORTS
+
+
+class FakeShadow:
+    """What a challenger has answered, as a test sets it."""
+
+    def __init__(self):
+        self.answered, self.ranges = 0, []
+
+    def refresh(self):
+        """Nothing to go to."""
+
+    def changed(self):
+        ranges, self.ranges = self.ranges, []
+        return ranges
+
+    def rows(self, window, labels):
+        n = self.answered
+        return shadow(np.linspace(0, 1, n), np.linspace(1, 0, n), np.arange(n) % 2 == 0) if n else None
+
+
+@pytest.fixture
+def beside():
+    made = Bench()
+    made.shadow = made.decider._shadow = FakeShadow()
+    made.lake.labels = None
+    return made
+
+
+def told(bench):
+    return [report for report in bench.events(PERFORMANCE_REPORTS) if report.version is None]
+
+
+def test_a_challenger_is_told_of_when_it_has_answered_and_again_when_there_is_more(beside):
+    beside.step(0)
+    (before,) = told(beside)
+    assert not before.challengers
+    beside.shadow.answered, beside.shadow.ranges = 50, [(window(0).start, window(0).start)]
+    beside.step(0)
+    beside.step(0)
+    assert [(r.revision, r.challengers[0].rows, r.challengers[0].disagreement) for r in told(beside)[1:]] == [(1, 50, 1.0)]
+    beside.shadow.answered, beside.shadow.ranges = 80, [(window(0).start, window(0).start)]
+    beside.step(0)
+    assert [(r.revision, r.challengers[0].rows) for r in told(beside)[1:]] == [(1, 50), (2, 80)]
+
+
+def test_the_version_that_scored_the_window_names_the_disagreement(beside):
+    beside.shadow.answered = 50
+    beside.step(0)
+    (alone,) = [report for report in beside.events(PERFORMANCE_REPORTS) if report.version == 1]
+    assert "version 2, answers 100.0 % of 50 rows otherwise" in alone.answer.reason
+    assert not alone.challengers
