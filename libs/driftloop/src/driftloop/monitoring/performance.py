@@ -139,11 +139,7 @@ def content_digest(report: PerformanceReported) -> str:
     more = [] if report.measured_rows is msgspec.UNSET else [report.measured_rows]
     lone = report.labels_without_inference
     last = [{"labels_without_inference": lone}] if lone is not msgspec.UNSET and lone else []  # else as releases before said it
-    added = {
-        name: value
-        for name in ("loss", "estimate", "segments", "answer", "challengers")
-        if (value := getattr(report, name)) is not msgspec.UNSET
-    }
+    added = {name: value for name in _ADDED if (value := getattr(report, name)) is not msgspec.UNSET}
     last += [added] if added else []
     return hashlib.sha256(msgspec.json.encode([*said, *more, *last], order="deterministic")).hexdigest()[:32]
 
