@@ -3,7 +3,9 @@
 import os
 import sys
 import threading
+from contextlib import suppress
 from functools import partial
+from pathlib import Path
 
 import msgspec
 
@@ -21,7 +23,8 @@ from driftloop_ingest.shadow.filling import ShadowFilling
 from driftloop_ingest.shadow.progress import Account
 from driftloop_ingest.table_writer import Outputs
 
-NICENESS = 10  # on a machine that has too little to do for all, what answers callers comes first
+NICENESS = 19  # where there is too little time for all, what answers callers comes first
+AUTOGROUP = Path("/proc/self/autogroup")  # Linux shares time between sessions first, and then inside each: of this one's, as little
 TELL_SECONDS = 1.0
 
 
@@ -31,7 +34,7 @@ def main() -> None:
 
 def run(stop: Stop) -> None:
     settings, account = ingest_settings(), Account()
-    os.nice(NICENESS)
+    _step_back()
     configure_logging(INGEST.name, settings.common.instance)
     threading.Thread(target=_end_with_parent, args=(stop,), name="parent", daemon=True).start()
     threading.Thread(target=_tell, args=(stop, account), name="progress", daemon=True).start()
@@ -57,6 +60,13 @@ def run(stop: Stop) -> None:
             )
         )
         filling.run()
+
+
+def _step_back() -> None:
+    """Ingest starts this process in a session of its own."""
+    os.nice(NICENESS)
+    with suppress(OSError):  # not there on other systems, and in containers, whose groups have weights of their own
+        AUTOGROUP.write_text(str(NICENESS))
 
 
 def _end_with_parent(stop: Stop) -> None:

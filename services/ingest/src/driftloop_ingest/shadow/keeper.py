@@ -82,7 +82,7 @@ class ShadowKeeper:
 
     def _begin(self) -> None:
         command = [sys.executable, "-m", "driftloop_ingest.shadow"]
-        child = subprocess.Popen(command, env=self._environment(), stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+        child = subprocess.Popen(command, env=self._environment(), stdin=subprocess.PIPE, stdout=subprocess.PIPE, start_new_session=True)
         assert child.stdout is not None
         self._child, self._started = child, time.monotonic()
         self._progress = self._counted = Progress()
