@@ -4,6 +4,7 @@ from tests.mutations.mutation import LIBRARY, Mutation, service
 
 _SHADOW, _REGISTRY = f"{service('ingest')}/shadow", service("registry")
 _INTAKE, _RUNS = "tests/unit/ingest/test_shadow_intake.py::", "tests/unit/registry/test_candidates_in_shadow.py::"
+_EVIDENCE = "tests/unit/registry/test_shadow_evidence.py::"
 _REPORTS = "tests/unit/monitoring/test_challengers.py::"
 
 SHADOW = (
@@ -72,11 +73,35 @@ SHADOW = (
         (f"{_RUNS}test_repeat_of_a_run_names_nobody_anew",),
     ),
     Mutation(
+        "evidence-is-of-challenger-and-champion-of-now",
+        "What two versions came to that are no longer challenger and champion decides nothing.",
+        f"{_REGISTRY}/shadow_evidence.py",
+        "if _is_about_now(model, event) else None",
+        "if True else None",
+        (f"{_EVIDENCE}test_evidence_of_two_who_are_no_longer_challenger_and_champion_decides_nothing",),
+    ),
+    Mutation(
+        "window-is-one-question-to-the-gate",
+        "Labels that land later do not ask the gate about a window again.",
+        f"{_REGISTRY}/shadow_evidence.py",
+        "outcome = state.outcome(command_id)",
+        "outcome = None",
+        (f"{_EVIDENCE}test_window_is_one_question_however_often_it_is_told_and_whatever_is_measured_then",),
+    ),
+    Mutation(
+        "shadow-evidence-does-not-pass-by-guard-rails",
+        "A project whose guard rails answers do not measure gets a no.",
+        f"{_REGISTRY}/shadow_evidence.py",
+        "outcome = _left_to_a_person(model.project.promotion, version) or self._asked",
+        "outcome = self._asked",
+        (f"{_EVIDENCE}test_guard_rail_that_answers_do_not_measure_leaves_it_to_a_person",),
+    ),
+    Mutation(
         "only-rows-that-both-answered-are-compared",
         "Rows that the challenger could not answer are no disagreement and no loss.",
         f"{LIBRARY}/monitoring/challengers.py",
-        'both = asked.filter(pc.and_(asked.column("score").is_valid(), asked.column(f"{OF_CHAMPION}score").is_valid()))',
-        "both = asked",
+        'return asked.filter(pc.and_(asked.column("score").is_valid(), asked.column(f"{OF_CHAMPION}score").is_valid()))',
+        "return asked",
         (f"{_REPORTS}test_rows_that_either_could_not_answer_are_no_comparison",),
     ),
     Mutation(

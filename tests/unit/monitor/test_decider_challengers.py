@@ -6,7 +6,9 @@ from tests.unit.monitor.decider_bench import Bench
 from tests.unit.monitoring.test_challengers import shadow
 from tests.unit.monitoring.traffic import window
 
-from driftloop.contracts.topics import PERFORMANCE_REPORTS
+from driftloop.contracts.events import ChallengerMeasured, PerformanceReported
+from driftloop.contracts.topics import DECISIONS, PERFORMANCE_REPORTS
+from driftloop.errors import TransientError
 
 
 class FakeShadow:
@@ -35,8 +37,12 @@ def beside():
     return made
 
 
+def measured(bench):
+    return [event for event in bench.events(PERFORMANCE_REPORTS) if isinstance(event, ChallengerMeasured)]
+
+
 def told(bench):
-    return [report for report in bench.events(PERFORMANCE_REPORTS) if report.version is None]
+    return [r for r in bench.events(PERFORMANCE_REPORTS) if isinstance(r, PerformanceReported) and r.version is None]
 
 
 def test_a_challenger_is_told_of_when_it_has_answered_and_again_when_there_is_more(beside):
@@ -55,6 +61,39 @@ def test_a_challenger_is_told_of_when_it_has_answered_and_again_when_there_is_mo
 def test_the_version_that_scored_the_window_names_the_disagreement(beside):
     beside.shadow.answered = 50
     beside.step(0)
-    (alone,) = [report for report in beside.events(PERFORMANCE_REPORTS) if report.version == 1]
+    (alone,) = [r for r in beside.events(PERFORMANCE_REPORTS) if isinstance(r, PerformanceReported) and r.version == 1]
     assert "version 2, answers 100.0 % of 50 rows otherwise" in alone.answer.reason
     assert not alone.challengers
+
+
+def test_what_it_came_to_is_told_to_the_gate_once_a_window_with_the_windows_before(beside):
+    beside.shadow.answered = 50
+    beside.lake.known = False
+    beside.step(0)
+    assert measured(beside) == [], "its labels are still to come"
+    beside.lake.known = True
+    beside.step(0)
+    beside.step(0, 1)
+    beside.shadow.ranges = [(window(0).start, window(1).start)]
+    beside.shadow.answered = 60
+    beside.step(0, 1)
+    first, second = measured(beside)
+    assert (first.version, first.measurements.window, first.measurements.earlier) == (2, window(0), ())
+    assert [gain.window for gain in second.measurements.earlier] == [window(0)]
+    assert second.measurements.waited == pytest.approx(first.measurements.gain + second.measurements.gain)
+
+
+def test_a_decider_that_dies_before_its_decision_tells_it_again_under_the_same_id(beside):
+    beside.shadow.answered = 50
+    beside.publisher.refused = DECISIONS
+    with pytest.raises(TransientError):
+        beside.step(0)
+    shadow = beside.shadow
+    beside.restart()
+    beside.decider._shadow = shadow
+    beside.step(0)
+    ids = [
+        i for i, event in zip(beside.ids(PERFORMANCE_REPORTS), beside.events(PERFORMANCE_REPORTS), strict=True) if event in measured(beside)
+    ]
+    assert len(ids) == 2
+    assert len(set(ids)) == 1

@@ -12,9 +12,11 @@ from sklearn.metrics import roc_auc_score
 from tests.unit.monitoring.test_performance import project
 from tests.unit.monitoring.traffic import START, window
 
+from driftloop.contracts.values import PromotionRules
 from driftloop.monitoring.answers import window_answer
-from driftloop.monitoring.challengers import challenger_reports, columns, with_challengers
+from driftloop.monitoring.challengers import challenger_reports, columns, earlier_gains, gate_measurements, with_challengers
 from driftloop.monitoring.performance import content_digest, performance_reports
+from driftloop.registry.gate import check
 from driftloop.rows.probabilities import encode
 from driftloop.rows.schemas import CLASS_PROBABILITIES
 
@@ -147,3 +149,44 @@ def test_report_tells_of_challengers_and_what_the_window_means_names_them():
     assert with_challengers(together, ()) is together
     assert content_digest(with_challengers(together, found)) != content_digest(together), "news is told"
     assert with_challengers(alone, found) is alone
+
+
+def test_gate_judges_the_same_rows_at_the_project_s_confidence():
+    labelled = np.arange(N) % 3 != 0
+    rows = shadow(GOOD, BAD, TRUTH, labelled=labelled, unscored=10)
+    (pair,) = challenger_reports(BINARY, rows)
+    found = gate_measurements(BINARY, window(3), rows, pair, ())
+    assert (found.rows, found.window, found.champion_version) == (labelled[10:].sum(), window(3), 1)
+    assert (found.candidate, found.champion, found.gain) == (pair.measured.challenger, pair.measured.champion, pair.measured.gain)
+    assert found.confidence == BINARY.promotion.confidence
+    assert pair.measured.lower < found.gain_lower < found.gain, "80 % one-sided lies inside of 90 % two-sided"
+    assert found.waited == found.gain
+    assert found.churn == pair.disagreement
+    assert check(found, PromotionRules()).accepted
+
+
+def test_gains_of_earlier_windows_of_the_same_pair_add_up():
+    rows = shadow(GOOD, BAD, TRUTH)
+    (pair,) = challenger_reports(BINARY, rows)
+    whole = rows.append_column("event_time", pa.array([START] * N, pa.timestamp("us", tz="UTC")))
+    together, *_ = performance_reports(BINARY, window(0), whole, 1, 1)
+    others = challenger_reports(BINARY, shadow(GOOD, BAD, TRUTH, challenger=7))
+    reports = [
+        msgspec.structs.replace(together, window=window(1), challengers=(pair, *others)),
+        msgspec.structs.replace(together, window=window(0), challengers=(pair,)),
+        msgspec.structs.replace(together, window=window(2), challengers=others),
+        msgspec.structs.replace(together, window=window(3), challengers=(pair,)),  # the window itself
+        msgspec.structs.replace(together, window=window(0), version=1),
+    ]
+    earlier = earlier_gains(reports, window(3), pair)
+    assert [gain.window for gain in earlier] == [window(0), window(1)]
+    assert earlier[0].error == pytest.approx((pair.measured.upper - pair.measured.lower) / 2 / 1.6449, rel=1e-3)
+    found = gate_measurements(BINARY, window(3), rows, pair, earlier)
+    assert found.waited == pytest.approx(3 * pair.measured.gain)
+    assert found.earlier == tuple(earlier)
+
+
+def test_rows_without_a_measurement_are_nothing_for_the_gate():
+    rows = shadow(GOOD, BAD, np.ones(N, bool))
+    (pair,) = challenger_reports(BINARY, rows)
+    assert gate_measurements(BINARY, window(0), rows, pair, ()) is None

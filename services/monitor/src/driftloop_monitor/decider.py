@@ -10,7 +10,7 @@ import msgspec
 from driftloop import metrics
 from driftloop.contracts.challengers import ChallengerReport
 from driftloop.contracts.codec import caused_id
-from driftloop.contracts.events import DecisionMade, PerformanceReported, RetrainRequested
+from driftloop.contracts.events import ChallengerMeasured, DecisionMade, PerformanceReported, RetrainRequested
 from driftloop.contracts.meaning import MAX_INTEGER
 from driftloop.contracts.topics import DECISIONS, PERFORMANCE_REPORTS, RETRAIN_REQUESTS
 from driftloop.contracts.typed import prepared
@@ -20,7 +20,7 @@ from driftloop.history.model_history import ModelHistory
 from driftloop.lake.join import JoinCounts
 from driftloop.monitoring.assembled_window import AssembledWindow, WindowSummary
 from driftloop.monitoring.assembly import UNDECIDED_WINDOWS
-from driftloop.monitoring.challengers import challenger_reports, with_challengers
+from driftloop.monitoring.challengers import challenger_reports, earlier_gains, gate_measurements, with_challengers
 from driftloop.monitoring.evidence import window_evidence
 from driftloop.monitoring.forgotten_windows import Forgotten, WindowsToMeasure
 from driftloop.monitoring.late_labels import WindowLabels
@@ -161,6 +161,20 @@ class Decider:
         rows = None if self._shadow is None else self._shadow.rows(window, self._lake.labels)
         return () if rows is None else challenger_reports(self._project, rows)
 
+    def _measure_challengers(self, window: Window, reports: Sequence[PerformanceReported]) -> None:
+        """For the gate, once a window: its labels are as known as they will be. Before the decision, after which nobody comes back."""
+        pairs = [pair for report in reports for pair in report.challengers or () if pair.measured is not None]
+        rows = None if self._shadow is None or not pairs else self._shadow.rows(window, self._lake.labels)
+        if rows is None:
+            return
+        known = [told.event for told in self._history.performance_reports() if told.event.model == self._project.model]
+        for pair in pairs:
+            found = gate_measurements(self._project, window, rows, pair, earlier_gains(known, window, pair))
+            if found is not None:
+                event = ChallengerMeasured(model=self._project.model, stream=self._project.stream, version=pair.version, measurements=found)
+                what = self._project.model, pair.version, pair.champion, *_ends(window)
+                self._publisher.publish(PERFORMANCE_REPORTS, event, key=event.model, id=caused_id("challenger-measured", *what))
+
     def _as_told(self, held: AssembledWindow, measured: PerformanceReported) -> PerformanceReported | None:
         """The last report, if it says the same."""
         last = self._last(held, measured.version)
@@ -216,6 +230,7 @@ class Decider:
             evidence=msgspec.to_builtins(evidence) | {"trigger": decision.trigger} | ({"dry_run": True} if decision.dry_run else {}),
             request_id=self._request_id(window) if decision.accepted else None,
         )
+        self._measure_challengers(window, reports)
         self._publisher.publish(DECISIONS, event, key=event.model, id=self._decision_id(window))
         log.info("decided", window=window.start.isoformat(), accepted=event.accepted, reason=event.reason)
         self._read_back()

@@ -4,10 +4,10 @@ from driftloop.contracts.codec import caused_id
 from driftloop.contracts.commands import MoveAlias
 from driftloop.contracts.events import TrainingCompleted
 from driftloop.ports import Clock
-from driftloop.registry.fold import CHALLENGER, Outcome, ProjectRef, RegistryReader
+from driftloop.registry.fold import CHALLENGER, Outcome, RegistryReader
 from driftloop.telemetry import get_logger
 from driftloop_registry.command_log import CommandLog
-from driftloop_registry.stored_models import Store, archived_project
+from driftloop_registry.project_settings import ProjectSettings
 
 log = get_logger(__name__)
 
@@ -15,9 +15,8 @@ log = get_logger(__name__)
 class Challengers:
     """``[serving] shadow = "candidates"``. Asks the fold, under an id that comes from the request: a repeat does nothing twice."""
 
-    def __init__(self, commands: CommandLog, reader: RegistryReader, store: Store, clock: Clock) -> None:
-        self._commands, self._reader, self._store, self._clock = commands, reader, store, clock
-        self._asked: tuple[ProjectRef, bool] | None = None  # of the archive that was read last
+    def __init__(self, commands: CommandLog, reader: RegistryReader, settings: ProjectSettings, clock: Clock) -> None:
+        self._commands, self._reader, self._settings, self._clock = commands, reader, settings, clock
 
     def challenge(self, event: TrainingCompleted, promoted: Outcome, actor: str) -> None:
         """``promoted``: the first outcome of the run's promotion. Of a run that is no longer the newest, or whose champion has moved
@@ -30,7 +29,8 @@ class Challengers:
         outdated = version.version != len(model.versions) or event.pins.champion_epoch != model.champion_epoch
         if outdated or model.champion is None or model.state_of(version.version) in ("rejected", "deleted"):
             return
-        if not self._wanted(model.project):
+        project = self._settings.of(model.project)
+        if project is None or project.serving.shadow != "candidates":
             return
         outcome = self._commands.append(
             MoveAlias(
@@ -45,12 +45,3 @@ class Challengers:
             )
         )
         log.info("challenger-named", model=event.model, version=version.version, accepted=outcome.accepted, reason=outcome.reason)
-
-    def _wanted(self, ref: ProjectRef) -> bool:
-        if self._asked is None or self._asked[0] != ref:
-            project, problem = archived_project(self._store, ref.project, ref.stream, ref.model, ref.archive)
-            if project is None:
-                log.warning("project-not-read", project=ref.project, archive=ref.archive, reason=problem)
-                return False
-            self._asked = ref, project.serving.shadow == "candidates"
-        return self._asked[1]

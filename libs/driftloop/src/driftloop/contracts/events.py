@@ -169,6 +169,19 @@ class PerformanceReported(Event, frozen=True, kw_only=True):
             raise ValueError(f"{self.labelled} of {self.rows} rows are labelled")
 
 
+class ChallengerMeasured(Event, frozen=True, kw_only=True):
+    """A window's labels are known: what a challenger, which had answered for its rows before they were, came to beside the champion.
+
+    Told once a window. ``measurements`` are such as the gate judges; neither version was fitted on any of the rows.
+    """
+
+    TYPE: ClassVar[str] = "driftloop.challenger-measured.v1"
+    model: ModelName
+    stream: StreamName
+    version: Count  # the challenger
+    measurements: GateMeasurements
+
+
 class DecisionMade(Event, frozen=True, kw_only=True):
     """Somebody's rule said yes or no, with its evidence."""
 

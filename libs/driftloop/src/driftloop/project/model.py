@@ -48,6 +48,7 @@ class Promotion(PromotionRules, frozen=True, kw_only=True):
     confidence: float = 0.8
     moved: Annotated[float, msgspec.Meta(ge=0)] = 0.1
     recalibrate: bool = True  # runs propose corrections of the champion's answers
+    shadow_evidence: bool = False  # what a challenger's answers came to is put to the gate, too
 
 
 class Serving(Part, frozen=True, kw_only=True):
