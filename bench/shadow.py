@@ -33,7 +33,7 @@ class Round(NamedTuple):
 
 
 def measure(around: Surroundings) -> list[Figure]:
-    """Predictor and ingest run all the time; the challenger's process lives in every second round, and is at the end before the next."""
+    """Predictor and ingest run all the time; the challenger's process lives in every second round."""
     name = "bench-shadow"
     values = as_json_rows(around.flights.rows.slice(0, BACKLOG))
     found: dict[bool, list[Round]] = {False: [], True: []}
@@ -140,13 +140,13 @@ def _p99_ms(around: Surroundings, name: str, since: int) -> float:
 
 @contextmanager
 def _challenger(made: Registered, ingest: Service) -> Iterator[None]:
-    """Version 2, loaded; at the end of the topic before the block ends."""
+    """Version 2; how far behind it is at the end of the block is its own affair."""
     made.point("challenger", 2)
     _wait(lambda: _told(ingest).get("pid") is not None, "a process for the challenger")
     _wait(lambda: _told(ingest).get("version") == 2 or _told(ingest).get("lag_seconds") == 0, "the challenger to be ready")
     time.sleep(5.0)  # imports; it joins its group
     yield
-    _wait(lambda: _told(ingest).get("rows", 0) > 0 and _told(ingest).get("lag_seconds", 1) == 0, "the challenger to be at the end")
+    _wait(lambda: _told(ingest).get("rows", 0) > 0, "the challenger to have answered")
     made.point("challenger", 1)
     _wait(lambda: not _told(ingest), "the challenger to be gone")
 

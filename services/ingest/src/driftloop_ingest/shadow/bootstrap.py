@@ -23,7 +23,7 @@ from driftloop_ingest.shadow.filling import ShadowFilling
 from driftloop_ingest.shadow.progress import Account
 from driftloop_ingest.table_writer import Outputs
 
-NICENESS = 19  # where there is too little time for all, what answers callers comes first
+NICENESS = 10  # where there is too little time for all, a tenth of what any other gets: what answers callers comes first
 AUTOGROUP = Path("/proc/self/autogroup")  # Linux shares time between sessions first, and then inside each: of this one's, as little
 TELL_SECONDS = 1.0
 
@@ -34,7 +34,6 @@ def main() -> None:
 
 def run(stop: Stop) -> None:
     settings, account = ingest_settings(), Account()
-    _step_back()
     configure_logging(INGEST.name, settings.common.instance)
     threading.Thread(target=_end_with_parent, args=(stop,), name="parent", daemon=True).start()
     threading.Thread(target=_tell, args=(stop, account), name="progress", daemon=True).start()
@@ -59,6 +58,7 @@ def run(stop: Stop) -> None:
                 max_lag=settings.shadow_max_lag,
             )
         )
+        _step_back()  # now: what is left of its start is done at the pace of the others
         filling.run()
 
 
