@@ -6,7 +6,7 @@ import pytest
 from sklearn.metrics import log_loss
 from tests.unit.training import jobs
 
-from driftloop.artifact import skops_file
+from driftloop.artifact import pipeline_files
 from driftloop.statistics.metrics import ModelOutput
 from driftloop.training.agreement import agreement, largest_difference
 from driftloop.training.fit import TrainingRows, fit
@@ -33,17 +33,17 @@ def models(project, rows, tmp_path_factory):
 
 def compared(project, rows, recorded, rebuilt):
     mask = rows.between(None, jobs.window(2).end)
-    return agreement(project, rows, mask, recorded=recorded, rebuilt=skops_file.dump(rebuilt), output=rows.output(rebuilt, mask))
+    return agreement(project, rows, mask, recorded=recorded, rebuilt=pipeline_files.dump(rebuilt), output=rows.output(rebuilt, mask))
 
 
 def test_the_same_model_agrees_on_every_row(project, rows, models):
-    found = compared(project, rows, skops_file.dump(models[0]), models[0])
+    found = compared(project, rows, pipeline_files.dump(models[0]), models[0])
     assert (found.rows, found.differing, found.largest_score_difference) == (900, 0, 0.0)
     assert found.recorded_metric == found.rebuilt_metric > 0.8
 
 
 def test_another_model_is_measured_on_the_held_out_rows(project, rows, models):
-    found = compared(project, rows, skops_file.dump(models[1]), models[0])
+    found = compared(project, rows, pipeline_files.dump(models[1]), models[0])
     predictions = [rows.output(model, np.ones(900, bool)).predictions for model in models]
     assert found.differing == (predictions[0] != predictions[1]).sum() > 0
     assert found.largest_score_difference > 0.01
@@ -51,7 +51,7 @@ def test_another_model_is_measured_on_the_held_out_rows(project, rows, models):
 
 
 def test_a_recorded_model_that_cannot_be_loaded_here_is_said(project, rows, models):
-    found = compared(project, rows, b"PK", models[0])
+    found = compared(project, rows, {"model.skops": b"PK"}, models[0])
     assert "not a model file" in found.error
 
 
@@ -76,7 +76,7 @@ def test_a_model_of_several_classes_is_measured_by_its_probabilities(tmp_path):
     rows = TrainingRows(table.set_column(table.column_names.index("label"), "label", labels), project)
     mask = rows.between(None, jobs.window(2).end)
     model = fit(load_build(project.files, tmp_path), rows, mask, seed=0, threads=1)
-    found = compared(project, rows, skops_file.dump(model), model)
+    found = compared(project, rows, pipeline_files.dump(model), model)
     held_out = rows.held_out[mask]
     expected = log_loss(rows.labels[held_out], model.predict_proba(rows.frame[held_out]), labels=model.classes_)
     assert found.recorded_metric == found.rebuilt_metric == pytest.approx(expected, rel=1e-12)

@@ -46,7 +46,7 @@ class Pinner:
         pins = TrainingPins(
             snapshot=snapshot,
             project=project.digest(),
-            environment=self._environments.digest(project.training.threads, project.training.trusted_types),
+            environment=self._environments.digest(project.training.threads, project.environment_types),
             code=code_version(),
             seed=project.training.seed,
             threads=project.training.threads,

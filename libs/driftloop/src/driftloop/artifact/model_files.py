@@ -1,10 +1,11 @@
 """A version's folder in the store: ``models/<model>/<digest of its manifest>/``, written once, verified on every read."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import msgspec
 
+from driftloop.contracts.estimator_files import format_of_file
 from driftloop.contracts.evolution import unscorable
 from driftloop.contracts.names import Digest, is_digest, is_name
 from driftloop.contracts.recalibration import RecalibrationProposal
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
     from driftloop.artifact.scoring import Scorer
 
 MANIFEST, MODEL, PROFILE, CARD, LINEAGE = "manifest.json", "model.skops", "profile.json", "card.md", "lineage.json"
-FILES = (MODEL, PROFILE, CARD, LINEAGE)
+FILES = (MODEL, PROFILE, CARD, LINEAGE)  # of every version; beside them one of each estimator that its library stores
 MAX_MANIFEST_BYTES = 1024 * 1024
 
 
@@ -60,9 +61,19 @@ class LoadedModel:
         self.profile_digest = manifest.files[PROFILE].sha256
 
 
+def models_of(names: Iterable[str]) -> tuple[str, ...]:
+    """Of a version's files those that make the model: MODEL, and the estimators' own."""
+    return (MODEL, *sorted(name for name in names if format_of_file(name) is not None))
+
+
+def files_of(manifest: Manifest) -> tuple[str, ...]:
+    """All of a version: FILES, and the estimators' own."""
+    return (*FILES, *models_of(manifest.files)[1:])
+
+
 def model_key(model: str, manifest: str, file: str) -> str:
     """Key of one file of a version. Names and digests only: a path cannot be smuggled in."""
-    if not is_name(model) or not is_digest(manifest) or file not in (*FILES, MANIFEST):
+    if not is_name(model) or not is_digest(manifest) or not (file in (*FILES, MANIFEST) or format_of_file(file)):
         raise ValueError(f"no file of a model version: {model!r} {manifest!r} {file!r}")
     return f"models/{model}/{manifest}/{file}"
 
@@ -74,11 +85,11 @@ def stored_files(contents: Mapping[str, bytes]) -> dict[str, StoredFile]:
 
 def store_model(store: ObjectStore, manifest: Manifest, contents: Mapping[str, bytes]) -> str:
     """Store a version's files, the manifest last, so that a manifest never names what is not there. Returns its digest."""
-    if set(contents) != set(FILES) or stored_files(contents) != manifest.files:
+    if set(contents) != set(files_of(manifest)) or stored_files(contents) != manifest.files:
         raise ValueError("the manifest does not describe these files")
     data = manifest.encode()
     digest = sha256_of(data)
-    for name in FILES:
+    for name in files_of(manifest):
         store.put(model_key(manifest.model, digest, name), contents[name])
     store.put(model_key(manifest.model, digest, MANIFEST), data)
     return digest
@@ -93,8 +104,12 @@ def load_manifest(store: ObjectReader, model: str, digest: str) -> Manifest:
         manifest = msgspec.json.decode(data, type=prepared(Manifest))
     except msgspec.MsgspecError as exc:
         raise IntegrityError(f"models/{model}/{digest}: unreadable manifest: {exc}") from exc
-    if manifest.model != model or set(manifest.files) != set(FILES):
+    if manifest.model != model or set(manifest.files) != set(files_of(manifest)):
         raise IntegrityError(f"models/{model}/{digest}: the manifest is of another model")
+    for name, file in manifest.files.items():
+        row = format_of_file(name)
+        if row is not None and file.size > row.max_bytes:
+            raise IntegrityError(f"models/{model}/{digest}: {name} has {file.size} bytes, more than {row.max_bytes}")
     return manifest
 
 
@@ -105,6 +120,11 @@ def load_file(store: ObjectReader, manifest: Manifest, digest: str, name: str) -
         return read_verified(store, key, expected.sha256, expected.size)
     except ObjectNotFound as exc:
         raise IntegrityError(f"{key} is missing") from exc
+
+
+def load_models(store: ObjectReader, manifest: Manifest, digest: str) -> dict[str, bytes]:
+    """The files that make the model, verified, by name; ``pipeline_files`` makes a pipeline of them. Raises as ``load_file``."""
+    return {name: load_file(store, manifest, digest, name) for name in models_of(manifest.files)}
 
 
 def trained_schema(store: ObjectLister, manifest: Manifest, project: str | None, rows: StreamSchema) -> StreamSchema:
@@ -140,8 +160,8 @@ def load_model(
     about = load_manifest(store, model, manifest)
     if about.schema_fingerprint != schema.fingerprint():
         schema = trained_schema(store, about, project, schema)
-    from driftloop.artifact import skops_file  # scikit-learn: only for those who load models, not for all who read manifests
+    from driftloop.artifact import pipeline_files  # scikit-learn: only for those who load models, not for all who read manifests
     from driftloop.artifact.scoring import Scorer
 
-    pipeline = skops_file.load(load_file(store, about, manifest, MODEL), trusted)
+    pipeline = pipeline_files.load(load_models(store, about, manifest), trusted)
     return LoadedModel(Scorer(pipeline, schema), about, manifest, load_file(store, about, manifest, PROFILE))

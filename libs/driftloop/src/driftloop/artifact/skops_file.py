@@ -15,6 +15,7 @@ from skops.io import dumps, get_untrusted_types, loads
 
 from driftloop.artifact.archive_limits import check_archive
 from driftloop.artifact.composition import check_composition
+from driftloop.artifact.estimators.libraries import BY_NAME
 from driftloop.artifact.tree_bounds import check_trees
 from driftloop.errors import IntegrityError, UserError
 
@@ -22,10 +23,12 @@ SCHEMA = "schema.json"
 _EPOCH = (1980, 1, 1, 0, 0, 0)
 
 # What skops does not trust by itself and every project may use. The two tree types hold indices that scikit-learn follows
-# unchecked, so `check_trees` checks them; the function is what HistGradientBoosting with categories validates with. Ours is
-# what a recipe of several fits makes.
+# unchecked, so `check_trees` checks them; the function is what HistGradientBoosting with categories validates with. Ours are
+# what a recipe of several fits makes, what stands for an estimator of another library, and what names a classifier's classes.
 TRUSTED = (
     "driftloop.artifact.composition.Composition",
+    "driftloop.artifact.estimators.stored.StoredEstimator",
+    "driftloop.artifact.named_classes.NamedClasses",
     "functools.partial",
     "numpy.dtype",
     "sklearn.compose._column_transformer._RemainderColsList",
@@ -55,10 +58,11 @@ def dump(pipeline: Any) -> bytes:
 def load(data: bytes, trusted: Sequence[str] = ()) -> Any:
     """The pipeline in ``data``.
 
-    ``trusted`` are full names of the project's own classes, beside the fixed allow-list. Raises IntegrityError, and
+    ``trusted`` are full names of the project's own classes, beside the fixed allow-list; those of the libraries that have files of their
+    own are never trusted. Raises IntegrityError, and
     UntrustedTypes before anything is built; size, ratio and number of entries are capped before anything is unpacked.
     """
-    allowed = [*TRUSTED, *trusted]
+    allowed = [*TRUSTED, *(name for name in trusted if name.partition(".")[0] not in BY_NAME)]
     check_archive(data)
     try:
         types = sorted(set(get_untrusted_types(data=data)) - set(allowed))

@@ -20,7 +20,7 @@ def check_trees(model: Any) -> None:
     """Raises IntegrityError when an index in any tree of ``model`` points outside."""
     owned: set[int] = set()
     trees: list[Tree | TreePredictor] = []
-    for value in _objects(model):
+    for value in objects(model):
         if isinstance(value, BaseHistGradientBoosting):
             owned |= _check_boosting(value)
         elif isinstance(value, BaseDecisionTree) and hasattr(value, "tree_"):
@@ -93,7 +93,7 @@ def _check_same_width(model: BaseEstimator) -> None:
             raise IntegrityError("the model file holds a tree of another width than its forest")
 
 
-def _objects(root: Any) -> Iterator[Any]:
+def objects(root: Any) -> Iterator[Any]:
     """Everything reachable from ``root``, each once."""
     seen: set[int] = set()
     waiting = [root]

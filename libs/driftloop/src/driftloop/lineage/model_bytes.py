@@ -1,16 +1,16 @@
 """The bytes of deleted versions: removed when nothing needs them, the record of the version kept.
 
 Manifest, card, lineage and profile stay, a few kilobytes: a trace of the version's predictions still leads to snapshot, code
-and environment, and a window that it scored rows of may still be open: they are counted by its profile. The model file goes.
+and environment, and a window that it scored rows of may still be open: they are counted by its profile. The model's files go.
 """
 
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import NamedTuple
 
-from driftloop.artifact.model_files import MODEL, model_key
+from driftloop.artifact.model_files import MODEL, load_manifest, model_key, models_of
 from driftloop.contracts.events import TrainingStarted
-from driftloop.errors import ObjectNotFound
+from driftloop.errors import IntegrityError, ObjectNotFound
 from driftloop.history.requests import Run
 from driftloop.ports import ObjectStore
 from driftloop.registry.state import ModelState
@@ -47,7 +47,8 @@ def deleted_versions(store: ObjectStore, model: ModelState, runs: Sequence[Train
     for version in model.versions:
         if model.state_of(version.version) != "deleted":
             continue
-        sizes = {key: size for name in REMOVED if (size := _size(store, key := model_key(model.model, version.manifest, name))) is not None}
+        names = (*REMOVED, *_estimators(store, model.model, version.manifest))
+        sizes = {key: size for name in names if (size := _size(store, key := model_key(model.model, version.manifest, name))) is not None}
         if sizes:
             held = bytes_held(model, version.version, runs) or _fresh(model.standings[version.version].since, before)
             found.append(Deleted(version.version, held, tuple(sizes), sum(sizes.values())))
@@ -60,6 +61,14 @@ def remove(store: ObjectStore, found: Sequence[Deleted]) -> None:
         if each.held is None:
             for key in each.keys:
                 store.delete(key)
+
+
+def _estimators(store: ObjectStore, model: str, manifest: str) -> tuple[str, ...]:
+    """The files of its estimators that their libraries store; none where the manifest is gone."""
+    try:
+        return models_of(load_manifest(store, model, manifest).files)[1:]
+    except (ObjectNotFound, IntegrityError):
+        return ()
 
 
 def _fresh(deleted: datetime, before: datetime) -> str | None:

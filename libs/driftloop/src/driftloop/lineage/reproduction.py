@@ -25,7 +25,7 @@ from driftloop.project.archives import archived_project
 from driftloop.registry.state import ModelState, ModelVersion
 from driftloop.training.environment import environment_digest
 from driftloop.training.environment_difference import differences
-from driftloop.training.job import JOB_FILE, RECORDED_FILE, Agreement, Job, Recorded, RunProgress, write_json
+from driftloop.training.job import JOB_FILE, RECORDED_FILE, Agreement, Job, Recorded, RunProgress, write_json, write_model
 from driftloop.training.levels import level_of
 from driftloop.training.process import StopSignal, train
 from driftloop.training.workspace import Workspace
@@ -99,7 +99,7 @@ def reproduce(
     # Without measurements it has to be made again: then the card has a note why there are none, which only a run knows.
     comparison = None if compare_again or known.measurements is None else known
     job = msgspec.json.decode((run / JOB_FILE).read_bytes(), type=prepared(Job))
-    (run / RECORDED_FILE).write_bytes(recorded[model_files.MODEL])
+    write_model(run, RECORDED_FILE, {name: recorded[name] for name in model_files.models_of(recorded)})
     write_json(run / JOB_FILE, msgspec.structs.replace(job, recorded=comparison, champion_recalibration=known.champion_recalibration))
     crash_point("reproduce.before-fit")
     on_progress(RunProgress(step="fitting", recipe=manifest.recipe, rows=manifest.rows))
@@ -110,7 +110,7 @@ def reproduce(
         reason = result.failure.reason if result.failure else "the training process left no result"
         raise UserError(f"version {number} cannot be fitted again: {reason}")
     rebuilt, contents = workspace.manifest(run, started, project, result.trained)
-    files = {name: _pair(recorded[name], contents[name]) for name in model_files.FILES}
+    files = {name: _pair(recorded.get(name, b""), contents.get(name, b"")) for name in {**recorded, **contents}}
     first = version.pins.champion_version is None
     return Reproduction(
         model=model.model,
@@ -135,7 +135,7 @@ def _stored(store: ObjectStore, model: str, version: ModelVersion) -> tuple[Mani
         raise IntegrityError(f"version {version.version} of {model} is not in the store any more: {exc} is missing") from exc
     if manifest.pins != version.pins:
         raise IntegrityError(f"the registry has other pins of version {version.version} than its manifest {version.manifest}")
-    return manifest, {name: load_file(store, manifest, version.manifest, name) for name in model_files.FILES}
+    return manifest, {name: load_file(store, manifest, version.manifest, name) for name in model_files.files_of(manifest)}
 
 
 def _recorded(lineage: bytes, version: ModelVersion) -> Recorded:

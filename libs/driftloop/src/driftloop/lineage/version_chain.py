@@ -5,7 +5,7 @@ from typing import Any
 
 import msgspec
 
-from driftloop.artifact.model_files import FILES, LINEAGE, Manifest, load_file, load_manifest
+from driftloop.artifact.model_files import LINEAGE, Manifest, files_of, load_file, load_manifest
 from driftloop.contracts.typed import prepared
 from driftloop.contracts.values import ModelName, Part, TrainingPins
 from driftloop.errors import IntegrityError, ObjectNotFound
@@ -48,7 +48,9 @@ def version_chain(store: ObjectStore, model: ModelState, version: ModelVersion, 
             manifest = made_of.result()
         except (IntegrityError, ObjectNotFound):
             manifest = None
-        contents = {name: pool.submit(load_file, store, manifest, version.manifest, name) for name in FILES} if manifest else {}
+        contents = (
+            {name: pool.submit(load_file, store, manifest, version.manifest, name) for name in files_of(manifest)} if manifest else {}
+        )
         files = pool.submit(lambda: check_files(store, snapshot.result(), every_file=every_file))
         return [
             _deleted(model, version, checked("model version", _version(version), lambda: _check_files(made_of, contents))),
@@ -94,7 +96,7 @@ def _check_files(made_of: "Future[Manifest]", contents: "dict[str, Future[bytes]
     manifest = made_of.result()
     for content in contents.values():
         content.result()
-    return {"files": {name: manifest.files[name].sha256 for name in FILES}, "recipe": manifest.recipe, "rows": manifest.rows}
+    return {"files": {name: manifest.files[name].sha256 for name in files_of(manifest)}, "recipe": manifest.recipe, "rows": manifest.rows}
 
 
 def _check_run(version: ModelVersion, made_of: "Future[Manifest]", contents: "dict[str, Future[bytes]]") -> dict[str, Any]:

@@ -14,6 +14,7 @@ from driftloop.contracts.topics import FOREVER
 from driftloop.contracts.values import Part, PromotionRules
 from driftloop.contracts.windows import CLOCK_SKEW, WindowPlan
 from driftloop.project.alarm_budget import AlarmBudget, alarm_budget
+from driftloop.project.libraries import imported_libraries
 from driftloop.project.rules import BacktestData, Monitoring, Policy
 from driftloop.statistics.metrics import TaskMetric, for_task
 
@@ -96,6 +97,12 @@ class Project(Part, frozen=True, kw_only=True):
     @property
     def retention_ms(self) -> int:
         return FOREVER if self.retention is None else self.retention // timedelta(milliseconds=1)
+
+    @property
+    def environment_types(self) -> tuple[str, ...]:
+        """Types whose packages are part of the environment that a version is made and scored in: the trusted ones, and those of the
+        libraries of estimators that the project imports, by a name that stands for all of a library's."""
+        return (*self.training.trusted_types, *(f"{library}.*" for library in imported_libraries(self.files)))
 
     @property
     def task_metric(self) -> TaskMetric:

@@ -1,10 +1,11 @@
 """A rebuilt model beside the recorded one, on the same rows. Run in the training process."""
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 
-from driftloop.artifact import skops_file
+from driftloop.artifact import pipeline_files
 from driftloop.errors import IntegrityError, UserError
 from driftloop.project.model import Project
 from driftloop.statistics.intervals import value
@@ -13,13 +14,15 @@ from driftloop.training.fit import Mask, TrainingRows
 from driftloop.training.job import Agreement
 from driftloop.training.user_code import call
 
+Files = Mapping[str, bytes]  # of a model, as ``artifact.pipeline_files`` names them
 
-def agreement(project: Project, rows: TrainingRows, mask: Mask, *, recorded: bytes, rebuilt: bytes, output: ModelOutput) -> Agreement:
+
+def agreement(project: Project, rows: TrainingRows, mask: Mask, *, recorded: Files, rebuilt: Files, output: ModelOutput) -> Agreement:
     """``output`` is the rebuilt model's on the masked rows. The same bytes are not scored again."""
     theirs = output
     if recorded != rebuilt:
         try:
-            pipeline = skops_file.load(recorded, project.training.trusted_types)
+            pipeline = pipeline_files.load(recorded, project.training.trusted_types)
             theirs = call("scoring with the recorded model", lambda: rows.output(pipeline, mask))
         except (IntegrityError, UserError) as exc:
             return Agreement(rows=len(output.scores), metric=project.metric, error=str(exc))

@@ -15,7 +15,7 @@ import msgspec
 import numpy as np
 import pyarrow as pa
 
-from driftloop.artifact import skops_file
+from driftloop.artifact import pipeline_files
 from driftloop.contracts.candidates import CandidateResult
 from driftloop.contracts.recalibration import RecalibrationProposal
 from driftloop.contracts.values import GateMeasurements, Window
@@ -26,7 +26,7 @@ from driftloop.statistics.metrics import ModelOutput
 from driftloop.training.choosing import Choosing, Chosen
 from driftloop.training.fit import Mask, TrainingRows
 from driftloop.training.guard_rails import segment_rows
-from driftloop.training.job import CHAMPION_FILE, Job, RunProgress
+from driftloop.training.job import CHAMPION_FILE, Job, RunProgress, read_model
 from driftloop.training.judging import JudgedRows
 from driftloop.training.recalibrating import EarlierProposals, Recalibrating
 from driftloop.training.recipe_fits import RecipeFits
@@ -125,8 +125,8 @@ class Comparer:
         if version is None or not self._job.has_champion:
             return found._replace(notes=(f"The champion could not be compared: {self._job.champion_note}.",))
         try:
-            unseen = self._unseen(judged, version)
-            self._champion = champion = skops_file.load((self._folder / CHAMPION_FILE).read_bytes(), self._project.training.trusted_types)
+            unseen, trusted = self._unseen(judged, version), self._project.training.trusted_types
+            self._champion = champion = pipeline_files.load(read_model(self._folder, CHAMPION_FILE), trusted)
             theirs, answered = call("scoring with the champion", lambda: self._rows.answers(champion, judged, self._job.champion_schema))
         except (IntegrityError, UserError) as exc:
             return found._replace(notes=(f"The champion, version {version}, could not be compared: {exc}.",))

@@ -11,6 +11,7 @@ import pandas as pd
 import pyarrow as pa
 from threadpoolctl import threadpool_limits
 
+from driftloop.artifact.estimators.preparing import prepare
 from driftloop.artifact.event_time import event_days, with_event_time
 from driftloop.artifact.scoring import Scorer, constant, target_values, to_frame, whole_times
 from driftloop.contracts.schema import StreamSchema
@@ -124,6 +125,7 @@ def fit(
             raise UserError(f"build() returned a {type(pipeline).__name__}, not a scikit-learn pipeline")
     unseeded = {name: seed for name, value in pipeline.get_params().items() if name.endswith("random_state") and value is None}
     pipeline.set_params(**unseeded)
+    prepare(pipeline, seed, threads)
     frame = without_empty(rows.frame[fitted_on], rows.schema)
     if how.time:
         frame = with_event_time(frame, rows.days[fitted_on])

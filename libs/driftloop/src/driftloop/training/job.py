@@ -1,11 +1,14 @@
 """What a training process is told and what it answers, as JSON files in its work directory."""
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import msgspec
 
+from driftloop.artifact.model_files import MODEL
 from driftloop.contracts.candidates import CandidateResult
+from driftloop.contracts.estimator_files import format_of_file
 from driftloop.contracts.recalibration import Recalibration, RecalibrationProposal
 from driftloop.contracts.schema import StreamSchema
 from driftloop.contracts.values import GateMeasurements, ModelName, Part, Time, TrainingPins
@@ -14,6 +17,7 @@ from driftloop.lake.split import SplitRule
 JOB_FILE, RESULT_FILE = "job.json", "result.json"
 ROWS_FILE, PROJECT_FILE, CHAMPION_FILE = "rows.arrow", "project.zip", "champion.skops"
 RECORDED_FILE = "recorded.skops"  # of the version that is rebuilt
+# Beside either the files of its estimators that their libraries store, ``champion.lightgbm-1.txt``: see ``write_model``.
 
 
 class Recorded(Part, frozen=True, kw_only=True):
@@ -106,6 +110,19 @@ class RunProgress(Part, frozen=True, kw_only=True):
     rows: int | None = None
     metric: float | None = None
     seconds: float | None = None
+
+
+def write_model(folder: Path, name: str, files: Mapping[str, bytes]) -> None:
+    """``files``: as ``artifact.pipeline_files`` names them; ``name``: CHAMPION_FILE or RECORDED_FILE."""
+    for file, data in files.items():
+        (folder / (name if file == MODEL else f"{Path(name).stem}.{file}")).write_bytes(data)
+
+
+def read_model(folder: Path, name: str) -> dict[str, bytes]:
+    """What ``write_model`` wrote; empty when it wrote nothing. Names of the files as ``artifact.pipeline_files`` has them."""
+    beside = {path.name.partition(".")[2]: path for path in folder.glob(f"{Path(name).stem}.*") if path.name != name}
+    found = {MODEL: folder / name, **{file: path for file, path in sorted(beside.items()) if format_of_file(file) is not None}}
+    return {file: path.read_bytes() for file, path in found.items()} if (folder / name).exists() else {}
 
 
 def write_json(path: Path, value: msgspec.Struct) -> None:

@@ -1,7 +1,7 @@
 """How closely a rebuilt version matches the recorded one. Values in, values out.
 
-- ``bytes``: model.skops, profile.json, card.md and lineage.json are the same, byte for byte. The comparison with the
-  champion that card and lineage tell of is taken from the record, unless it was made again.
+- ``bytes``: all files are the same, byte for byte: model.skops and those of its estimators, profile.json, card.md and
+  lineage.json. The comparison with the champion that card and lineage tell of is taken from the record, unless it was made again.
 - ``predictions``: on every row that the version was made from the prediction is the same, and no score, nor the probability
   of any of several classes, differs by more than SCORE_TOLERANCE.
 - ``metrics``: the project's metric on the held-out rows differs by no more than METRIC_TOLERANCE, of its value where that is
@@ -20,7 +20,7 @@ METRIC_TOLERANCE = 1e-3  # a tenth of the margin by which a recipe must beat ano
 
 
 def level_of(files: Mapping[str, bool], agreement: Agreement | None) -> ReproductionLevel:
-    """``files``: by name, whether the bytes are the same; all four of a version's."""
+    """``files``: by name, whether the bytes are the same; all of a version's."""
     if files and all(files.values()):
         return "bytes"
     if agreement is None or agreement.error is not None:

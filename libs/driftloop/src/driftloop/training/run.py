@@ -1,6 +1,7 @@
 """One training run: compare, refit the winner with the window included, check it, write the version's files."""
 
 import hashlib
+from collections.abc import Mapping
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -24,7 +25,7 @@ from driftloop.training.comparison import Comparer, Comparison, Report, first_ve
 from driftloop.training.environment import describe_environment
 from driftloop.training.fit import Mask, TrainingRows, check_sanity
 from driftloop.training.guard_rails import SCORED_AT_ONCE, scoring_cost
-from driftloop.training.job import CHAMPION_FILE, RECORDED_FILE, Agreement, Job, RunProgress, TrainedModel
+from driftloop.training.job import CHAMPION_FILE, RECORDED_FILE, Agreement, Job, RunProgress, TrainedModel, read_model
 from driftloop.training.recipe_fits import RecipeFits
 from driftloop.training.user_code import call, dump_checked, load_build
 from driftloop.training.version_profile import version_profile
@@ -56,7 +57,7 @@ class TrainingRun:
             rows=self._rows.fitted(mask),
             candidates=compared.candidates,
             measurements=self._with_cost(compared, data, loaded),
-            environment=describe_environment(self._project.training.trusted_types),
+            environment=describe_environment(self._project.environment_types),
             recalibrations=compared.recalibrations,
             agreement=self._agreement(data, loaded, mask),
         )
@@ -87,7 +88,7 @@ class TrainingRun:
             raise UserError("the stored model scores otherwise than the fitted one: its state cannot be stored by skops")
         return stored
 
-    def _with_cost(self, compared: Comparison, data: bytes, loaded: Any) -> GateMeasurements | None:
+    def _with_cost(self, compared: Comparison, data: Mapping[str, bytes], loaded: Any) -> GateMeasurements | None:
         """The measurements with what the version costs beside the champion, on rows that both have scored before. Nothing that is stored
         holds it: it is never the same twice."""
         measured = compared.measurements
@@ -98,21 +99,21 @@ class TrainingRun:
         few = np.zeros_like(judged)
         few[np.flatnonzero(judged)[-SCORED_AT_ONCE:]] = True
         ours, theirs = self._rows.scoring(loaded, few), self._rows.scoring(compared.champion, few, self._job.champion_schema)
-        sizes = len(data), (self._folder / CHAMPION_FILE).stat().st_size
+        sizes = [sum(map(len, files.values())) for files in (data, read_model(self._folder, CHAMPION_FILE))]
         cost = call("scoring", lambda: scoring_cost(ours, theirs, int(few.sum()), candidate_bytes=sizes[0], champion_bytes=sizes[1]))
         return msgspec.structs.replace(measured, cost=cost)
 
-    def _agreement(self, data: bytes, loaded: Any, mask: Mask) -> Agreement | None:
-        path = self._folder / RECORDED_FILE
-        if not path.exists():
+    def _agreement(self, data: Mapping[str, bytes], loaded: Any, mask: Mask) -> Agreement | None:
+        recorded = read_model(self._folder, RECORDED_FILE)
+        if not recorded:
             return None
         output = call("scoring", lambda: self._rows.output(loaded, mask))
-        return agreement(self._project, self._rows, mask, recorded=path.read_bytes(), rebuilt=data, output=output)
+        return agreement(self._project, self._rows, mask, recorded=recorded, rebuilt=data, output=output)
 
-    def _write(self, data: bytes, loaded: Any, compared: Comparison, mask: Mask, held_out: ModelOutput) -> None:
+    def _write(self, data: Mapping[str, bytes], loaded: Any, compared: Comparison, mask: Mask, held_out: ModelOutput) -> None:
         profile = version_profile(self._project, self._rows, mask, held_out, loaded, self._job.pins.seed)
         contents = {
-            model_files.MODEL: data,
+            **data,
             model_files.PROFILE: profile.encode(),
             model_files.CARD: self._card(compared, mask, held_out).encode(),
             model_files.LINEAGE: msgspec.json.encode(self._lineage(compared, mask), order="deterministic"),

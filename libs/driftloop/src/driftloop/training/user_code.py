@@ -7,7 +7,9 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from driftloop.artifact import skops_file
+from driftloop.artifact import pipeline_files, skops_file
+from driftloop.artifact.model_files import MODEL
+from driftloop.contracts.estimator_files import ESTIMATOR_LIBRARIES, missing
 from driftloop.errors import UserError
 from driftloop.project.model import PIPELINE_FILE
 
@@ -24,6 +26,8 @@ class PipelineError(UserError):
 
 def _raised(exc: BaseException, doing: str) -> PipelineError:
     trace = "".join(traceback.format_exception(exc))
+    if isinstance(exc, ModuleNotFoundError) and exc.name in ESTIMATOR_LIBRARIES:
+        return PipelineError(f"{doing}: {missing(exc.name)}", trace[-MAX_DETAIL_CHARACTERS:])
     reason = f"{doing} raised {type(exc).__name__}: {exc}"[:500]
     return PipelineError("; ".join([reason, *getattr(exc, "__notes__", ())]), trace[-MAX_DETAIL_CHARACTERS:])
 
@@ -60,18 +64,18 @@ def call(doing: str, step: Callable[[], Any]) -> Any:
         raise _raised(exc, doing) from exc
 
 
-def dump_checked(pipeline: Any, files: Mapping[str, bytes], trusted: tuple[str, ...]) -> tuple[bytes, Any]:
-    """The model file, and the pipeline as the predictor will load it. Raises UserError naming what stands in the way."""
-    data = skops_file.dump(pipeline)
+def dump_checked(pipeline: Any, files: Mapping[str, bytes], trusted: tuple[str, ...]) -> tuple[dict[str, bytes], Any]:
+    """The model's files, and the pipeline as the predictor will load it. Raises UserError naming what stands in the way."""
+    data = pipeline_files.dump(pipeline)
     own = {Path(name).stem for name in files if name.endswith(".py")}
-    local = sorted(name for name in skops_file.types_in(data) if name.partition(".")[0] in own)
+    local = sorted(name for name in skops_file.types_in(data[MODEL]) if name.partition(".")[0] in own)
     if local:
         raise UserError(
             f"the pipeline holds {', '.join(local)} from the project folder, which the predictor does not import: "
             "use an installed package's and name it under [training] trusted_types"
         )
     try:
-        return data, skops_file.load(data, trusted)
+        return data, pipeline_files.load(data, trusted)
     except skops_file.UntrustedTypes as exc:
         raise UserError(
             f"the pipeline holds types that are not trusted: {', '.join(exc.types)}; name them under [training] trusted_types "

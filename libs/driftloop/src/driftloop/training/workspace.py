@@ -10,7 +10,16 @@ import msgspec
 import pyarrow as pa
 
 from driftloop.artifact import model_files
-from driftloop.artifact.model_files import Manifest, load_file, load_manifest, store_model, stored_files, trained_schema
+from driftloop.artifact.model_files import (
+    Manifest,
+    load_file,
+    load_manifest,
+    load_models,
+    models_of,
+    store_model,
+    stored_files,
+    trained_schema,
+)
 from driftloop.contracts.events import TrainingStarted
 from driftloop.contracts.schema import StreamSchema
 from driftloop.contracts.typed import prepared
@@ -22,13 +31,13 @@ from driftloop.project.model import Project
 from driftloop.registry.state import ModelState
 from driftloop.training.choosing import aged
 from driftloop.training.earlier_runs import earlier
-from driftloop.training.job import CHAMPION_FILE, JOB_FILE, PROJECT_FILE, ROWS_FILE, FittedOn, Job, TrainedModel, write_json
+from driftloop.training.job import CHAMPION_FILE, JOB_FILE, PROJECT_FILE, ROWS_FILE, FittedOn, Job, TrainedModel, write_json, write_model
 
 
 class _Champion(NamedTuple):
-    """Its model file; ``schema`` when it was fitted under an earlier one of the stream, null: the project's."""
+    """The files of its model; ``schema`` when it was fitted under an earlier one of the stream, null: the project's."""
 
-    model: bytes
+    model: dict[str, bytes]
     fitted_on: FittedOn
     schema: StreamSchema | None
 
@@ -58,7 +67,7 @@ class Workspace:
         (folder / PROJECT_FILE).write_bytes(project.archive())
         champion, note = self._champion(started, model, project)
         if champion is not None:
-            (folder / CHAMPION_FILE).write_bytes(champion.model)
+            write_model(folder, CHAMPION_FILE, champion.model)
         job = Job(
             model=started.model,
             request_id=started.request_id,
@@ -82,7 +91,8 @@ class Workspace:
         self, folder: Path, started: TrainingStarted, project: Project, trained: TrainedModel
     ) -> tuple[Manifest, dict[str, bytes]]:
         """What the run's files make, and the files by name; nothing is stored."""
-        contents = {name: (folder / name).read_bytes() for name in model_files.FILES}
+        names = (*model_files.FILES, *models_of(path.name for path in folder.iterdir())[1:])
+        contents = {name: (folder / name).read_bytes() for name in names}
         manifest = Manifest(
             model=started.model,
             request_id=started.request_id,
@@ -121,8 +131,8 @@ class Workspace:
             if manifest.schema_fingerprint != project.schema.fingerprint():
                 schema = trained_schema(self._store, manifest, project.name, project.schema)
             lineage = load_file(self._store, manifest, champion.manifest, model_files.LINEAGE)
-            model_file = load_file(self._store, manifest, champion.manifest, model_files.MODEL)
-            return _Champion(model_file, _fitted_on(lineage), schema), None
+            files = load_models(self._store, manifest, champion.manifest)
+            return _Champion(files, _fitted_on(lineage), schema), None
         except (IntegrityError, ObjectNotFound) as exc:
             return None, f"version {number} cannot be compared with: {exc}"
 
