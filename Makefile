@@ -6,6 +6,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 SERVICES := $(patsubst services/%/pyproject.toml,%,$(wildcard services/*/pyproject.toml))
 PROJECTS := libs/driftloop $(addprefix services/,$(SERVICES))
+EXTRAS := catboost lightgbm xgboost
 INSTALLED := $(VENV)/.installed
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 
@@ -57,6 +58,7 @@ lock: ## resolve requirements*.in again (needs uv)
 	uv pip compile requirements.in --universal --generate-hashes --no-header --python-version 3.11 -o requirements.txt
 	uv pip compile requirements-dev.in --universal --generate-hashes --no-header --python-version 3.11 -c requirements.txt -o requirements-dev.txt
 	for s in $(SERVICES); do uv pip compile services/$$s/pyproject.toml --no-emit-package driftloop --universal --generate-hashes --no-header --no-annotate --python-version 3.11 -c requirements.txt -o services/$$s/requirements.txt || exit 1; done
+	for e in $(EXTRAS); do uv pip compile libs/driftloop/pyproject.toml --extra $$e --universal --generate-hashes --no-header --no-annotate --python-version 3.11 -c requirements-dev.txt -o infra/extras/$$e.txt || exit 1; done
 	uv pip compile infra/init/requirements.in --universal --generate-hashes --no-header --no-annotate --python-version 3.11 -c requirements.txt -o infra/init/requirements.txt
 	uv pip compile libs/driftloop/pyproject.toml --extra rows --extra cli --extra kafka --extra s3 --extra lake --extra join --extra scoring --universal --generate-hashes --no-header --no-annotate --python-version 3.11 -c requirements.txt -o infra/cli/requirements.txt
 

@@ -10,6 +10,7 @@ import pytest
 from tests.architecture.compose_file import REPOSITORY
 from tests.support.waiting import PATIENCE_SECONDS
 
+from driftloop.contracts.estimator_files import ESTIMATOR_LIBRARIES
 from driftloop.contracts.services import SERVICES
 
 OTHERS = ("infra/init/requirements.txt", "infra/cli/requirements.txt")
@@ -98,3 +99,11 @@ def test_an_image_has_the_versions_that_the_tests_run_with(file: str) -> None:
     everything = locked("requirements.txt")
     differ = {name: versions for name, versions in locked(file).items() if versions != everything.get(name)}
     assert not differ, "run make lock"
+
+
+@pytest.mark.parametrize("library", ESTIMATOR_LIBRARIES)
+def test_an_extra_of_the_images_has_the_versions_that_the_tests_run_with(library: str) -> None:
+    everything = locked("requirements-dev.txt") | locked("requirements.txt")
+    differ = {name: versions for name, versions in locked(f"infra/extras/{library}.txt").items() if versions != everything.get(name)}
+    assert not differ, "run make lock"
+    assert any(name.startswith(library) for name in locked(f"infra/extras/{library}.txt"))
