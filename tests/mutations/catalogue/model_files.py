@@ -135,12 +135,44 @@ MODEL_FILES = (
         "version-manifest-comes-last",
         "A version's manifest is stored after all that it names.",
         f"{_ARTIFACT}/model_files.py",
-        "    for name in FILES:\n"
+        "    for name in files_of(manifest):\n"
         "        store.put(model_key(manifest.model, digest, name), contents[name])\n"
         "    store.put(model_key(manifest.model, digest, MANIFEST), data)\n",
         "    store.put(model_key(manifest.model, digest, MANIFEST), data)\n"
-        "    for name in FILES:\n"
+        "    for name in files_of(manifest):\n"
         "        store.put(model_key(manifest.model, digest, name), contents[name])\n",
         ("tests/unit/artifact/test_store_order.py::test_a_crash_between_two_files_leaves_no_manifest",),
+    ),
+    Mutation(
+        "libraries-files-are-read-by-us-first",
+        "A file of another library is looked through before its library sees it.",
+        f"{_ARTIFACT}/estimators/stored.py",
+        "    fitted = Fitted(data, about.fitted.n_features, None if classes is None else np.asarray(classes))\n    library.check(fitted)\n",
+        "    fitted = Fitted(data, about.fitted.n_features, None if classes is None else np.asarray(classes))\n",
+        ("tests/unit/artifact/test_estimators.py::test_what_a_file_says_of_an_estimator_has_to_agree_with_its_model",),
+    ),
+    Mutation(
+        "libraries-types-are-never-trusted",
+        "Types of libraries that have files of their own are not loaded from a skops file, whoever trusts them.",
+        f"{_ARTIFACT}/skops_file.py",
+        'allowed = [*TRUSTED, *(name for name in trusted if name.partition(".")[0] not in BY_NAME)]',
+        "allowed = [*TRUSTED, *trusted]",
+        ("tests/unit/artifact/test_estimators.py::test_types_of_these_libraries_are_not_trusted_in_a_skops_file_whoever_says_so",),
+    ),
+    Mutation(
+        "parameters-of-libraries-are-an-allow-list",
+        "A parameter that names a file, a device or a function is not stored, and not loaded.",
+        f"{_ARTIFACT}/estimators/library.py",
+        "    if name not in library.parameters:\n",
+        "    if False:\n",
+        ("tests/unit/artifact/test_estimators.py::test_a_parameter_that_names_a_file_a_device_or_a_function_is_refused_before_the_fit",),
+    ),
+    Mutation(
+        "tables-of-categories-stay-within-themselves",
+        "A table of categories of CatBoost that points outside itself is refused before CatBoost follows it.",
+        f"{_ARTIFACT}/estimators/flatbuffer.py",
+        "        if at < 0 or size < 0 or at + size > len(self._data):\n",
+        "        if False:\n",
+        ("tests/unit/artifact/test_estimators.py::test_damaged_files_are_errors_and_end_no_process",),
     ),
 )

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from driftloop.contracts.estimator_files import format_of_file
+from driftloop.contracts.estimator_files import SKOPS_FILE, format_of_file
 from driftloop.contracts.evolution import unscorable
 from driftloop.contracts.names import Digest, is_digest, is_name
 from driftloop.contracts.recalibration import RecalibrationProposal
@@ -20,7 +20,7 @@ from driftloop.stored import ObjectLister, ObjectReader, read_verified, sha256_o
 if TYPE_CHECKING:
     from driftloop.artifact.scoring import Scorer
 
-MANIFEST, MODEL, PROFILE, CARD, LINEAGE = "manifest.json", "model.skops", "profile.json", "card.md", "lineage.json"
+MANIFEST, MODEL, PROFILE, CARD, LINEAGE = "manifest.json", SKOPS_FILE, "profile.json", "card.md", "lineage.json"
 FILES = (MODEL, PROFILE, CARD, LINEAGE)  # of every version; beside them one of each estimator that its library stores
 MAX_MANIFEST_BYTES = 1024 * 1024
 

@@ -3,6 +3,7 @@
 import re
 from typing import NamedTuple
 
+SKOPS_FILE = "model.skops"
 MIB = 1024 * 1024
 
 
