@@ -32,6 +32,11 @@ NO_MESSAGES = {
     # Objects of the bucket and of the lake's log: IntegrityError names the one that is damaged.
     "driftloop.artifact.model_files": "manifests of models",
     "driftloop.artifact.skops_file": "model files, within the limits of their archive",
+    "driftloop.artifact.estimators.catboost_binary": "files of a version's estimators, changed by tests/unit/artifact/damaged_estimators",
+    "driftloop.artifact.estimators.lightgbm_text": "files of a version's estimators, changed by tests/unit/artifact/damaged_estimators",
+    "driftloop.artifact.estimators.of_catboost": "what CatBoost says of its own model after a fit",
+    "driftloop.artifact.estimators.stored": "what stands in a skops file for an estimator, under its digest",
+    "driftloop.artifact.estimators.xgboost_json": "files of a version's estimators, changed by tests/unit/artifact/damaged_estimators",
     "driftloop.lake.archived_log": "the lake's log",
     "driftloop.lake.commit_log": "the lake's log",
     "driftloop.lake.log_archive": "the lake's log",

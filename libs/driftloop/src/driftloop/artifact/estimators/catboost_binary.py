@@ -37,6 +37,11 @@ _BORDERS_A_BUCKET = 254  # CatBoost splits a feature with more borders into seve
 _EMPTY = 0xFFFFFFFFFFFFFFFF  # the hash of a place that holds nothing
 _MAX_CLASSES = 100_000
 
+_REPACKED = np.dtype([("column", "<u2"), ("mask", "u1"), ("split", "u1")])
+_STEP = np.dtype([("left", "<u2"), ("right", "<u2")])
+_SPLIT = np.dtype([("feature", "<i4"), ("value", "V4")])
+_BUCKET = np.dtype([("hash", "<u8"), ("entry", "<u4")])
+
 Integers = npt.NDArray[np.int64]
 
 
@@ -127,7 +132,7 @@ def _check_trees(trees: Table, outputs: int, buckets: Integers) -> None:
     leaves, weights = trees.count(8), trees.count(9)
     trees.array(8, "<f8")
     trees.array(9, "<f8")
-    repacked = trees.array(17, "<u2,u1,u1")
+    repacked = trees.array(17, _REPACKED)
     if (sizes < 0).any() or len(starts) != len(sizes) or sizes.sum() != len(splits):
         raise _bad("its trees are not where it says")
     if not np.array_equal(starts, np.cumsum(sizes) - sizes):
@@ -143,17 +148,17 @@ def _check_trees(trees: Table, outputs: int, buckets: Integers) -> None:
         used = splits
     if len(splits) and ((splits < 0).any() or (splits >= len(buckets)).any()):
         raise _bad("a tree points outside the features")
-    if len(repacked) and (len(repacked) != len(splits) or not np.array_equal(repacked["f0"].astype(np.int64), buckets[used])):
+    if len(repacked) and (len(repacked) != len(splits) or not np.array_equal(repacked["column"].astype(np.int64), buckets[used])):
         raise _bad("a tree looks at another feature than it says")
 
 
 def _check_steps(trees: Table, splits: Integers, sizes: Integers, starts: Integers, leaves: int, outputs: int, buckets: Integers) -> None:
     """Trees that are not symmetric: each node says how far away its children are; 0 ends there, at a leaf."""
-    steps, leaf_of = trees.array(10, "<u2,<u2"), trees.array(11, "<u4").astype(np.int64)
+    steps, leaf_of = trees.array(10, _STEP), trees.array(11, "<u4").astype(np.int64)
     if not len(steps) == len(leaf_of) == len(splits) or (sizes == 0).any():
         raise _bad("it has other steps than nodes")
     place, end = np.arange(len(splits)), np.repeat(starts + sizes, sizes)
-    left, right = steps["f0"].astype(np.int64), steps["f1"].astype(np.int64)
+    left, right = steps["left"].astype(np.int64), steps["right"].astype(np.int64)
     if (place + left >= end).any() or (place + right >= end).any():
         raise _bad("a tree points outside its nodes")
     ending = (left == 0) | (right == 0)
@@ -199,8 +204,8 @@ def _check_tables(rest: bytes, trees: Table, kinds: tuple[int, int]) -> None:
 
 def _base(base: Table, kinds: tuple[int, int]) -> _Base:
     projection = base.table(0)
-    categories, floats, one_hot = projection.array(0, "<i4"), projection.array(1, "<i4,<f4"), projection.array(2, "<i4,<i4")
-    for found, most in ((categories, kinds[0]), (floats["f0"], kinds[1]), (one_hot["f0"], kinds[0])):
+    categories, floats, one_hot = projection.array(0, "<i4"), projection.array(1, _SPLIT), projection.array(2, _SPLIT)
+    for found, most in ((categories, kinds[0]), (floats["feature"], kinds[1]), (one_hot["feature"], kinds[0])):
         if not np.isin(found.astype(np.int64), np.arange(most)).all():
             raise _bad("a table is of a feature that there is not")
     return _Base(tuple(categories.tolist()), floats.tobytes(), one_hot.tobytes(), base.byte(1, 0))
@@ -218,10 +223,10 @@ def _checked_table(table: Table, kinds: tuple[int, int]) -> tuple[_Base, int]:
         raise _bad("a table of categories has entries of another size than it says")
     if len(raw) % 12 or (count := len(raw) // 12) == 0 or count & (count - 1):
         raise _bad("a table of categories is cut off")
-    buckets = np.frombuffer(raw, "<u8,<u4")  # a hash, and where what is known of it stands
-    empty = buckets["f0"] == _EMPTY
+    buckets = np.frombuffer(raw, _BUCKET)  # a hash, and where what is known of it stands
+    empty = buckets["hash"] == _EMPTY
     if not empty.any():
         raise _bad("a search in a table of categories would have no end")
-    if (buckets["f1"][~empty].astype(np.int64) >= blob // width).any():
+    if (buckets["entry"][~empty].astype(np.int64) >= blob // width).any():
         raise _bad("a table of categories points outside its entries")
     return base, target_classes

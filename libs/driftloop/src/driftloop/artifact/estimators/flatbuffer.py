@@ -48,7 +48,7 @@ class Table:
     def table(self, field: int) -> "Table":
         return Table(self._data, self._referred(self._place(field)))
 
-    def array(self, field: int, dtype: str) -> "npt.NDArray[Any]":
+    def array(self, field: int, dtype: npt.DTypeLike) -> "npt.NDArray[Any]":
         """Of numbers or structs; empty when absent."""
         kind = np.dtype(dtype)
         if field not in self:
