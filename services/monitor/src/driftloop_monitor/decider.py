@@ -53,6 +53,7 @@ class Decider:
         profile_of: ProfileOf = no_profile,
         shadow: ShadowView | None = None,
     ) -> None:
+        """``shadow``: what challengers answered; None: nobody is asked."""
         self._shadow = shadow
         self._project, self._lake, self._history, self._profile_of = project, lake, history, profile_of
         self._answers = WindowAnswers(project, history, profile_of)

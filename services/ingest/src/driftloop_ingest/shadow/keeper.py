@@ -20,6 +20,7 @@ from driftloop_ingest.shadow.progress import Progress, decode_progress
 
 LOOK_SECONDS = 0.5
 DRAIN_SECONDS = 8.0  # then it is killed: the next one goes on from the table
+STOP_SECONDS = 3.0  # the same when ingest ends, which has ten for everything
 FIRST_PAUSE_SECONDS, LONGEST_PAUSE_SECONDS = 1.0, 60.0  # before one that ended by itself is started again
 LONG_LIFE_SECONDS = 60.0  # after which an end is not another failure in a row
 
@@ -44,8 +45,8 @@ class ShadowKeeper:
         return self
 
     def stop(self) -> None:
-        self.thread.stop()
-        self._end()
+        self.thread.stop(timeout_seconds=2 * LOOK_SECONDS)
+        self._end(STOP_SECONDS)
 
     def status(self) -> dict[str, Any] | None:
         """None while there is no challenger."""
@@ -118,7 +119,7 @@ class ShadowKeeper:
         self._failures, self.restarts = min(self._failures + 1, 10), self.restarts + 1
         log.warning("shadow-died", model=self._project.model, code=child.returncode, pause_seconds=pause)
 
-    def _end(self) -> None:
+    def _end(self, drain_seconds: float = DRAIN_SECONDS) -> None:
         child, self._child = self._child, None
         if child is None:
             return
@@ -126,7 +127,7 @@ class ShadowKeeper:
         with suppress(OSError):
             child.stdin.close()
         try:
-            child.wait(DRAIN_SECONDS)
+            child.wait(drain_seconds)
         except subprocess.TimeoutExpired:
             child.kill()
             child.wait()
