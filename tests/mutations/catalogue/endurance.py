@@ -490,6 +490,33 @@ ENDURANCE = (
         (f"{_MARKS}test_rows_of_a_stranger_without_a_time_stop_no_silent_predictor_of_a_replay",),
     ),
     Mutation(
+        "a-window-to-come-is-closed-by-nobody",
+        "A sketch of a window that is yet to come is passed over.",
+        f"{LIBRARY}/monitoring/sketch_check.py",
+        "    if latest is not None and sketch.window.start > latest:",
+        "    if False:",
+        (
+            "tests/unit/monitor/test_strangers_bytes.py::"
+            "test_a_sketch_that_no_monitor_writes_is_passed_over_and_the_window_is_reported_from_the_others",
+        ),
+    ),
+    Mutation(
+        "an-old-promise-moves-no-watermark-of-the-lake",
+        "Ingest does not believe a watermark beyond the clock, whichever predictor passed it on.",
+        f"{service('ingest')}/intake.py",
+        "        if mark is not None and (self._ahead is None or mark <= self._clock.now() + self._ahead):",
+        "        if mark is not None:",
+        ("tests/unit/ingest/test_intake.py::test_a_promise_that_an_earlier_predictor_passed_on_from_a_wrong_clock_is_not_believed",),
+    ),
+    Mutation(
+        "rejected-messages-weigh",
+        "A burst of rejected messages is made durable before it takes more memory than rows may.",
+        f"{service('ingest')}/buffer.py",
+        "        self.bytes += size_of(record) + REJECTED_BYTES",
+        "        self.bytes += size_of(record)",
+        ("tests/unit/ingest/test_intake.py::test_rejected_messages_weigh_what_they_hold_and_no_number_of_them_weighs_nothing",),
+    ),
+    Mutation(
         "early-labels-are-not-judged-on",
         "A run that names no window is judged on one whose labels are all but complete.",
         f"{LIBRARY}/monitoring/settled_labels.py",

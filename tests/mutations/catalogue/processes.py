@@ -51,6 +51,14 @@ PROCESSES = (
         (f"{_PARTITIONS}test_reading_starts_where_the_durable_state_says_not_where_kafka_does",),
     ),
     Mutation(
+        "a-topic-that-lost-its-end-is-a-gap",
+        "New records under offsets that are known already, of a topic that lost its end, are not taken for known ones.",
+        f"{_SERVICE}/partition_worker.py",
+        "            if offsets[tp] <= end:\n",
+        "            if True:\n",
+        (f"{_PARTITIONS}test_a_topic_that_has_lost_its_end_is_a_gap_and_new_records_under_the_old_offsets_are_not_taken_for_known_ones",),
+    ),
+    Mutation(
         "exit-code-for-settings",
         "A process whose settings are wrong ends with 78, which means: starting again will not help.",
         f"{_SERVICE}/process.py",

@@ -90,6 +90,14 @@ STRANGERS = (
         (f"{_QUARANTINE}test_a_message_with_neither_key_nor_value_is_sent_as_one_that_kafka_takes",),
     ),
     Mutation(
+        "a-reference-stays-in-quarantine",
+        "What a message in quarantine names in the bucket is one of quarantine's own objects, under its digest.",
+        f"{LIBRARY}/service/quarantine.py",
+        'if not stored.key.startswith(f"{QUARANTINE}/") or not stored.key.endswith(f"/{stored.sha256}"):',
+        "if False:",
+        ("tests/unit/service/test_quarantine.py::test_a_reference_to_another_area_of_the_bucket_is_none",),
+    ),
+    Mutation(
         "quarantine-keeps-headers",
         "A quarantined message keeps its own headers.",
         f"{LIBRARY}/service/quarantine.py",

@@ -8,7 +8,16 @@ from driftloop.adapters.kafka_records import HeaderKey
 from driftloop.adapters.memory import MemoryBroker, MemoryStore
 from driftloop.errors import IntegrityError, ObjectNotFound
 from driftloop.ports import Record
-from driftloop.service.quarantine import MAX_INLINE_BYTES, Quarantined, fetched, read_quarantined, send_to_quarantine
+from driftloop.service.quarantine import (
+    MAX_INLINE_BYTES,
+    REASON,
+    STORED,
+    Quarantined,
+    StoredMessage,
+    fetched,
+    read_quarantined,
+    send_to_quarantine,
+)
 
 TOPIC = "shop.quarantine"
 ODD = HeaderKey(b"\xff\x00".decode("utf-8", "surrogateescape"))
@@ -95,5 +104,13 @@ def test_what_a_stranger_writes_to_quarantine_is_read_without_an_error(theirs: l
 
 
 def test_a_reference_to_another_area_of_the_bucket_is_none() -> None:
-    forged = b'{"key":"models/secret/%s","sha256":"%s","size":1}' % (b"0" * 64, b"0" * 64)
-    assert read_quarantined(Record(TOPIC, 0, 0, 0, None, b"x", (("driftloop-quarantine-stored", forged),))).stored is None
+    digest = b"0" * 64
+
+    def stored(key: bytes) -> StoredMessage | None:
+        place = b'{"key":"%s","sha256":"%s","size":1}' % (key, digest)
+        headers = ((REASON, b"why"), (STORED, place))  # as quarantine writes them
+        return read_quarantined(Record(TOPIC, 0, 0, 0, None, b"x", headers)).stored
+
+    assert stored(b"quarantine/s/" + digest) is not None
+    assert stored(b"models/secret/" + digest) is None
+    assert stored(b"quarantine/s/" + b"1" * 64) is None
