@@ -22,6 +22,7 @@ from driftloop_predictor.settings import PredictorSettings, predictor_settings
 from driftloop_predictor.status import PredictorHealth
 from driftloop_predictor.stream import RequestStream
 from driftloop_predictor.unscored import UnscoredRows
+from driftloop_predictor.who_answers import WhoAnswers
 
 LOG_SECONDS = 5.0  # how long a start waits for the registry log before it falls back to what is on disk
 FIRST_MODEL_SECONDS = 30.0  # how long a start without a model on disk waits for the champion before it records unscored
@@ -48,9 +49,12 @@ def run(stop: Stop) -> None:
         model.wait_for_first(stop, FIRST_MODEL_SECONDS)
         recorder = _recorder(settings, parts, project, health).start()
         parts.at_end.callback(recorder.stop, RECORDING_SECONDS)
+        if project.served_by == "elsewhere":
+            edge.no_model = f"{project.model} is served elsewhere, and this process watches it; driftloop models takeover changes that"
         edge.open(project.schema, new_id=lambda: str(uuid.uuid4()), serving=health.serving, recorder=recorder)
+        who_answers = health.who_answers = WhoAnswers(project, parts.registry, model, parts.publisher(parts.producer()))
         stream = parts.until_connected(
-            lambda: _stream(settings, parts, store, project, health, edge.unscored), on_failure=health.not_connected
+            lambda: _stream(settings, parts, store, project, who_answers, edge.unscored), on_failure=health.not_connected
         )
         health.connected(stream.handler)
         stream.run()
@@ -69,14 +73,14 @@ def _recorder(settings: PredictorSettings, parts: Parts, project: Project, healt
 
 
 def _stream(
-    settings: PredictorSettings, parts: Parts, store: ObjectStore, project: Project, health: PredictorHealth, unscored: UnscoredRows
+    settings: PredictorSettings, parts: Parts, store: ObjectStore, project: Project, who_answers: WhoAnswers, unscored: UnscoredRows
 ) -> RequestStream:
     check_surroundings_but_for_a_silent_store(settings.common, PREDICTOR.topics(project.stream, project.retention_ms))
     return RequestStream(
         project,
         broker=parts.broker,
         store=store,
-        serving=health.serving,
+        who_answers=who_answers,
         after_gaps=AcceptedGaps(store, project.stream).after,
         idle_seconds=settings.idle_seconds,
         clock=parts.clock,

@@ -1,7 +1,7 @@
 """What becomes of requests: each is accounted for exactly once in ``inferences``, scored or quarantined."""
 
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import datetime
 from functools import partial
 from typing import NoReturn, Protocol
@@ -18,10 +18,11 @@ from driftloop.rows.schemas import inference_schema
 from driftloop.service.attempts import Attempts, unforeseen
 from driftloop.service.quarantine import quarantine_message
 from driftloop.telemetry import get_logger
-from driftloop_predictor.batches import Accounted, BatchEncoder, ScoringModel, TooLarge
+from driftloop_predictor.batches import Accounted, Answerer, BatchEncoder, TooLarge
 from driftloop_predictor.buffer import MAX_SPAN, Batch, PartitionBuffer
 from driftloop_predictor.idle import IdlePartitions, Seen
 from driftloop_predictor.unscored import UnscoredRows
+from driftloop_predictor.watching import UnknownVersions
 
 MAX_AGE_SECONDS = 0.02
 MAX_BUFFERED_ROWS = 20_000
@@ -29,6 +30,10 @@ MAX_BUFFERED_BYTES = 64 * 1024 * 1024
 IDLE_CHECK_SECONDS = 1.0
 
 log = get_logger(__name__)
+
+
+def _nobody_asks(names: Collection[str]) -> None:
+    """Where driftloop serves the model itself."""
 
 
 class RequestTopic(Protocol):
@@ -58,11 +63,12 @@ class RequestHandler:
         topic: RequestTopic,
         producer: MessageProducer,
         store: ObjectStore,
-        serving: Callable[[], ScoringModel | None],
+        serving: Callable[[], Answerer | None],
         idle: IdlePartitions,
         progress: Callable[[], Seen | None],
         clock: Clock,
         unscored: UnscoredRows | None = None,
+        make_known: Callable[[Collection[str]], None] = _nobody_asks,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         self._stream, self._schema = project.stream, project.schema
@@ -70,7 +76,7 @@ class RequestHandler:
         self._topic, self._producer, self._serving, self._idle, self._clock = topic, producer, serving, idle, clock
         self._progress, self._ahead, self._unscored = progress, project.ahead, unscored or UnscoredRows()
         self._store = store  # asked for requests only that are rejected and too large for the topic
-        self._now = monotonic
+        self._now, self._make_known = monotonic, make_known
         self._accountant: BatchEncoder | None = None
         self._buffers: dict[TopicPartition, PartitionBuffer] = {}
         self._in_flight: dict[TopicPartition, int] = {}
@@ -189,6 +195,10 @@ class RequestHandler:
                 except TooLarge:
                     batch, rest = batch.split()
                     buffer.put_back(rest)
+                except UnknownVersions as exc:
+                    buffer.put_back(batch)
+                    self._make_known(exc.names)
+                    raise TransientError(f"rows of {tp.topic}/{tp.partition} wait for the registry to know the versions {exc}") from exc
                 except Exception as exc:  # noqa: BLE001 - one request must not stop the partition
                     buffer.put_back(batch)
                     self._failed(tp, batch, exc)

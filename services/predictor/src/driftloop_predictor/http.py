@@ -42,6 +42,7 @@ class Edge:
         self.decoder: RequestDecoder | None = None
         self.recorder: Recorder | None = None
         self.schema: pa.Schema | None = None
+        self.no_model = "no model is loaded yet"
 
     def open(
         self, schema: StreamSchema, *, new_id: Callable[[], str], serving: Callable[[], ScoringModel | None], recorder: Recorder
@@ -90,7 +91,7 @@ async def _invoke(edge: Edge, request: Request) -> dict[str, Any]:
     body = await request.body()
     serving = edge.serving()
     if serving is None or edge.decoder is None or edge.recorder is None:
-        raise Refusal(503, "no model is loaded yet")
+        raise Refusal(503, edge.no_model)
     try:
         rows = read_rows(body, edge.decoder)
     except TooManyRows as exc:

@@ -31,6 +31,7 @@ from driftloop.training.job import CHAMPION_FILE, Job, RunProgress
 from driftloop.training.judging import JudgedRows
 from driftloop.training.recalibrating import EarlierProposals, Recalibrating
 from driftloop.training.recipe_fits import RecipeFits
+from driftloop.training.recorded_champion import recorded_output
 from driftloop.training.user_code import PipelineError, call
 
 Fit = Callable[[str, datetime], Any]  # recipe, end of its training data → fitted model
@@ -84,7 +85,7 @@ class Comparer:
             raise UserError(f"the window {window.start.isoformat()} to {window.end.isoformat()} has no labelled rows to judge on")
         self._of_window = self._judged_rows(window, judged)
         outputs = partial(self._output, judged)
-        unseen = None if self._job.champion_fitted_on is None else ~self._rows.seen_by(self._job.champion_fitted_on)[judged]
+        unseen = self._may_judge(judged)
         choosing = Choosing(self._project, self._of_window, outputs, self._job.aged_before, self._told, unseen=unseen)
         chosen = choosing.choose()
         if chosen is None:
@@ -121,15 +122,13 @@ class Comparer:
     def _against_champion(self, judged: Mask, chosen: Chosen, found: Comparison) -> Comparison:
         """Without measurements the gate does not promote; the version can still be promoted by a person."""
         version = self._job.pins.champion_version
-        if version is None or not self._job.has_champion:
+        if version is None or not (self._job.has_champion or self._job.champion_recorded):
             return found._replace(notes=(f"The champion could not be compared: {self._job.champion_note}.",))
         try:
-            unseen = self._unseen(judged, version)
-            self._champion = champion = skops_file.load((self._folder / CHAMPION_FILE).read_bytes(), self._project.training.trusted_types)
-            theirs = call("scoring with the champion", lambda: self._finite_output(champion, judged, self._job.champion_schema))
+            theirs, unseen_here = self._of_champion(judged, version)
         except (IntegrityError, UserError) as exc:
             return found._replace(notes=(f"The champion, version {version}, could not be compared: {exc}.",))
-        job, unseen_here = self._job, unseen[judged]
+        job = self._job
         before = EarlierProposals(job.recalibrated_before, job.candidate_before)
         corrections = Recalibrating(self._project, self._of_window, theirs, unseen_here, job.champion_recalibration, before, job.pins.seed)
         measured = chosen.rows.against_champion(
@@ -141,13 +140,41 @@ class Comparer:
             seed=job.pins.seed,
             before=job.measured_before,
         )
-        found = found._replace(measurements=measured, recalibrations=corrections.proposals(chosen))
+        proposals = corrections.proposals(chosen)
+        if job.champion_recorded:  # another system's answers are not ours to correct
+            proposals = tuple(proposal for proposal in proposals if proposal.of != "champion")
+        found = found._replace(measurements=measured, recalibrations=proposals)
         if measured is None:
             rows = int((chosen.rows.judges & unseen_here).sum())
             note = f"{self._project.metric} of the champion, version {version}, is not defined on {rows} rows of the window."
             return found._replace(notes=(note,))
         self._report(RunProgress(step="compared", rows=measured.rows, metric=measured.champion))
         return found
+
+    def _may_judge(self, judged: Mask) -> Mask | None:
+        """Of the judged rows those that the champion was not fitted on, as far as that is known. One that is served elsewhere answered
+        before the labels were known."""
+        job = self._job
+        if job.champion_recorded:
+            return self._recorded(judged)[1]
+        return None if job.champion_fitted_on is None else ~self._rows.seen_by(job.champion_fitted_on)[judged]
+
+    def _recorded(self, judged: Mask) -> tuple[ModelOutput, Mask]:
+        return recorded_output(self._rows.table.filter(pa.array(judged)), self._job.champion_recorded, self._project.schema)
+
+    def _of_champion(self, judged: Mask, version: int) -> tuple[ModelOutput, Mask]:
+        """What it says of the judged rows, and which of them it was not fitted on. Raises UserError, IntegrityError."""
+        if self._job.champion_recorded:
+            output, answered = self._recorded(judged)
+            if not (answered & self._of_window.judges).any():
+                raise UserError(
+                    f"it is served elsewhere, and answered none of the {int(self._of_window.judges.sum())} labelled rows that judge"
+                )
+            return output, answered
+        unseen = self._unseen(judged, version)
+        self._champion = champion = skops_file.load((self._folder / CHAMPION_FILE).read_bytes(), self._project.training.trusted_types)
+        theirs: ModelOutput = call("scoring with the champion", lambda: self._finite_output(champion, judged, self._job.champion_schema))
+        return theirs, unseen[judged]
 
     def _unseen(self, judged: Mask, version: int) -> Mask:
         """The window's rows that the champion was not fitted on. Raises UserError when none of them judges."""

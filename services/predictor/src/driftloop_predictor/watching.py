@@ -1,0 +1,35 @@
+"""Another system answers, and this process records what it does."""
+
+from collections.abc import Collection, Mapping, Sequence
+from typing import NamedTuple
+
+from driftloop.contracts.watched import MOST_WATCHED
+from driftloop.rows.answers import Answer, AnswerReader
+
+
+class UnknownVersions(Exception):
+    """Rows were answered by versions that have no number yet: nothing is recorded of the batch until they have."""
+
+    def __init__(self, names: Collection[str]) -> None:
+        super().__init__(", ".join(sorted(names)))
+        self.names = names
+
+
+class Watching(NamedTuple):
+    """``versions``: our numbers by its names; ``full``: no further name gets one."""
+
+    reader: AnswerReader
+    versions: Mapping[str, int]
+    full: bool
+
+    def answers(self, values: Sequence[bytes | None]) -> list[Answer | str]:
+        """Of each JSON object, or why there is none. Raises UnknownVersions."""
+        found = self.reader.read_all(values)
+        unknown = {each.served_as for each in found if isinstance(each, Answer)} - self.versions.keys()
+        if unknown and not self.full:
+            raise UnknownVersions(unknown)
+        return [_too_many(each) if isinstance(each, Answer) and each.served_as in unknown else each for each in found]
+
+
+def _too_many(answer: Answer) -> str:
+    return f"version {answer.served_as!r} is one too many: {MOST_WATCHED} are known that are served elsewhere"

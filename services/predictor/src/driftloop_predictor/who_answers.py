@@ -1,0 +1,77 @@
+"""Who answers: a model of ours that this process serves, or another system, whose answers it records."""
+
+import time
+from collections.abc import Callable, Collection
+
+from driftloop.contracts.codec import caused_id
+from driftloop.contracts.events import VersionSeen
+from driftloop.contracts.topics import VERSIONS_SEEN
+from driftloop.contracts.watched import MOST_WATCHED
+from driftloop.errors import TransientError
+from driftloop.ports import EventPublisher
+from driftloop.project.model import Project
+from driftloop.registry.state import ModelState
+from driftloop.rows.answers import AnswerReader
+from driftloop.service.project import FollowedRegistry
+from driftloop.telemetry import get_logger
+from driftloop_predictor.batches import Answerer
+from driftloop_predictor.model import ModelFollower
+from driftloop_predictor.watching import Watching
+
+TELL_AGAIN_SECONDS = 5.0
+
+log = get_logger(__name__)
+
+
+class WhoAnswers:
+    """By what the registry says now: the alias champion decides, and no restart is needed when it moves to a version of ours or back."""
+
+    def __init__(
+        self,
+        project: Project,
+        registry: FollowedRegistry,
+        model: ModelFollower,
+        events: EventPublisher,
+        monotonic: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._project, self._registry, self._model, self._events, self._now = project, registry, model, events, monotonic
+        self._reader = AnswerReader(project.schema, project.answers) if project.served_by == "elsewhere" else None
+        self._told: dict[str, float] = {}
+
+    def now(self) -> Answerer | None:
+        """None: nobody, rows are recorded without an answer. Raises TransientError while it is not known who does."""
+        serving = self._model.serving
+        if self._reader is None:
+            return serving
+        state = self._registry.state().model(self._project.model)
+        if self._registry.caught_up and (state is None or state.answered_elsewhere):
+            return self._watching(self._reader, state)
+        if serving is not None:
+            return serving
+        if not self._registry.caught_up:
+            raise TransientError("the registry log has not been read, so it is not known whether the model is served elsewhere")
+        if self._model.loadable:
+            raise TransientError("the champion is being loaded; until then the model is served elsewhere")
+        return self._watching(self._reader, state)  # a champion that cannot be loaded: the other system's answers are still there
+
+    def make_known(self, names: Collection[str]) -> None:
+        """Tell the registry of versions that it does not know. Raises TransientError."""
+        for name in names:
+            if self._now() - self._told.get(name, float("-inf")) < TELL_AGAIN_SECONDS:
+                continue
+            seen = VersionSeen(model=self._project.model, served_as=name)
+            self._events.publish(VERSIONS_SEEN, seen, key=seen.model, id=caused_id("seen", seen.model, name))
+            self._told = {name: self._now(), **{k: at for k, at in self._told.items() if self._now() - at < TELL_AGAIN_SECONDS}}
+            log.info("version-seen", model=seen.model, served_as=name)
+
+    def watched(self) -> dict[str, int] | None:
+        """For /status: our numbers of the versions that are served elsewhere, while they are those that answer."""
+        state = self._registry.state().model(self._project.model)
+        if self._reader is None or state is None or not state.answered_elsewhere:
+            return None
+        return state.watched_versions()
+
+    @staticmethod
+    def _watching(reader: AnswerReader, state: ModelState | None) -> Watching:
+        versions = state.watched_versions() if state is not None else {}
+        return Watching(reader, versions, len(versions) >= MOST_WATCHED)

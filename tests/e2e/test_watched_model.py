@@ -1,0 +1,74 @@
+"""A model that is served elsewhere: watched, compared with a chosen stretch, trained against, taken over, and given back."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import msgspec
+import pytest
+from tests.e2e.shop import CONFIG, FIRST, IN_A_WINDOW, Shop, late, opened, row
+from tests.support.waiting import wait_until
+
+from driftloop.contracts.headers import CONTENT_TYPE, JSON
+from driftloop.contracts.topics import requests
+
+THEIRS = """
+[answers]
+prediction = "answer.late"
+score = "answer.p"
+version = "model"
+[monitoring]
+false_alarms = "1 per 4h"
+"""
+
+
+class Watched(Shop):
+    config = CONFIG.replace('model = "late"\n', 'model = "late"\nserved_by = "elsewhere"\n') + THEIRS
+
+    def answered(self, numbers: range, by: str, **more: Any) -> None:
+        """What the application publishes of each request that another system has answered."""
+        for n in numbers:
+            p = 0.9 if late(n) == (n % 5 != 0) else 0.1  # right about four rows in five
+            body = row(n) | {"model": by, "answer": {"late": p >= 0.5, "p": p}} | {name: value(n) for name, value in more.items()}
+            self.producer.send(requests("shop"), msgspec.json.encode(body), key=b"k%d" % n, headers=((CONTENT_TYPE, JSON.encode()),))
+        self.producer.flush()
+
+
+@pytest.fixture(scope="module")
+def shop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Watched]:
+    with pytest.MonkeyPatch.context() as monkeypatch, opened(Watched, tmp_path_factory.mktemp("watched"), monkeypatch) as made:
+        made.register(FIRST)
+        yield made
+
+
+def windows(first: int, end: int) -> range:
+    return range(first * IN_A_WINDOW, end * IN_A_WINDOW)
+
+
+def test_their_answers_are_watched_and_taken_over(shop: Watched) -> None:
+    shop.answered(windows(0, 6), "their-7")
+    shop.send_json(range(10_000, 10_002))  # nobody has answered these
+    shop.send_labels(windows(0, 6))
+    shop.close_windows(6)
+    wait_until(lambda: len(shop.lake()) == 6 * IN_A_WINDOW, "the answers to be in the lake")
+    wait_until(lambda: len(shop.lake("labels")) == 6 * IN_A_WINDOW, "the labels to be in the lake")
+    stored = shop.lake()["e7"]
+    assert (stored["model_version"], stored["prediction"], stored["score"]) == (1, *([True, 0.9] if late(7) else [False, 0.1]))
+    wait_until(lambda: len(shop.rejected()) == 2, "the requests without an answer to be rejected")
+    assert "the answer is missing: no field 'answer.late' or 'answer.p'" in shop.rejected()[0].reason
+
+    found = shop.command("models", "watch", "late", "--reference", "2024-03-01..2024-03-01T06:00", "--reason", "a good week")
+    assert (found["version"], found["served_as"], found["rows"], found["labelled"]) == (2, "their-7", 1200, 1200)
+    shop.answered(windows(6, 8), "their-7")
+    shop.answered(windows(8, 9), "their-7", amount=lambda n: 500.0 + n % 7)
+    shop.send_labels(windows(6, 9))
+    shop.close_windows(9)
+    wait_until(lambda: len(drifts(shop)) >= 3, "drift reports on three windows")
+    assert [report.verdict for report in drifts(shop)] == ["calm", "calm", "drifted"]
+    wait_until(lambda: len(shop.client.decisions("late")) >= 9, "a decision on each window")
+    measured = [told.event for told in shop.client.performance("late") if told.event.version == 2]
+    assert all(0.7 < report.measured.value < 0.9 for report in measured)
+    assert all(report.loss is not None for report in measured)
+
+
+def drifts(shop: Watched) -> list[Any]:
+    return [told.event for told in shop.client.drift("late") if told.event.version == 2]
