@@ -5,11 +5,15 @@ from typing import Any
 
 import msgspec
 import pytest
+from sklearn.metrics import roc_auc_score
 from tests.e2e.shop import CONFIG, FIRST, IN_A_WINDOW, Shop, late, opened, row
 from tests.support.waiting import wait_until
 
+from driftloop.adapters.kafka import Publisher
+from driftloop.contracts.events import RetrainRequested
 from driftloop.contracts.headers import CONTENT_TYPE, JSON
-from driftloop.contracts.topics import requests
+from driftloop.contracts.topics import RETRAIN_REQUESTS, requests
+from driftloop.errors import UserError
 
 THEIRS = """
 [answers]
@@ -31,6 +35,13 @@ class Watched(Shop):
             body = row(n) | {"model": by, "answer": {"late": p >= 0.5, "p": p}} | {name: value(n) for name, value in more.items()}
             self.producer.send(requests("shop"), msgspec.json.encode(body), key=b"k%d" % n, headers=((CONTENT_TYPE, JSON.encode()),))
         self.producer.flush()
+
+    @property
+    def invocations(self) -> str:
+        return f"{self.info.services['predictor-0']}/invocations"
+
+
+ASKED = {"dataframe_records": [{"amount": 3.0, "kind": "k1"}]}
 
 
 @pytest.fixture(scope="module")
@@ -68,6 +79,46 @@ def test_their_answers_are_watched_and_taken_over(shop: Watched) -> None:
     measured = [told.event for told in shop.client.performance("late") if told.event.version == 2]
     assert all(0.7 < report.measured.value < 0.9 for report in measured)
     assert all(report.loss is not None for report in measured)
+
+    waiting = trained(shop)
+    judged = waiting["evidence"]["measurements"]
+    rows = [shop.lake()[f"e{n}"] | {"label": late(n)} for n in windows(8, 9)]
+    assert judged["champion"] == pytest.approx(roc_auc_score([r["label"] for r in rows], [r["score"] for r in rows]))
+    assert (judged["champion_version"], judged["rows"]) == (2, IN_A_WINDOW)
+    assert "waiting for approval by a person" in waiting["reason"]
+    assert httpx.post(shop.invocations, json=ASKED, timeout=PATIENCE_SECONDS).status_code == 503
+
+    assert shop.command("models", "takeover", "late", "--reason", "it is better")["version"] == 3
+    wait_until(lambda: shop.predictor().get("champion_version") == 3, "the predictor to answer itself")
+    shop.send_json(windows(9, 10))
+    wait_until(lambda: len(shop.lake()) == 10 * IN_A_WINDOW, "rows that our version answered to be in the lake")
+    ours = shop.lake()[f"e{9 * IN_A_WINDOW}"]
+    assert (ours["model_version"], ours["score"] is None) == (3, False)
+    assert httpx.post(shop.invocations, json=ASKED, timeout=PATIENCE_SECONDS).json()["version"] == 3
+
+    assert shop.command("models", "rollback", "late", "--reason", "not yet")["version"] == 2
+    wait_until(lambda: shop.predictor().get("watching") == {"their-7": 2}, "the other system to answer again")
+    shop.answered(windows(10, 11), "their-8")
+    wait_until(lambda: len(shop.lake()) == 11 * IN_A_WINDOW, "rows that the other system answered again to be in the lake")
+    assert shop.lake()[f"e{10 * IN_A_WINDOW}"]["model_version"] == 4
+
+    shown = shop.command("models", "show", "late", "2")
+    assert [(link["link"], link["ok"]) for link in shown["links"]] == [("model version", True), ("reference", True)]
+    assert "their-7; no artifact: it cannot be rebuilt here" in shown["links"][0]["what"]
+    with pytest.raises(UserError, match="version 2 of late is served elsewhere, and there is no artifact"):
+        shop.client.reproduce("late", 2)
+
+
+def trained(shop: Watched) -> Any:
+    """What the gate said of a version that was asked for."""
+    event = RetrainRequested(model="late", reason="manual", detail="test", requested_by="test")
+    Publisher(shop.producer, source="driftloop/test").publish(RETRAIN_REQUESTS, event, key="late", id="r1")
+
+    def said() -> list[Any]:
+        return [told.event for told in shop.client.decisions("late") if told.event.kind == "promote"]
+
+    wait_until(lambda: said(), "the gate to decide")
+    return msgspec.to_builtins(said()[-1])
 
 
 def drifts(shop: Watched) -> list[Any]:

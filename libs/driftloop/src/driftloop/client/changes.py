@@ -48,6 +48,12 @@ class Changes:
 
         return promote(self._to.registry, name, version, reason, alias=alias, expected_epoch=expected_epoch)
 
+    def take_over(self, name: str, *, reason: str, version: int | None = None) -> "Changed":
+        """Answer for the system that serves the model elsewhere, with the version that waits for that, or with one of your choice."""
+        from driftloop.client.model_changes import take_over
+
+        return take_over(self._to.registry, name, version, reason)
+
     def rollback(
         self, name: str, *, reason: str, to: int | None = None, alias: str = "champion", expected_epoch: int | None = None
     ) -> "Changed":
