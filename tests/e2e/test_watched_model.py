@@ -3,11 +3,12 @@
 from collections.abc import Iterator
 from typing import Any
 
+import httpx
 import msgspec
 import pytest
 from sklearn.metrics import roc_auc_score
 from tests.e2e.shop import CONFIG, FIRST, IN_A_WINDOW, Shop, late, opened, row
-from tests.support.waiting import wait_until
+from tests.support.waiting import PATIENCE_SECONDS, wait_until
 
 from driftloop.adapters.kafka import Publisher
 from driftloop.contracts.events import RetrainRequested
@@ -80,6 +81,7 @@ def test_their_answers_are_watched_and_taken_over(shop: Watched) -> None:
     assert all(0.7 < report.measured.value < 0.9 for report in measured)
     assert all(report.loss is not None for report in measured)
 
+    backtest_beside_their_answers(shop)
     waiting = trained(shop)
     judged = waiting["evidence"]["measurements"]
     rows = [shop.lake()[f"e{n}"] | {"label": late(n)} for n in windows(8, 9)]
@@ -107,6 +109,15 @@ def test_their_answers_are_watched_and_taken_over(shop: Watched) -> None:
     assert "their-7; no artifact: it cannot be rebuilt here" in shown["links"][0]["what"]
     with pytest.raises(UserError, match="version 2 of late is served elsewhere, and there is no artifact"):
         shop.client.reproduce("late", 2)
+
+
+def backtest_beside_their_answers(shop: Watched) -> None:
+    picture = shop.folder / "backtest.svg"
+    report = shop.command("backtest", str(shop.folder), "--picture", str(picture))
+    rows = [shop.lake()[f"e{n}"] | {"label": late(n)} for n in windows(8, 9)]
+    assert report["served"]["scores"][-1] == pytest.approx(roc_auc_score([r["label"] for r in rows], [r["score"] for r in rows]))
+    assert len(report["served"]["scores"]) == len(report["policies"][0]["scores"]) == 7
+    assert "served elsewhere" in picture.read_text()
 
 
 def trained(shop: Watched) -> Any:

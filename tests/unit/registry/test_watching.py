@@ -49,7 +49,8 @@ def test_the_newest_version_that_traffic_names_is_champion() -> None:
     model = state.models[MODEL]
     assert [(v.version, v.watched.served_as, v.pins) for v in model.versions if v.watched] == [(1, "a", None), (2, "b", None)]
     assert (outcomes[3].accepted, outcomes[3].version) == (True, 1)
-    assert model.champion is not None and (model.champion.version, model.champion_epoch) == (2, 2)
+    assert model.champion is not None
+    assert (model.champion.version, model.champion_epoch) == (2, 2)
     assert model.watched_versions() == {"a": 1, "b": 2}
 
 
@@ -65,7 +66,8 @@ def test_a_chosen_reference_is_another_version_of_the_same_name_and_is_handed_on
 def test_a_reference_of_a_version_that_does_not_answer_now_does_not_make_it_champion() -> None:
     state, outcomes = folded(elsewhere(), watch("a"), watch("b"), watch("a", command_id="chosen", reference=reference()))
     champion = state.models[MODEL].champion
-    assert champion is not None and champion.version == 2
+    assert champion is not None
+    assert champion.version == 2
     assert (outcomes[-1].accepted, outcomes[-1].version) == (True, 3)
 
 
@@ -89,7 +91,7 @@ def test_a_name_that_nobody_can_show_is_refused(name: str) -> None:
 
 def test_names_without_end_are_refused() -> None:
     many = [watch(f"v{n}") for n in range(MOST_WATCHED + 1)]
-    state, outcomes = folded(elsewhere(), *many)
+    _state, outcomes = folded(elsewhere(), *many)
     assert [outcome.accepted for outcome in outcomes[1:]] == [True] * MOST_WATCHED + [False]
     assert "does each record name a version of its own?" in outcomes[-1].reason
     again = watch("v0", command_id="chosen", reference=reference("v0"))
@@ -103,7 +105,8 @@ def test_a_version_of_ours_waits_for_a_person_before_it_takes_over_and_the_answe
     assert state.models[MODEL].answered_elsewhere
     state, outcomes = folded(elsewhere(), watch("a"), *ours, approve(2), watch("b"))
     model = state.models[MODEL]
-    assert model.champion is not None and model.champion.version == 2
+    assert model.champion is not None
+    assert model.champion.version == 2
     assert not model.answered_elsewhere
     assert outcomes[-1].version == 3  # known, and not champion: ours answers
     state, _ = folded(elsewhere(), watch("a"), *ours, approve(2), move_alias(1, epoch=2, command_id="back"))
