@@ -197,7 +197,7 @@ class _Taken:
 
     def _take_answered(self, records: Sequence[Record], decoded: DecodedRows, watching: Watching) -> None:
         """Rows that have an answer. Fields beyond the features are not counted: the answer's are among them."""
-        found = watching.answers([records[i].value for i in decoded.accepted])
+        found = watching.answers([records[i].value for i in decoded.accepted], decoded.rows.column("event_id").to_pylist())
         answered = [isinstance(each, Answer) for each in found]
         self.tables.append(decoded.rows if all(answered) else decoded.rows.filter(pa.array(answered)))
         for i, each in zip(decoded.accepted, found, strict=True):

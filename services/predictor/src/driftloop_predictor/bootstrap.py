@@ -13,6 +13,7 @@ from driftloop.service.checks import check_surroundings_but_for_a_silent_store
 from driftloop.service.http_server import serving
 from driftloop.service.process import Stop, run_service
 from driftloop.service.start import Parts, started
+from driftloop_predictor.answers_topic import AnswersTopic
 from driftloop_predictor.http import Edge, build_app
 from driftloop_predictor.last_good import MODEL_FOLDER, PROJECT_FOLDER, KeptModel, KeptProject, LastGood
 from driftloop_predictor.model import ModelFollower
@@ -52,9 +53,10 @@ def run(stop: Stop) -> None:
         if project.served_by == "elsewhere":
             edge.no_model = f"{project.model} is served elsewhere, and this process watches it; driftloop models takeover changes that"
         edge.open(project.schema, new_id=lambda: str(uuid.uuid4()), serving=health.serving, recorder=recorder)
-        who_answers = health.who_answers = WhoAnswers(project, parts.registry, model, parts.publisher(parts.producer()))
+        events, joined = parts.publisher(parts.producer()), _answers(parts, project)
+        who_answers = health.who_answers = WhoAnswers(project, parts.registry, model, events, joined)
         stream = parts.until_connected(
-            lambda: _stream(settings, parts, store, project, who_answers, edge.unscored), on_failure=health.not_connected
+            lambda: _stream(settings, parts, store, project, who_answers, joined, edge.unscored), on_failure=health.not_connected
         )
         health.connected(stream.handler)
         stream.run()
@@ -72,8 +74,24 @@ def _recorder(settings: PredictorSettings, parts: Parts, project: Project, healt
     )
 
 
+def _answers(parts: Parts, project: Project) -> AnswersTopic | None:
+    """Where the answers of a model that is served elsewhere are not in the requests."""
+    declared, broker = project.answers, parts.broker
+    if project.served_by != "elsewhere" or declared.topic is None:
+        return None
+    return AnswersTopic(
+        project.schema, declared, declared.topic, open_reader=broker.reader, partitions=broker.partitions_of, clock=parts.clock
+    )
+
+
 def _stream(
-    settings: PredictorSettings, parts: Parts, store: ObjectStore, project: Project, who_answers: WhoAnswers, unscored: UnscoredRows
+    settings: PredictorSettings,
+    parts: Parts,
+    store: ObjectStore,
+    project: Project,
+    who_answers: WhoAnswers,
+    answers: AnswersTopic | None,
+    unscored: UnscoredRows,
 ) -> RequestStream:
     check_surroundings_but_for_a_silent_store(settings.common, PREDICTOR.topics(project.stream, project.retention_ms))
     return RequestStream(
@@ -81,6 +99,7 @@ def _stream(
         broker=parts.broker,
         store=store,
         who_answers=who_answers,
+        answers=answers,
         after_gaps=AcceptedGaps(store, project.stream).after,
         idle_seconds=settings.idle_seconds,
         clock=parts.clock,

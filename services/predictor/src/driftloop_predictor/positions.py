@@ -1,7 +1,7 @@
 """Where to go on in ``requests``: behind the last range that ``inferences`` accounts for."""
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 
 from driftloop.contracts.headers import request_position
@@ -48,6 +48,26 @@ class Positions:
         if self._asking is None:
             self._asking = self._open_reader([tp])
         return self._asking.end_offsets([tp])[tp]
+
+    def times_at(self, offsets: Mapping[int, int]) -> dict[int, int]:
+        """By partition, when the first request at this offset or behind it was sent, in milliseconds; without those that have none."""
+        tps = {TopicPartition(self._requests, p): offset for p, offset in offsets.items()}
+        found: dict[int, int] = {}
+        reader = self._open_reader(list(tps))
+        try:
+            ends = reader.end_offsets(list(tps))
+            for tp, offset in tps.items():
+                reader.seek(tp, offset)
+            deadline = time.monotonic() + PATIENCE_SECONDS
+            while unread := [tp for tp in tps if tp.partition not in found and reader.position(tp) < ends[tp]]:
+                if time.monotonic() > deadline:
+                    raise TransientError(f"{unread[0]} could not be read within {PATIENCE_SECONDS} s")
+                for tp, records in reader.poll(0.5, max_records=len(tps)).items():
+                    found.setdefault(tp.partition, records[0].timestamp_ms)
+                    reader.pause([tp])
+        finally:
+            reader.close()
+        return found
 
     def next_offsets(self, partitions: Sequence[int], topic_id: str) -> dict[int, int]:
         """Per partition, the end of the last range of this incarnation of the topic; without one, the topic's beginning.

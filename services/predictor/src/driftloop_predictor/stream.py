@@ -8,6 +8,7 @@ from driftloop.project.model import Project
 from driftloop.service.broker import Broker
 from driftloop.service.partition_worker import PartitionWorker
 from driftloop.service.process import Stop
+from driftloop_predictor.answers_topic import AnswersTopic
 from driftloop_predictor.handlers import RequestHandler
 from driftloop_predictor.idle import IdlePartitions
 from driftloop_predictor.positions import AfterGaps, Positions
@@ -28,6 +29,7 @@ class RequestStream:
         broker: Broker,
         store: ObjectStore,
         who_answers: WhoAnswers,
+        answers: AnswersTopic | None,
         after_gaps: AfterGaps,
         idle_seconds: int,
         clock: Clock,
@@ -50,6 +52,7 @@ class RequestStream:
             store=store,
             serving=who_answers.now,
             make_known=who_answers.make_known,
+            answers=answers,
             idle=IdlePartitions(
                 idle_seconds or float("inf"), project.allowed_lateness, grace=project.windows.every, replay=project.clock == "replay"
             ),

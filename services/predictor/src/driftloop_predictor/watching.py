@@ -1,10 +1,10 @@
 """Another system answers, and this process records what it does."""
 
 from collections.abc import Collection, Mapping, Sequence
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 from driftloop.contracts.watched import MOST_WATCHED
-from driftloop.rows.answers import Answer, AnswerReader
+from driftloop.rows.answers import Answer
 
 
 class UnknownVersions(Exception):
@@ -15,16 +15,21 @@ class UnknownVersions(Exception):
         self.names = names
 
 
+class AnswerSource(Protocol):
+    def read_all(self, values: Sequence[bytes | None], event_ids: Sequence[str]) -> list[Answer | str]:
+        """What was answered to each of some requests, JSON objects with these ids, or why there is no answer."""
+
+
 class Watching(NamedTuple):
     """``versions``: our numbers by its names; ``full``: no further name gets one."""
 
-    reader: AnswerReader
+    source: AnswerSource
     versions: Mapping[str, int]
     full: bool
 
-    def answers(self, values: Sequence[bytes | None]) -> list[Answer | str]:
+    def answers(self, values: Sequence[bytes | None], event_ids: Sequence[str]) -> list[Answer | str]:
         """Of each JSON object, or why there is none. Raises UnknownVersions."""
-        found = self.reader.read_all(values)
+        found = self.source.read_all(values, event_ids)
         unknown = {each.served_as for each in found if isinstance(each, Answer)} - self.versions.keys()
         if unknown and not self.full:
             raise UnknownVersions(unknown)

@@ -14,9 +14,10 @@ from driftloop.registry.state import ModelState
 from driftloop.rows.answers import AnswerReader
 from driftloop.service.project import FollowedRegistry
 from driftloop.telemetry import get_logger
+from driftloop_predictor.answers_topic import AnswersTopic
 from driftloop_predictor.batches import Answerer
 from driftloop_predictor.model import ModelFollower
-from driftloop_predictor.watching import Watching
+from driftloop_predictor.watching import AnswerSource, Watching
 
 TELL_AGAIN_SECONDS = 5.0
 
@@ -32,27 +33,30 @@ class WhoAnswers:
         registry: FollowedRegistry,
         model: ModelFollower,
         events: EventPublisher,
+        joined: AnswersTopic | None = None,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
+        """``joined``: where the answers are on a topic of their own."""
         self._project, self._registry, self._model, self._events, self._now = project, registry, model, events, monotonic
-        self._reader = AnswerReader(project.schema, project.answers) if project.served_by == "elsewhere" else None
+        in_requests = AnswerReader(project.schema, project.answers) if project.served_by == "elsewhere" else None
+        self._source: AnswerSource | None = joined or in_requests
         self._told: dict[str, float] = {}
 
     def now(self) -> Answerer | None:
         """None: nobody, rows are recorded without an answer. Raises TransientError while it is not known who does."""
         serving = self._model.serving
-        if self._reader is None:
+        if self._source is None:
             return serving
         state = self._registry.state().model(self._project.model)
         if self._registry.caught_up and (state is None or state.answered_elsewhere):
-            return self._watching(self._reader, state)
+            return self._watching(self._source, state)
         if serving is not None:
             return serving
         if not self._registry.caught_up:
             raise TransientError("the registry log has not been read, so it is not known whether the model is served elsewhere")
         if self._model.loadable:
             raise TransientError("the champion is being loaded; until then the model is served elsewhere")
-        return self._watching(self._reader, state)  # a champion that cannot be loaded: the other system's answers are still there
+        return self._watching(self._source, state)  # a champion that cannot be loaded: the other system's answers are still there
 
     def make_known(self, names: Collection[str]) -> None:
         """Tell the registry of versions that it does not know. Raises TransientError."""
@@ -67,11 +71,11 @@ class WhoAnswers:
     def watched(self) -> dict[str, int] | None:
         """For /status: our numbers of the versions that are served elsewhere, while they are those that answer."""
         state = self._registry.state().model(self._project.model)
-        if self._reader is None or state is None or not state.answered_elsewhere:
+        if self._source is None or state is None or not state.answered_elsewhere:
             return None
         return state.watched_versions()
 
     @staticmethod
-    def _watching(reader: AnswerReader, state: ModelState | None) -> Watching:
+    def _watching(source: AnswerSource, state: ModelState | None) -> Watching:
         versions = state.watched_versions() if state is not None else {}
-        return Watching(reader, versions, len(versions) >= MOST_WATCHED)
+        return Watching(source, versions, len(versions) >= MOST_WATCHED)

@@ -64,7 +64,7 @@ def _rows(of: Project, folder: Path, data: Path | None) -> "Rows":
         return read_rows(folder / of.backtest.data, of)
     from driftloop.client import Client
 
-    client, columns = Client(), ["event_id", "event_time", "entity", *of.schema.feature_names, "label"]
+    client, columns = Client(), ["event_id", "event_time", "entity", *of.schema.feature_names]
     if of.served_by != "elsewhere":
         return Rows(client.dataset(of.stream, columns=columns, labelled_only=True).to_arrow(), unlabelled=0)
     from driftloop.backtest.served import answered_by
@@ -72,7 +72,7 @@ def _rows(of: Project, folder: Path, data: Path | None) -> "Rows":
     answer = ["prediction", "score", "model_version", *([PROBABILITIES] if of.schema.has_probabilities else [])]
     rows = client.dataset(of.stream, columns=[*columns, *answer], labelled_only=True).to_arrow()
     theirs = [version.version for version in client.model(of.model).versions if version.served_elsewhere]
-    return Rows(rows.select(columns), unlabelled=0, served=answered_by(rows, theirs))
+    return Rows(rows.select([*columns, "label"]), unlabelled=0, served=answered_by(rows, theirs))
 
 
 def _policies(of: Project, files: tuple[Path, ...]) -> list[tuple[str, Project]]:

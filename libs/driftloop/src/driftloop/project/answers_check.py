@@ -1,5 +1,6 @@
 """What ``[answers]`` may say."""
 
+import itertools
 from collections.abc import Iterator
 from datetime import timedelta
 
@@ -16,6 +17,7 @@ def problems(declared: Answers, schema: StreamSchema) -> Iterator[tuple[str, str
         path = getattr(declared, setting)
         if path is not None and (not all(path.split(".")) or path.count(".") >= MAX_DEPTH):
             yield setting, f"{path!r} is no path: names with a dot between them, {MAX_DEPTH} at most, such as answer.score"
+    yield from _in_each_others_way(declared, schema)
     if declared.probabilities is not None and not schema.has_probabilities:
         yield "probabilities", "only a target of several classes has probabilities by class"
     try:
@@ -25,3 +27,13 @@ def problems(declared: Answers, schema: StreamSchema) -> Iterator[tuple[str, str
     else:
         if not timedelta(0) < patience <= LONGEST_JOIN:
             yield "join_within", f"{declared.join_within} is not more than nothing and at most {LONGEST_JOIN // timedelta(minutes=1)}m"
+
+
+def _in_each_others_way(declared: Answers, schema: StreamSchema) -> Iterator[tuple[str, str]]:
+    """Two values cannot be at one place, but for a number that is prediction and score; nor one within another."""
+    settings = ["prediction", "score", "probabilities", "version", *(["event_id"] if declared.topic is not None else [])]
+    paths = {setting: path for setting in settings if (path := getattr(declared, setting)) is not None}
+    for (one, its), (other, others) in itertools.combinations(paths.items(), 2):
+        same = its == others and not (schema.target.task == "regression" and (one, other) == ("prediction", "score"))
+        if same or f"{its}.".startswith(f"{others}.") != f"{others}.".startswith(f"{its}."):
+            yield one, f"{its!r} and {other}, {others!r}, are at one place"

@@ -39,11 +39,15 @@ class AnswerReader:
             kinds[declared.version] = str | int
         self._paths = JsonPaths(kinds | dict(more or {}))
 
+    def values(self, value: bytes | None) -> dict[str, Any]:
+        """By path, what is there. Raises InvalidMessage in words for a person."""
+        return self._paths.decode(value)
+
     def read(self, value: bytes | None) -> Answer:
         """Raises InvalidMessage in words for a person."""
-        return self.answer(self._paths.decode(value))
+        return self.answer(self.values(value))
 
-    def read_all(self, values: Sequence[bytes | None]) -> list[Answer | str]:
+    def read_all(self, values: Sequence[bytes | None], _event_ids: Sequence[str] = ()) -> list[Answer | str]:
         """What ``read`` gives each, or why it gives nothing."""
         found: list[Answer | str] = []
         for value in values:
