@@ -96,12 +96,12 @@ def test_their_answers_are_watched_and_taken_over(shop: Watched) -> None:
     wait_until(lambda: len(shop.lake()) == 10 * IN_A_WINDOW, "rows that our version answered to be in the lake")
     ours = shop.lake()[f"e{9 * IN_A_WINDOW}"]
     assert (ours["model_version"], ours["score"] is None) == (3, False)
-    assert httpx.post(shop.invocations, json=ASKED, timeout=PATIENCE_SECONDS).json()["version"] == 3
+    assert httpx.post(shop.invocations, json=ASKED, timeout=PATIENCE_SECONDS).json()["version"] == 3  # and one row more
 
     assert shop.command("models", "rollback", "late", "--reason", "not yet")["version"] == 2
     wait_until(lambda: shop.predictor().get("watching") == {"their-7": 2}, "the other system to answer again")
     shop.answered(windows(10, 11), "their-8")
-    wait_until(lambda: len(shop.lake()) == 11 * IN_A_WINDOW, "rows that the other system answered again to be in the lake")
+    wait_until(lambda: len(shop.lake()) == 11 * IN_A_WINDOW + 1, "rows that the other system answered again to be in the lake")
     assert shop.lake()[f"e{10 * IN_A_WINDOW}"]["model_version"] == 4
 
     shown = shop.command("models", "show", "late", "2")

@@ -75,7 +75,7 @@ def test_strangers_bytes_are_refused(value: bytes | None) -> None:
 
 
 def test_a_declared_version_must_be_there_and_can_be_shown() -> None:
-    with pytest.raises(InvalidMessage, match="required field missing: 'model.tag'"):
+    with pytest.raises(InvalidMessage, match=r"required field missing: 'model\.tag'"):
         read({"out": {"p": 0.2}})
     with pytest.raises(InvalidMessage, match="printable"):
         read({"out": {"p": 0.2}, "model": {"tag": "a\nb"}})

@@ -14,7 +14,8 @@ from driftloop.service.http_server import serving
 from driftloop.service.process import Stop, run_service
 from driftloop.service.start import Parts, started
 from driftloop_predictor.answers_topic import AnswersTopic
-from driftloop_predictor.http import Edge, build_app
+from driftloop_predictor.captured import CaptureReader
+from driftloop_predictor.http import Edge, Watched, build_app
 from driftloop_predictor.last_good import MODEL_FOLDER, PROJECT_FOLDER, KeptModel, KeptProject, LastGood
 from driftloop_predictor.model import ModelFollower
 from driftloop_predictor.project import find_project
@@ -50,11 +51,12 @@ def run(stop: Stop) -> None:
         model.wait_for_first(stop, FIRST_MODEL_SECONDS)
         recorder = _recorder(settings, parts, project, health).start()
         parts.at_end.callback(recorder.stop, RECORDING_SECONDS)
-        if project.served_by == "elsewhere":
-            edge.no_model = f"{project.model} is served elsewhere, and this process watches it; driftloop models takeover changes that"
-        edge.open(project.schema, new_id=lambda: str(uuid.uuid4()), serving=health.serving, recorder=recorder)
         events, joined = parts.publisher(parts.producer()), _answers(parts, project)
         who_answers = health.who_answers = WhoAnswers(project, parts.registry, model, events, joined)
+        if project.served_by == "elsewhere":
+            edge.watched = Watched(CaptureReader(project.schema, project.answers), who_answers)
+            edge.no_model = f"{project.model} is served elsewhere, and this process watches it; driftloop models takeover changes that"
+        edge.open(project.schema, new_id=lambda: str(uuid.uuid4()), serving=health.serving, recorder=recorder)
         stream = parts.until_connected(
             lambda: _stream(settings, parts, store, project, who_answers, joined, edge.unscored), on_failure=health.not_connected
         )

@@ -1,7 +1,7 @@
 """What becomes of requests: each is accounted for exactly once in ``inferences``, scored or quarantined."""
 
 import time
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence, Set
 from datetime import datetime
 from functools import partial
 from typing import NoReturn, Protocol
@@ -34,7 +34,7 @@ IDLE_CHECK_SECONDS = 1.0
 log = get_logger(__name__)
 
 
-def _nobody_asks(names: Collection[str]) -> None:
+def _nobody_asks(names: Set[str]) -> None:
     """Where driftloop serves the model itself."""
 
 
@@ -73,7 +73,7 @@ class RequestHandler:
         progress: Callable[[], Seen | None],
         clock: Clock,
         unscored: UnscoredRows | None = None,
-        make_known: Callable[[Collection[str]], None] = _nobody_asks,
+        make_known: Callable[[Set[str]], None] = _nobody_asks,
         answers: AnswersTopic | None = None,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:

@@ -1,16 +1,17 @@
 """Another system answers, and this process records what it does."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 from typing import NamedTuple, Protocol
 
 from driftloop.contracts.watched import MOST_WATCHED
+from driftloop.errors import InvalidMessage
 from driftloop.rows.answers import Answer
 
 
 class UnknownVersions(Exception):
     """Rows were answered by versions that have no number yet: nothing is recorded of the batch until they have."""
 
-    def __init__(self, names: Collection[str]) -> None:
+    def __init__(self, names: Set[str]) -> None:
         super().__init__(", ".join(sorted(names)))
         self.names = names
 
@@ -34,6 +35,15 @@ class Watching(NamedTuple):
         if unknown and not self.full:
             raise UnknownVersions(unknown)
         return [_too_many(each) if isinstance(each, Answer) and each.served_as in unknown else each for each in found]
+
+    def numbered(self, answers: Sequence[Answer]) -> Mapping[str, int]:
+        """Our numbers by the names that the answers have. Raises UnknownVersions, and InvalidMessage where no further name gets one."""
+        unknown = {each.served_as for each in answers} - self.versions.keys()
+        if unknown and not self.full:
+            raise UnknownVersions(unknown)
+        if unknown:
+            raise InvalidMessage(_too_many(next(each for each in answers if each.served_as in unknown)))
+        return self.versions
 
 
 def _too_many(answer: Answer) -> str:

@@ -1,7 +1,8 @@
 """Who answers: a model of ours that this process serves, or another system, whose answers it records."""
 
+import threading
 import time
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Set
 
 from driftloop.contracts.codec import caused_id
 from driftloop.contracts.events import VersionSeen
@@ -41,6 +42,7 @@ class WhoAnswers:
         in_requests = AnswerReader(project.schema, project.answers) if project.served_by == "elsewhere" else None
         self._source: AnswerSource | None = joined or in_requests
         self._told: dict[str, float] = {}
+        self._telling = threading.Lock()
 
     def now(self) -> Answerer | None:
         """None: nobody, rows are recorded without an answer. Raises TransientError while it is not known who does."""
@@ -58,15 +60,16 @@ class WhoAnswers:
             raise TransientError("the champion is being loaded; until then the model is served elsewhere")
         return self._watching(self._source, state)  # a champion that cannot be loaded: the other system's answers are still there
 
-    def make_known(self, names: Collection[str]) -> None:
-        """Tell the registry of versions that it does not know. Raises TransientError."""
-        for name in names:
-            if self._now() - self._told.get(name, float("-inf")) < TELL_AGAIN_SECONDS:
-                continue
-            seen = VersionSeen(model=self._project.model, served_as=name)
-            self._events.publish(VERSIONS_SEEN, seen, key=seen.model, id=caused_id("seen", seen.model, name))
-            self._told = {name: self._now(), **{k: at for k, at in self._told.items() if self._now() - at < TELL_AGAIN_SECONDS}}
-            log.info("version-seen", model=seen.model, served_as=name)
+    def make_known(self, names: Set[str]) -> None:
+        """Tell the registry of versions that it does not know. From any thread. Raises TransientError."""
+        with self._telling:
+            now = self._now()
+            self._told = {name: at for name, at in self._told.items() if now - at < TELL_AGAIN_SECONDS}
+            for name in names - self._told.keys():
+                seen = VersionSeen(model=self._project.model, served_as=name)
+                self._events.publish(VERSIONS_SEEN, seen, key=seen.model, id=caused_id("seen", seen.model, name))
+                self._told[name] = now
+                log.info("version-seen", model=seen.model, served_as=name)
 
     def watched(self) -> dict[str, int] | None:
         """For /status: our numbers of the versions that are served elsewhere, while they are those that answer."""
