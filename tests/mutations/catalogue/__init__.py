@@ -13,6 +13,7 @@ from tests.mutations.catalogue.processes import PROCESSES
 from tests.mutations.catalogue.registry import REGISTRY
 from tests.mutations.catalogue.strangers import STRANGERS
 from tests.mutations.catalogue.training import TRAINING
+from tests.mutations.catalogue.watching import WATCHING
 from tests.mutations.mutation import Mutation
 
 PARTS: dict[str, tuple[Mutation, ...]] = {
@@ -29,4 +30,5 @@ PARTS: dict[str, tuple[Mutation, ...]] = {
     "Strangers, operators and years": ENDURANCE,
     "From a file to a loop": NEWCOMER,
     "What applications send": APPLICATIONS,
+    "A model that is served elsewhere": WATCHING,
 }
