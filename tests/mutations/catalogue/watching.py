@@ -69,9 +69,9 @@ WATCHING = (
     Mutation(
         "waiting-requests-are-not-given-up-at-the-end",
         "A process that ends leaves requests that wait for their answer to the next one.",
-        f"{_PREDICTOR}/handlers.py",
-        "return due if answers is None else [tp for tp in due if answers.ready(tp, self._buffers[tp].first())]",
-        "return due",
+        f"{_PREDICTOR}/awaited_answers.py",
+        "if topic is None or topic.ready(tp, buffer.first())",
+        "if True",
         (
             f"{_WATCHING}test_what_waits_for_an_answer_is_not_given_up_at_the_end_of_the_process",
             f"{_WATCHING}test_a_request_waits_for_its_answer_on_the_other_topic_and_no_longer_than_it_may",

@@ -1,5 +1,7 @@
 """Another system answers: its answers become inferences, each request is accounted for once, and what has no answer is said."""
 
+from datetime import timedelta
+
 import msgspec
 import pytest
 from tests.unit.predictor.edge import MemoryEdge
@@ -14,6 +16,7 @@ from driftloop.rows.answers import AnswerReader
 from driftloop.rows.inferences import InferenceDecoder
 from driftloop.service.quarantine import read_quarantined
 from driftloop_predictor.answers_topic import AnswersTopic
+from driftloop_predictor.awaited_answers import AwaitedAnswers
 from driftloop_predictor.batches import NO_ARROW
 from driftloop_predictor.handlers import RequestHandler
 from driftloop_predictor.watching import Watching
@@ -37,7 +40,8 @@ class WatchedEdge(MemoryEdge):
         source = self.answers(declared) if joined else AnswerReader(self.project.schema, declared)
         handler._serving = lambda: Watching(source, self.versions, self.full)
         handler._make_known = self.told.extend
-        handler._answers = source if isinstance(source, AnswersTopic) else None
+        self.topic = source if isinstance(source, AnswersTopic) else None
+        handler._awaited = AwaitedAnswers(self.topic, handler._serving)
         handler.starting_offsets(self.tps)
         return handler
 
@@ -60,8 +64,6 @@ class WatchedEdge(MemoryEdge):
         self.broker.producer().send("answers", value, partition=partition, timestamp_ms=self.ms + later_ms)
 
     def later(self, seconds: float) -> None:
-        from datetime import timedelta
-
         self.clock.time += timedelta(seconds=seconds)
 
     def rows(self) -> list[dict[str, object]]:
@@ -159,8 +161,8 @@ def test_an_answer_that_is_none_and_one_that_names_no_event(edge: WatchedEdge) -
     edge.broker.producer().send("answers", b'{"score": 0.5}', partition=0)
     edge.feed(handler, 0)
     assert edge.reasons()[0] == "its answer on answers: field 'score': 7 is no probability that late is true"
-    assert handler._answers is not None
-    assert (handler._answers.unreadable, handler._answers.last_unreadable) == (2, "required field missing: 'event_id'")
+    assert edge.topic is not None
+    assert (edge.topic.unreadable, edge.topic.last_unreadable) == (2, "required field missing: 'event_id'")
 
 
 def test_what_waits_for_an_answer_is_not_given_up_at_the_end_of_the_process(edge: WatchedEdge) -> None:

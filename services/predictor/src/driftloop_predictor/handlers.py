@@ -4,7 +4,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence, Set
 from datetime import datetime
 from functools import partial
-from typing import NoReturn, Protocol
+from typing import NoReturn
 
 from driftloop import metrics
 from driftloop.contracts.headers import ARROW, CONTENT_TYPE, RequestPosition, RequestRange, range_header, watermark_header
@@ -18,13 +18,14 @@ from driftloop.rows.schemas import inference_schema
 from driftloop.service.attempts import Attempts, unforeseen
 from driftloop.service.quarantine import quarantine_message
 from driftloop.telemetry import get_logger
-from driftloop_predictor.answer_book import OldestRequests
 from driftloop_predictor.answers_topic import AnswersTopic
+from driftloop_predictor.awaited_answers import AwaitedAnswers
 from driftloop_predictor.batches import Accounted, Answerer, BatchEncoder, TooLarge
 from driftloop_predictor.buffer import MAX_SPAN, Batch, PartitionBuffer
 from driftloop_predictor.idle import IdlePartitions, Seen
+from driftloop_predictor.positions import RequestTopic
 from driftloop_predictor.unscored import UnscoredRows
-from driftloop_predictor.watching import UnknownVersions, Watching
+from driftloop_predictor.watching import UnknownVersions
 
 MAX_AGE_SECONDS = 0.02
 MAX_BUFFERED_ROWS = 20_000
@@ -36,22 +37,6 @@ log = get_logger(__name__)
 
 def _nobody_asks(names: Set[str]) -> None:
     """Where driftloop serves the model itself."""
-
-
-class RequestTopic(Protocol):
-    """What the handler asks about ``requests``. Everything raises TransientError."""
-
-    def topic_id(self) -> str:
-        """The id under which the topic was made: another one after it was deleted and made anew."""
-
-    def next_offsets(self, partitions: Sequence[int], topic_id: str) -> dict[int, int]:
-        """By partition, the first offset that no inferences message accounts for."""
-
-    def times_at(self, offsets: Mapping[int, int]) -> dict[int, int]:
-        """By partition, when the first request at this offset or behind it was sent, in milliseconds; without those that have none."""
-
-    def end_offset(self, tp: TopicPartition) -> int:
-        """Where the next record of the partition will be."""
 
 
 class RequestHandler:
@@ -83,7 +68,7 @@ class RequestHandler:
         self._progress, self._ahead, self._unscored = progress, project.ahead, unscored or UnscoredRows()
         self._store = store  # asked for requests only that are rejected and too large for the topic
         self._now, self._make_known = monotonic, make_known
-        self._answers, self._oldest = answers, OldestRequests()  # of another system, where they are on a topic of their own
+        self._awaited = AwaitedAnswers(answers, serving)  # of another system, where they are on a topic of their own
         self._accountant: BatchEncoder | None = None
         self._buffers: dict[TopicPartition, PartitionBuffer] = {}
         self._in_flight: dict[TopicPartition, int] = {}
@@ -106,17 +91,13 @@ class RequestHandler:
             self._durable[tp] = offset
             self._set_aside[tp] = {}
             self._idle.own(tp, self._now())
-        if self._answers is not None:
-            sent = self._topic.times_at({tp.partition: offset for tp, offset in offsets.items()})
-            for tp in offsets:
-                self._oldest.own(tp, sent.get(tp.partition), self._answers.now_ms())
+        self._awaited.own(offsets, self._topic.times_at)
         return offsets
 
     def on_records(self, tp: TopicPartition, records: Sequence[Record]) -> None:
         self._buffers[tp].take(records, self._now())
         self._idle.heard(tp, self._now())
-        if self._answers is not None:
-            self._oldest.took(tp, records[-1].timestamp_ms, self._answers.now_ms())
+        self._awaited.took(tp, records[-1])
 
     def reject(self, tp: TopicPartition, record: Record, reason: str) -> None:
         self._set_aside[tp][record.offset] = reason
@@ -126,7 +107,7 @@ class RequestHandler:
         self._buffers[tp].passed_to(position)
 
     def on_tick(self) -> None:
-        self._follow_answers()
+        self._awaited.follow(self._buffers)
         rounds = 0
         while due := self._due(MAX_AGE_SECONDS):
             self._round(due)
@@ -140,9 +121,7 @@ class RequestHandler:
             for kept in (self._buffers, self._in_flight, self._durable, self._set_aside):
                 kept.pop(tp, None)
             self._idle.disown(tp)
-            self._oldest.disown(tp)
-            if self._answers is not None:
-                self._answers.disown(tp)
+            self._awaited.disown(tp)
 
     def durable_offsets(self) -> Mapping[TopicPartition, int]:
         return dict(self._durable)
@@ -170,22 +149,7 @@ class RequestHandler:
 
     def _due(self, max_age_seconds: float) -> list[TopicPartition]:
         now = self._now()
-        due = [tp for tp, buffer in self._buffers.items() if buffer.due(now, max_age_seconds)]
-        answers = self._joined()
-        return due if answers is None else [tp for tp in due if answers.ready(tp, self._buffers[tp].first())]
-
-    def _joined(self) -> AnswersTopic | None:
-        """Where the answers come from while another system gives them on a topic of its own."""
-        return self._answers if self._answers is not None and isinstance(self._serving(), Watching) else None
-
-    def _follow_answers(self) -> None:
-        answers = self._joined()
-        if answers is None:
-            return
-        in_hand = {tp: buffer.first().records[0].timestamp_ms for tp, buffer in self._buffers.items() if len(buffer)}
-        oldest = self._oldest.oldest(in_hand, answers.now_ms())
-        if oldest is not None:
-            answers.follow(oldest)
+        return self._awaited.ready({tp: buffer for tp, buffer in self._buffers.items() if buffer.due(now, max_age_seconds)})
 
     def _round(self, due: Sequence[TopicPartition]) -> None:
         """One message for each partition that has a batch due."""

@@ -144,6 +144,7 @@ class ModelFollower:
             return
         self._last_good.forget()
         self.serving = None
+        metrics.MODEL_VERSION.labels(current.model).set(0)
         log.info("model-given-up", model=current.model, version=current.version, epoch=epoch)
 
     def _correct(self, current: ScoringModel, model: ModelState) -> None:

@@ -3,6 +3,7 @@
 import time
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
+from typing import Protocol
 
 from driftloop.contracts.headers import request_position
 from driftloop.errors import GapError, InvalidMessage, TransientError
@@ -23,8 +24,24 @@ OpenReader = Callable[[Sequence[TopicPartition]], MessageConsumer]
 AfterGaps = Callable[[str, int, int], int]  # as ``AcceptedGaps.after``
 
 
+class RequestTopic(Protocol):
+    """What the handler asks about ``requests``. Everything raises TransientError."""
+
+    def topic_id(self) -> str:
+        """The id under which the topic was made: another one after it was deleted and made anew."""
+
+    def next_offsets(self, partitions: Sequence[int], topic_id: str) -> dict[int, int]:
+        """By partition, the first offset that no inferences message accounts for."""
+
+    def times_at(self, offsets: Mapping[int, int]) -> dict[int, int]:
+        """By partition, when the first request at this offset or behind it was sent, in milliseconds; without those that have none."""
+
+    def end_offset(self, tp: TopicPartition) -> int:
+        """Where the next record of the partition will be."""
+
+
 class Positions:
-    """Reads ranges back from ``inferences``. Kafka's committed offsets are not asked: they may be ahead of what is there."""
+    """Keeps ``RequestTopic``. Reads ranges back from ``inferences``. Kafka's committed offsets are not asked: they may be ahead of what is there."""
 
     def __init__(
         self,

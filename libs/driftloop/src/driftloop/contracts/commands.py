@@ -8,8 +8,8 @@ from driftloop.contracts.events import Event
 from driftloop.contracts.names import Digest, Name
 from driftloop.contracts.recalibration import Recalibration, RecalibrationProposal
 from driftloop.contracts.schema import StreamSchema
-from driftloop.contracts.values import GateMeasurements, ModelName, PromotionRules, ServedBy, StreamName, Time, TrainingPins
-from driftloop.contracts.watched import Reference
+from driftloop.contracts.values import GateMeasurements, ModelName, PromotionRules, StreamName, Time, TrainingPins
+from driftloop.contracts.watched import Reference, ServedBy
 
 
 class Command(Event, frozen=True, kw_only=True):

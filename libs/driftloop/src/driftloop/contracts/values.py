@@ -244,9 +244,6 @@ class GateMeasurements(Part, frozen=True, kw_only=True):
         return WindowGain(window=self.window, gain=self.gain, error=self.gain_error, rows=self.rows)
 
 
-ServedBy = Literal["elsewhere"]
-
-
 class PromotionRules(Part, frozen=True, kw_only=True):
     """When a candidate may replace the champion; declared by the project, applied by the registry fold.
 

@@ -1,12 +1,14 @@
 """A model version that is served elsewhere: what is known of it, and what the rows that it answers are compared with."""
 
 import hashlib
+from typing import Literal
 
 import msgspec
 
 from driftloop.contracts.names import Digest, is_name
 from driftloop.contracts.values import ModelName, Part, RowCount, Window
 
+ServedBy = Literal["elsewhere"]  # where it is not driftloop's predictor
 MAX_SERVED_AS = 200  # characters of a version as another system calls it
 MOST_WATCHED = 100  # different ones of a model: strangers' records name them
 

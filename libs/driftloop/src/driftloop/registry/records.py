@@ -10,8 +10,8 @@ import msgspec
 from driftloop.contracts.names import Digest, Name
 from driftloop.contracts.recalibration import Recalibration
 from driftloop.contracts.schema import StreamSchema
-from driftloop.contracts.values import ModelName, Part, PromotionRules, ServedBy, StreamName, Time, TrainingPins
-from driftloop.contracts.watched import Watched
+from driftloop.contracts.values import ModelName, Part, PromotionRules, StreamName, Time, TrainingPins
+from driftloop.contracts.watched import ServedBy, Watched
 
 CHAMPION = "champion"
 CHALLENGER = "challenger"
