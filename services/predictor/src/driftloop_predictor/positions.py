@@ -41,7 +41,8 @@ class RequestTopic(Protocol):
 
 
 class Positions:
-    """Keeps ``RequestTopic``. Reads ranges back from ``inferences``. Kafka's committed offsets are not asked: they may be ahead of what is there."""
+    """Keeps ``RequestTopic``: reads ranges back from ``inferences``. Kafka's committed offsets are not asked: they may be ahead of what
+    is there."""
 
     def __init__(
         self,
