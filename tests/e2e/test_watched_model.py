@@ -107,6 +107,9 @@ def test_their_answers_are_watched_and_taken_over(shop: Watched) -> None:
     shown = shop.command("models", "show", "late", "2")
     assert [(link["link"], link["ok"]) for link in shown["links"]] == [("model version", True), ("reference", True)]
     assert "their-7; no artifact: it cannot be rebuilt here" in shown["links"][0]["what"]
+    traced = shop.client.trace("e7", stream="shop")
+    assert (traced.ok, traced.version) == (True, 1)
+    assert "reference" in [link.link for link in traced.links]
     with pytest.raises(UserError, match="version 2 of late is served elsewhere, and there is no artifact"):
         shop.client.reproduce("late", 2)
 

@@ -132,6 +132,7 @@ def test_what_is_below_nothing_is_nothing() -> None:
         (Answers(score="a..b"), "score"),
         (Answers(version=".".join("abcdefghij")), "version"),
         (Answers(probabilities="p"), "probabilities"),
+        (Answers(topic="s.requests"), "topic"),
         (Answers(join_within="0s"), "join_within"),
         (Answers(join_within="2h"), "join_within"),
         (Answers(join_within="soon"), "join_within"),

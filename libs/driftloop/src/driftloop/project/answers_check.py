@@ -6,6 +6,7 @@ from datetime import timedelta
 
 from driftloop.contracts.answers import Answers
 from driftloop.contracts.schema import StreamSchema
+from driftloop.contracts.topics import stream_topics
 
 LONGEST_JOIN = timedelta(hours=1)  # what waits for its other half is read again after a restart
 MAX_DEPTH = 8
@@ -20,6 +21,8 @@ def problems(declared: Answers, schema: StreamSchema) -> Iterator[tuple[str, str
     yield from _in_each_others_way(declared, schema)
     if declared.probabilities is not None and not schema.has_probabilities:
         yield "probabilities", "only a target of several classes has probabilities by class"
+    if declared.topic is not None and declared.topic in {topic.name for topic in stream_topics(schema.stream)}:
+        yield "topic", f"{declared.topic!r} is the stream's own; answers that are in the requests need no topic"
     try:
         patience = declared.patience
     except (ValueError, OverflowError) as exc:
