@@ -8,7 +8,6 @@ from driftloop.errors import IntegrityError, ObjectNotFound
 from driftloop.ports import Clock
 from driftloop.registry.dry_run import answer_without_record
 from driftloop.registry.fold import RegistryReader
-from driftloop.statistics.profile import Profile
 from driftloop.stored import read_verified
 from driftloop_registry.command_log import CommandLog
 from driftloop_registry.stored_models import Store
@@ -44,7 +43,7 @@ def problem_with_reference(store: Store, model: str, reference: Reference) -> st
         size = store.stat(key).size
         if size > MAX_PROFILE_BYTES:
             return f"{key} has {size} bytes, expected at most {MAX_PROFILE_BYTES}"
-        Profile.decode(read_verified(store, key, reference.profile))
+        read_verified(store, key, reference.profile)  # what is in it the monitor reads, which has the means
     except ObjectNotFound:
         return f"the store holds no {key}"
     except IntegrityError as exc:

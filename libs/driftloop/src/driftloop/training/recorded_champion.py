@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -12,7 +13,8 @@ from driftloop.registry.state import ModelState, ModelVersion
 from driftloop.rows import probabilities
 from driftloop.rows.schemas import ARROW_TYPES
 from driftloop.statistics.metrics import ModelOutput
-from driftloop.training.fit import Mask
+
+Mask = npt.NDArray[np.bool_]
 
 _STAND_INS = {"number": 0.0, "boolean": False, "category": ""}  # where it did not answer; nobody looks at those rows
 
