@@ -36,6 +36,7 @@ MEASUREMENTS = {
     "trace": "bench.trace",
     "compression": "bench.compression",
     "secured": "bench.secured",
+    "shadow": "bench.shadow",
     "retraining": "bench.retraining",
     "drift-speed": "bench.drift_speed",
 }

@@ -33,10 +33,10 @@ def measure(around: Surroundings) -> list[Figure]:
         times: dict[str, list[float]] = {"invocations": [], "echo": [], "model": []}
         with threadpool_limits(1):
             for service, path in ((predictor, "/invocations"), (echo, "/")):
-                _post(service, path, body, WARM_CALLS)
+                post(service, path, body, WARM_CALLS)
             for _ in range(ROUNDS):
-                times["invocations"] += _post(predictor, "/invocations", body, CALLS)
-                times["echo"] += _post(echo, "/", body, CALLS)
+                times["invocations"] += post(predictor, "/invocations", body, CALLS)
+                times["echo"] += post(echo, "/", body, CALLS)
                 times["model"] += _timed(lambda: model.scorer.pipeline.predict_proba(frame), CALLS)
     p50 = {kind: 1000 * statistics.median(found) for kind, found in times.items()}
     p99 = 1000 * statistics.quantiles(times["invocations"], n=100)[98]
@@ -55,7 +55,7 @@ def measure(around: Surroundings) -> list[Figure]:
     ]
 
 
-def _post(service: Service, path: str, body: bytes, n: int) -> list[float]:
+def post(service: Service, path: str, body: bytes, n: int) -> list[float]:
     """Times of calls on one connection, a new one each round: the server closes those that were idle for a few seconds."""
     host, _, port = service.url.removeprefix("http://").partition(":")
     with closing(http.client.HTTPConnection(host, int(port), timeout=30)) as connection:  # little of its own, the same for both

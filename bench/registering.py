@@ -18,12 +18,13 @@ from driftloop.project.model import Project, archive_key
 
 
 class Registered:
-    """A registered project. Versions count from 1; the alias's epoch counts its moves."""
+    """A registered project. Versions count from 1; an alias's epoch counts its moves."""
 
     def __init__(self, around: Surroundings, producer: MessageProducer, project: Project) -> None:
         self.project = project
         self._store, self._publisher = around.store, Publisher(producer, source="driftloop/bench")
-        self.versions = self.epoch = 0
+        self.versions = 0
+        self._epochs: dict[str, int] = {}
         create_topics(around.addresses.kafka_bootstrap, stream_topics(project.stream))
         self._store.put(archive_key(project.name, project.digest()), project.archive())
         self._append(
@@ -60,8 +61,17 @@ class Registered:
 
     def promote(self, version: int) -> None:
         """Move the alias; returns once the log holds it."""
-        self._append(MoveAlias, model=self.project.model, alias="champion", version=version, expected_epoch=self.epoch)
-        self.epoch += 1
+        self.point("champion", version)
+
+    def point(self, alias: str, version: int) -> None:
+        """The same of any alias."""
+        self._append(MoveAlias, model=self.project.model, alias=alias, version=version, expected_epoch=self._epochs.get(alias, 0))
+        self._epochs[alias] = self._epochs.get(alias, 0) + 1
+
+    @property
+    def epoch(self) -> int:
+        """Of the champion."""
+        return self._epochs.get("champion", 0)
 
     def _append(self, kind: type[Command], **fields: Any) -> None:
         command_id = uuid.uuid4().hex

@@ -122,6 +122,7 @@ FIRES: dict[str, dict[str, str]] = {
     "RowsTooLateOrEarly": {f'driftloop_too_late_rows{{partition="0",{TARGET}}}': "0x390 5x10"},
     "LabelsDatedAhead": {f'driftloop_labels_dated_ahead_total{{stream="shop",{TARGET}}}': "_x390 5x10"},
     "DecisionOverdue": {f'driftloop_decision_overdue_seconds{{model="m",{TARGET}}}': "0x300 0+60x100"},
+    "ShadowLags": {f'driftloop_shadow_lag_seconds{{model="m",{TARGET}}}': "0x380 3000x20"},
     "BudgetSpent": {f'driftloop_budget_left{{model="m",{TARGET}}}': "3x300 0x100"},
     "GateNeverMeasures": {f'driftloop_gate_total{{model="m",outcome="not-measured",{TARGET}}}': "0x100 1x100 2x100 5x100"},
     "TrainingFailed": {f'driftloop_trainings_total{{model="m",outcome="failed",{TARGET}}}': "_x390 1x10"},

@@ -20,8 +20,10 @@ from tests.support.servers import REPOSITORY, shared_cache
 from tests.support.stopwatch import Stopwatch
 from tests.support.waiting import PATIENCE_SECONDS, wait_until
 
+from driftloop.adapters.kafka_admin import administered
 from driftloop.cli.stack.up import down, up
 from driftloop.contracts.services import REGISTRY
+from driftloop.contracts.topics import INCIDENTS
 from driftloop.local.addresses import read_addresses
 from driftloop.local.background import end_in_background
 from driftloop.local.errors import LocalStackError
@@ -224,6 +226,31 @@ def test_other_counts_scale_a_stack_that_runs(home: Path, stand_ins: None) -> No
     assert identity(grown.pids["predictor-2"]) is None
     assert identity(before.pids["predictor-0"]) is not None
     assert run(up, "--scale=registry=0").exit_code == 2
+
+
+def test_up_again_makes_what_is_missing_and_starts_what_was_given_up_on(home: Path, stand_ins: None) -> None:
+    others = ["--scale=ingest=0", "--scale=monitor=0", "--scale=trainer=0"]
+    assert run(up, f"--port-base={free_port_base()}", "--scale=predictor=1", *others).exit_code == 0
+    before = read_addresses(home)
+    program = home / "modules" / "driftloop_predictor" / "__main__.py"
+    sound = program.read_text()
+    wait_until(lambda: answers_ready(before.services["predictor-0"]), "the predictor")
+
+    program.write_text("import sys; sys.exit(78)")
+    os.kill(before.pids["predictor-0"], signal.SIGKILL)
+    wait_until(lambda: "predictor-0" in read_addresses(home).failures, "the predictor to be given up on")
+    program.write_text(sound)
+    with administered(before.kafka_bootstrap, "deleting a topic") as admin:
+        admin.delete_topics([INCIDENTS])
+        wait_until(lambda: INCIDENTS not in admin.list_topics(), "the topic to be gone")
+
+    assert run(up).exit_code == 0
+    assert read_addresses(home).failures == {}
+    wait_until(lambda: answers_ready(before.services["predictor-0"]), "the predictor to be back")
+    with administered(before.kafka_bootstrap, "looking at topics") as admin:
+        assert INCIDENTS in admin.list_topics()
+    after = read_addresses(home)
+    assert after.pids["registry-0"] == before.pids["registry-0"]
 
 
 def answers_ready(url: str) -> bool:

@@ -77,8 +77,10 @@ def test_a_rejected_message_is_listed_and_shown_with_its_very_bytes(world, drift
     person = driftloop("quarantine", "show", name, "--stream", world.model)
     assert (person.returncode, "\\xff a row" in person.stdout) == (0, True)
     partition, _, offset = name.partition(":")
-    assert "holds no message" in refused(driftloop("quarantine", "show", f"{partition}:{int(offset) + 1}", "--stream", world.model))
-    assert "is no id of a rejected message" in refused(driftloop("quarantine", "show", "last", "--stream", world.model))
+    for beyond in (f"{partition}:{int(offset) + 1}", f"{partition}:999999"):
+        assert "holds no message" in refused(driftloop("quarantine", "show", beyond, "--stream", world.model))
+    for wrong in ("last", f"0:{2**64}"):
+        assert "is no id of a rejected message" in refused(driftloop("quarantine", "show", wrong, "--stream", world.model))
     assert "is no stream name" in refused(driftloop("quarantine", "list", "--stream", "a.b"))
 
 

@@ -11,6 +11,7 @@ from tests.mutations.catalogue.newcomer import NEWCOMER
 from tests.mutations.catalogue.predictor import PREDICTOR
 from tests.mutations.catalogue.processes import PROCESSES
 from tests.mutations.catalogue.registry import REGISTRY
+from tests.mutations.catalogue.shadow import SHADOW
 from tests.mutations.catalogue.strangers import STRANGERS
 from tests.mutations.catalogue.training import TRAINING
 from tests.mutations.catalogue.watching import WATCHING
@@ -30,5 +31,6 @@ PARTS: dict[str, tuple[Mutation, ...]] = {
     "Strangers, operators and years": ENDURANCE,
     "From a file to a loop": NEWCOMER,
     "What applications send": APPLICATIONS,
+    "Shadow": SHADOW,
     "A model that is served elsewhere": WATCHING,
 }

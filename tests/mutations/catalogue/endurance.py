@@ -482,6 +482,14 @@ ENDURANCE = (
         (f"{_MARKS}test_progress_is_also_taken_from_rows_that_came_by_http_and_from_no_message_of_a_stranger",),
     ),
     Mutation(
+        "rows-without-times-are-no-progress",
+        "A message whose rows have no times says nothing of how far the stream has come.",
+        f"{_PREDICTOR}/progress.py",
+        " or rows.column(name).null_count:",
+        ":",
+        (f"{_MARKS}test_rows_of_a_stranger_without_a_time_stop_no_silent_predictor_of_a_replay",),
+    ),
+    Mutation(
         "early-labels-are-not-judged-on",
         "A run that names no window is judged on one whose labels are all but complete.",
         f"{LIBRARY}/monitoring/settled_labels.py",

@@ -61,7 +61,7 @@ INGEST = (
         "expired-messages-are-loud",
         "Messages that expired before they were read stop ingest.",
         f"{_INGEST}/table_writer.py",
-        "            if cursor is not None and cursor < beginning:",
+        "            if cursor is not None and cursor < beginning and self._begins_at is None:",
         "            if False:",
         (f"{_FLUSH}test_messages_that_expired_before_they_were_read_stop_it_loudly",),
     ),

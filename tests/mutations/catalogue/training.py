@@ -129,11 +129,19 @@ TRAINING = (
         (f"{_CHILD}test_the_process_ends_with_its_parent",),
     ),
     Mutation(
+        "what-the-champion-cannot-answer-is-left-out",
+        "Rows that the champion has no answer for cost its measurement nothing but themselves.",
+        f"{_TRAINING}/judging.py",
+        "        rows = apart if answered is None else apart & answered\n",
+        "        rows = apart\n",
+        ("tests/unit/training/test_unanswered.py::test_the_champion_is_measured_on_the_others_and_the_card_says_so",),
+    ),
+    Mutation(
         "training-has-a-time-limit",
         "A training that takes longer than the project allows is a failure.",
         f"{_TRAINING}/process.py",
         "            if time.monotonic() > deadline:",
-        "            if time.monotonic() > deadline + 10:",
+        "            if False:",
         ("tests/unit/training/test_time_limit.py::test_a_training_that_takes_too_long_is_a_failure_in_words_and_leaves_no_process",),
     ),
     Mutation(

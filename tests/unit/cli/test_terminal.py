@@ -1,6 +1,7 @@
 """What others wrote is shown, and steers no terminal."""
 
 import io
+import logging
 import re
 from pathlib import Path
 
@@ -10,10 +11,12 @@ from click.testing import CliRunner
 
 import driftloop.cli
 from driftloop.cli.errors import one_line_errors
+from driftloop.cli.main import SaidOnce
 from driftloop.cli.output import CleanConsole, say, shown, table
 from driftloop.cli.quarantine import _render
 from driftloop.client.rejected_messages import Header, RejectedBytes
-from driftloop.errors import ConfigurationError, IntegrityError, ObjectNotFound, TransientError, UserError
+from driftloop.errors import ConfigurationError, GapError, IntegrityError, ObjectNotFound, TransientError, UserError
+from driftloop.telemetry import get_logger
 
 # a title, a cleared screen, hidden text, C1's CSI in one byte, a line printed over, text that reads backwards, the bell
 EVIL = "\x1b]0;owned\x07\x1b[2J\x1b[8m\x9b2J\rOK: approved\x08\u202edevorppa"
@@ -57,7 +60,7 @@ def test_whatever_is_printed_to_a_console_is_cleaned_and_its_own_colours_stay():
 
 @pytest.mark.parametrize(
     "error",
-    [UserError(EVIL), TransientError(EVIL), ConfigurationError(EVIL), IntegrityError(EVIL), ObjectNotFound(EVIL)],
+    [UserError(EVIL), TransientError(EVIL), ConfigurationError(EVIL), GapError(EVIL), IntegrityError(EVIL), ObjectNotFound(EVIL)],
     ids=lambda e: type(e).__name__,
 )
 def test_refusal_is_cleaned(error):
@@ -81,6 +84,18 @@ def test_line_that_is_said_is_cleaned(capsys):
 @pytest.mark.parametrize("text", ["plain", "zwei\nZeilen", "é ü 日本 ✓ –", "[bold]not markup[/]"])
 def test_ordinary_text_is_shown_as_it_is(text):
     assert shown(text) == text
+
+
+def test_any_number_of_records_that_nobody_can_read_are_one_line(capsys: pytest.CaptureFixture[str]) -> None:
+    logger = logging.getLogger("driftloop.of_this_test")
+    logger.addHandler(SaidOnce())
+    for offset in range(400):
+        get_logger(logger.name).warning("record-passed-over", reason=f"no event{EVIL}", offset=offset)
+    get_logger(logger.name).warning("poll-failed")
+    (first, second) = capsys.readouterr().err.splitlines()
+    assert first.startswith("record-passed-over: no event")
+    assert not STEERING.search(first)
+    assert second == "poll-failed (said once)"
 
 
 def test_commands_print_through_what_cleans():

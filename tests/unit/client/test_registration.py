@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from driftloop.client import registration
+from driftloop.contracts.topics import CONTROL_TOPICS, stream_topics
 from driftloop.errors import UserError
 from driftloop.installation import Installation
 from driftloop.settings import S3Settings
@@ -26,6 +27,7 @@ def steps(monkeypatch) -> list[str]:
             done.append("archive")
 
     def create(bootstrap, topics, *, replication, alter=True) -> None:
+        assert {topic.name for topic in topics} == {topic.name for topic in [*CONTROL_TOPICS, *stream_topics("flights")]}
         done.append("settings" if alter else "missing topics")
 
     monkeypatch.setattr(registration, "MinioObjectStore", Store)

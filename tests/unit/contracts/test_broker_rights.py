@@ -19,7 +19,8 @@ def test_who_reads_and_writes_a_topic_may_and_nobody_else() -> None:
 def test_a_service_is_in_its_own_group_alone() -> None:
     groups = {(right.user, right.name) for right in rights(["shop"]) if right.resource == "group"}
     of_stream = {(name, f"{name}-shop") for name in ("ingest", "monitor", "predictor")}
-    assert groups == of_stream | {("registry", "registry"), ("trainer", "trainer")}
+    shadow = ("ingest", "shadow-shop")  # of the process that it starts for a challenger
+    assert groups == of_stream | {("registry", "registry"), ("trainer", "trainer"), shadow}
 
 
 def test_applications_may_send_and_nothing_else() -> None:

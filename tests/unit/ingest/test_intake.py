@@ -317,6 +317,20 @@ def test_an_arrow_batch_with_one_bad_row_is_rejected_whole(value, reason):
     assert cut.moves[0].quarantined == ((0, 1),)
 
 
+def test_rejected_messages_weigh_what_they_hold_and_no_number_of_them_weighs_nothing():
+    """Ingest makes durable what it holds once that comes to so many bytes, of rejected messages as of rows."""
+    partition = labels()
+    partition.broker.producer().send("s.labels", b"{}", key=b"k" * 2000, headers=(("h", b"v" * 3000),))
+    partition.take()
+    assert partition.buffer.bytes > 5000
+    for _ in range(1000):
+        partition.broker.producer().send("s.labels", None, key=b"k")
+    partition.take()
+    assert partition.buffer.bytes > 1000 * 1000
+    partition.cut()
+    assert partition.buffer.bytes == 0
+
+
 def test_an_unreadable_watermark_is_rejected():
     for partition in (labels(), inferences()):
         record = Record(partition.topic, 0, 0, 0, None, None, (("driftloop-watermark", b"tomorrow"),))

@@ -72,6 +72,22 @@ def test_a_child_with_a_wrong_configuration_is_not_started_again(tmp_path: Path)
         assert supervisor.restarts("stub") == 0
 
 
+def test_a_child_that_was_given_up_on_is_started_once_more_when_it_is_tried_again(tmp_path: Path) -> None:
+    mended, lives = tmp_path / "mended", tmp_path / "lives"
+    code = (
+        "import sys, time; from pathlib import Path\n"
+        f"Path({str(mended)!r}).exists() or sys.exit(78)\n"
+        f"Path({str(lives)!r}).touch(); time.sleep(1000)"
+    )
+    with supervised(ProcessSpec("stub", [sys.executable, "-c", code], {}, tmp_path / "stub.log")) as supervisor:
+        wait_until(lambda: "stub" in supervisor.failures, "the child to be given up on")
+        mended.touch()
+        supervisor.try_again()
+        wait_until(lives.exists, "the child to live")
+        assert not supervisor.failures
+        assert supervisor.restarts("stub") == 1
+
+
 def test_a_child_that_cannot_live_is_given_up_on_with_the_end_of_its_log(tmp_path: Path) -> None:
     with supervised(ending(tmp_path, 1, "out of luck")) as supervisor:
         with pytest.raises(LocalStackError, match=r"(?s)died 5 times in a row.*out of luck"):

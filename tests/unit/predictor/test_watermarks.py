@@ -120,6 +120,19 @@ def test_progress_is_also_taken_from_rows_that_came_by_http_and_from_no_message_
     assert promised(edge, 1) == [START + timedelta(seconds=5) - LATENESS]
 
 
+def test_rows_of_a_stranger_without_a_time_stop_no_silent_predictor_of_a_replay(edge: MemoryEdge) -> None:
+    """Where times may lie ahead, none is compared with its scoring."""
+    edge.project = msgspec.structs.replace(edge.project, clock="replay")
+    edge.send([request_json(5)], partition=0)
+    edge.feed(started(edge, partitions=(0,)), 0)
+    nulls = pa.nulls(1, pa.timestamp("us", tz="UTC"))
+    value = encode_table(pa.table([nulls, nulls], ["event_time", "scored_at"]))
+    edge.broker.producer().send(inferences("edge"), value, partition=0, headers=((CONTENT_TYPE, ARROW.encode()),))
+    silent = started(edge, partitions=(1,), idle_seconds=60)
+    pass_time(edge, silent)
+    assert promised(edge, 1) == [START + timedelta(seconds=5) - LATENESS]
+
+
 def test_a_whole_stream_that_falls_silent_closes_its_windows_one_grace_later(edge: MemoryEdge) -> None:
     now = edge.clock.time
     edge.send([request_json(0, event_time=now.isoformat())])

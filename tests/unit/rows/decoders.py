@@ -28,6 +28,7 @@ from driftloop.rows.probabilities import matrix
 from driftloop.rows.requests import RequestDecoder
 from driftloop.rows.schemas import inference_schema, label_schema, request_schema
 from driftloop.service.quarantine import quarantine_message, read_quarantined
+from driftloop_ingest.shadow.progress import decode_progress
 from driftloop_monitor.partition_runner import _written
 from driftloop_predictor.capture_lines import read_call
 from driftloop_predictor.captured import CaptureReader
@@ -105,9 +106,15 @@ def inferences_of_several_classes(record: Record) -> None:
     assert rows is None or set(rows.schema.names) >= {"event_time", "request_offset"}
 
 
+def said(record: Record) -> None:
+    decode_progress(record.value or b"")
+
+
 def progress(record: Record) -> None:
     """Of this and of no message does anybody reject anything: it says how far the stream has come, or nothing."""
-    newest_in(record, timedelta(hours=1))
+    for ahead in (timedelta(hours=1), None):
+        found = newest_in(record, ahead)
+        assert found is None or None not in found
 
 
 def headers(record: Record) -> None:
@@ -176,6 +183,7 @@ DECODERS: dict[str, Decoder] = {
     "stored inferences of several classes": Decoder(stored_inferences_of_several_classes),
     "inferences of several classes": Decoder(inferences_of_several_classes),
     "progress": Decoder(progress),
+    "what a challenger's process says": Decoder(said, ("driftloop_ingest.shadow.progress:decode_progress",)),
     "headers": Decoder(headers, (f"{_HEADERS}parse_time", f"{_HEADERS}request_range", f"{_HEADERS}request_position")),
     "events": Decoder(events, ("driftloop.contracts.codec:decode_event", "driftloop.contracts.foreign_json:decoded")),
     "decisions": Decoder(decisions, ("driftloop.history.decisions:_check_evidence",)),

@@ -56,6 +56,15 @@ UNSCORED_ROWS = Counter(
     "Rows without a prediction, by reason: refused (the pipeline raised), not-finite, no-time (too many in a batch), no-model",
     ["reason"],
 )
+SHADOW_LAG = Gauge(
+    "driftloop_shadow_lag_seconds", "Age of the oldest message that the challenger of a model has not answered for; 0 at the end", ["model"]
+)
+SHADOW_ROWS = Counter("driftloop_shadow_rows", "Rows that the challenger of a model has answered for", ["model"])
+SHADOW_PASSED_OVER = Counter(
+    "driftloop_shadow_passed_over",
+    "Messages that a challenger was not asked about: before (it was one), too-old, unreadable, failed, no-challenger (it cannot be loaded)",
+    ["model", "reason"],
+)
 REFUSED_CALLS = Counter("driftloop_refused_calls", "Calls over HTTP that were refused or failed, by the answer's status", ["status"])
 HTTP_DROPPED = Counter("driftloop_http_rows_dropped", "Rows scored by HTTP that the full buffer could not record")
 HTTP_CLOSED = Counter(

@@ -16,6 +16,7 @@ from driftloop_ingest.filling import Filling
 from driftloop_ingest.maintenance import Upkeep
 from driftloop_ingest.newer_project import NewerProject
 from driftloop_ingest.settings import IngestSettings, ingest_settings
+from driftloop_ingest.shadow.keeper import ShadowKeeper
 from driftloop_ingest.status import IngestHealth
 from driftloop_ingest.table_writer import Outputs
 
@@ -35,6 +36,8 @@ def run(stop: Stop) -> None:
         health.project = project.name
         filling = parts.until_connected(lambda: _filling(settings, parts, outputs, project))
         health.handler = filling.handler
+        health.shadow = ShadowKeeper(project, parts.registry, settings.common.instance).start()
+        parts.at_end.callback(health.shadow.stop)
         first = TopicPartition(inferences(project.stream), 0)
         open_table = partial(LakeTable.open, s3, project.stream)
         Upkeep(open_table, store, settings.upkeep, turn=lambda: filling.handler.owns(first)).start(stop)

@@ -12,6 +12,9 @@ from driftloop.contracts.headers import RequestRange
 from driftloop.contracts.windows import shifted
 from driftloop.lake.cursors import Move, Span, app_id, request_app_id, spans_of
 from driftloop.ports import Record, TopicPartition
+from driftloop.service.quarantine import size_of
+
+REJECTED_BYTES = 1024  # that a rejected message takes beside what it holds: a record, and the reason
 
 
 class Cut(NamedTuple):
@@ -60,7 +63,7 @@ class Buffer:
 
     def reject(self, record: Record, reason: str) -> None:
         self._rejected.append((record, reason))
-        self.bytes += len(record.value or b"")
+        self.bytes += size_of(record) + REJECTED_BYTES
 
     def promise(self, mark: datetime) -> None:
         """A watermark; it never falls."""

@@ -12,18 +12,20 @@ from datetime import UTC, datetime
 
 from driftloop import metrics
 from driftloop.contracts.events import TABLES
-from driftloop.errors import ConfigurationError, IntegrityError, TransientError
+from driftloop.errors import ConfigurationError, IntegrityError, ObjectNotFound, TransientError
 from driftloop.lake.compaction_plan import CompactionRules
 from driftloop.lake.log_archive import archive_log
 from driftloop.lake.maintenance import compact
 from driftloop.lake.table import LakeTable
 from driftloop.lake.vacuum import clean
 from driftloop.ports import ObjectStore
+from driftloop.rows.schemas import SHADOW
 from driftloop.service.process import Stop
 from driftloop.telemetry import get_logger
 from driftloop_ingest.settings import UpkeepTimes
 
 RULES = CompactionRules()
+LOOKED_AFTER = (*TABLES, SHADOW)
 
 log = get_logger(__name__)
 
@@ -34,7 +36,7 @@ class Upkeep:
     def __init__(self, open_table: Callable[[str], LakeTable], store: ObjectStore, times: UpkeepTimes, *, turn: Callable[[], bool]) -> None:
         self._open_table, self._store, self._times, self._turn = open_table, store, times, turn
         self._tables: dict[str, LakeTable] = {}
-        self._damaged: dict[str, set[str]] = {table: set() for table in TABLES}  # files, which are not fetched again at each pass
+        self._damaged: dict[str, set[str]] = {table: set() for table in LOOKED_AFTER}  # files, which are not fetched again at each pass
         works = (
             ("compact", times.compact_seconds, self._compact),
             ("clean", times.clean_seconds, self._clean),
@@ -53,7 +55,7 @@ class Upkeep:
             for name, seconds, work in self._works:
                 if self._due[name] <= time.monotonic():
                     if self._turn():
-                        for table in TABLES:
+                        for table in LOOKED_AFTER:
                             self._pass(name, table, work)
                     self._due[name] = time.monotonic() + seconds
 
@@ -61,7 +63,10 @@ class Upkeep:
         outcome = "failed"
         try:
             if table not in self._tables:
-                self._tables[table] = self._open_table(table)
+                try:
+                    self._tables[table] = self._open_table(table)
+                except ObjectNotFound:  # a stream that never had a challenger
+                    return
             work(self._tables[table])
             outcome = "done"
         except TransientError as exc:

@@ -55,9 +55,11 @@ class IngestSettings(msgspec.Struct, frozen=True, kw_only=True):
     common: StoreSettings
     flush: FlushLimits
     upkeep: UpkeepTimes
+    shadow_max_lag: timedelta
 
 
 def ingest_settings() -> IngestSettings:
     """Raises ConfigurationError naming the first setting that is missing or wrong."""
     env = Environment(INGEST.name)
-    return IngestSettings(common=store_settings(INGEST), flush=flush_limits(env), upkeep=upkeep_times(env))
+    lag = timedelta(seconds=env.integer("SHADOW_MAX_LAG_SECONDS", 3600, minimum=1, maximum=30 * 86_400))
+    return IngestSettings(common=store_settings(INGEST), flush=flush_limits(env), upkeep=upkeep_times(env), shadow_max_lag=lag)

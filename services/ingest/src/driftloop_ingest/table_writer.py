@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from driftloop import metrics
 from driftloop.contracts import topics
-from driftloop.contracts.events import Table
+from driftloop.contracts.events import TABLES, Table
 from driftloop.crashpoints import crash_point
 from driftloop.errors import GapError, TransientError
 from driftloop.lake.commit import CursorsMoved, Flush, commit, store_files
@@ -48,10 +48,15 @@ class TableWriter:
         outputs: Outputs,
         limits: FlushLimits,
         give_up: Callable[[frozenset[TopicPartition]], None],
+        begins_at: Callable[[Sequence[int]], Mapping[int, int]] | None = None,
     ) -> None:
+        """``begins_at``: where the messages begin that matter, by partition; those before are passed over, be they there or not.
+        None: all matter, and one that expired unread is a gap."""
+        self._begins_at = begins_at
         self._table, self.topic, self._intake, self._limits, self._give_up = table, topic, intake, limits, give_up
         self._out = outputs
-        self.name: Table = "inferences" if table.table == "inferences" else "labels"
+        self.name = table.table
+        self._told: Table | None = next((name for name in TABLES if name == self.name), None)  # commits of others are nobody's event
         self._buffers: dict[int, Buffer] = {}
         self._durable: dict[int, int] = {}
         self._flush: Flush | None = None
@@ -70,9 +75,10 @@ class TableWriter:
         starts: dict[int, int] = {}
         for partition, beginning in partitions.items():
             cursor = self._table.cursor(app_id(topic_id, partition))
-            if cursor is not None and cursor < beginning:
+            if cursor is not None and cursor < beginning and self._begins_at is None:
                 raise GapError(f"{self.topic}-{partition}: messages {cursor} to {beginning - 1} expired before they were read; {WAY_ON}")
             starts[partition] = beginning if cursor is None else cursor
+        matter = {} if self._begins_at is None else self._begins_at(list(partitions))
         positions = self._table.positions()
         cursors = [app_id(topic_id, p) for p in partitions]
         for version in sorted({positions[c].version for c in cursors if c in positions}):
@@ -81,9 +87,10 @@ class TableWriter:
                 self._publish(note)
         for partition, start in starts.items():
             first = app_id(topic_id, partition) not in positions
-            self._buffers[partition] = Buffer(TopicPartition(self.topic, partition), topic_id, start, first=first)
-            self._durable[partition] = start
-        return starts
+            buffer = Buffer(TopicPartition(self.topic, partition), topic_id, start, first=first)
+            buffer.passed_to(max(matter.get(partition, start), partitions[partition] if matter else start))
+            self._buffers[partition], self._durable[partition] = buffer, start
+        return {partition: self._buffers[partition].next for partition in starts}
 
     def take(self, partition: int, records: Sequence[Record]) -> None:
         """Take records up, flushing whenever enough is in hand. Those that were taken before are passed over."""
@@ -197,7 +204,8 @@ class TableWriter:
         return commit(self._table, self._out.store, flush)
 
     def _publish(self, note: CommitNote) -> None:
-        publish_commit(self._out.publisher, self._table.stream, self.name, note)
+        if self._told is not None:
+            publish_commit(self._out.publisher, self._table.stream, self._told, note)
 
     def _done(self, note: CommitNote) -> None:
         for move in note.moves:

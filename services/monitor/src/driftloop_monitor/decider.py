@@ -8,8 +8,9 @@ from types import MappingProxyType
 import msgspec
 
 from driftloop import metrics
+from driftloop.contracts.challengers import ChallengerReport
 from driftloop.contracts.codec import caused_id
-from driftloop.contracts.events import DecisionMade, PerformanceReported, RetrainRequested
+from driftloop.contracts.events import ChallengerMeasured, DecisionMade, PerformanceReported, RetrainRequested
 from driftloop.contracts.meaning import MAX_INTEGER
 from driftloop.contracts.topics import DECISIONS, PERFORMANCE_REPORTS, RETRAIN_REQUESTS
 from driftloop.contracts.typed import prepared
@@ -19,6 +20,7 @@ from driftloop.history.model_history import ModelHistory
 from driftloop.lake.join import JoinCounts
 from driftloop.monitoring.assembled_window import AssembledWindow, WindowSummary
 from driftloop.monitoring.assembly import UNDECIDED_WINDOWS
+from driftloop.monitoring.challengers import challenger_reports, earlier_gains, gate_measurements, with_challengers
 from driftloop.monitoring.evidence import window_evidence
 from driftloop.monitoring.forgotten_windows import Forgotten, WindowsToMeasure
 from driftloop.monitoring.late_labels import WindowLabels
@@ -28,6 +30,7 @@ from driftloop.ports import Clock, EventPublisher
 from driftloop.project.model import Project
 from driftloop.telemetry import get_logger
 from driftloop_monitor.lake_view import LakeView
+from driftloop_monitor.shadow_view import ShadowView
 from driftloop_monitor.window_answers import WindowAnswers
 
 MAX_KNOWN = 3 * UNDECIDED_WINDOWS  # of one partition of the sketches, and of others where their number has changed
@@ -48,7 +51,9 @@ class Decider:
         clock: Clock,
         sync: Callable[[], None],
         profile_of: ProfileOf = no_profile,
+        shadow: ShadowView | None = None,
     ) -> None:
+        self._shadow = shadow
         self._project, self._lake, self._history, self._profile_of = project, lake, history, profile_of
         self._answers = WindowAnswers(project, history, profile_of)
         self._publisher, self._clock, self._sync = publisher, clock, sync
@@ -74,6 +79,8 @@ class Decider:
             del self._known[next(iter(self._known))]
         if not complete or not self._lake.refresh():
             return
+        if self._shadow is not None:
+            self._shadow.refresh()
         self._mark_changed(complete, forgotten, lake_seen)
         if not self._dirty and not self._late and not self.undecided(complete):
             return
@@ -111,7 +118,8 @@ class Decider:
         return self._lake.holds(summary.closing_offsets, summary.topic_ids or {}) and self._lake.labels_known(window)
 
     def _mark_changed(self, complete: Sequence[AssembledWindow], forgotten: Forgotten | None, lake_seen: Mapping[str, int]) -> None:
-        for low, high in self._lake.changed(lake_seen):
+        answered = [] if self._shadow is None else self._shadow.changed()
+        for low, high in [*self._lake.changed(lake_seen), *answered]:
             for held in complete:
                 if held.window.start <= high and low < held.window.end:
                     self._dirty.setdefault(held.window)
@@ -140,14 +148,32 @@ class Decider:
         if held.summary is None and not rows.num_rows:
             return reports
         metrics.UNKNOWN_CLASSES.labels(self._project.model).set(unknown_classes(rows))
-        alone = counts.labels - counts.joined
+        alone, challengers = counts.labels - counts.joined, self._challengers(held.window)
         for made in performance_reports(self._project, held.window, rows, *self._lake.versions, alone, self._profile_of):
-            measured = self._answers.answered(made, held.summary, self._windows)
+            measured = with_challengers(self._answers.answered(made, held.summary, self._windows), challengers)
             report = self._as_told(held, measured) or self._tell(held, measured)
             if LastReport.of(report) != held.last_report(report.version):
                 self._told.append(report)
             reports.append(report)
         return reports
+
+    def _challengers(self, window: Window) -> tuple[ChallengerReport, ...]:
+        rows = None if self._shadow is None else self._shadow.rows(window, self._lake.labels)
+        return () if rows is None else challenger_reports(self._project, rows)
+
+    def _measure_challengers(self, window: Window, reports: Sequence[PerformanceReported]) -> None:
+        """For the gate, once a window: its labels are as known as they will be. Before the decision, after which nobody comes back."""
+        pairs = [pair for report in reports for pair in report.challengers or () if pair.measured is not None]
+        rows = None if self._shadow is None or not pairs else self._shadow.rows(window, self._lake.labels)
+        if rows is None:
+            return
+        known = [told.event for told in self._history.performance_reports() if told.event.model == self._project.model]
+        for pair in pairs:
+            found = gate_measurements(self._project, window, rows, pair, earlier_gains(known, window, pair))
+            if found is not None:
+                event = ChallengerMeasured(model=self._project.model, stream=self._project.stream, version=pair.version, measurements=found)
+                what = self._project.model, pair.version, pair.champion, *_ends(window)
+                self._publisher.publish(PERFORMANCE_REPORTS, event, key=event.model, id=caused_id("challenger-measured", *what))
 
     def _as_told(self, held: AssembledWindow, measured: PerformanceReported) -> PerformanceReported | None:
         """The last report, if it says the same."""
@@ -204,6 +230,7 @@ class Decider:
             evidence=msgspec.to_builtins(evidence) | {"trigger": decision.trigger} | ({"dry_run": True} if decision.dry_run else {}),
             request_id=self._request_id(window) if decision.accepted else None,
         )
+        self._measure_challengers(window, reports)
         self._publisher.publish(DECISIONS, event, key=event.model, id=self._decision_id(window))
         log.info("decided", window=window.start.isoformat(), accepted=event.accepted, reason=event.reason)
         self._read_back()

@@ -57,6 +57,11 @@ class LakeView:
         return True
 
     @property
+    def labels(self) -> LakeTable:
+        """As of the last refresh; it must have found the table."""
+        return self._tables["labels"]
+
+    @property
     def versions(self) -> tuple[int, int]:
         """Delta versions of inferences and labels."""
         return self._tables["inferences"].version, self._tables["labels"].version

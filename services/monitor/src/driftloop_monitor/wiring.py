@@ -10,6 +10,7 @@ from driftloop.adapters.s3 import MinioObjectStore
 from driftloop.contracts.topics import ASSEMBLIES, FOLDS, inferences
 from driftloop.contracts.values import Window
 from driftloop.errors import TransientError
+from driftloop.monitoring import challengers
 from driftloop.monitoring.assembly import decided_up_to
 from driftloop.monitoring.performance import columns
 from driftloop.project.model import Project
@@ -27,6 +28,7 @@ from driftloop_monitor.lake_view import LakeView
 from driftloop_monitor.profiles import Profiles
 from driftloop_monitor.runners import Runners
 from driftloop_monitor.settings import MonitorSettings
+from driftloop_monitor.shadow_view import ShadowView
 from driftloop_monitor.shown_policy import ShownPolicy
 from driftloop_monitor.source_topics import SourceTopics
 from driftloop_monitor.status import MonitorStatus
@@ -63,7 +65,10 @@ class Wiring:
         )
         folder, found = common.state_dir / common.instance, self._sources
         lake = LakeView(common.s3, stream, found.inferences.id, found.labels.partitions, columns(project), folder=folder)
-        self._decider = Decider(project, lake, self._history, self._publisher, SystemClock(), self._follower.sync, self._profiles.known)
+        shadow = ShadowView(common.s3, stream, challengers.columns(project), folder=folder)
+        self._decider = Decider(
+            project, lake, self._history, self._publisher, SystemClock(), self._follower.sync, self._profiles.known, shadow
+        )
         self._shown = ShownPolicy(project, self._history, SystemClock())
         self._settings = settings
 

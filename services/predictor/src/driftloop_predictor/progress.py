@@ -62,7 +62,7 @@ def newest_in(record: Record, ahead: timedelta | None) -> Seen | None:
     try:
         rows = decode_table(record.value, schema_in(record.value))
         for name in ("event_time", "scored_at"):
-            if rows.schema.names.count(name) != 1 or rows.schema.field(name).type != _TIME:
+            if rows.schema.names.count(name) != 1 or rows.schema.field(name).type != _TIME or rows.column(name).null_count:
                 return None
             check_times(rows.column(name), name)
     except InvalidMessage:

@@ -4,9 +4,9 @@ from functools import partial
 
 from driftloop.adapters.registry_view import RegistryView
 from driftloop.adapters.s3 import MinioObjectStore
-from driftloop.contracts.events import TrainingCompleted, VersionSeen
+from driftloop.contracts.events import ChallengerMeasured, TrainingCompleted, VersionSeen
 from driftloop.contracts.services import REGISTRY
-from driftloop.contracts.topics import TRAINING_RUNS, VERSIONS_SEEN
+from driftloop.contracts.topics import PERFORMANCE_REPORTS, TRAINING_RUNS, VERSIONS_SEEN
 from driftloop.service.checks import check_surroundings_but_for_a_silent_store
 from driftloop.service.event_worker import on
 from driftloop.service.http_server import serving
@@ -17,7 +17,9 @@ from driftloop_registry.api import create_app
 from driftloop_registry.command_log import CommandLog
 from driftloop_registry.handlers import TrainingRuns
 from driftloop_registry.log_end_waiter import LogEndWaiter
+from driftloop_registry.project_settings import ProjectSettings
 from driftloop_registry.service import ANSWER_SECONDS, Desk
+from driftloop_registry.shadow_evidence import ShadowEvidence
 from driftloop_registry.state_waiter import Folded
 from driftloop_registry.status import RegistryHealth
 from driftloop_registry.view_keeper import ViewKeeper
@@ -57,5 +59,7 @@ def run(stop: Stop) -> None:
             stop.wait(0.05)
         runs = on(TrainingCompleted, TrainingRuns(commands, registry, events, store, parts.clock).on_training_completed)
         seen = on(VersionSeen, VersionsSeen(commands, registry, parts.clock).on_version_seen)
-        worker = partial(parts.event_worker, runs, seen, topics=[TRAINING_RUNS, VERSIONS_SEEN], unreadable="event-unreadable")
+        evidence = ShadowEvidence(commands, registry, events, ProjectSettings(store), parts.clock)
+        challengers, topics = on(ChallengerMeasured, evidence.on_challenger_measured), [TRAINING_RUNS, VERSIONS_SEEN, PERFORMANCE_REPORTS]
+        worker = partial(parts.event_worker, runs, seen, challengers, topics=topics, unreadable="event-unreadable")
         parts.until_connected(worker).run()

@@ -13,7 +13,9 @@ from driftloop.contracts.values import PromotionRules, rule_digest
 from driftloop.crashpoints import crash_point
 from driftloop.ports import Clock, EventPublisher
 from driftloop.registry.fold import Outcome, RegistryReader
+from driftloop_registry.challengers import Challengers
 from driftloop_registry.command_log import CommandLog
+from driftloop_registry.project_settings import ProjectSettings
 from driftloop_registry.recalibrations import Recalibrations
 from driftloop_registry.stored_models import Store, problem_with_model
 
@@ -26,6 +28,7 @@ class TrainingRuns:
     def __init__(self, commands: CommandLog, reader: RegistryReader, events: EventPublisher, store: Store, clock: Clock) -> None:
         self._commands, self._reader, self._events, self._store, self._clock = commands, reader, events, store, clock
         self._recalibrations = Recalibrations(commands, reader, clock)
+        self._challengers = Challengers(commands, reader, ProjectSettings(store), clock)
 
     def on_training_completed(self, event: TrainingCompleted, about: Envelope) -> None:
         outcome = self._registered(event)
@@ -33,6 +36,7 @@ class TrainingRuns:
         crash_point("registry.after-register")
         if registered:
             outcome = self._promoted(event)
+            self._challengers.challenge(event, outcome, ACTOR)
         crash_point("registry.after-promote")
         recalibrated = self._recalibrations.decided(event, outcome, ACTOR, _reason(event)) if registered else None
         crash_point("registry.after-recalibrate")

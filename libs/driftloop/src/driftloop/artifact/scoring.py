@@ -236,6 +236,19 @@ class Scorer:
             classes=self._classes,
         )
 
+    def answers(self, frame: pd.DataFrame) -> "tuple[ModelOutput, npt.NDArray[np.bool_]]":
+        """``raw``, and which of the rows the pipeline has an answer for, however long it takes to find out; of the others the output
+        holds something. Raises what the pipeline raises where it has an answer for no row."""
+        try:
+            output, answered = self.raw(frame), np.ones(len(frame), dtype=bool)
+        except Exception:
+            found = search(frame, self._raw, self._scorable, lambda: False)
+            if found.outputs is None:
+                raise
+            output, answered = self._output(found.outputs), np.ones(len(frame), dtype=bool)
+            answered[list(found.unscored)] = False
+        return output, answered & np.isfinite(output.scores)
+
     @cached_property
     def _columns(self) -> list[int]:
         """Of the pipeline's probabilities, in the order of the classes' names."""

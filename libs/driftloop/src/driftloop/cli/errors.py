@@ -7,7 +7,7 @@ from typing import ParamSpec
 import click
 
 from driftloop.cli.output import say
-from driftloop.errors import ConfigurationError, IntegrityError, ObjectNotFound, TransientError, UserError
+from driftloop.errors import ConfigurationError, GapError, IntegrityError, ObjectNotFound, TransientError, UserError
 
 P = ParamSpec("P")
 
@@ -23,7 +23,7 @@ def one_line_errors(command: Callable[P, None]) -> Callable[P, None]:
             _fail(str(exc), 2)
         except TransientError as exc:
             _fail(f"{exc}; is the stack up? see `driftloop status`", 1)
-        except (ConfigurationError, IntegrityError) as exc:
+        except (ConfigurationError, GapError, IntegrityError) as exc:
             _fail(str(exc), 1)
         except ObjectNotFound as exc:
             _fail(f"the store holds nothing under {exc}", 1)

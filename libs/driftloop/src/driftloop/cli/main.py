@@ -75,8 +75,24 @@ class _Told(logging.Handler):
         say(record.getMessage(), err=True)
 
 
+class SaidOnce(logging.Handler):
+    """What goes wrong on the way is said once of each kind: a topic may hold any number of records that nobody can read."""
+
+    def __init__(self) -> None:
+        super().__init__(logging.WARNING)
+        self._said: set[str] = set()
+
+    def emit(self, record: logging.LogRecord) -> None:
+        event = record.getMessage()
+        if event not in self._said:
+            self._said.add(event)
+            reason = getattr(record, "fields", {}).get("reason")
+            say(f"{event} (said once)" if reason is None else f"{event}: {reason} (said once)", err=True)
+
+
 def main() -> None:
     """The console script. Wrong use is one line on stderr and exit code 2."""
+    logging.getLogger("driftloop").addHandler(SaidOnce())
     about_stack = logging.getLogger("driftloop.installation")
     about_stack.addHandler(_Told())
     about_stack.setLevel(logging.INFO)

@@ -12,6 +12,7 @@ from driftloop.cli.options import tell
 from driftloop.cli.output import emit, table
 from driftloop.cli.plot import Mark, marks
 from driftloop.client import Client
+from driftloop.contracts.challengers import ChallengerReport
 from driftloop.contracts.events import PerformanceReported
 from driftloop.history.told import Told
 
@@ -42,6 +43,10 @@ def _show(console: Console, model: str, told: "Sequence[Told[PerformanceReported
     metric = windows[-1][0].metric
     columns = ("window from", "rows", "labelled", metric, "interval", "delay", "scored by", "the window is")
     console.print(table(f"Performance of {model}", columns, [_row(whole, parts) for whole, parts in windows]))
+    beside = [(whole, each) for whole, _ in windows for each in whole.challengers or ()]
+    if beside:
+        names = ("window from", "challenger", "rows", "answers otherwise", "labelled", "champion's", "its", "gain", "interval of the gain")
+        console.print(table(f"Challengers of {model}", names, [_challenger_row(whole, each) for whole, each in beside]))
     drawn = marks([_mark(whole, parts) for whole, parts in windows])
     if drawn:
         console.print(f"{metric}: o measured, - its interval, ~ estimated", markup=False, highlight=False)
@@ -83,6 +88,21 @@ def _row(whole: PerformanceReported, parts: Versions) -> tuple[str | None, ...]:
         _delay(whole.median_label_delay_seconds),
         ", ".join(f"v{part.version}" for part in parts) or None,
         ", ".join(answers) or None,
+    )
+
+
+def _challenger_row(whole: PerformanceReported, each: ChallengerReport) -> tuple[str | None, ...]:
+    found = each.measured
+    return (
+        f"{whole.window.start:{TIME}}",
+        f"v{each.version} beside v{each.champion}",
+        f"{each.rows:,}",
+        None if each.disagreement is None else f"{100 * each.disagreement:.1f} %",
+        f"{each.labelled:,}",
+        f"{found.champion:.4f}" if found else None,
+        f"{found.challenger:.4f}" if found else None,
+        f"{found.gain:+.4f}" if found else None,
+        f"{found.lower:+.4f} … {found.upper:+.4f}" if found else None,
     )
 
 

@@ -48,6 +48,12 @@ class Changes:
 
         return promote(self._to.registry, name, version, reason, alias=alias, expected_epoch=expected_epoch)
 
+    def shadow(self, name: str, version: int | None, *, reason: str) -> "Changed":
+        """Let a version answer for the same rows as the champion, beside it, until the champion moves; None: nobody any more."""
+        from driftloop.client.model_changes import shadow
+
+        return shadow(self._to.registry, name, version, reason)
+
     def take_over(self, name: str, *, reason: str, version: int | None = None) -> "Changed":
         """Answer for the system that serves the model elsewhere, with the version that waits for that, or with one of your choice."""
         from driftloop.client.model_changes import take_over

@@ -12,6 +12,7 @@ from driftloop.contracts.recalibration import Recalibration
 from driftloop.contracts.typed import prepared
 from driftloop.contracts.values import Part
 from driftloop.errors import UserError
+from driftloop.registry.records import CHALLENGER
 
 REPEAT_SECONDS = 2.0
 
@@ -35,6 +36,25 @@ def promote(registry: RegistryClient, name: str, version: int, reason: str, *, a
         known = model(registry, name).aliases.get(alias)
         epoch = known.epoch if known is not None else 0
     return _change(registry, path, {"version": version, "expected_epoch": epoch}, reason)
+
+
+def shadow(registry: RegistryClient, name: str, version: int | None, reason: str) -> Changed:
+    """Let ``version`` answer for the champion's rows, beside it, until the champion moves; None: nobody."""
+    found = model(registry, name)
+    champion = found.champion
+    if champion is None:
+        raise UserError(f"{name} has no champion yet: there is nothing to answer beside")
+    if version == champion:
+        raise UserError(f"version {version} is champion of {name} itself; to have nobody beside it: driftloop models shadow {name} --stop")
+    known = found.aliases.get(CHALLENGER)
+    return promote(
+        registry,
+        name,
+        champion if version is None else version,
+        reason,
+        alias=CHALLENGER,
+        expected_epoch=0 if known is None else known.epoch,
+    )
 
 
 def take_over(registry: RegistryClient, name: str, version: int | None, reason: str) -> Changed:

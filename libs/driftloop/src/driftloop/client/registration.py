@@ -10,7 +10,7 @@ from driftloop.adapters.s3 import MinioObjectStore
 from driftloop.client.broker_rights import principals
 from driftloop.client.registry_client import RegistryClient
 from driftloop.contracts.broker_rights import rights
-from driftloop.contracts.topics import stream_topics
+from driftloop.contracts.topics import CONTROL_TOPICS, stream_topics
 from driftloop.installation import Installation
 from driftloop.project.model import Project, archive_key
 from driftloop.project.reading import read_project
@@ -24,7 +24,7 @@ def register_project(folder: Path, installation: Installation) -> Project:
     """
     project = read_project(folder)
     MinioObjectStore(installation.s3).put(archive_key(project.name, project.digest()), project.archive())
-    topics = stream_topics(project.stream, retention_ms=project.retention_ms)
+    topics = [*CONTROL_TOPICS, *stream_topics(project.stream, retention_ms=project.retention_ms)]  # one of those may have been deleted
     env = Environment("cli")
     replicas = replication(env)
     if env.optional("KAFKA_GIVE_RIGHTS") == "true":

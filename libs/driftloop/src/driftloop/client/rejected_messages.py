@@ -1,6 +1,7 @@
 """Rejected messages: where they came from, why, and their original bytes."""
 
-from contextlib import closing
+import re
+from contextlib import closing, suppress
 from typing import Any
 
 from driftloop.adapters.kafka import stream_topic
@@ -9,9 +10,11 @@ from driftloop.client.connections import Connections
 from driftloop.client.models import only_stream
 from driftloop.contracts.topics import quarantine
 from driftloop.contracts.values import Part
-from driftloop.errors import UserError
+from driftloop.errors import GapError, UserError
 from driftloop.ports import Record
 from driftloop.service.quarantine import fetched, read_quarantined
+
+_ID = re.compile(r"([0-9]{1,9}):([0-9]{1,18})")
 
 
 class RejectedMessage(Part, frozen=True, kw_only=True):
@@ -46,11 +49,12 @@ def rejected_messages(to: Connections, stream: str | None) -> list[RejectedMessa
 
 def rejected_message(to: Connections, message_id: str, stream: str | None) -> RejectedBytes:
     """Raises UserError when there is none of this id; IntegrityError when its bytes are not those that were rejected; TransientError."""
-    partition, colon, offset = message_id.partition(":")
-    if not (colon and partition.isdigit() and offset.isdigit()):
+    found = _ID.fullmatch(message_id)
+    if found is None:
         raise UserError(f"{message_id!r} is no id of a rejected message: partition:offset, as `driftloop quarantine list` shows it")
-    topic, place = _topic(to, stream), (int(partition), int(offset))
-    with closing(stream_topic(to.kafka, topic, start={place[0]: place[1]})) as records:
+    topic, place = _topic(to, stream), (int(found[1]), int(found[2]))
+    record: Record | None = None
+    with closing(stream_topic(to.kafka, topic, start={place[0]: place[1]})) as records, suppress(GapError):  # not there yet, or no more
         record = next((r for r in records if (r.partition, r.offset) == place), None)
     if record is None:
         raise UserError(f"{topic} holds no message {message_id}; see `driftloop quarantine list`")

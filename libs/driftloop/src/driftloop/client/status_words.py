@@ -78,6 +78,7 @@ def project_sentences(project: str, seen: Sequence[Seen], quarantined: int | Non
     found += _not_ready(project, seen)
     samples = together(one.now for one in seen if one.now is not None)
     found += _rows(project, samples)
+    found += _challengers(project, seen)
     policies = [policy for one in seen if (policy := _policy(one.told)) is not None]
     if policies:
         ages = [sample.value for sample in samples.of("driftloop_decision_age_seconds") if not math.isnan(sample.value)]
@@ -107,7 +108,7 @@ def stack_sentences(seen: Iterable[Seen], restarts: Mapping[str, int], failures:
     for name, count in sorted(restarts.items()):
         found.append(Sentence(about="stack", says=f"{name}: started again {_count(count, 'time')}", act=f"the log of {name} says why"))
     for name, reason in sorted(failures.items()):
-        found.append(Sentence(about="stack", says=f"{name}: given up: {reason}", act="mend it, then `driftloop down` and `driftloop up`"))
+        found.append(Sentence(about="stack", says=f"{name}: given up: {reason}", act="mend it, then `driftloop up`"))
     return found
 
 
@@ -126,7 +127,7 @@ def _progress(project: str, service: str, seen: Sequence[Seen]) -> Sentence:
     held_up, gap = _held_up(answering), next((one.told["gap"] for one in answering if one.told.get("gap")), None)
     if gap is not None:
         accept = "driftloop lake accept-gap, if the messages are lost"
-        act = "delete the topic, then make it anew with driftloop up" if LOST_END in gap else accept
+        act = "delete the topic, then make it anew with driftloop up --project DIR" if LOST_END in gap else accept
         return Sentence(about=project, says=f"{says}; stopped at a gap: {gap}", act=act)
     if held_up is not None:
         return Sentence(about=project, says=f"{says}; {held_up}", act=f"see the log of {service}: what it waits for, it repeats there")
@@ -152,6 +153,21 @@ def _rows(project: str, samples: Samples) -> list[Sentence]:
         says = f"labels of a class that no version knows: {unknown:,.0f} in the window that was measured last"
         found.append(Sentence(about=project, says=says, act="if the class is right, `driftloop retrain` learns it; else mend the labels"))
     return found
+
+
+def _challengers(project: str, seen: Iterable[Seen]) -> list[Sentence]:
+    told = [shadow for one in seen if isinstance(shadow := one.told.get("shadow"), dict)]
+    if not told:
+        return []
+    version = next((shadow["version"] for shadow in told if shadow.get("version") is not None), None)
+    rows, lag = sum(shadow.get("rows") or 0 for shadow in told), max(shadow.get("lag_seconds") or 0 for shadow in told)
+    who = "a version, which is not loaded yet," if version is None else f"version {version}"
+    says = f"challenger: {who} has answered {_count(rows, 'row')} beside the champion" + (f", {_ago(lag)} behind" if lag > 1 else "")
+    problem = next((shadow["last_error"] for shadow in told if shadow.get("last_error")), None)
+    if problem is not None:
+        return [Sentence(about=project, says=f"{says}; {problem}", act="see the log of ingest")]
+    act = "the champion waits for nobody; what is too old is left out (SHADOW_MAX_LAG_SECONDS)" if lag > BEHIND_SECONDS else None
+    return [Sentence(about=project, says=says, act=act)]
 
 
 def _decisions(project: str, policy: _Policy, age: float | None, now: datetime) -> list[Sentence]:

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator
 from typing import Literal
 
 from driftloop.contracts import topics
-from driftloop.contracts.services import MONITOR, SERVICES
+from driftloop.contracts.services import INGEST, MONITOR, SERVICES
 from driftloop.contracts.topics import CONTROL_TOPICS, Topic, stream_topics
 from driftloop.contracts.values import Part
 
@@ -73,6 +73,7 @@ def _of_stream(stream: str) -> Iterator[BrokerRight]:
             yield _right(service.name, "group", f"{service.name}-{stream}", "read")
             for topic in stream_topics(stream):  # where the others' topics end, and which incarnation they are
                 yield _right(service.name, "topic", topic.name, "describe")
+    yield _right(INGEST.name, "group", f"shadow-{stream}", "read")  # of the process that scores for a challenger
     for table in (topics.FOLDS, topics.ASSEMBLIES):
         for operation in ("read", "write", "describe", "describe-configs", *_KEEPS_TOPICS):
             yield _right(MONITOR.name, "topic", topics.changelog(stream, table), operation)

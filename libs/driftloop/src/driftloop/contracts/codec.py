@@ -21,6 +21,7 @@ EVENT_TYPES: dict[str, type[Event]] = {
         events.DriftReported,
         events.IncidentReported,
         events.PerformanceReported,
+        events.ChallengerMeasured,
         events.DecisionMade,
         events.RetrainRequested,
         events.VersionSeen,

@@ -5,6 +5,7 @@ from typing import Any, ClassVar, Literal, get_args
 import msgspec
 
 from driftloop.contracts.candidates import CandidateResult
+from driftloop.contracts.challengers import ChallengerReport
 from driftloop.contracts.names import Digest
 from driftloop.contracts.recalibration import RecalibrationProposal
 from driftloop.contracts.values import (
@@ -160,10 +161,25 @@ class PerformanceReported(Event, frozen=True, kw_only=True):
     segments: tuple[SegmentPerformance, ...] | msgspec.UnsetType = msgspec.UNSET
     # By what was known when this was told; only of the version that scored most rows of a window that is compared with a profile.
     answer: WindowAnswer | msgspec.UnsetType = msgspec.UNSET
+    # What challengers answered for the same rows; only told of all versions together, where there was one.
+    challengers: tuple[ChallengerReport, ...] | msgspec.UnsetType = msgspec.UNSET
 
     def __post_init__(self) -> None:
         if self.labelled > self.rows:
             raise ValueError(f"{self.labelled} of {self.rows} rows are labelled")
+
+
+class ChallengerMeasured(Event, frozen=True, kw_only=True):
+    """A window's labels are known: what a challenger, which had answered for its rows before they were, came to beside the champion.
+
+    Told once a window. ``measurements`` are such as the gate judges; neither version was fitted on any of the rows.
+    """
+
+    TYPE: ClassVar[str] = "driftloop.challenger-measured.v1"
+    model: ModelName
+    stream: StreamName
+    version: Count  # the challenger
+    measurements: GateMeasurements
 
 
 class DecisionMade(Event, frozen=True, kw_only=True):

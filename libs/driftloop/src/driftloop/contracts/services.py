@@ -51,7 +51,7 @@ INGEST = Service(
     name="ingest",
     port_offset=30,
     for_project=True,
-    rights=Rights(read=("lake", "projects", "snapshots"), write=("lake", QUARANTINE, PROBE), delete=("lake",)),
+    rights=Rights(read=("lake", "models", "projects", "snapshots"), write=("lake", QUARANTINE, PROBE), delete=("lake",)),
     settings=(
         Setting("FLUSH_ROWS", "10000", "rows in one commit at most"),
         Setting("FLUSH_MIB", "64", "buffered MiB that force a commit"),
@@ -60,6 +60,7 @@ INGEST = Service(
         Setting("CLEAN_SECONDS", "3600", "time between two looks for files that nobody names any more; 0: never"),
         Setting("CLEAN_GRACE_HOURS", "168", "how long such a file stays marked before it is deleted"),
         Setting("LOG_KEEP_HOURS", "168", "how long entries stay in a lake table's log before they are archived"),
+        Setting("SHADOW_MAX_LAG_SECONDS", "3600", "age at which a challenger is no longer asked about a message that it is behind with"),
     ),
 )
 

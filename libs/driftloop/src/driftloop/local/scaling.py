@@ -3,7 +3,7 @@
 import fcntl
 import os
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -21,14 +21,16 @@ _PERIOD_SECONDS = 0.1
 def change_instances(
     home: Path, change: Callable[[StackAddresses], Sequence[Instance]], deadline_seconds: float = SCALE_SECONDS
 ) -> StackAddresses:
-    """Return once the stack that runs in this home has the instances that ``change`` makes of it; new ones may not be ready yet.
+    """Return once the stack that runs in this home has the instances that ``change`` makes of it, and has started those again that
+    it had given up on; new ones may not be ready yet.
 
     One such call at a time. Fails before anything changes when a stack cannot run them, or a port is taken.
     """
     with _alone(home):
         addresses = read_addresses(home)
         wanted = list(change(addresses))
-        if wanted == addresses.instances:
+        given_up = addresses.failures.keys() & addresses.services.keys()
+        if wanted == addresses.instances and not given_up:
             return addresses
         check(wanted)
         if not addresses.instances:
@@ -37,7 +39,7 @@ def change_instances(
             raise LocalStackError("registry=0: the services of a running stack need their registry")
         present = {instance.name for instance in addresses.instances}
         check_free(StackPorts(addresses.port_base).of(instance for instance in wanted if instance.name not in present))
-        return _done(home, wanted, deadline_seconds)
+        return _done(home, wanted, {name: addresses.failures[name] for name in given_up}, deadline_seconds)
 
 
 def requested(home: Path) -> list[Instance] | None:
@@ -53,7 +55,7 @@ def requested(home: Path) -> list[Instance] | None:
     return from_json(text)
 
 
-def _done(home: Path, wanted: list[Instance], deadline_seconds: float) -> StackAddresses:
+def _done(home: Path, wanted: list[Instance], given_up: Mapping[str, str], deadline_seconds: float) -> StackAddresses:
     part = _request(home).with_suffix(".part")
     part.write_text(as_json(wanted))
     os.replace(part, _request(home))
@@ -62,7 +64,10 @@ def _done(home: Path, wanted: list[Instance], deadline_seconds: float) -> StackA
         if time.monotonic() > deadline or not addresses_path(home).exists():
             raise LocalStackError(f"the stack did not change its instances; see {home / 'logs' / 'supervisor.log'}")
         time.sleep(_PERIOD_SECONDS)
-        if addresses_path(home).exists() and (addresses := read_addresses(home)).instances == wanted:
+        if not addresses_path(home).exists():
+            continue
+        addresses = read_addresses(home)
+        if addresses.instances == wanted and not given_up.items() & addresses.failures.items():
             return addresses
 
 

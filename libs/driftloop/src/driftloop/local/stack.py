@@ -98,7 +98,8 @@ class LocalStack:
         self.refresh()
 
     def change(self, wanted: Sequence[Instance]) -> None:
-        """Run these instances from now on; those that are among the present ones are not touched.
+        """Run these instances from now on; those that are among the present ones are not touched, but for those that were given up
+        on: they are started once more.
 
         One that is told another project starts again with it: at once if it is not ready, which is what waits for a project.
         """
@@ -114,6 +115,7 @@ class LocalStack:
                 self.services.add(self._service_spec(instance))
             elif instance != present[instance.name]:
                 self.services.respecify(self._service_spec(instance))
+        self.services.try_again()
         self.instances = list(wanted)
         keep_instances(self.home, self.instances)
         self.refresh()

@@ -68,6 +68,13 @@ class Supervisor:
             if idle:
                 ask_to_stop(child.process)
 
+    def try_again(self) -> None:
+        """Start the processes that were given up on: what they could not live with may have been mended."""
+        with self._lock:
+            for child in self._children.values():
+                if child.failure is not None:
+                    child.failure, child.quick_deaths, child.restart_at = None, 0, time.monotonic()
+
     def remove(self, name: str, deadline_seconds: float = STOP_SECONDS) -> None:
         """End one process for good: SIGTERM, SIGKILL at the deadline."""
         with self._lock:

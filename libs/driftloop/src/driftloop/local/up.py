@@ -9,6 +9,7 @@ from driftloop.local.errors import LocalStackError
 from driftloop.local.instances import ONE_OF_EACH, Instance, changed, instances_of, named, restarted, unnamed, without
 from driftloop.local.kept_instances import keep_instances, kept_instances, state_dir
 from driftloop.local.port_numbers import DEFAULT_PORT_BASE
+from driftloop.local.prepare import prepare_stack
 from driftloop.local.scaling import change_instances
 from driftloop.service.project import remembered_project
 
@@ -27,7 +28,9 @@ def bring_up(
     """Start the stack of this home, or change the one that runs, so that ``project`` has its services and each count of ``scale`` holds.
 
     ``registered`` gives the projects that the registry of a running stack knows; it is asked when instances have run so far for the
-    only one, whichever that is. The new instances may not be ready yet. ``say`` is told what a start waits for. Raises LocalStackError.
+    only one, whichever that is. Shared topics that are missing are made, and processes that were given up on are started once more. The
+    new instances may not be ready yet. ``say`` is told what a start waits for. Raises LocalStackError; of a stack that runs also
+    TransientError when its broker or store does not answer.
     """
     running = running_stack(home)
     if running is None:
@@ -37,6 +40,8 @@ def bring_up(
         raise LocalStackError(
             f"a stack already runs here, with the ports from {running.port_base}: end it with `driftloop down`, then start again"
         )
+    elif running.instances:
+        prepare_stack(running)  # a topic may have been deleted since its start
     return change_instances(home, lambda addresses: _while_running(addresses, scale or {}, project, registered))
 
 

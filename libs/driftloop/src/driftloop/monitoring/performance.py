@@ -21,6 +21,7 @@ from driftloop.statistics.losses import error_scale, mean_loss
 from driftloop.statistics.profile import Profile
 from driftloop.statistics.recorded import measurable
 
+_ADDED = ("loss", "estimate", "segments", "answer", "challengers")  # fields that earlier reports do not have
 ProfileOf = Callable[[int], Profile | None]  # by version; None: nobody knows it
 
 COLUMNS = ("event_time", "prediction", "score", "model_version")  # of the inferences; the join adds label and label_time
@@ -138,7 +139,7 @@ def content_digest(report: PerformanceReported) -> str:
     more = [] if report.measured_rows is msgspec.UNSET else [report.measured_rows]
     lone = report.labels_without_inference
     last = [{"labels_without_inference": lone}] if lone is not msgspec.UNSET and lone else []  # else as releases before said it
-    added = {name: value for name in ("loss", "estimate", "segments", "answer") if (value := getattr(report, name)) is not msgspec.UNSET}
+    added = {name: value for name in _ADDED if (value := getattr(report, name)) is not msgspec.UNSET}
     last += [added] if added else []
     return hashlib.sha256(msgspec.json.encode([*said, *more, *last], order="deterministic")).hexdigest()[:32]
 

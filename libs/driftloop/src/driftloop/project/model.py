@@ -53,12 +53,18 @@ class Promotion(PromotionRules, frozen=True, kw_only=True):
     confidence: float = 0.8
     moved: Annotated[float, msgspec.Meta(ge=0)] = 0.1
     recalibrate: bool = True  # runs propose corrections of the champion's answers
+    shadow_evidence: bool = False  # what a challenger's answers came to is put to the gate, too
 
 
 class Serving(Part, frozen=True, kw_only=True):
-    """What a predictor does with a champion that was fitted in another environment than its own (``training.parity``)."""
+    """``environment``: what a predictor does with a champion that was fitted in another one than its own (``training.parity``).
+
+    ``shadow``: who answers beside the champion: the version that somebody names, or, until somebody does, the newest candidate that
+    did not become champion.
+    """
 
     environment: Literal["warn", "refuse"] = "warn"
+    shadow: Literal["named", "candidates"] = "named"
 
 
 class Project(Part, frozen=True, kw_only=True):

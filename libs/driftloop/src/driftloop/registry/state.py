@@ -51,6 +51,19 @@ class ModelState(msgspec.Struct, frozen=True, kw_only=True):
         """0: there never was one."""
         return self.epoch(CHAMPION)
 
+    @property
+    def challenger(self) -> Alias | None:
+        """Who answers for the same rows as the champion, beside it (``docs/shadow.md``). None: nobody.
+
+        Nobody: the alias was never set, it points at the champion itself, which is how a person ends it, or the champion has moved
+        since, which ends what was compared with the one before.
+        """
+        alias, champion = self.aliases.get(CHALLENGER), self.aliases.get(CHAMPION)
+        if alias is None or champion is None or alias.version == champion.version:
+            return None
+        moves = (entry.alias for entry in self.history.answered.newest() if entry.moved is not None)
+        return alias if next((name for name in moves if name in (CHAMPION, CHALLENGER)), None) == CHALLENGER else None
+
     def epoch(self, alias: str) -> int:
         """0: the alias was never set."""
         return self.aliases[alias].epoch if alias in self.aliases else 0

@@ -12,6 +12,8 @@ TIME = pa.timestamp("us", tz="UTC")
 ARROW_TYPES: dict[FeatureType, pa.DataType] = {
     name: TIME if row.arrow == str(TIME) else pa.type_for_alias(row.arrow) for name, row in COLUMN_TYPES.items()
 }
+SHADOW = "shadow"  # the lake's table of what challengers answered; no snapshot pins it
+OF_CHAMPION = "champion_"  # how its answers are called in the table of shadow rows
 CLASS_PROBABILITIES = pa.field(PROBABILITIES, pa.map_(pa.string(), pa.float64()))
 _KINDS: dict[pa.DataType, FeatureType] = {arrow: name for name, arrow in ARROW_TYPES.items()}
 
@@ -79,3 +81,24 @@ def lake_schema(schema: StreamSchema, table: Table) -> pa.Schema:
     """The columns of a lake table: the message's rows plus the partition and offset that they came in."""
     rows = inference_schema(schema) if table == "inferences" else label_schema(schema)
     return pa.schema([*rows, *_fields(schema, PLACE_COLUMNS)])
+
+
+def shadow_schema(schema: StreamSchema) -> pa.Schema:
+    """The columns of the lake's table ``shadow``: for rows of the inferences, by their partition and offset, what a challenger answers.
+
+    ``model_version``, ``prediction``, ``score`` and probabilities are the challenger's, all but the first null for a row that it cannot
+    score, ``challenger_epoch`` is that of the alias that made it one, ``shadowed_at`` when it answered. What the champion had
+    answered is beside it as ``champion_…``, and ``scored_at`` is when that was: of the copies of an event the join chooses the same one
+    as among the inferences.
+    """
+    target = ARROW_TYPES[schema.target.type]
+    fields = [
+        *_fields(schema, (*REQUEST_COLUMNS, *SCORING_COLUMNS)),
+        pa.field("challenger_epoch", pa.int64()),
+        pa.field("shadowed_at", TIME),
+        pa.field(f"{OF_CHAMPION}model_version", pa.int64()),
+        pa.field(f"{OF_CHAMPION}prediction", target),
+        pa.field(f"{OF_CHAMPION}score", pa.float64()),
+        *([CLASS_PROBABILITIES, CLASS_PROBABILITIES.with_name(f"{OF_CHAMPION}{PROBABILITIES}")] if schema.has_probabilities else []),
+    ]
+    return pa.schema([*fields, *_fields(schema, PLACE_COLUMNS)])

@@ -209,7 +209,7 @@ class PartitionWorker:
                 raise TransientError(f"{tp.topic} was made anew while it was asked where to go on")
             raise GapError(
                 f"{tp.topic}-{tp.partition} ends at {end}, and {offsets[tp]} was to be read next: {LOST_END}, and new records under the "
-                "lost offsets would be taken for known ones; delete the topic, then make it anew with driftloop up"
+                "lost offsets would be taken for known ones; delete the topic, then make it anew with driftloop up --project DIR"
             )
 
     def _insist(self, step: Callable[[], None], tp: TopicPartition | None = None) -> None:

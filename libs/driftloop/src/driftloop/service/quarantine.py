@@ -72,7 +72,7 @@ def quarantine_headers(record: Record, reason: str) -> Headers:
 
 def quarantine_message(topic: str, record: Record, reason: str, store: ObjectStore) -> QuarantineMessage:
     """What to send; what is too large for a message is stored. Raises TransientError when the store cannot be reached."""
-    if _size(record) > MAX_INLINE_BYTES:
+    if size_of(record) > MAX_INLINE_BYTES:
         stored = _store(store, topic, record)
         return QuarantineMessage(b"", None, (*_ours(record, reason), (STORED, msgspec.json.encode(stored))))
     headers, value = quarantine_headers(record, reason), record.value
@@ -124,6 +124,12 @@ def fetched(quarantined: Quarantined, store: ObjectStore) -> Quarantined:
     return quarantined._replace(record=quarantined.record._replace(value=whole.value, key=whole.key, headers=headers))
 
 
+def size_of(record: Record) -> int:
+    """Bytes of a rejected message: value, key and headers."""
+    headers = sum(len(_name(name)) + len(value) + 10 for name, value in record.headers)
+    return len(record.value or b"") + len(record.key or b"") + headers
+
+
 def _ours(record: Record, reason: str) -> Headers:
     unreadable = header(record.headers, UNREADABLE_BATCH)
     if unreadable is not None:  # whatever a decoder made of the batch's bytes
@@ -135,11 +141,6 @@ def _ours(record: Record, reason: str) -> Headers:
         ORIGIN_OFFSET: str(record.offset),
     }
     return tuple((k, v.encode("utf-8", "replace")) for k, v in ours.items())
-
-
-def _size(record: Record) -> int:
-    headers = sum(len(_name(name)) + len(value) + 10 for name, value in record.headers)
-    return len(record.value or b"") + len(record.key or b"") + headers
 
 
 def _store(store: ObjectStore, topic: str, record: Record) -> StoredMessage:

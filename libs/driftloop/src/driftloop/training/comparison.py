@@ -18,7 +18,6 @@ import pyarrow as pa
 from driftloop.artifact import skops_file
 from driftloop.contracts.candidates import CandidateResult
 from driftloop.contracts.recalibration import RecalibrationProposal
-from driftloop.contracts.schema import StreamSchema
 from driftloop.contracts.values import GateMeasurements, Window
 from driftloop.errors import IntegrityError, UserError
 from driftloop.project.model import Project
@@ -39,7 +38,8 @@ Report = Callable[[RunProgress], None]
 
 
 class Comparison(NamedTuple):
-    """The recipe to go on with, and how it was found. ``notes`` are for the card. ``champion``: that was measured beside it."""
+    """The recipe to go on with, and how it was found. ``notes`` are for the card. ``champion``: that was measured beside it, on
+    rows among ``answered``, the window's that it has an answer for."""
 
     recipe: str
     candidates: tuple[CandidateResult, ...] = ()
@@ -47,6 +47,7 @@ class Comparison(NamedTuple):
     notes: tuple[str, ...] = ()
     recalibrations: tuple[RecalibrationProposal, ...] = ()
     champion: Any = None
+    answered: Mask | None = None
 
 
 def first_version(project: Project, fit: Fit, end: datetime) -> Comparison:
@@ -125,12 +126,13 @@ class Comparer:
         if version is None or not (self._job.has_champion or self._job.champion_recorded):
             return found._replace(notes=(f"The champion could not be compared: {self._job.champion_note}.",))
         try:
-            theirs, unseen_here = self._of_champion(judged, version)
+            theirs, unseen_here, answered = self._of_champion(judged, version)
         except (IntegrityError, UserError) as exc:
             return found._replace(notes=(f"The champion, version {version}, could not be compared: {exc}.",))
         job = self._job
         before = EarlierProposals(job.recalibrated_before, job.candidate_before)
-        corrections = Recalibrating(self._project, self._of_window, theirs, unseen_here, job.champion_recalibration, before, job.pins.seed)
+        known = unseen_here & answered
+        corrections = Recalibrating(self._project, self._of_window, theirs, known, job.champion_recalibration, before, job.pins.seed)
         measured = chosen.rows.against_champion(
             self._project,
             corrections.comparable(chosen),
@@ -139,15 +141,19 @@ class Comparer:
             champion=version,
             seed=job.pins.seed,
             before=job.measured_before,
+            answered=answered,
         )
         proposals = corrections.proposals(chosen)
         if job.champion_recorded:  # another system's answers are not ours to correct
             proposals = tuple(proposal for proposal in proposals if proposal.of != "champion")
-        found = found._replace(measurements=measured, recalibrations=proposals)
+        notes = self._unanswered(chosen.rows.judges & unseen_here, answered, version)
+        whole = judged.copy()
+        whole[judged] = answered
+        found = found._replace(measurements=measured, recalibrations=proposals, notes=notes, answered=whole)
         if measured is None:
-            rows = int((chosen.rows.judges & unseen_here).sum())
+            rows = int((chosen.rows.judges & known).sum())
             note = f"{self._project.metric} of the champion, version {version}, is not defined on {rows} rows of the window."
-            return found._replace(notes=(note,))
+            return found._replace(notes=(*notes, note))
         self._report(RunProgress(step="compared", rows=measured.rows, metric=measured.champion))
         return found
 
@@ -162,19 +168,25 @@ class Comparer:
     def _recorded(self, judged: Mask) -> tuple[ModelOutput, Mask]:
         return recorded_output(self._rows.table.filter(pa.array(judged)), self._job.champion_recorded, self._project.schema)
 
-    def _of_champion(self, judged: Mask, version: int) -> tuple[ModelOutput, Mask]:
-        """What it says of the judged rows, and which of them it was not fitted on. Raises UserError, IntegrityError."""
+    def _of_champion(self, judged: Mask, version: int) -> tuple[ModelOutput, Mask, Mask]:
+        """What it says of the judged rows, which of them it was not fitted on, and which it has an answer for. Raises UserError,
+        IntegrityError."""
         if self._job.champion_recorded:
             output, answered = self._recorded(judged)
             if not (answered & self._of_window.judges).any():
                 raise UserError(
                     f"it is served elsewhere, and answered none of the {int(self._of_window.judges.sum())} labelled rows that judge"
                 )
-            return output, answered
+            return output, np.ones(len(answered), dtype=bool), answered
         unseen = self._unseen(judged, version)
         self._champion = champion = skops_file.load((self._folder / CHAMPION_FILE).read_bytes(), self._project.training.trusted_types)
-        theirs: ModelOutput = call("scoring with the champion", lambda: self._finite_output(champion, judged, self._job.champion_schema))
-        return theirs, unseen[judged]
+        theirs, answered = call("scoring with the champion", lambda: self._rows.answers(champion, judged, self._job.champion_schema))
+        return theirs, unseen[judged], answered
+
+    def _unanswered(self, judges: Mask, answered: Mask, version: int) -> tuple[str, ...]:
+        silent = int((judges & ~answered).sum())
+        said = f"The champion, version {version}, has no answer for {silent} of the {int(judges.sum())} rows that judge; they are left out."
+        return (said,) if silent else ()
 
     def _unseen(self, judged: Mask, version: int) -> Mask:
         """The window's rows that the champion was not fitted on. Raises UserError when none of them judges."""
@@ -187,8 +199,8 @@ class Comparer:
             raise UserError(f"it was fitted on all {int(judges.sum())} labelled rows that judge")
         return unseen
 
-    def _finite_output(self, pipeline: Any, mask: Mask, schema: StreamSchema | None = None) -> ModelOutput:
-        output = self._rows.output(pipeline, mask, schema)
+    def _finite_output(self, pipeline: Any, mask: Mask) -> ModelOutput:
+        output = self._rows.output(pipeline, mask)
         if not np.isfinite(output.scores).all():
             raise UserError("the model gives scores that are not finite numbers")
         return output

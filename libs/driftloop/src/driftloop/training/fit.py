@@ -79,12 +79,20 @@ class TrainingRows:
         one[np.flatnonzero(mask)[:1]] = True
         return self.output(pipeline, one).where(np.zeros(1, dtype=bool))
 
+    def answers(self, pipeline: Any, mask: Mask, schema: StreamSchema | None = None) -> tuple[ModelOutput, Mask]:
+        """``output``, and which of the masked rows the pipeline has an answer for (``Scorer.answers``)."""
+        scorer, given = self._given(pipeline, mask, schema)
+        return scorer.answers(given)
+
     def scoring(self, pipeline: Any, mask: Mask, schema: StreamSchema | None = None) -> Callable[[], ModelOutput]:
         """``output``, with the rows converted beforehand: a call of it is what scoring alone takes."""
+        scorer, given = self._given(pipeline, mask, schema)
+        return lambda: scorer.raw(given)
+
+    def _given(self, pipeline: Any, mask: Mask, schema: StreamSchema | None) -> tuple[Scorer, pd.DataFrame]:
         frame = (self.frame if schema is None else to_frame(self.table, schema))[mask]
         scorer = Scorer(pipeline, self.schema)
-        given = with_event_time(frame, self.days[mask]) if scorer.needs_event_time else frame
-        return lambda: scorer.raw(given)
+        return scorer, with_event_time(frame, self.days[mask]) if scorer.needs_event_time else frame
 
 
 def fit(

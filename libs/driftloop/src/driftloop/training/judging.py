@@ -77,11 +77,16 @@ class JudgedRows(NamedTuple):
         champion: int,
         seed: int,
         before: GateMeasurements | None,
+        answered: Mask | None = None,
     ) -> GateMeasurements | None:
-        """The gain on the judging rows that the champion was not fitted on (``unseen``). Both outputs are on all n rows; of the
-        champion's only those of ``unseen`` are looked at. ``before``: what the last run measured. None: the metric is not defined.
+        """The gain on the judging rows that the champion was not fitted on (``unseen``), of those that it has an answer for
+        (``answered``; None: all). Both outputs are on all n rows; of the champion's only those rows are looked at. ``before``: what the
+        last run measured. None: the metric is not defined.
         """
-        rows = self.judges & unseen
+        apart = self.judges & unseen
+        rows = apart if answered is None else apart & answered
+        if not rows.any():
+            return None
         by_segment = (self.segments, rows, self.labels, self.keys, ours, theirs)
         labels, ours, theirs = self.labels[rows], ours.where(rows), theirs.where(rows)
         confidence = project.promotion.confidence
@@ -98,7 +103,7 @@ class JudgedRows(NamedTuple):
             gain_lower=gain.lower,
             confidence=confidence,
             champion_version=champion,
-            judged_on="held-out" if len(labels) < self.judges.sum() else "other-keys" if self.within else msgspec.UNSET,
+            judged_on="held-out" if apart.sum() < self.judges.sum() else "other-keys" if self.within else msgspec.UNSET,
             gain_error=gain.error,
             churn=churn(labels, ours, theirs, project.promotion.moved),
             segments=segment_gains(project, *by_segment, seed) if self.segments else msgspec.UNSET,

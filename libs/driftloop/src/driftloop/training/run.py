@@ -94,6 +94,7 @@ class TrainingRun:
         if measured is None or compared.champion is None:
             return measured
         judged = self._rows.between(measured.window.start, measured.window.end)
+        judged = judged if compared.answered is None else compared.answered
         few = np.zeros_like(judged)
         few[np.flatnonzero(judged)[-SCORED_AT_ONCE:]] = True
         ours, theirs = self._rows.scoring(loaded, few), self._rows.scoring(compared.champion, few, self._job.champion_schema)

@@ -9,6 +9,7 @@ from driftloop.cli.errors import one_line_errors
 from driftloop.cli.options import as_json_option
 from driftloop.cli.output import emit
 from driftloop.client.changes import Changes
+from driftloop.errors import UserError
 
 if TYPE_CHECKING:
     from driftloop.client.model_changes import Changed
@@ -48,6 +49,27 @@ def rollback(name: str, to: int | None, alias: str, expected_epoch: int | None, 
     """
     done = Changes().rollback(name, reason=reason, to=to, alias=alias, expected_epoch=expected_epoch)
     _emit(done, as_json, f"version {{version}} is {alias} of {name} again, at epoch {{epoch}}")
+
+
+@click.command()
+@click.argument("name")
+@click.argument("version", type=click.IntRange(1), required=False)
+@click.option("--stop", is_flag=True, help="Let nobody answer beside the champion any more.")
+@_reason
+@as_json_option
+@one_line_errors
+def shadow(name: str, version: int | None, stop: bool, reason: str, as_json: bool) -> None:
+    """Let VERSION of NAME answer for the same rows as the champion, beside it: the challenger.
+
+    Its answers go into the lake and into `driftloop performance`, and to nobody else. A move of the champion ends it.
+    """
+    if stop == (version is not None):
+        raise UserError("say which version is to answer beside the champion, or --stop")
+    done = Changes().shadow(name, version, reason=reason)
+    text = (
+        f"nobody answers beside the champion of {name} any more" if stop else f"version {{version}} answers beside the champion of {name}"
+    )
+    _emit(done, as_json, text)
 
 
 @click.command()
@@ -104,7 +126,7 @@ def takeover(name: str, version: int | None, reason: str, as_json: bool) -> None
     _emit(done, as_json, f"version {{version}} answers for {name} from now on, at epoch {{epoch}}")
 
 
-CHANGES: tuple[click.Command, ...] = (promote, takeover, rollback, approve, reject, delete)
+CHANGES: tuple[click.Command, ...] = (promote, takeover, rollback, shadow, approve, reject, delete)
 
 
 def _emit(done: "Changed", as_json: bool, text: str) -> None:

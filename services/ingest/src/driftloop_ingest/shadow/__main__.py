@@ -1,0 +1,3 @@
+from driftloop_ingest.shadow.bootstrap import main
+
+main()
