@@ -22,7 +22,10 @@ def test_a_project_says_who_serves_its_model_and_where_the_answers_are() -> None
 @pytest.mark.parametrize(
     ("config", "said"),
     [
-        (TOML.replace('served_by = "elsewhere"\n', "") + "[answers]\n", "p/driftloop.toml:15: .*must say served_by = 'elsewhere'"),
+        (
+            TOML.replace('served_by = "elsewhere"\n', "") + '[answers]\nscore = "p"\n',
+            "p/driftloop.toml:15: .*must say served_by = 'elsewhere'",
+        ),
         (TOML.replace('"elsewhere"', '"sagemaker"'), "p/driftloop.toml:5: project.served_by: .*one of driftloop, elsewhere"),
         (TOML + '[answers]\nscore = "a..b"\n', "p/driftloop.toml:17: answers.score: 'a..b' is no path"),
         (TOML + '[answers]\nscores = "a"\n', "p/driftloop.toml:17: unknown setting 'scores'; .answers. knows prediction, score"),

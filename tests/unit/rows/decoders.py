@@ -174,7 +174,10 @@ DECODERS: dict[str, Decoder] = {
     "requests": Decoder(requests, (f"{_JSON}JsonObjects.__init__", f"{_ARROW}schema_in", f"{_ARROW}decode_table")),
     "requests in a batch": Decoder(requests_in_a_batch),
     "answers of another system": Decoder(answers_elsewhere),
-    "captured calls": Decoder(captured_calls, ("driftloop_predictor.capture_lines:", "driftloop_predictor.capture_lines:_of_ms")),
+    "captured calls": Decoder(
+        captured_calls,
+        ("driftloop_predictor.capture_lines:", "driftloop_predictor.capture_lines:_of_ms", "driftloop_predictor.capture_lines:_cell"),
+    ),
     "requests by HTTP": Decoder(requests_by_http, ("driftloop_predictor.invocations:",)),
     "labels": Decoder(labels, ("driftloop.rows.labels:_sent",)),
     "labels in a batch": Decoder(labels_in_a_batch),

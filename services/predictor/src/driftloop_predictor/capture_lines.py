@@ -5,14 +5,15 @@ Both hold a call whole, request and response as text; one call may have asked ab
 
 import base64
 import binascii
-import csv
 import io
 from collections.abc import Sequence
+from csv import reader as csv_lines
 from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
 import msgspec
 
+from driftloop.contracts.column_types import COLUMN_TYPES
 from driftloop.contracts.foreign_json import UNDECODABLE
 from driftloop.contracts.headers import media_type, parse_time
 from driftloop.contracts.schema import Feature, StreamSchema
@@ -177,7 +178,7 @@ def _json_answers(text: str) -> list[Any]:
 def _csv_rows(text: str, features: Sequence[Feature]) -> list[dict[str, Any]]:
     """Cells in the order in which the project declares the features; CSV of this kind has no header."""
     rows = []
-    for cells in csv.reader(io.StringIO(text)):
+    for cells in csv_lines(io.StringIO(text)):
         if len(cells) != len(features):
             raise InvalidMessage(f"{len(cells)} cells for the project's {len(features)} features, in the order in which it declares them")
         rows.append({feature.name: _cell(feature, cell) for feature, cell in zip(features, cells, strict=True)})
@@ -185,26 +186,19 @@ def _csv_rows(text: str, features: Sequence[Feature]) -> list[dict[str, Any]]:
 
 
 def _cell(feature: Feature, cell: str) -> Any:
-    """A number where one is wanted, so that JSON's rules hold for it from here on; what is none stays text, and is refused by them."""
+    """In the feature's type, so that JSON's rules hold for it from here on; what is none stays text, and is refused by them."""
     text = cell.strip()
     if not text:
         return None
     try:
-        match feature.type:
-            case "number":
-                return float(text)
-            case "integer":
-                return int(text)
-            case "boolean":
-                return {"true": True, "1": True, "false": False, "0": False}.get(text.lower(), text)
-    except ValueError:
+        return msgspec.convert(text, prepared(COLUMN_TYPES[feature.type].json), strict=False)
+    except msgspec.ValidationError:
         return text
-    return text
 
 
 def _csv_answers(text: str) -> list[Any]:
     """The first cell of each line; a number with a point or an exponent is a score."""
-    return [_number(cells[0]) if cells else None for cells in csv.reader(io.StringIO(text))]
+    return [_number(cells[0]) if cells else None for cells in csv_lines(io.StringIO(text))]
 
 
 def _number(text: str) -> Any:

@@ -140,7 +140,7 @@ class ModelFollower:
     def _give_up(self, epoch: int) -> None:
         """The champion is another system's again: this process answers for nobody, nor does it after a restart."""
         current = self.serving
-        if current is None or epoch <= current.epoch:
+        if current is None or current.epoch >= epoch:
             return
         self._last_good.forget()
         self.serving = None

@@ -105,8 +105,8 @@ def check(file: ProjectFile, files: dict[str, bytes]) -> Project:
 
 
 def _answers(file: ProjectFile, schema: StreamSchema) -> Answers:
-    declared = file.answers or Answers()
-    if file.answers is not None and file.project.served_by != "elsewhere":
+    declared = file.answers
+    if declared != Answers() and file.project.served_by != "elsewhere":
         raise Problem("answers", "[answers] says where another system's answers are: [project] must say served_by = 'elsewhere'")
     for setting, message in answers_check.problems(declared, schema):
         raise Problem(f"answers.{setting}", f"answers.{setting}: {message}")

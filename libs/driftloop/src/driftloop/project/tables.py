@@ -57,4 +57,4 @@ class ProjectFile(msgspec.Struct, forbid_unknown_fields=True):
     promotion: Promotion = Promotion()
     serving: Serving = Serving()
     backtest: BacktestData = BacktestData()
-    answers: Answers | None = None
+    answers: Answers = Answers()

@@ -166,7 +166,7 @@ class Comparer:
         return None if job.champion_fitted_on is None else ~self._rows.seen_by(job.champion_fitted_on)[judged]
 
     def _recorded(self, judged: Mask) -> tuple[ModelOutput, Mask]:
-        return recorded_output(self._rows.table.filter(pa.array(judged)), self._job.champion_recorded, self._project.schema)
+        return recorded_output(self._rows.table.filter(pa.array(judged)), self._job.champion_recorded)
 
     def _of_champion(self, judged: Mask, version: int) -> tuple[ModelOutput, Mask, Mask]:
         """What it says of the judged rows, which of them it was not fitted on, and which it has an answer for. Raises UserError,

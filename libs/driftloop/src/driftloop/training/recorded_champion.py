@@ -11,12 +11,9 @@ from driftloop.contracts.class_probabilities import PROBABILITIES
 from driftloop.contracts.schema import StreamSchema
 from driftloop.registry.state import ModelState, ModelVersion
 from driftloop.rows import probabilities
-from driftloop.rows.schemas import ARROW_TYPES
 from driftloop.statistics.metrics import ModelOutput
 
 Mask = npt.NDArray[np.bool_]
-
-_STAND_INS = {"number": 0.0, "boolean": False, "category": ""}  # where it did not answer; nobody looks at those rows
 
 
 def recorded_columns(schema: StreamSchema) -> list[str]:
@@ -30,12 +27,12 @@ def namesakes(model: ModelState, champion: ModelVersion) -> tuple[int, ...]:
     return tuple(v.version for v in model.versions if own and v.watched and v.watched.served_as == own.served_as)
 
 
-def recorded_output(rows: pa.Table, versions: Sequence[int], schema: StreamSchema) -> tuple[ModelOutput, Mask]:
-    """What these versions answered to the n ``rows``, and where they did: elsewhere there is nothing to be read in the output."""
+def recorded_output(rows: pa.Table, versions: Sequence[int]) -> tuple[ModelOutput, Mask]:
+    """What these versions answered to the n labelled ``rows``, and where they did: elsewhere there is nothing to be read in the output,
+    whose predictions are the labels there."""
     by = pc.fill_null(pc.is_in(rows.column("model_version"), value_set=pa.array(versions, pa.int64())), False)
     answered: Mask = pc.and_(by, rows.column("score").is_valid()).to_numpy().astype(bool)
-    target = schema.target.type
-    predictions = pc.fill_null(rows.column("prediction"), pa.scalar(_STAND_INS[target], ARROW_TYPES[target])).to_numpy()
+    predictions = pc.coalesce(rows.column("prediction"), rows.column("label")).to_numpy()
     scores = np.where(answered, rows.column("score").to_numpy(), np.nan)
     return _with_probabilities(ModelOutput(predictions, scores), rows, answered), answered
 
