@@ -77,11 +77,11 @@ class CaptureReader:
         if isinstance(given, dict):
             return self._reader.read(msgspec.json.encode(given))._replace(served_as=served_as)
         found: dict[str, Any] = dict.fromkeys((declared.prediction, declared.score, declared.probabilities or ""))
-        if target.type == "category" and isinstance(given, str):
+        if target.task == "multiclass" and isinstance(given, str):
             found[declared.prediction] = given
-        elif target.type == "boolean" and isinstance(given, bool | int) and given in (0, 1):
+        elif target.task == "binary" and isinstance(given, bool | int) and given in (0, 1):
             found[declared.prediction] = bool(given)
-        elif target.type != "category" and isinstance(given, int | float) and not isinstance(given, bool) and math.isfinite(given):
+        elif target.task != "multiclass" and isinstance(given, int | float) and not isinstance(given, bool) and math.isfinite(given):
             found[declared.score] = float(given)
         elif given is not None:
             raise InvalidMessage(f"the prediction {str(given)[:80]!r} is none of {target.name}, which is a {target.type}")
