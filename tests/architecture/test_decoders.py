@@ -61,6 +61,7 @@ NO_MESSAGES = {
     # Answers of its own processes and services.
     "driftloop.client.model_changes": "the registry's answer",
     "driftloop.client.models": "the registry's answer",
+    "driftloop.client.watching": "the registry's answer",
     "driftloop.client.topic_sample": "records of somebody else's topic: what is no JSON object is counted and passed over",
     "driftloop.adapters.kafka_tokens": "the token endpoint's answer",
     "driftloop.client.status_words": "what a service says of itself",

@@ -14,6 +14,7 @@ from tests.mutations.catalogue.registry import REGISTRY
 from tests.mutations.catalogue.shadow import SHADOW
 from tests.mutations.catalogue.strangers import STRANGERS
 from tests.mutations.catalogue.training import TRAINING
+from tests.mutations.catalogue.watching import WATCHING
 from tests.mutations.mutation import Mutation
 
 PARTS: dict[str, tuple[Mutation, ...]] = {
@@ -31,4 +32,5 @@ PARTS: dict[str, tuple[Mutation, ...]] = {
     "From a file to a loop": NEWCOMER,
     "What applications send": APPLICATIONS,
     "Shadow": SHADOW,
+    "A model that is served elsewhere": WATCHING,
 }

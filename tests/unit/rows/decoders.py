@@ -12,6 +12,7 @@ from typing import NamedTuple
 import pyarrow as pa
 from tests.unit.rows.strangers import SCHEMA, SEVERAL
 
+from driftloop.contracts.answers import Answers
 from driftloop.contracts.codec import decode_event
 from driftloop.contracts.events import DecisionMade
 from driftloop.contracts.headers import request_position, watermark
@@ -20,6 +21,7 @@ from driftloop.history.decisions import Decisions
 from driftloop.history.registry_follower import after_record
 from driftloop.ports import Record
 from driftloop.registry.state import RegistryState
+from driftloop.rows.answers import AnswerReader
 from driftloop.rows.inferences import InferenceDecoder, accounted_range, claimed_range
 from driftloop.rows.labels import LabelDecoder
 from driftloop.rows.probabilities import matrix
@@ -28,6 +30,8 @@ from driftloop.rows.schemas import inference_schema, label_schema, request_schem
 from driftloop.service.quarantine import quarantine_message, read_quarantined
 from driftloop_ingest.shadow.progress import decode_progress
 from driftloop_monitor.partition_runner import _written
+from driftloop_predictor.capture_lines import read_call
+from driftloop_predictor.captured import CaptureReader
 from driftloop_predictor.invocations import read_rows
 from driftloop_predictor.progress import newest_in
 
@@ -56,6 +60,18 @@ def requests_in_a_batch(record: Record) -> None:
 
 def requests_by_http(record: Record) -> None:
     assert read_rows(record.value or b"", RequestDecoder(SCHEMA, generated=lambda: "id")).schema.equals(OWN["requests"])
+
+
+def answers_elsewhere(record: Record) -> None:
+    """In a request, on a topic of their own, or nowhere."""
+    found = ANSWERS.read(record.value)
+    assert isinstance(found.prediction, bool)
+
+
+def captured_calls(record: Record) -> None:
+    """One line of a log, and a body of them: no body is refused for its lines."""
+    CAPTURES.read(record.value or b"", "v1")
+    read_call(record.value or b"", SCHEMA)
 
 
 def labels(record: Record) -> None:
@@ -149,12 +165,19 @@ class _NoStore:
 
 
 NO_STORE = _NoStore()
+ANSWERS = AnswerReader(SCHEMA, Answers(score="answer.p", version="model"))
+CAPTURES = CaptureReader(SCHEMA, Answers())
 _JSON, _ARROW = "driftloop.rows.json_objects:", "driftloop.rows.arrow_stream:"
 _HEADERS = "driftloop.contracts.headers:"
 
 DECODERS: dict[str, Decoder] = {
     "requests": Decoder(requests, (f"{_JSON}JsonObjects.__init__", f"{_ARROW}schema_in", f"{_ARROW}decode_table")),
     "requests in a batch": Decoder(requests_in_a_batch),
+    "answers of another system": Decoder(answers_elsewhere),
+    "captured calls": Decoder(
+        captured_calls,
+        ("driftloop_predictor.capture_lines:", "driftloop_predictor.capture_lines:_of_ms", "driftloop_predictor.capture_lines:_cell"),
+    ),
     "requests by HTTP": Decoder(requests_by_http, ("driftloop_predictor.invocations:",)),
     "labels": Decoder(labels, ("driftloop.rows.labels:_sent",)),
     "labels in a batch": Decoder(labels_in_a_batch),

@@ -17,6 +17,9 @@ UNKNOWN_CLASSES = Gauge(
     ["model"],
 )
 UNKNOWN_FIELDS = Counter("driftloop_unknown_fields", "JSON fields that the schema does not know and that were ignored", ["stream"])
+UNREADABLE_ANSWERS = Counter(
+    "driftloop_unreadable_answers", "Messages on the topic of another system's answers that name no event, and were passed over", ["topic"]
+)
 RETRIES = Counter("driftloop_retries", "Times that a step was repeated because the world was not ready", ["step"])
 UNFORESEEN = Counter("driftloop_unforeseen_failures", "Records set aside after several failures of a kind that nobody foresaw")
 TOO_LATE_ROWS = Gauge("driftloop_too_late_rows", "Rows that came for windows no longer kept, and are in no drift report", ["partition"])

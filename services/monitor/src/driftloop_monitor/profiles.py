@@ -8,7 +8,10 @@ import threading
 import time
 from collections.abc import Callable
 
+import msgspec
+
 from driftloop.artifact.model_files import PROFILE, load_file, load_manifest
+from driftloop.artifact.watched_profile import watched_profile
 from driftloop.errors import IntegrityError, InvalidMessage, ObjectNotFound, TransientError
 from driftloop.monitoring.partition_fold import ProfileNeeded
 from driftloop.ports import ObjectStore
@@ -88,6 +91,9 @@ class Profiles:
                 raise TransientError(f"version {version} of {self._model} is not in the registry log yet")
             try:
                 digest = known.manifest
+                if known.watched is not msgspec.UNSET:
+                    self._keep(version, *watched_profile(self._store, self._model, known.manifest, known.watched))
+                    return
                 manifest = load_manifest(self._store, self._model, known.manifest)
                 digest = manifest.files[PROFILE].sha256
                 data = load_file(self._store, manifest, known.manifest, PROFILE)

@@ -26,15 +26,18 @@ from driftloop.contracts.schema import StreamSchema
 from driftloop.contracts.windows import CLOCK_SKEW
 from driftloop.errors import InvalidMessage
 from driftloop.ports import Record
+from driftloop.rows.answers import Answer, answered
 from driftloop.rows.arrow_stream import encode_table
-from driftloop.rows.requests import RequestDecoder
+from driftloop.rows.requests import DecodedRows, RequestDecoder
 from driftloop.rows.schemas import CLASS_PROBABILITIES, holds_probabilities, inference_schema
 from driftloop_predictor.buffer import Batch
 from driftloop_predictor.idle import Seen
 from driftloop_predictor.progress import newest_row
 from driftloop_predictor.unscored import NO_MODEL
+from driftloop_predictor.watching import Watching
 
 _NONE: Mapping[int, str] = {}
+NO_ARROW = "an Arrow batch brings no answer of a model that is served elsewhere: send JSON objects"
 MAX_MESSAGE_BYTES = 8 * 1024 * 1024 - 256 * 1024  # the topic takes 8 MiB, headers included
 
 
@@ -58,6 +61,9 @@ class ScoringModel(NamedTuple):
     def corrected_by(self) -> int | None:
         """The epoch of the recalibration that answers are corrected by; None: they are the model's own."""
         return self.recalibration_epoch if self.recalibration is not None else None
+
+
+Answerer = ScoringModel | Watching
 
 
 class Accounted(NamedTuple):
@@ -85,19 +91,19 @@ class BatchEncoder:
         """``ahead``: how far times may lie beyond the clock; None: however far."""
         self.topic_id, self._ahead = topic_id, ahead
         self._decoder = RequestDecoder(schema)
-        self._schema = inference_schema(schema)
+        self._schema, self._answers_of = inference_schema(schema), schema
 
     def account(
-        self, batch: Batch, start: int, serving: ScoringModel | None, scored_at: datetime, set_aside: Mapping[int, str] = _NONE
+        self, batch: Batch, start: int, serving: Answerer | None, scored_at: datetime, set_aside: Mapping[int, str] = _NONE
     ) -> Accounted:
         """``start`` is where the partition's previous range ended; ``set_aside`` are offsets to reject unread, with the reason.
 
-        Raises TooLarge, never for a single request.
+        Raises TooLarge, never for a single request; UnknownVersions of another system.
         """
         latest = None if self._ahead is None else scored_at + self._ahead
-        taken = self._take(batch, set_aside, latest)
+        taken = self._take(batch, set_aside, latest, serving if isinstance(serving, Watching) else None)
         rows = taken.rows(self._decoder.schema)
-        inferences = scored(rows, self._schema, serving, scored_at, pa.array(taken.offsets, pa.int64()))
+        inferences = self._inferences(rows, taken, serving, scored_at)
         value = encode_table(inferences.table)
         if len(value) > MAX_MESSAGE_BYTES and len(batch.records) > 1:
             raise TooLarge
@@ -107,7 +113,7 @@ class BatchEncoder:
         if len(value) > MAX_MESSAGE_BYTES:
             reason = f"its {rows.num_rows} rows would make an inferences message of {len(value)} bytes; send fewer at a time"
             rows, taken = rows.slice(0, 0), _Taken(rejected=[(batch.records[0], reason)])
-            inferences = scored(rows, self._schema, serving, scored_at, pa.array([], pa.int64()))
+            inferences = self._inferences(rows, taken, serving, scored_at)
             value = encode_table(inferences.table)
         last, quarantined = batch.records[-1], tuple(sorted(record.offset for record, _ in taken.rejected))
         accounts_for = RequestRange(
@@ -129,7 +135,14 @@ class BatchEncoder:
             watermark=taken.watermark,
         )
 
-    def fails_alone(self, record: Record, serving: ScoringModel | None, scored_at: datetime) -> bool:
+    def _inferences(self, rows: pa.Table, taken: "_Taken", serving: Answerer | None, scored_at: datetime) -> "Inferences":
+        offsets = pa.array(taken.offsets, pa.int64())
+        if not isinstance(serving, Watching):
+            return scored(rows, self._schema, serving, scored_at, offsets)
+        at = _repeated(scored_at, rows.num_rows)
+        return Inferences(answered(rows, self._answers_of, taken.answers, serving.versions, at, offsets), True, {})
+
+    def fails_alone(self, record: Record, serving: Answerer | None, scored_at: datetime) -> bool:
         """Whether it is this request that nobody foresaw."""
         alone = Batch(since=0.0)
         alone.records, alone.plain = [record], False
@@ -139,19 +152,22 @@ class BatchEncoder:
             return True
         return False
 
-    def _take(self, batch: Batch, set_aside: Mapping[int, str], latest: datetime | None) -> "_Taken":
+    def _take(self, batch: Batch, set_aside: Mapping[int, str], latest: datetime | None, watching: Watching | None) -> "_Taken":
         taken = _Taken(rejected=[(record, set_aside[record.offset]) for record in batch.records if record.offset in set_aside])
         records = [record for record in batch.records if record.offset not in set_aside] if taken.rejected else batch.records
         if batch.plain or not records:
-            taken.take_json(records, self._decoder)
+            taken.take_json(records, self._decoder, watching)
             return taken
         with_rows = taken.take_watermark(records, latest)
         for arrow, run in itertools.groupby(with_rows, lambda record: is_arrow(record.headers)):
             if not arrow:
-                taken.take_json(list(run), self._decoder)
+                taken.take_json(list(run), self._decoder, watching)
                 continue
             for record in run:
-                taken.take_arrow(record, self._decoder)
+                if watching is None:
+                    taken.take_arrow(record, self._decoder)
+                else:
+                    taken.rejected.append((record, NO_ARROW))
         return taken
 
 
@@ -161,6 +177,7 @@ class _Taken:
     def __init__(self, rejected: list[tuple[Record, str]]) -> None:
         self.tables: list[pa.Table] = []
         self.offsets: list[int] = []  # of each row
+        self.answers: list[Answer] = []  # of each row, where another system answers
         self.rejected = rejected
         self.unknown_field_rows = 0
         self.watermark: datetime | None = None
@@ -168,12 +185,27 @@ class _Taken:
     def rows(self, schema: pa.Schema) -> pa.Table:
         return pa.concat_tables([schema.empty_table(), *self.tables]).combine_chunks()
 
-    def take_json(self, records: Sequence[Record], decoder: RequestDecoder) -> None:
+    def take_json(self, records: Sequence[Record], decoder: RequestDecoder, watching: Watching | None) -> None:
         decoded = decoder.decode_batch([r.value for r in records], [r.key for r in records])
-        self.tables.append(decoded.rows)
-        self.offsets += [records[i].offset for i in decoded.accepted]
         self.rejected += [(records[i], reason) for i, reason in decoded.rejected]
-        self.unknown_field_rows += decoded.unknown_field_rows
+        if watching is not None:
+            self._take_answered(records, decoded, watching)
+        else:
+            self.tables.append(decoded.rows)
+            self.offsets += [records[i].offset for i in decoded.accepted]
+            self.unknown_field_rows += decoded.unknown_field_rows
+
+    def _take_answered(self, records: Sequence[Record], decoded: DecodedRows, watching: Watching) -> None:
+        """Rows that have an answer. Fields beyond the features are not counted: the answer's are among them."""
+        found = watching.answers([records[i].value for i in decoded.accepted], decoded.rows.column("event_id").to_pylist())
+        answered = [isinstance(each, Answer) for each in found]
+        self.tables.append(decoded.rows if all(answered) else decoded.rows.filter(pa.array(answered)))
+        for i, each in zip(decoded.accepted, found, strict=True):
+            if isinstance(each, Answer):
+                self.offsets.append(records[i].offset)
+                self.answers.append(each)
+            else:
+                self.rejected.append((records[i], each))
 
     def take_arrow(self, record: Record, decoder: RequestDecoder) -> None:
         try:

@@ -13,7 +13,9 @@ from driftloop.service.checks import check_surroundings_but_for_a_silent_store
 from driftloop.service.http_server import serving
 from driftloop.service.process import Stop, run_service
 from driftloop.service.start import Parts, started
-from driftloop_predictor.http import Edge, build_app
+from driftloop_predictor.answers_topic import AnswersTopic
+from driftloop_predictor.captured import CaptureReader
+from driftloop_predictor.http import Edge, Watched, build_app
 from driftloop_predictor.last_good import MODEL_FOLDER, PROJECT_FOLDER, KeptModel, KeptProject, LastGood
 from driftloop_predictor.model import ModelFollower
 from driftloop_predictor.project import find_project
@@ -22,6 +24,7 @@ from driftloop_predictor.settings import PredictorSettings, predictor_settings
 from driftloop_predictor.status import PredictorHealth
 from driftloop_predictor.stream import RequestStream
 from driftloop_predictor.unscored import UnscoredRows
+from driftloop_predictor.who_answers import WhoAnswers
 
 LOG_SECONDS = 5.0  # how long a start waits for the registry log before it falls back to what is on disk
 FIRST_MODEL_SECONDS = 30.0  # how long a start without a model on disk waits for the champion before it records unscored
@@ -48,9 +51,14 @@ def run(stop: Stop) -> None:
         model.wait_for_first(stop, FIRST_MODEL_SECONDS)
         recorder = _recorder(settings, parts, project, health).start()
         parts.at_end.callback(recorder.stop, RECORDING_SECONDS)
+        events, joined = parts.publisher(parts.producer()), _answers(parts, project)
+        who_answers = health.who_answers = WhoAnswers(project, parts.registry, model, events, joined)
+        if project.served_by == "elsewhere":
+            edge.watched = Watched(CaptureReader(project.schema, project.answers), who_answers)
+            edge.no_model = f"{project.model} is served elsewhere, and this process watches it; driftloop models takeover changes that"
         edge.open(project.schema, new_id=lambda: str(uuid.uuid4()), serving=health.serving, recorder=recorder)
         stream = parts.until_connected(
-            lambda: _stream(settings, parts, store, project, health, edge.unscored), on_failure=health.not_connected
+            lambda: _stream(settings, parts, store, project, who_answers, joined, edge.unscored), on_failure=health.not_connected
         )
         health.connected(stream.handler)
         stream.run()
@@ -68,15 +76,32 @@ def _recorder(settings: PredictorSettings, parts: Parts, project: Project, healt
     )
 
 
+def _answers(parts: Parts, project: Project) -> AnswersTopic | None:
+    """Where the answers of a model that is served elsewhere are not in the requests."""
+    declared, broker = project.answers, parts.broker
+    if project.served_by != "elsewhere" or declared.topic is None:
+        return None
+    return AnswersTopic(
+        project.schema, declared, declared.topic, open_reader=broker.reader, partitions=broker.partitions_of, clock=parts.clock
+    )
+
+
 def _stream(
-    settings: PredictorSettings, parts: Parts, store: ObjectStore, project: Project, health: PredictorHealth, unscored: UnscoredRows
+    settings: PredictorSettings,
+    parts: Parts,
+    store: ObjectStore,
+    project: Project,
+    who_answers: WhoAnswers,
+    answers: AnswersTopic | None,
+    unscored: UnscoredRows,
 ) -> RequestStream:
     check_surroundings_but_for_a_silent_store(settings.common, PREDICTOR.topics(project.stream, project.retention_ms))
     return RequestStream(
         project,
         broker=parts.broker,
         store=store,
-        serving=health.serving,
+        who_answers=who_answers,
+        answers=answers,
         after_gaps=AcceptedGaps(store, project.stream).after,
         idle_seconds=settings.idle_seconds,
         clock=parts.clock,

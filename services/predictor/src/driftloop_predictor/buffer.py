@@ -85,6 +85,10 @@ class PartitionBuffer:
         """Of the oldest request; None without one."""
         return self._batches[0].records[0].offset if self._batches else None
 
+    def first(self) -> Batch:
+        """The oldest batch, of some."""
+        return self._batches[0]
+
     def passed_to(self, position: int) -> None:
         """Offsets below it that brought no request have none."""
         self.read_to = max(self.read_to, position)

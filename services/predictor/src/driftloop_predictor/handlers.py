@@ -1,10 +1,10 @@
 """What becomes of requests: each is accounted for exactly once in ``inferences``, scored or quarantined."""
 
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence, Set
 from datetime import datetime
 from functools import partial
-from typing import NoReturn, Protocol
+from typing import NoReturn
 
 from driftloop import metrics
 from driftloop.contracts.headers import ARROW, CONTENT_TYPE, RequestPosition, RequestRange, range_header, watermark_header
@@ -18,10 +18,14 @@ from driftloop.rows.schemas import inference_schema
 from driftloop.service.attempts import Attempts, unforeseen
 from driftloop.service.quarantine import quarantine_message
 from driftloop.telemetry import get_logger
-from driftloop_predictor.batches import Accounted, BatchEncoder, ScoringModel, TooLarge
+from driftloop_predictor.answers_topic import AnswersTopic
+from driftloop_predictor.awaited_answers import AwaitedAnswers
+from driftloop_predictor.batches import Accounted, Answerer, BatchEncoder, TooLarge
 from driftloop_predictor.buffer import MAX_SPAN, Batch, PartitionBuffer
 from driftloop_predictor.idle import IdlePartitions, Seen
+from driftloop_predictor.positions import RequestTopic
 from driftloop_predictor.unscored import UnscoredRows
+from driftloop_predictor.watching import UnknownVersions
 
 MAX_AGE_SECONDS = 0.02
 MAX_BUFFERED_ROWS = 20_000
@@ -31,17 +35,8 @@ IDLE_CHECK_SECONDS = 1.0
 log = get_logger(__name__)
 
 
-class RequestTopic(Protocol):
-    """What the handler asks about ``requests``. Everything raises TransientError."""
-
-    def topic_id(self) -> str:
-        """The id under which the topic was made: another one after it was deleted and made anew."""
-
-    def next_offsets(self, partitions: Sequence[int], topic_id: str) -> dict[int, int]:
-        """By partition, the first offset that no inferences message accounts for."""
-
-    def end_offset(self, tp: TopicPartition) -> int:
-        """Where the next record of the partition will be."""
+def _nobody_asks(names: Set[str]) -> None:
+    """Where driftloop serves the model itself."""
 
 
 class RequestHandler:
@@ -58,11 +53,13 @@ class RequestHandler:
         topic: RequestTopic,
         producer: MessageProducer,
         store: ObjectStore,
-        serving: Callable[[], ScoringModel | None],
+        serving: Callable[[], Answerer | None],
         idle: IdlePartitions,
         progress: Callable[[], Seen | None],
         clock: Clock,
         unscored: UnscoredRows | None = None,
+        make_known: Callable[[Set[str]], None] = _nobody_asks,
+        answers: AnswersTopic | None = None,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         self._stream, self._schema = project.stream, project.schema
@@ -70,7 +67,8 @@ class RequestHandler:
         self._topic, self._producer, self._serving, self._idle, self._clock = topic, producer, serving, idle, clock
         self._progress, self._ahead, self._unscored = progress, project.ahead, unscored or UnscoredRows()
         self._store = store  # asked for requests only that are rejected and too large for the topic
-        self._now = monotonic
+        self._now, self._make_known = monotonic, make_known
+        self._awaited = AwaitedAnswers(answers, serving)  # of another system, where they are on a topic of their own
         self._accountant: BatchEncoder | None = None
         self._buffers: dict[TopicPartition, PartitionBuffer] = {}
         self._in_flight: dict[TopicPartition, int] = {}
@@ -93,11 +91,13 @@ class RequestHandler:
             self._durable[tp] = offset
             self._set_aside[tp] = {}
             self._idle.own(tp, self._now())
+        self._awaited.own(offsets, self._topic.times_at)
         return offsets
 
     def on_records(self, tp: TopicPartition, records: Sequence[Record]) -> None:
         self._buffers[tp].take(records, self._now())
         self._idle.heard(tp, self._now())
+        self._awaited.took(tp, records[-1])
 
     def reject(self, tp: TopicPartition, record: Record, reason: str) -> None:
         self._set_aside[tp][record.offset] = reason
@@ -107,6 +107,7 @@ class RequestHandler:
         self._buffers[tp].passed_to(position)
 
     def on_tick(self) -> None:
+        self._awaited.follow(self._buffers)
         rounds = 0
         while due := self._due(MAX_AGE_SECONDS):
             self._round(due)
@@ -120,6 +121,7 @@ class RequestHandler:
             for kept in (self._buffers, self._in_flight, self._durable, self._set_aside):
                 kept.pop(tp, None)
             self._idle.disown(tp)
+            self._awaited.disown(tp)
 
     def durable_offsets(self) -> Mapping[TopicPartition, int]:
         return dict(self._durable)
@@ -147,7 +149,7 @@ class RequestHandler:
 
     def _due(self, max_age_seconds: float) -> list[TopicPartition]:
         now = self._now()
-        return [tp for tp, buffer in self._buffers.items() if buffer.due(now, max_age_seconds)]
+        return self._awaited.ready({tp: buffer for tp, buffer in self._buffers.items() if buffer.due(now, max_age_seconds)})
 
     def _round(self, due: Sequence[TopicPartition]) -> None:
         """One message for each partition that has a batch due."""
@@ -189,6 +191,10 @@ class RequestHandler:
                 except TooLarge:
                     batch, rest = batch.split()
                     buffer.put_back(rest)
+                except UnknownVersions as exc:
+                    buffer.put_back(batch)
+                    self._make_known(exc.names)
+                    raise TransientError(f"rows of {tp.topic}/{tp.partition} wait for the registry to know the versions {exc}") from exc
                 except Exception as exc:  # noqa: BLE001 - one request must not stop the partition
                     buffer.put_back(batch)
                     self._failed(tp, batch, exc)

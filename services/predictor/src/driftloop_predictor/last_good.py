@@ -79,6 +79,13 @@ class LastGood(Generic[Pointer]):
             with contextlib.suppress(FileNotFoundError):
                 path.unlink()
 
+    def forget(self) -> None:
+        """The next start finds nothing here. A disk that does not let go is said in the log: readers look at the registry first."""
+        try:
+            (self._folder / POINTER).unlink(missing_ok=True)
+        except OSError as exc:
+            log.warning("last-good-not-forgotten", path=str(self._folder), reason=str(exc))
+
     def pointer(self) -> Pointer | None:
         """None when nothing usable was kept."""
         path = self._folder / POINTER

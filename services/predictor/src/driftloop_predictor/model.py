@@ -66,14 +66,16 @@ class ModelFollower:
         After the timeout, or at a stop, go on without: the store may be away for long.
         """
         deadline = time.monotonic() + timeout_seconds
-        while self.serving is None and self._loadable() and time.monotonic() < deadline:
+        while self.serving is None and self.loadable and time.monotonic() < deadline:
             if stop.wait(WAIT_SECONDS):
                 return
 
-    def _loadable(self) -> bool:
+    @property
+    def loadable(self) -> bool:
+        """Whether there is a champion of ours that has not been refused."""
         model = self._reader.state().model(self._project.model)
         champion = model.champion if model else None
-        return champion is not None and champion.manifest not in self._refused
+        return champion is not None and not champion.served_elsewhere and champion.manifest not in self._refused
 
     def stop(self) -> None:
         self.thread.stop()
@@ -86,7 +88,9 @@ class ModelFollower:
     def up_to_date(self) -> bool:
         """Whether the champion of the registry, as known here, is the one that scores, corrected as there (or there is none)."""
         model = self._reader.state().model(self._project.model)
-        return model is None or model.champion is None or (self.serving is not None and _place(model) <= self.serving.place)
+        if model is None or model.champion is None or model.champion.served_elsewhere:
+            return True
+        return self.serving is not None and _place(model) <= self.serving.place
 
     def _step(self) -> None:
         """A champion that cannot be reached is tried again at once and then ever later; one that is bad, or that this release cannot
@@ -110,6 +114,9 @@ class ModelFollower:
         if model is None or champion is None:
             return
         epoch, current = model.champion_epoch, self.serving
+        if champion.served_elsewhere:
+            self._give_up(epoch)
+            return
         if current is not None and epoch <= current.epoch:
             if epoch < current.epoch or champion.manifest != current.digest:
                 self.last_error = f"the log's champion is of epoch {epoch}, this process already serves epoch {current.epoch}"
@@ -129,6 +136,16 @@ class ModelFollower:
         self._serve(serving, loaded)
         self.last_error = None
         self._keep(serving, loaded.objects)
+
+    def _give_up(self, epoch: int) -> None:
+        """The champion is another system's again: this process answers for nobody, nor does it after a restart."""
+        current = self.serving
+        if current is None or current.epoch >= epoch:
+            return
+        self._last_good.forget()
+        self.serving = None
+        metrics.MODEL_VERSION.labels(current.model).set(0)
+        log.info("model-given-up", model=current.model, version=current.version, epoch=epoch)
 
     def _correct(self, current: ScoringModel, model: ModelState) -> None:
         """The same model goes on, with its answers corrected as the registry says now; nothing is loaded."""

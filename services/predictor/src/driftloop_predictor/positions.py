@@ -1,8 +1,9 @@
 """Where to go on in ``requests``: behind the last range that ``inferences`` accounts for."""
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
+from typing import Protocol
 
 from driftloop.contracts.headers import request_position
 from driftloop.errors import GapError, InvalidMessage, TransientError
@@ -23,8 +24,25 @@ OpenReader = Callable[[Sequence[TopicPartition]], MessageConsumer]
 AfterGaps = Callable[[str, int, int], int]  # as ``AcceptedGaps.after``
 
 
+class RequestTopic(Protocol):
+    """What the handler asks about ``requests``. Everything raises TransientError."""
+
+    def topic_id(self) -> str:
+        """The id under which the topic was made: another one after it was deleted and made anew."""
+
+    def next_offsets(self, partitions: Sequence[int], topic_id: str) -> dict[int, int]:
+        """By partition, the first offset that no inferences message accounts for."""
+
+    def times_at(self, offsets: Mapping[int, int]) -> dict[int, int]:
+        """By partition, when the first request at this offset or behind it was sent, in milliseconds; without those that have none."""
+
+    def end_offset(self, tp: TopicPartition) -> int:
+        """Where the next record of the partition will be."""
+
+
 class Positions:
-    """Reads ranges back from ``inferences``. Kafka's committed offsets are not asked: they may be ahead of what is there."""
+    """Keeps ``RequestTopic``: reads ranges back from ``inferences``. Kafka's committed offsets are not asked: they may be ahead of what
+    is there."""
 
     def __init__(
         self,
@@ -48,6 +66,26 @@ class Positions:
         if self._asking is None:
             self._asking = self._open_reader([tp])
         return self._asking.end_offsets([tp])[tp]
+
+    def times_at(self, offsets: Mapping[int, int]) -> dict[int, int]:
+        """By partition, when the first request at this offset or behind it was sent, in milliseconds; without those that have none."""
+        tps = {TopicPartition(self._requests, p): offset for p, offset in offsets.items()}
+        found: dict[int, int] = {}
+        reader = self._open_reader(list(tps))
+        try:
+            ends = reader.end_offsets(list(tps))
+            for tp, offset in tps.items():
+                reader.seek(tp, offset)
+            deadline = time.monotonic() + PATIENCE_SECONDS
+            while unread := [tp for tp in tps if tp.partition not in found and reader.position(tp) < ends[tp]]:
+                if time.monotonic() > deadline:
+                    raise TransientError(f"{unread[0]} could not be read within {PATIENCE_SECONDS} s")
+                for tp, records in reader.poll(0.5, max_records=len(tps)).items():
+                    found.setdefault(tp.partition, records[0].timestamp_ms)
+                    reader.pause([tp])
+        finally:
+            reader.close()
+        return found
 
     def next_offsets(self, partitions: Sequence[int], topic_id: str) -> dict[int, int]:
         """Per partition, the end of the last range of this incarnation of the topic; without one, the topic's beginning.

@@ -11,6 +11,7 @@ from driftloop_predictor.batches import ScoringModel
 from driftloop_predictor.handlers import RequestHandler
 from driftloop_predictor.http import Edge
 from driftloop_predictor.model import ModelFollower
+from driftloop_predictor.who_answers import WhoAnswers
 
 
 class PredictorHealth:
@@ -20,6 +21,7 @@ class PredictorHealth:
         self._instance, self._registry, self._edge = instance, registry, edge
         self.project: Project | None = None
         self.model: ModelFollower | None = None
+        self.who_answers: WhoAnswers | None = None
         self._handler: RequestHandler | None = None
         self._not_connected: str | None = None
 
@@ -51,7 +53,10 @@ class PredictorHealth:
             return True, "a model is loaded"
         if not self._registry.caught_up:
             return False, "the registry log has not been read to its end"
-        return self.model.up_to_date, "there is no champion yet" if self.model.up_to_date else "the champion is not loaded"
+        if not self.model.up_to_date:
+            return False, "the champion is not loaded"
+        elsewhere = self.project.served_by == "elsewhere"
+        return True, "the model is served elsewhere" if elsewhere else "there is no champion yet"
 
     def status(self) -> dict[str, Any]:
         serving, recorder = self.serving(), self._edge.recorder
@@ -62,6 +67,7 @@ class PredictorHealth:
             "champion_version": serving.version if serving else None,
             "alias_epoch": serving.epoch if serving else 0,
             "model_digest": serving.digest if serving else None,
+            "watching": self.who_answers.watched() if self.who_answers else None,
             "recalibration_epoch": serving.corrected_by if serving else None,
             "recalibration": msgspec.to_builtins(serving.recalibration) if serving else None,
             "partitions": {str(p): o for p, o in self._handler.next_offsets().items()} if self._handler else {},

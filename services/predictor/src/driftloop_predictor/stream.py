@@ -1,6 +1,5 @@
 """The stream of requests as this member of its group works through it."""
 
-from collections.abc import Callable
 from functools import partial
 
 from driftloop.contracts.topics import inferences, requests
@@ -9,12 +8,13 @@ from driftloop.project.model import Project
 from driftloop.service.broker import Broker
 from driftloop.service.partition_worker import PartitionWorker
 from driftloop.service.process import Stop
-from driftloop_predictor.batches import ScoringModel
+from driftloop_predictor.answers_topic import AnswersTopic
 from driftloop_predictor.handlers import RequestHandler
 from driftloop_predictor.idle import IdlePartitions
 from driftloop_predictor.positions import AfterGaps, Positions
 from driftloop_predictor.progress import StreamProgress
 from driftloop_predictor.unscored import UnscoredRows
+from driftloop_predictor.who_answers import WhoAnswers
 
 POLL_SECONDS = 0.02  # a batch waits no longer for company
 
@@ -28,7 +28,8 @@ class RequestStream:
         *,
         broker: Broker,
         store: ObjectStore,
-        serving: Callable[[], ScoringModel | None],
+        who_answers: WhoAnswers,
+        answers: AnswersTopic | None,
         after_gaps: AfterGaps,
         idle_seconds: int,
         clock: Clock,
@@ -49,7 +50,9 @@ class RequestStream:
             ),
             producer=broker.producer(),
             store=store,
-            serving=serving,
+            serving=who_answers.now,
+            make_known=who_answers.make_known,
+            answers=answers,
             idle=IdlePartitions(
                 idle_seconds or float("inf"), project.allowed_lateness, grace=project.windows.every, replay=project.clock == "replay"
             ),

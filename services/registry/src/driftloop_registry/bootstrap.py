@@ -4,9 +4,9 @@ from functools import partial
 
 from driftloop.adapters.registry_view import RegistryView
 from driftloop.adapters.s3 import MinioObjectStore
-from driftloop.contracts.events import ChallengerMeasured, TrainingCompleted
+from driftloop.contracts.events import ChallengerMeasured, TrainingCompleted, VersionSeen
 from driftloop.contracts.services import REGISTRY
-from driftloop.contracts.topics import PERFORMANCE_REPORTS, TRAINING_RUNS
+from driftloop.contracts.topics import PERFORMANCE_REPORTS, TRAINING_RUNS, VERSIONS_SEEN
 from driftloop.service.checks import check_surroundings_but_for_a_silent_store
 from driftloop.service.event_worker import on
 from driftloop.service.http_server import serving
@@ -23,6 +23,7 @@ from driftloop_registry.shadow_evidence import ShadowEvidence
 from driftloop_registry.state_waiter import Folded
 from driftloop_registry.status import RegistryHealth
 from driftloop_registry.view_keeper import ViewKeeper
+from driftloop_registry.watching import VersionsSeen
 
 DATABASE = "registry.sqlite"
 DELIVERY_SECONDS = 10  # of one command; its caller waits for no longer than that
@@ -57,7 +58,8 @@ def run(stop: Stop) -> None:
             stop.check()
             stop.wait(0.05)
         runs = on(TrainingCompleted, TrainingRuns(commands, registry, events, store, parts.clock).on_training_completed)
+        seen = on(VersionSeen, VersionsSeen(commands, registry, parts.clock).on_version_seen)
         evidence = ShadowEvidence(commands, registry, events, ProjectSettings(store), parts.clock)
-        challengers, topics = on(ChallengerMeasured, evidence.on_challenger_measured), [TRAINING_RUNS, PERFORMANCE_REPORTS]
-        worker = partial(parts.event_worker, runs, challengers, topics=topics, unreadable="event-unreadable")
+        challengers, topics = on(ChallengerMeasured, evidence.on_challenger_measured), [TRAINING_RUNS, VERSIONS_SEEN, PERFORMANCE_REPORTS]
+        worker = partial(parts.event_worker, runs, seen, challengers, topics=topics, unreadable="event-unreadable")
         parts.until_connected(worker).run()

@@ -13,6 +13,7 @@ from driftloop.contracts.commands import (
     RegisterProject,
     RegisterVersion,
     RejectVersion,
+    WatchVersion,
 )
 from driftloop.contracts.topics import REGISTRY_LOG
 from driftloop.errors import TransientError
@@ -22,6 +23,7 @@ from driftloop.registry.fold import Outcome, RegistryReader, RegistryState, asks
 AnyCommand = (
     RegisterProject
     | RegisterVersion
+    | WatchVersion
     | RefuseRun
     | PromoteVersion
     | MoveAlias

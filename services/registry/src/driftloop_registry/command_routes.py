@@ -6,7 +6,9 @@ from typing import Annotated, Any
 from fastapi import FastAPI, Header, Response
 
 from driftloop.contracts.codec import caused_id
-from driftloop.contracts.commands import ApproveVersion, DeleteVersion, MoveAlias, Recalibrate, RejectVersion
+from driftloop.contracts.commands import ApproveVersion, DeleteVersion, MoveAlias, Recalibrate, RejectVersion, WatchVersion
+from driftloop.contracts.values import Window
+from driftloop.contracts.watched import Reference
 from driftloop.ports import Clock
 from driftloop_registry.recalibration_calls import numbers_of, wish_of
 from driftloop_registry.registration import Registration
@@ -15,10 +17,12 @@ from driftloop_registry.request_models import (
     ModelPath,
     MoveAliasBody,
     RecalibrateBody,
+    ReferenceBody,
     RegisterProjectBody,
     RollBackBody,
     VersionBody,
     VersionPath,
+    WatchBody,
 )
 from driftloop_registry.responses import READ, Refused, found, outcome_of
 from driftloop_registry.service import Desk, way_back
@@ -35,6 +39,7 @@ def add_writes(app: FastAPI, desk: Desk, clock: Clock) -> None:
     _projects_and_aliases(app, desk, clock)
     _recalibrations(app, desk, clock)
     _versions(app, desk, clock)
+    _watching(app, desk, clock)
 
 
 def _projects_and_aliases(app: FastAPI, desk: Desk, clock: Clock) -> None:
@@ -148,6 +153,28 @@ def _versions(app: FastAPI, desk: Desk, clock: Clock) -> None:
     async def delete(model: ModelPath, version: VersionPath, body: VersionBody, idempotency_key: Key = None) -> Response:
         """Give a version up that nothing holds. Its record and its number stay."""
         return await say(DeleteVersion, model, version, body, idempotency_key)
+
+
+def _watching(app: FastAPI, desk: Desk, clock: Clock) -> None:
+    @app.post("/models/{model}/watched", status_code=201, responses=WRITE)
+    async def watch(model: ModelPath, body: WatchBody, idempotency_key: Key = None) -> Response:
+        """Give a version that is served elsewhere a number, and say what its rows are compared with."""
+        reference = None if body.reference is None else _reference(body.reference, body.served_as)
+        command = WatchVersion(
+            command_id=_command_id(idempotency_key, "watch", model, body.served_as, reference),
+            at=clock.now(),
+            actor=body.actor,
+            reason=body.reason,
+            model=model,
+            served_as=body.served_as,
+            reference=reference,
+        )
+        return outcome_of(command.command_id, await desk.watch(command), desk.known(), 201)
+
+
+def _reference(body: ReferenceBody, served_as: str) -> Reference:
+    window = Window(start=body.window.start, end=body.window.end)
+    return Reference(window=window, rows=body.rows, profile=body.profile, served_as=served_as)
 
 
 def _command_id(key: str | None, *call: object) -> str:

@@ -59,6 +59,7 @@ class Registration(NamedTuple):
             schema_fingerprint=project.schema.fingerprint(),
             promotion=_rules(project),
             stream_schema=project.schema,
+            served_by="elsewhere" if project.served_by == "elsewhere" else msgspec.UNSET,
         )
 
 

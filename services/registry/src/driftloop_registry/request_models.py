@@ -3,9 +3,10 @@
 from typing import Annotated, Any, Literal
 
 from fastapi import Path, Query
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
 from driftloop.contracts.names import DIGEST_PATTERN, NAME_PATTERN
+from driftloop.contracts.watched import MAX_SERVED_AS
 
 MAX_INTEGER = 2**53 - 1  # what every JSON reader can hold
 
@@ -74,6 +75,32 @@ class RecalibrateBody(_Body):
     to: Annotated[int | None, Field(ge=1, le=MAX_INTEGER)] = None
     expected_epoch: Annotated[int | None, Field(ge=0, le=MAX_INTEGER)] = None
     champion_epoch: Annotated[int | None, Field(ge=0, le=MAX_INTEGER)] = None
+
+
+class WindowBody(BaseModel):
+    """Event-time interval ``[start, end)``."""
+
+    model_config = ConfigDict(extra="ignore")
+
+    start: AwareDatetime
+    end: AwareDatetime
+
+
+class ReferenceBody(BaseModel):
+    """A stretch of the stream: its rows, and the sha256 of the profile of them that the store holds."""
+
+    model_config = ConfigDict(extra="ignore")
+
+    window: WindowBody
+    rows: Annotated[int, Field(ge=1, le=10**15)]
+    profile: DigestField
+
+
+class WatchBody(_Body):
+    """A version as another system calls it; without a reference it gets that of the version before it."""
+
+    served_as: Annotated[str, Field(min_length=1, max_length=MAX_SERVED_AS)]
+    reference: ReferenceBody | None = None
 
 
 class VersionBody(_Body):

@@ -67,7 +67,8 @@ def model_of(model: ModelState) -> dict[str, Any]:
 
 def version_of(model: ModelState, version: ModelVersion) -> dict[str, Any]:
     """A version with its standing; null when nobody is asked about it and nobody has ruled it out."""
-    return {**msgspec.structs.asdict(version), "standing": model.standings.get(version.version)}
+    known = {name: value for name, value in msgspec.structs.asdict(version).items() if value is not msgspec.UNSET}
+    return {**known, "standing": model.standings.get(version.version)}
 
 
 def recalibrations_of(model: ModelState) -> dict[str, Any]:

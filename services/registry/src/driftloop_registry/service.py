@@ -5,7 +5,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
 
-from driftloop.contracts.commands import ApproveVersion, DeleteVersion, MoveAlias, Recalibrate, RejectVersion
+from driftloop.contracts.commands import ApproveVersion, DeleteVersion, MoveAlias, Recalibrate, RejectVersion, WatchVersion
 from driftloop.errors import TransientError
 from driftloop.registry.dry_run import answer_without_record
 from driftloop.registry.fold import ModelState, ModelVersion, Outcome, RegistryReader, RegistryState
@@ -16,6 +16,7 @@ from driftloop_registry.responses import Refused, found, found_version
 from driftloop_registry.state_waiter import Folded
 from driftloop_registry.stored_models import Store, archived_project, problem_with_model
 from driftloop_registry.view_keeper import ViewKeeper
+from driftloop_registry.watching import problem_with_reference
 
 ANSWER_SECONDS = 5.0  # for a read, and for a write's outcome; then 503
 MAX_WAITING = 64  # calls in hand while broker or store are slow; more are answered 503 at once
@@ -77,6 +78,19 @@ class Desk:
         """Nothing is fetched for it: a correction is a few numbers."""
         return await self._submit(command, servable=False)
 
+    async def watch(self, command: WatchVersion) -> Outcome:
+        """Raises Refused when there is no such model, or the reference's profile does not verify."""
+        state, reference = await self.current(), command.reference
+        known = state.outcome(command.command_id)
+        if known is not None:
+            return known
+        found(state, command.model)
+        if reference is not None:
+            problem = await self._in_thread(lambda: problem_with_reference(self._store, command.model, reference))
+            if problem is not None:
+                raise Refused(422, problem, "reference")
+        return await self._put(command, state)
+
     async def change_version(self, command: ApproveVersion | RejectVersion | DeleteVersion) -> Outcome:
         """Raises Refused when there is no such version, or one is approved whose objects do not verify."""
         return await self._submit(command, servable=isinstance(command, ApproveVersion))
@@ -102,6 +116,8 @@ class Desk:
         return answer if answer is not None else await self._in_thread(lambda: self._commands.append(command))
 
     async def _verify(self, version: ModelVersion) -> None:
+        if version.served_elsewhere:
+            return  # there are no bytes of it
         problem = await self._in_thread(lambda: problem_with_model(self._store, version.model, version.request_id, version.manifest))
         if problem is not None:
             raise Refused(409, f"version {version.version} cannot be served: {problem}", "version")

@@ -17,7 +17,8 @@ _Scale = Callable[[float], float]
 
 def picture(report: BacktestReport) -> str:
     """The SVG document; a note instead of lines where the metric is defined on no window."""
-    figures = [score for policy in report.policies for score in policy.scores if score is not None]
+    lines = report.policies if report.served is None else (report.served, *report.policies)
+    figures = [score for policy in lines for score in policy.scores if score is not None]
     if not figures:
         return _document([_text(WIDTH / 2, HEIGHT / 2, f"{report.metric} is defined on no window", anchor="middle")])
     low, high = min(figures), max(figures)
@@ -33,7 +34,7 @@ def picture(report: BacktestReport) -> str:
     every = 1 + len(report.windows) // 8
     dates = [(i, window.start) for i, window in enumerate(report.windows) if i % every == 0]
     parts += [_text(x(i), HEIGHT - BOTTOM + 20, f"{start:%d %b %Y}", anchor="middle", size=11) for i, start in dates]
-    for number, policy in enumerate(report.policies):
+    for number, policy in enumerate(lines):
         parts += _policy(policy, COLOURS[number % len(COLOURS)], number, x, y)
     return _document(parts)
 
@@ -42,10 +43,11 @@ def _policy(policy: PolicyResult, colour: str, number: int, x: _Scale, y: _Scale
     points = [(x(i), y(score)) for i, score in enumerate(policy.scores) if score is not None]
     path = " ".join(f"{a:.1f},{b:.1f}" for a, b in points)
     mean = "–" if policy.mean_score is None else f"{policy.mean_score:.4f}"
+    about = f"{mean}, {policy.promotions} promotions" if policy.steps else mean  # another system's: it promotes nothing here
     parts = [
         f'<polyline points="{path}" fill="none" stroke="{colour}" stroke-width="2" stroke-linejoin="round"/>',
         _text(WIDTH - RIGHT + 12, TOP + 10 + 34 * number, policy.name[:20], colour=colour, weight="bold"),
-        _text(WIDTH - RIGHT + 12, TOP + 25 + 34 * number, f"{mean}, {policy.promotions} promotions", size=11),
+        _text(WIDTH - RIGHT + 12, TOP + 25 + 34 * number, about, size=11),
     ]
     for i, (before, step) in enumerate(zip(policy.steps, policy.steps[1:], strict=False), start=1):
         if before.promoted and step.score is not None:

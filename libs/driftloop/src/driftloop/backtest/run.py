@@ -11,6 +11,7 @@ from driftloop.artifact.scoring import target_values
 from driftloop.backtest.fits import Fits
 from driftloop.backtest.loop import Loop, PolicyResult, Windows
 from driftloop.backtest.oracle import best_timing
+from driftloop.backtest.served import served_elsewhere
 from driftloop.backtest.windows import equal_windows, windows_with_rows
 from driftloop.contracts.values import Part, Window
 from driftloop.datafile.rows import Rows
@@ -23,7 +24,8 @@ Progress = Callable[[str, int, int], None]  # doing what, done, of how many
 
 
 class BacktestReport(Part, frozen=True, kw_only=True):
-    """``windows``: those that were scored, which are all but the first that the first version was fitted on."""
+    """``windows``: those that were scored, which are all but the first that the first version was fitted on. ``served``: what another
+    system answered on them, of the lake of a model that is served elsewhere."""
 
     project: str
     metric: str
@@ -32,6 +34,7 @@ class BacktestReport(Part, frozen=True, kw_only=True):
     unlabelled: int
     windows: tuple[Window, ...]
     policies: tuple[PolicyResult, ...]
+    served: PolicyResult | None = None
 
 
 def backtest(
@@ -75,6 +78,7 @@ def backtest(
         unlabelled=rows.unlabelled,
         windows=tuple(judged),
         policies=tuple(results),
+        served=None if rows.served is None else served_elsewhere(project, rows.served, judged),
     )
 
 

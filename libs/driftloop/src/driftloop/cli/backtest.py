@@ -14,6 +14,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextC
 from driftloop.cli.errors import one_line_errors
 from driftloop.cli.options import as_json_option, tell
 from driftloop.cli.output import emit, table
+from driftloop.contracts.class_probabilities import PROBABILITIES
 from driftloop.local.paths import cache_dir, default_home
 from driftloop.project.model import Project
 from driftloop.project.policy_file import policy_text, with_policy
@@ -63,8 +64,15 @@ def _rows(of: Project, folder: Path, data: Path | None) -> "Rows":
         return read_rows(folder / of.backtest.data, of)
     from driftloop.client import Client
 
-    columns = ["event_id", "event_time", "entity", *of.schema.feature_names, "label"]
-    return Rows(Client().dataset(of.stream, columns=columns, labelled_only=True).to_arrow(), unlabelled=0)
+    client, columns = Client(), ["event_id", "event_time", "entity", *of.schema.feature_names]
+    if of.served_by != "elsewhere":
+        return Rows(client.dataset(of.stream, columns=columns, labelled_only=True).to_arrow(), unlabelled=0)
+    from driftloop.backtest.served import answered_by
+
+    answer = ["prediction", "score", "model_version", *([PROBABILITIES] if of.schema.has_probabilities else [])]
+    rows = client.dataset(of.stream, columns=[*columns, *answer], labelled_only=True).to_arrow()
+    theirs = [version.version for version in client.model(of.model).versions if version.served_elsewhere]
+    return Rows(rows.select([*columns, "label"]), unlabelled=0, served=answered_by(rows, theirs))
 
 
 def _policies(of: Project, files: tuple[Path, ...]) -> list[tuple[str, Project]]:
@@ -103,7 +111,7 @@ def _tell_tenths(doing: str, done: int, of: int) -> None:
 
 
 def _show(console: Any, report: "BacktestReport") -> None:
-    rows = [
+    rows: list[tuple[Any, ...]] = [
         (
             policy.name,
             _figure(policy.mean_score),
@@ -115,13 +123,17 @@ def _show(console: Any, report: "BacktestReport") -> None:
         for policy in report.policies
     ]
     columns = ("policy", f"mean {report.metric}", "retrainings", "promotions", "recalibrations", "regret")
+    if report.served is not None:
+        rows.insert(0, (report.served.name, _figure(report.served.mean_score), "–", "–", "–", "–"))
     title = f"{report.project}: {report.rows:,} labelled rows, {len(report.windows)} windows"
     console.print(table(title, columns, rows))
     for policy in report.policies:
+        theirs = () if report.served is None else (report.served.name,)
         steps = [
-            (step.window.start.isoformat()[:16], step.rows, _answered_by(step), _figure(step.score), _then(step)) for step in policy.steps
+            (step.window.start.isoformat()[:16], step.rows, *map(_figure, other), _answered_by(step), _figure(step.score), _then(step))
+            for step, *other in zip(policy.steps, *([report.served.scores] if report.served else []), strict=True)
         ]
-        console.print(table(policy.name, ("window from", "rows", "answered by", report.metric, "then"), steps))
+        console.print(table(policy.name, ("window from", "rows", *theirs, "answered by", report.metric, "then"), steps))
 
 
 def _answered_by(step: "Step") -> str:

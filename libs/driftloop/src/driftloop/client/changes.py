@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from driftloop.client.model_changes import Changed
     from driftloop.client.partitions import GrownTopic
     from driftloop.client.reproductions import AuditResult
+    from driftloop.client.watching import WatchedFrom
     from driftloop.contracts.events import RetrainReason
     from driftloop.contracts.gaps import AcceptedGap
     from driftloop.contracts.recalibration import Recalibration
@@ -53,6 +54,12 @@ class Changes:
 
         return shadow(self._to.registry, name, version, reason)
 
+    def take_over(self, name: str, *, reason: str, version: int | None = None) -> "Changed":
+        """Answer for the system that serves the model elsewhere, with the version that waits for that, or with one of your choice."""
+        from driftloop.client.model_changes import take_over
+
+        return take_over(self._to.registry, name, version, reason)
+
     def rollback(
         self, name: str, *, reason: str, to: int | None = None, alias: str = "champion", expected_epoch: int | None = None
     ) -> "Changed":
@@ -60,6 +67,12 @@ class Changes:
         from driftloop.client.model_changes import roll_back
 
         return roll_back(self._to.registry, name, to, reason, alias=alias, expected_epoch=expected_epoch)
+
+    def watch(self, name: str, start: datetime, end: datetime, *, reason: str, served_as: str | None = None) -> "WatchedFrom":
+        """Compare what a model that is served elsewhere gets from now on with the rows of ``[start, end)``."""
+        from driftloop.client.watching import watch
+
+        return watch(self._to, name, start, end, reason, served_as)
 
     def recalibrate(self, name: str, recalibration: "Recalibration | None", *, reason: str, expected_epoch: int | None = None) -> "Changed":
         """Correct the champion's answers by these numbers until the next promotion; None: no longer."""

@@ -2,6 +2,8 @@
 
 from datetime import datetime
 
+import msgspec
+
 from driftloop.artifact.model_files import PROFILE, load_file, load_manifest
 from driftloop.client.arguments import checked_name
 from driftloop.client.connections import Connections
@@ -32,7 +34,8 @@ def distribution(to: Connections, name: str, feature: str, start: datetime | Non
 
     Raises UserError where there is no such window or column, IntegrityError for a damaged profile, TransientError.
     """
-    from driftloop.statistics.histograms import Counter  # numpy
+    from driftloop.artifact.watched_profile import watched_profile  # numpy
+    from driftloop.statistics.histograms import Counter
 
     report = _report(to, checked_name(name, "model name"), start)
     version = report.version
@@ -41,8 +44,12 @@ def distribution(to: Connections, name: str, feature: str, start: datetime | Non
     if known is None:
         raise UserError(f"version {version} of {name}, which scored the window, is not in the registry any more")
     try:
-        manifest = load_manifest(to.store, name, known.manifest)
-        profile = Profile.decode(load_file(to.store, manifest, known.manifest, PROFILE))
+        watched = known.watched
+        if watched is not msgspec.UNSET:
+            profile = watched_profile(to.store, name, known.manifest, watched)[1].profile
+        else:
+            manifest = load_manifest(to.store, name, known.manifest)
+            profile = Profile.decode(load_file(to.store, manifest, known.manifest, PROFILE))
     except ObjectNotFound as exc:
         raise UserError(f"the files of version {version} of {name} are gone: {exc}") from exc
     column = profile.columns.get(feature)
@@ -81,6 +88,4 @@ def _report(to: Connections, name: str, start: datetime | None) -> DriftReported
 
 
 def _only(profile: Profile, name: str) -> Profile:
-    import msgspec
-
     return msgspec.structs.replace(profile, columns={name: profile.columns[name]})

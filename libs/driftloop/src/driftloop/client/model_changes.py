@@ -6,7 +6,7 @@ from typing import Any
 import msgspec
 
 from driftloop.client.arguments import checked_name
-from driftloop.client.models import model
+from driftloop.client.models import RegisteredModel, model
 from driftloop.client.registry_client import RegistryClient
 from driftloop.contracts.recalibration import Recalibration
 from driftloop.contracts.typed import prepared
@@ -55,6 +55,29 @@ def shadow(registry: RegistryClient, name: str, version: int | None, reason: str
         alias=CHALLENGER,
         expected_epoch=0 if known is None else known.epoch,
     )
+
+
+def take_over(registry: RegistryClient, name: str, version: int | None, reason: str) -> Changed:
+    """Answer for another system from now on, with ``version``, by default the newest that the gate has agreed to and that waits."""
+    known = model(registry, name)
+    champion = next((each for each in known.versions if each.version == known.champion), None)
+    if champion is not None and not champion.served_elsewhere:
+        raise UserError(f"{name} is served by driftloop already: version {champion.version} answers")
+    if version is not None:
+        return promote(registry, name, version, reason, alias="champion", expected_epoch=known.champion_epoch)
+    agreed = [number for number in known.waiting if _measured_against(known, number)]
+    if not agreed:
+        raise UserError(
+            f"no version of {name} that driftloop has trained waits to take over: ask for one with driftloop retrain {name}, or name one "
+            "that the gate has not agreed to with --version"
+        )
+    return approve(registry, name, max(agreed), reason)
+
+
+def _measured_against(known: RegisteredModel, number: int) -> bool:
+    """Whether the version that waits was measured against the champion of now."""
+    standing = next((version.standing for version in known.versions if version.version == number), None)
+    return standing is not None and standing.champion_epoch == known.champion_epoch
 
 
 def roll_back(registry: RegistryClient, name: str, to: int | None, reason: str, *, alias: str, expected_epoch: int | None) -> Changed:

@@ -2,11 +2,14 @@
 
 from typing import ClassVar
 
+import msgspec
+
 from driftloop.contracts.events import Event
 from driftloop.contracts.names import Digest, Name
 from driftloop.contracts.recalibration import Recalibration, RecalibrationProposal
 from driftloop.contracts.schema import StreamSchema
 from driftloop.contracts.values import GateMeasurements, ModelName, PromotionRules, StreamName, Time, TrainingPins
+from driftloop.contracts.watched import Reference, ServedBy
 
 
 class Command(Event, frozen=True, kw_only=True):
@@ -29,6 +32,7 @@ class RegisterProject(Command, frozen=True, kw_only=True, omit_defaults=True):
     schema_fingerprint: Digest
     promotion: PromotionRules
     stream_schema: StreamSchema | None = None  # of the archive; null in commands of earlier programs
+    served_by: ServedBy | msgspec.UnsetType = msgspec.UNSET  # absent: driftloop's predictor
 
 
 class RegisterVersion(Command, frozen=True, kw_only=True):
@@ -39,6 +43,18 @@ class RegisterVersion(Command, frozen=True, kw_only=True):
     request_id: str
     manifest: Digest
     pins: TrainingPins
+
+
+class WatchVersion(Command, frozen=True, kw_only=True, omit_defaults=True):
+    """Give a version that is served elsewhere the model's next number, or, with another reference, a new one.
+
+    ``reference`` null: that of the version that was watched before it.
+    """
+
+    TYPE: ClassVar[str] = "driftloop.watch-version.v1"
+    model: ModelName
+    served_as: str
+    reference: Reference | None = None
 
 
 class RefuseRun(Command, frozen=True, kw_only=True):

@@ -208,6 +208,14 @@ class RetrainRequested(Event, frozen=True, kw_only=True):
     evidence: dict[str, Any] = {}
 
 
+class VersionSeen(Event, frozen=True, kw_only=True):
+    """Traffic named a version that is served elsewhere and that the registry did not know."""
+
+    TYPE: ClassVar[str] = "driftloop.version-seen.v1"
+    model: ModelName
+    served_as: str
+
+
 class TrainingStarted(Event, frozen=True, kw_only=True):
     """A run pinned what it will be trained from. The first one of a request stands."""
 

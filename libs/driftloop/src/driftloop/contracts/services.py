@@ -45,7 +45,7 @@ class Service(Part, frozen=True, kw_only=True):
         return tuple(topic for topic in known if self.name in (*topic.read_by, *topic.written_by))
 
 
-REGISTRY = Service(name="registry", port_offset=10, rights=Rights(read=("models", "projects")))
+REGISTRY = Service(name="registry", port_offset=10, rights=Rights(read=("models", "projects", "references")))
 
 INGEST = Service(
     name="ingest",
@@ -81,7 +81,7 @@ MONITOR = Service(
     name="monitor",
     port_offset=40,
     for_project=True,
-    rights=Rights(read=("gaps", "lake", "models", "projects"), write=(QUARANTINE,)),
+    rights=Rights(read=("gaps", "lake", "models", "projects", "references"), write=(QUARANTINE,)),
     settings=(
         Setting("SESSION_TIMEOUT_SECONDS", "10", "silence after which the group gives this member's partitions away"),
         Setting("MAX_POLL_INTERVAL_SECONDS", "120", "time without a poll after which the group gives them away"),

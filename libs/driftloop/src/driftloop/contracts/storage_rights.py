@@ -15,7 +15,7 @@ class Rights(NamedTuple):
 
 
 CLI_RIGHTS = Rights(
-    read=("gaps", "lake", "models", "projects", QUARANTINE, "snapshots"),
-    write=("gaps", "lake", "projects", "snapshots"),
+    read=("gaps", "lake", "models", "projects", QUARANTINE, "references", "snapshots"),
+    write=("gaps", "lake", "projects", "references", "snapshots"),
     delete=("lake", "models", "snapshots"),
 )

@@ -18,6 +18,7 @@ RETRAIN_REQUESTS = "retrain-requests"
 TRAINING_RUNS = "training-runs"
 REGISTRY_LOG = "registry-log"
 REPRODUCTIONS = "reproductions"
+VERSIONS_SEEN = "versions-seen"
 
 FOLDS, ASSEMBLIES = "folds", "boards"  # the monitor's tables, as their changelogs are called
 
@@ -219,6 +220,16 @@ CONTROL_TOPICS: tuple[Topic, ...] = (
         events=("driftloop.training-started.v1", "driftloop.training-completed.v1", "driftloop.training-failed.v1"),
     ),
     Topic(
+        name=VERSIONS_SEEN,
+        partitions=4,
+        key="model",
+        carries="a version that is served elsewhere, when traffic names it first",
+        written_by=("predictor",),
+        read_by=("registry",),
+        plane="control",
+        events=("driftloop.version-seen.v1",),
+    ),
+    Topic(
         name=REPRODUCTIONS,
         partitions=4,
         key="model",
@@ -233,7 +244,7 @@ CONTROL_TOPICS: tuple[Topic, ...] = (
         name=REGISTRY_LOG,
         partitions=1,  # the registry must see all commands in one order
         key="none",
-        carries="commands: register project, register version, refuse run, promote, move alias, recalibrate, approve, reject, delete",
+        carries="commands: register project, register or watch version, refuse run, promote, move alias, recalibrate, approve and so on",
         written_by=("registry",),
         read_by=("registry", "ingest", "predictor", "trainer", "monitor", "console"),
         plane="control",
@@ -241,6 +252,7 @@ CONTROL_TOPICS: tuple[Topic, ...] = (
         events=(
             "driftloop.register-project.v1",
             "driftloop.register-version.v1",
+            "driftloop.watch-version.v1",
             "driftloop.refuse-run.v1",
             "driftloop.promote-version.v1",
             "driftloop.move-alias.v1",

@@ -21,10 +21,12 @@ JOINED_BY = "-"  # the parts of an entity that several columns make
 
 class Rows(NamedTuple):
     """``table``: event_id, event_time, entity, the features, ``label`` and ``label_time`` of the labelled rows, ordered by event time
-    and then as they came. ``unlabelled``: how many rows had no label."""
+    and then as they came. ``unlabelled``: how many rows had no label. ``served``: of the lake of a model that is served elsewhere,
+    those rows that it answered, with prediction, score and label."""
 
     table: pa.Table
     unlabelled: int
+    served: pa.Table | None = None
 
 
 def read_rows(path: Path, project: Project) -> Rows:

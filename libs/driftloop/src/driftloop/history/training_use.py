@@ -30,6 +30,8 @@ def trained_on(versions: Iterable[ModelVersion], runs: Iterable[Run]) -> dict[st
         if run.started is not None:
             found.setdefault(run.started.event.pins.snapshot, {})[request_id] = _run(run, run.started.event.model)
     for version in versions:
+        if version.pins is None:
+            continue  # served elsewhere: trained on what nobody here knows
         done = by_request.get(version.request_id)
         found.setdefault(version.pins.snapshot, {})[version.request_id] = TrainedOn(
             model=version.model,

@@ -58,8 +58,8 @@ def run_audit(
 
 def chosen(model: ModelState, count: int, audit: str) -> list[ModelVersion]:
     """``count`` versions in the order of their numbers, as good as random: the audit's name decides, so that the same
-    audit, repeated, takes the same ones. Deleted versions are never chosen."""
-    kept = [version for version in model.versions if model.state_of(version.version) != "deleted"]
+    audit, repeated, takes the same ones. Deleted versions are never chosen, nor those that are served elsewhere."""
+    kept = [version for version in model.versions if version.pins is not None and model.state_of(version.version) != "deleted"]
     drawn = sorted(kept, key=lambda v: hashlib.sha256(f"{audit}\x1f{v.manifest}\x1f{v.version}".encode()).digest())[:count]
     return sorted(drawn, key=lambda v: v.version)
 

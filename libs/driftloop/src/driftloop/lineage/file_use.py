@@ -71,7 +71,7 @@ def file_use(store: ObjectStore, s3: S3Settings, models: Sequence[ModelState], r
         for m in models
         if m.project is not None and m.project.stream == stream
         for v in m.versions
-        if v.pins.snapshot in snapshots
+        if v.pins is not None and v.pins.snapshot in snapshots
     )
     problem = pinned_problem(store, pin.snapshot.content, pin.file)
     own = [_unread(path)] if table == "inferences" and problem is None else []

@@ -20,6 +20,7 @@ from driftloop.contracts.values import Difference, Part
 from driftloop.contracts.windows import parse_duration
 from driftloop.crashpoints import crash_point
 from driftloop.errors import IntegrityError, ObjectNotFound, UserError
+from driftloop.lineage.watched_chain import NO_ARTIFACT
 from driftloop.ports import ObjectStore
 from driftloop.project.archives import archived_project
 from driftloop.registry.state import ModelState, ModelVersion
@@ -86,10 +87,13 @@ def reproduce(
     """
     began = time.monotonic()
     version = found_version(model, number)
+    pins = version.pins
+    if pins is None:
+        raise UserError(f"version {number} of {model.model} is served elsewhere, and there is {NO_ARTIFACT}")
     manifest, recorded = _stored(store, model.model, version)
-    project = archived_project(store, model, version.pins.project)
+    project = archived_project(store, model, pins.project)
     workspace = Workspace(folder, store)
-    started = TrainingStarted(model=model.model, request_id=version.request_id, answers=(version.request_id,), pins=version.pins)
+    started = TrainingStarted(model=model.model, request_id=version.request_id, answers=(version.request_id,), pins=pins)
     on_progress(RunProgress(step="reading"))
     try:
         run = workspace.lay_out(started, model, project)
@@ -104,14 +108,14 @@ def reproduce(
     crash_point("reproduce.before-fit")
     on_progress(RunProgress(step="fitting", recipe=manifest.recipe, rows=manifest.rows))
     timeout = parse_duration(project.training.timeout).total_seconds()
-    result = train(run, threads=version.pins.threads, timeout_seconds=timeout, stop=stop, on_progress=on_progress)
+    result = train(run, threads=pins.threads, timeout_seconds=timeout, stop=stop, on_progress=on_progress)
     crash_point("reproduce.after-fit")
     if result.trained is None:
         reason = result.failure.reason if result.failure else "the training process left no result"
         raise UserError(f"version {number} cannot be fitted again: {reason}")
     rebuilt, contents = workspace.manifest(run, started, project, result.trained)
     files = {name: _pair(recorded.get(name, b""), contents.get(name, b"")) for name in {**recorded, **contents}}
-    first = version.pins.champion_version is None
+    first = pins.champion_version is None
     return Reproduction(
         model=model.model,
         version=number,
@@ -121,7 +125,7 @@ def reproduce(
         rebuilt_manifest=hashlib.sha256(rebuilt.encode()).hexdigest(),
         comparison="none" if first else "recorded" if comparison else "repeated",
         agreement=result.trained.agreement,
-        differences=(*_code(version.pins.code), *differences(manifest.environment, rebuilt.environment)),
+        differences=(*_code(pins.code), *differences(manifest.environment, rebuilt.environment)),
         environment=environment_digest(rebuilt.environment),
         code=code_version(),
         seconds=round(time.monotonic() - began, 3),

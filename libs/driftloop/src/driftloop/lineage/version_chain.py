@@ -8,10 +8,12 @@ import msgspec
 from driftloop.artifact.model_files import LINEAGE, Manifest, files_of, load_file, load_manifest
 from driftloop.contracts.typed import prepared
 from driftloop.contracts.values import ModelName, Part, TrainingPins
+from driftloop.contracts.watched import Watched
 from driftloop.errors import IntegrityError, ObjectNotFound
 from driftloop.lake.snapshot import Snapshot, load_snapshot
 from driftloop.lineage.chain import Link, checked, unknown
 from driftloop.lineage.pinned_files import FilesFound, check_files
+from driftloop.lineage.watched_chain import watched_chain
 from driftloop.ports import ObjectStore
 from driftloop.project.archives import archive_of, file_of_archive
 from driftloop.project.model import PIPELINE_FILE
@@ -36,14 +38,18 @@ class LineageFile(Part, frozen=True, kw_only=True):
 
 
 def version_chain(store: ObjectStore, model: ModelState, version: ModelVersion, *, every_file: bool = False) -> list[Link]:
-    """Model version, training run, snapshot, files, offsets, code, environment, seed. Raises TransientError.
+    """Model version, training run, snapshot, files, offsets, code, environment, seed; of one that is served elsewhere what there is
+    (``watched_chain``). Raises TransientError.
 
     ``every_file``: hash the snapshot's files also when they are many (``pinned_files.MANY_BYTES``).
     """
+    pins = version.pins
+    if pins is None:
+        return watched_chain(store, version, version.watched or Watched(served_as=""))
     with ThreadPoolExecutor(CONNECTIONS) as pool:
         made_of = pool.submit(load_manifest, store, model.model, version.manifest)
-        archive = pool.submit(archive_of, store, model, version.pins.project)
-        snapshot = pool.submit(_snapshot, store, model, version.pins.snapshot)
+        archive = pool.submit(archive_of, store, model, pins.project)
+        snapshot = pool.submit(_snapshot, store, model, pins.snapshot)
         try:
             manifest = made_of.result()
         except (IntegrityError, ObjectNotFound):
@@ -54,17 +60,17 @@ def version_chain(store: ObjectStore, model: ModelState, version: ModelVersion, 
         files = pool.submit(lambda: check_files(store, snapshot.result(), every_file=every_file))
         return [
             _deleted(model, version, checked("model version", _version(version), lambda: _check_files(made_of, contents))),
-            checked("training run", f"request {version.request_id}", lambda: _check_run(version, made_of, contents)),
-            checked("snapshot", version.pins.snapshot[:SHOWN_DIGITS], lambda: _about(snapshot.result())),
+            checked("training run", f"request {version.request_id}", lambda: _check_run(version, pins, made_of, contents)),
+            checked("snapshot", pins.snapshot[:SHOWN_DIGITS], lambda: _about(snapshot.result())),
             _files_link(files),
             _offsets_link(snapshot),
-            checked("code", _code(version), lambda: _check_code(version, archive, contents)),
-            checked("environment", version.pins.environment[:SHOWN_DIGITS], lambda: _check_environment(version, made_of)),
+            checked("code", _code(pins), lambda: _check_code(pins, archive, contents)),
+            checked("environment", pins.environment[:SHOWN_DIGITS], lambda: _check_environment(pins, made_of)),
             Link(
                 link="seed",
                 ok=True,
-                what=f"{version.pins.seed}, {version.pins.threads} threads",
-                details={"seed": version.pins.seed, "threads": version.pins.threads},
+                what=f"{pins.seed}, {pins.threads} threads",
+                details={"seed": pins.seed, "threads": pins.threads},
             ),
         ]
 
@@ -82,8 +88,8 @@ def _version(version: ModelVersion) -> str:
     return f"version {version.version} of {version.model}, manifest {version.manifest[:SHOWN_DIGITS]}"
 
 
-def _code(version: ModelVersion) -> str:
-    return f"driftloop {version.pins.code}, project {version.pins.project[:SHOWN_DIGITS]}"
+def _code(pins: TrainingPins) -> str:
+    return f"driftloop {pins.code}, project {pins.project[:SHOWN_DIGITS]}"
 
 
 def _snapshot(store: ObjectStore, model: ModelState, digest: str) -> Snapshot:
@@ -99,14 +105,16 @@ def _check_files(made_of: "Future[Manifest]", contents: "dict[str, Future[bytes]
     return {"files": {name: manifest.files[name].sha256 for name in files_of(manifest)}, "recipe": manifest.recipe, "rows": manifest.rows}
 
 
-def _check_run(version: ModelVersion, made_of: "Future[Manifest]", contents: "dict[str, Future[bytes]]") -> dict[str, Any]:
+def _check_run(
+    version: ModelVersion, pins: TrainingPins, made_of: "Future[Manifest]", contents: "dict[str, Future[bytes]]"
+) -> dict[str, Any]:
     lineage, manifest = _lineage(made_of, contents), made_of.result()
-    if not version.pins == manifest.pins == lineage.pins:
+    if not pins == manifest.pins == lineage.pins:
         raise IntegrityError("registry, manifest and lineage.json do not agree on what it was pinned to")
     if not version.request_id == manifest.request_id == lineage.request_id:
         raise IntegrityError("registry, manifest and lineage.json do not agree on the request")
-    window = version.pins.evaluation_window
-    against = {"champion_version": version.pins.champion_version, "evaluation_window": msgspec.to_builtins(window)}
+    window = pins.evaluation_window
+    against = {"champion_version": pins.champion_version, "evaluation_window": msgspec.to_builtins(window)}
     return {"request_id": version.request_id, "recipe": lineage.recipe, "rows": lineage.rows, **against}
 
 
@@ -161,9 +169,9 @@ def _result(snapshot: "Future[Snapshot]") -> Snapshot | None:
         return None
 
 
-def _check_code(version: ModelVersion, archive: "Future[bytes]", contents: "dict[str, Future[bytes]]") -> dict[str, Any]:
+def _check_code(pins: TrainingPins, archive: "Future[bytes]", contents: "dict[str, Future[bytes]]") -> dict[str, Any]:
     data = archive.result()
-    details = {"driftloop": version.pins.code, "project": version.pins.project}
+    details = {"driftloop": pins.code, "project": pins.project}
     if LINEAGE not in contents:
         return details
     pipeline = sha256_of(file_of_archive(data, PIPELINE_FILE))
@@ -173,10 +181,10 @@ def _check_code(version: ModelVersion, archive: "Future[bytes]", contents: "dict
     return details | {"pipeline_sha256": pipeline}
 
 
-def _check_environment(version: ModelVersion, made_of: "Future[Manifest]") -> dict[str, Any]:
+def _check_environment(pins: TrainingPins, made_of: "Future[Manifest]") -> dict[str, Any]:
     environment = made_of.result().environment
     digest = environment_digest(environment)
-    if digest != version.pins.environment:
+    if digest != pins.environment:
         raise IntegrityError(f"it was fitted in another environment than the one that was pinned: {digest[:SHOWN_DIGITS]}")
     return {"digest": digest, "python": environment.get("python"), "packages": environment.get("packages")}
 

@@ -5,13 +5,14 @@ from datetime import timedelta
 
 import msgspec
 
+from driftloop.contracts.answers import Answers
 from driftloop.contracts.class_probabilities import PROBABILITIES
 from driftloop.contracts.column_types import COLUMN_TYPES, FeatureType
 from driftloop.contracts.evolution import clashes
 from driftloop.contracts.names import NAME_PATTERN, is_name
 from driftloop.contracts.schema import RESERVED, Feature, StreamSchema, Target
 from driftloop.contracts.windows import WindowPlan, parse_duration
-from driftloop.project import policy_check, promotion_check
+from driftloop.project import answers_check, policy_check, promotion_check
 from driftloop.project.alarm_budget import alarm_budget
 from driftloop.project.model import (
     Project,
@@ -95,10 +96,21 @@ def check(file: ProjectFile, files: dict[str, bytes]) -> Project:
         promotion=file.promotion,
         serving=file.serving,
         backtest=file.backtest,
+        served_by=file.project.served_by,
+        answers=_answers(file, schema),
         clock=file.stream.clock,
         retention=_retention(file.stream.retention),
         files=files,
     )
+
+
+def _answers(file: ProjectFile, schema: StreamSchema) -> Answers:
+    declared = file.answers
+    if declared != Answers() and file.project.served_by != "elsewhere":
+        raise Problem("answers", "[answers] says where another system's answers are: [project] must say served_by = 'elsewhere'")
+    for setting, message in answers_check.problems(declared, schema):
+        raise Problem(f"answers.{setting}", f"answers.{setting}: {message}")
+    return declared
 
 
 def _check_policy(policy: Policy) -> None:

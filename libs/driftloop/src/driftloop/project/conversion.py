@@ -5,6 +5,7 @@ from typing import Any
 
 import msgspec
 
+from driftloop.contracts.answers import Answers
 from driftloop.contracts.column_types import FeatureType
 from driftloop.contracts.typed import prepared
 from driftloop.project.allowed_values import allowed_values
@@ -27,6 +28,7 @@ def converted(table: dict[str, Any]) -> ProjectFile:
         "promotion": Promotion,
         "serving": Serving,
         "backtest": BacktestData,
+        "answers": Answers,
     }
     for section, known in known_sections.items():
         written = table.get(section, {})

@@ -8,6 +8,7 @@ from typing import Annotated, Literal
 
 import msgspec
 
+from driftloop.contracts.answers import Answers
 from driftloop.contracts.names import Name
 from driftloop.contracts.schema import StreamSchema
 from driftloop.contracts.topics import FOREVER
@@ -26,6 +27,10 @@ ALL = "all"  # the recipe that fits on everything
 # wall: event times are at or before the time at which rows come, but for a skew; they may be as old as they like.
 # replay: they are those of another clock, and may lie ahead of it.
 Clock = Literal["wall", "replay"]
+
+
+# elsewhere: another system answers, and driftloop watches, until one of its own versions is made champion.
+Server = Literal["driftloop", "elsewhere"]
 
 
 class Training(Part, frozen=True, kw_only=True):
@@ -81,6 +86,8 @@ class Project(Part, frozen=True, kw_only=True):
     serving: Serving = Serving()
     backtest: BacktestData = BacktestData()
     clock: Clock = "wall"
+    served_by: Server = "driftloop"
+    answers: Answers = Answers()  # of a model that is served elsewhere
     retention: timedelta | None = timedelta(days=30)  # of the stream's topics; None: for ever
     files: dict[str, bytes]
     foreign_archive: bytes | None = None  # that it was read from, if it is not the one that ``archive`` makes of the files

@@ -5,15 +5,17 @@ from typing import Annotated
 
 import msgspec
 
+from driftloop.contracts.answers import Answers
 from driftloop.contracts.column_types import FeatureType, TargetType
 from driftloop.contracts.names import Name
-from driftloop.project.model import Clock, Promotion, Serving, Training
+from driftloop.project.model import Clock, Promotion, Server, Serving, Training
 from driftloop.project.rules import BacktestData, Monitoring, Policy
 
 
 class ProjectTable(msgspec.Struct, forbid_unknown_fields=True):
     name: Name
     model: Name
+    served_by: Server = "driftloop"
 
 
 class StreamTable(msgspec.Struct, forbid_unknown_fields=True):
@@ -55,3 +57,4 @@ class ProjectFile(msgspec.Struct, forbid_unknown_fields=True):
     promotion: Promotion = Promotion()
     serving: Serving = Serving()
     backtest: BacktestData = BacktestData()
+    answers: Answers = Answers()

@@ -61,6 +61,8 @@ def _moved_since(model: ModelState, command: Recalibrate) -> str | None:
     champion = model.champion
     if champion is None:
         return "there is no champion whose answers could be corrected"
+    if champion.served_elsewhere:
+        return f"the answers of version {champion.version} are another system's, and cannot be corrected here"
     if (command.version, command.champion_epoch) != (champion.version, model.champion_epoch):
         now = f"version {champion.version} at epoch {model.champion_epoch}"
         return f"the champion has moved since: {now}, expected version {command.version} at epoch {command.champion_epoch}"
@@ -94,6 +96,8 @@ def _not_the_runs(model: ModelState, command: Recalibrate, proposal: Recalibrati
         return "the proposal is of no run that has become a version"
     if proposal.of == "candidate" and version.version != command.version:
         return f"the proposal is about version {version.version}, and not about version {command.version}"
+    if version.pins is None:
+        return f"version {version.version} is served elsewhere, and no run of ours proposes anything for it"
     measured = (version.pins.champion_version, version.pins.champion_epoch)
     if proposal.of == "champion" and measured != (command.version, command.champion_epoch):
         return f"version {version.version} was measured while version {measured[0]} was champion at epoch {measured[1]}"

@@ -19,6 +19,7 @@ from driftloop.contracts.commands import (
     RegisterProject,
     RegisterVersion,
     RejectVersion,
+    WatchVersion,
 )
 from driftloop.contracts.evolution import refusal
 from driftloop.contracts.names import is_digest, is_name
@@ -39,8 +40,11 @@ from driftloop.registry.state import (
     RegistryState,
 )
 from driftloop.registry.versions import delete_version, refuse_run, register_version
+from driftloop.registry.watching import watch_version
 
-_OnModel = RegisterVersion | RefuseRun | PromoteVersion | MoveAlias | Recalibrate | ApproveVersion | RejectVersion | DeleteVersion
+_OnModel = (
+    RegisterVersion | WatchVersion | RefuseRun | PromoteVersion | MoveAlias | Recalibrate | ApproveVersion | RejectVersion | DeleteVersion
+)
 
 
 class RegistryReader(Protocol):
@@ -100,6 +104,7 @@ def asks(command: Command) -> bytes:
     if isinstance(command, PromoteVersion) and command.measurements is not None:
         command = msgspec.structs.replace(command, measurements=command.measurements.without_cost())
     wish = [getattr(command, field) for field in command.__struct_fields__[len(Command.__struct_fields__) :]]
+    wish = [value for value in wish if value is not msgspec.UNSET]  # what came later is not in the digests of before
     return hashlib.sha256(msgspec.json.encode((command.TYPE, wish))).digest()[:16]
 
 
@@ -128,6 +133,7 @@ def decide(state: RegistryState, command: Command) -> Change:
             return _register_project(state, command)
         case (
             RegisterVersion()
+            | WatchVersion()
             | RefuseRun()
             | PromoteVersion()
             | MoveAlias()
@@ -147,6 +153,8 @@ def _on_model(model: ModelState, rules: PromotionRules, command: _OnModel) -> Ch
     match command:
         case RegisterVersion():
             return register_version(model, command)
+        case WatchVersion():
+            return watch_version(model, command)
         case RefuseRun():
             return refuse_run(model, command)
         case PromoteVersion():
@@ -179,6 +187,7 @@ def _register_project(state: RegistryState, command: RegisterProject) -> Change:
         schema_fingerprint=command.schema_fingerprint,
         promotion=command.promotion,
         stream_schema=command.stream_schema,
+        served_by=command.served_by,
     )
     present = model.project if model is not None else None
     if present == ref:

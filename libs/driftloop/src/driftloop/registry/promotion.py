@@ -29,7 +29,7 @@ def promote(model: ModelState, rules: PromotionRules, command: PromoteVersion) -
         if not verdict.accepted:
             return refused(verdict.reason, number, epoch, CHAMPION)
         reason = verdict.reason
-    if rules.approval == "person":
+    if rules.approval == "person" or model.answered_elsewhere:  # who answers is then for people to say
         return _wait(model, number, command, reason)
     return moved(model, CHAMPION, number, command, reason)
 

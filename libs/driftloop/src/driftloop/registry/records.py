@@ -11,6 +11,7 @@ from driftloop.contracts.names import Digest, Name
 from driftloop.contracts.recalibration import Recalibration
 from driftloop.contracts.schema import StreamSchema
 from driftloop.contracts.values import ModelName, Part, PromotionRules, StreamName, Time, TrainingPins
+from driftloop.contracts.watched import ServedBy, Watched
 
 CHAMPION = "champion"
 CHALLENGER = "challenger"
@@ -37,14 +38,22 @@ class Outcome(Part, frozen=True, kw_only=True):
 
 
 class ModelVersion(Part, frozen=True, kw_only=True):
-    """One trained model: the manifest that names its bytes, and the pins that it can be rebuilt from."""
+    """One trained model: the manifest that names its bytes, and the pins that it can be rebuilt from.
+
+    Or one that is served elsewhere: ``watched`` says what is known of it, by its digest; there are no bytes of it, and no pins.
+    """
 
     model: ModelName
     version: int
     request_id: str
     manifest: Digest
-    pins: TrainingPins
+    pins: TrainingPins | None
     registered_at: Time
+    watched: Watched | msgspec.UnsetType = msgspec.UNSET
+
+    @property
+    def served_elsewhere(self) -> bool:
+        return self.watched is not msgspec.UNSET
 
 
 class Alias(Part, frozen=True, kw_only=True):
@@ -82,6 +91,7 @@ class ProjectRef(Part, frozen=True, kw_only=True):
     schema_fingerprint: Digest
     promotion: PromotionRules
     stream_schema: StreamSchema | None = None  # null for projects that earlier programs registered
+    served_by: ServedBy | msgspec.UnsetType = msgspec.UNSET  # absent: driftloop's predictor
 
 
 class RefusedRun(Part, frozen=True, kw_only=True):

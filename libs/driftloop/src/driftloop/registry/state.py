@@ -69,6 +69,24 @@ class ModelState(msgspec.Struct, frozen=True, kw_only=True):
         return self.aliases[alias].epoch if alias in self.aliases else 0
 
     @property
+    def answered_elsewhere(self) -> bool:
+        """Whether another system answers: the project says so, and no version of ours has been made champion since."""
+        champion = self.champion
+        declared = self.project is not None and self.project.served_by is not msgspec.UNSET
+        return declared and (champion is None or champion.served_elsewhere)
+
+    def newest_watched(self, served_as: str | None = None) -> ModelVersion | None:
+        """The newest version that is served elsewhere, of all or of those that are called so there."""
+        for version in reversed(self.versions):
+            if version.watched is not msgspec.UNSET and served_as in (None, version.watched.served_as):
+                return version
+        return None
+
+    def watched_versions(self) -> dict[str, int]:
+        """Our numbers of versions that are served elsewhere, by what they are called there: each one's newest."""
+        return {version.watched.served_as: version.version for version in self.versions if version.watched is not msgspec.UNSET}
+
+    @property
     def recalibration(self) -> RecalibrationRecord | None:
         """The newest record, in force or not."""
         return next(self.recalibrations.newest(), None)

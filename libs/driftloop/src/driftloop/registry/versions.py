@@ -83,7 +83,7 @@ def _held(model: ModelState, number: int) -> str | None:
 def _needed(model: ModelState, number: int) -> str | None:
     """Which kept version cannot be rebuilt without this one."""
     kept = (v for v in model.versions[number:] if model.state_of(v.version) != "deleted")
-    holder = next((v for v in kept if v.pins.champion_version == number), None)
+    holder = next((v for v in kept if v.pins is not None and v.pins.champion_version == number), None)
     if holder is not None:
         return f"version {holder.version} was pinned and measured while version {number} was champion, and cannot be rebuilt without it"
     return None

@@ -75,6 +75,8 @@ def run_replay(folder: Path, options: Options, console: Console) -> ReplayReport
     """
     began = time.monotonic()
     project = read_project(folder)
+    if project.served_by == "elsewhere":
+        raise UserError(f"{project.model} is served elsewhere: rows of a file have no answers, and would all be rejected")
     data = data_file(folder, project, options.data)
     installation = current_installation()
     client = Client(stack=installation)

@@ -30,6 +30,7 @@ from driftloop.training.job import CHAMPION_FILE, Job, RunProgress, read_model
 from driftloop.training.judging import JudgedRows
 from driftloop.training.recalibrating import EarlierProposals, Recalibrating
 from driftloop.training.recipe_fits import RecipeFits
+from driftloop.training.recorded_champion import recorded_output
 from driftloop.training.user_code import PipelineError, call
 
 Fit = Callable[[str, datetime], Any]  # recipe, end of its training data → fitted model
@@ -85,7 +86,7 @@ class Comparer:
             raise UserError(f"the window {window.start.isoformat()} to {window.end.isoformat()} has no labelled rows to judge on")
         self._of_window = self._judged_rows(window, judged)
         outputs = partial(self._output, judged)
-        unseen = None if self._job.champion_fitted_on is None else ~self._rows.seen_by(self._job.champion_fitted_on)[judged]
+        unseen = self._may_judge(judged)
         choosing = Choosing(self._project, self._of_window, outputs, self._job.aged_before, self._told, unseen=unseen)
         chosen = choosing.choose()
         if chosen is None:
@@ -122,15 +123,13 @@ class Comparer:
     def _against_champion(self, judged: Mask, chosen: Chosen, found: Comparison) -> Comparison:
         """Without measurements the gate does not promote; the version can still be promoted by a person."""
         version = self._job.pins.champion_version
-        if version is None or not self._job.has_champion:
+        if version is None or not (self._job.has_champion or self._job.champion_recorded):
             return found._replace(notes=(f"The champion could not be compared: {self._job.champion_note}.",))
         try:
-            unseen, trusted = self._unseen(judged, version), self._project.training.trusted_types
-            self._champion = champion = pipeline_files.load(read_model(self._folder, CHAMPION_FILE), trusted)
-            theirs, answered = call("scoring with the champion", lambda: self._rows.answers(champion, judged, self._job.champion_schema))
+            theirs, unseen_here, answered = self._of_champion(judged, version)
         except (IntegrityError, UserError) as exc:
             return found._replace(notes=(f"The champion, version {version}, could not be compared: {exc}.",))
-        job, unseen_here = self._job, unseen[judged]
+        job = self._job
         before = EarlierProposals(job.recalibrated_before, job.candidate_before)
         known = unseen_here & answered
         corrections = Recalibrating(self._project, self._of_window, theirs, known, job.champion_recalibration, before, job.pins.seed)
@@ -144,16 +143,45 @@ class Comparer:
             before=job.measured_before,
             answered=answered,
         )
+        proposals = corrections.proposals(chosen)
+        if job.champion_recorded:  # another system's answers are not ours to correct
+            proposals = tuple(proposal for proposal in proposals if proposal.of != "champion")
         notes = self._unanswered(chosen.rows.judges & unseen_here, answered, version)
         whole = judged.copy()
         whole[judged] = answered
-        found = found._replace(measurements=measured, recalibrations=corrections.proposals(chosen), notes=notes, answered=whole)
+        found = found._replace(measurements=measured, recalibrations=proposals, notes=notes, answered=whole)
         if measured is None:
             rows = int((chosen.rows.judges & known).sum())
             note = f"{self._project.metric} of the champion, version {version}, is not defined on {rows} rows of the window."
             return found._replace(notes=(*notes, note))
         self._report(RunProgress(step="compared", rows=measured.rows, metric=measured.champion))
         return found
+
+    def _may_judge(self, judged: Mask) -> Mask | None:
+        """Of the judged rows those that the champion was not fitted on, as far as that is known. One that is served elsewhere answered
+        before the labels were known."""
+        job = self._job
+        if job.champion_recorded:
+            return self._recorded(judged)[1]
+        return None if job.champion_fitted_on is None else ~self._rows.seen_by(job.champion_fitted_on)[judged]
+
+    def _recorded(self, judged: Mask) -> tuple[ModelOutput, Mask]:
+        return recorded_output(self._rows.table.filter(pa.array(judged)), self._job.champion_recorded)
+
+    def _of_champion(self, judged: Mask, version: int) -> tuple[ModelOutput, Mask, Mask]:
+        """What it says of the judged rows, which of them it was not fitted on, and which it has an answer for. Raises UserError,
+        IntegrityError."""
+        if self._job.champion_recorded:
+            output, answered = self._recorded(judged)
+            if not (answered & self._of_window.judges).any():
+                raise UserError(
+                    f"it is served elsewhere, and answered none of the {int(self._of_window.judges.sum())} labelled rows that judge"
+                )
+            return output, np.ones(len(answered), dtype=bool), answered
+        unseen = self._unseen(judged, version)
+        self._champion = champion = pipeline_files.load(read_model(self._folder, CHAMPION_FILE), self._project.training.trusted_types)
+        theirs, answered = call("scoring with the champion", lambda: self._rows.answers(champion, judged, self._job.champion_schema))
+        return theirs, unseen[judged], answered
 
     def _unanswered(self, judges: Mask, answered: Mask, version: int) -> tuple[str, ...]:
         silent = int((judges & ~answered).sum())

@@ -51,13 +51,15 @@ def _before(store: ObjectStore, started: TrainingStarted, model: ModelState) -> 
 
 def _is_about(version: ModelVersion, started: TrainingStarted) -> bool:
     """Whether it was compared with the pinned champion, or is it."""
-    return started.pins.champion_version in (version.version, version.pins.champion_version)
+    pins = version.pins  # none: it is served elsewhere, and no run of ours said anything about it
+    return pins is not None and started.pins.champion_version in (version.version, pins.champion_version)
 
 
 def _judged_before(version: ModelVersion, started: TrainingStarted) -> bool:
     """Whether its window is over when this run's begins. One that is judged again, or that overlaps it, has not said anything yet:
     otherwise a single change would count as often as somebody asks for a run."""
-    its, own = version.pins.evaluation_window, started.pins.evaluation_window
+    its = version.pins.evaluation_window if version.pins is not None else None
+    own = started.pins.evaluation_window
     return its is not None and own is not None and its.end <= own.start
 
 

@@ -49,6 +49,7 @@ class Job(Part, frozen=True, kw_only=True):
     pins: TrainingPins
     end: Time
     has_champion: bool
+    champion_recorded: tuple[int, ...] = ()  # it is served elsewhere, under these numbers: ROWS_FILE has its answers
     champion_note: str | None = None  # why an existing champion cannot be compared with
     champion_fitted_on: FittedOn | None = None  # null: it is not known, and nothing can be measured fairly
     champion_schema: StreamSchema | None = None  # null: the project's; else the earlier one that it was fitted under

@@ -42,8 +42,8 @@ def _thresholds(project: Project, profile: Profile, rows: TrainingRows, mask: Ma
     held_out = rows.held_out[mask]
     score = pa.table({"score": pa.array(unseen.scores, pa.float64())})
     return calibrate(
-        _placed(profile, table, places, [name for name in profile.columns if name != SCORE]),
-        _placed(profile, score, places[held_out], [SCORE]),
+        placed(profile, table, places, [name for name in profile.columns if name != SCORE]),
+        placed(profile, score, places[held_out], [SCORE]),
         budget(project),
         seed=seed,
     )
@@ -56,6 +56,6 @@ def budget(project: Project) -> Budget:
     return Budget(words, alpha, k, n) if 1 <= k <= n <= MOST_IN_A_ROW else Budget(words, alpha)
 
 
-def _placed(profile: Profile, table: pa.Table, places: Any, names: list[str]) -> PlacedRows:
+def placed(profile: Profile, table: pa.Table, places: Any, names: list[str]) -> PlacedRows:
     slots = Counter(profile).slots(table, names)
     return PlacedRows(places, {name: Slotted(profile.columns[name].kind, profile.columns[name].size, slots[name]) for name in names})

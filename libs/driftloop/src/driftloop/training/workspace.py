@@ -32,6 +32,7 @@ from driftloop.registry.state import ModelState
 from driftloop.training.choosing import aged
 from driftloop.training.earlier_runs import earlier
 from driftloop.training.job import CHAMPION_FILE, JOB_FILE, PROJECT_FILE, ROWS_FILE, FittedOn, Job, TrainedModel, write_json, write_model
+from driftloop.training.recorded_champion import namesakes, recorded_columns
 
 
 class _Champion(NamedTuple):
@@ -61,11 +62,18 @@ class Workspace:
         shutil.rmtree(folder, ignore_errors=True)
         folder.mkdir(parents=True)
         snapshot = load_snapshot(self._store, project.stream, started.pins.snapshot)
-        columns = ["event_id", "event_time", "entity", *project.schema.feature_names]
+        recorded = self._recorded(started, model)
+        columns = [
+            "event_id",
+            "event_time",
+            "entity",
+            *project.schema.feature_names,
+            *(recorded_columns(project.schema) if recorded else []),
+        ]
         batches = snapshot_batches(self._store, snapshot, project.schema, columns=columns, folder=folder)
         self._write_rows(folder / ROWS_FILE, batches_schema(project.schema, columns), batches)
         (folder / PROJECT_FILE).write_bytes(project.archive())
-        champion, note = self._champion(started, model, project)
+        champion, note = (None, None) if recorded else self._champion(started, model, project)
         if champion is not None:
             write_model(folder, CHAMPION_FILE, champion.model)
         job = Job(
@@ -74,10 +82,11 @@ class Workspace:
             pins=started.pins,
             end=snapshot.content.end,
             has_champion=champion is not None,
+            champion_recorded=recorded,
             champion_note=note,
             champion_fitted_on=champion.fitted_on if champion is not None else None,
             champion_schema=champion.schema if champion is not None else None,
-            **(earlier(self._store, started, model) if champion is not None else {}),
+            **(earlier(self._store, started, model) if champion is not None or recorded else {}),
         )
         write_json(folder / JOB_FILE, job)
         return folder
@@ -118,6 +127,13 @@ class Workspace:
         with pa.ipc.new_file(str(path), schema) as writer:
             for batch in batches:
                 writer.write_batch(batch)
+
+    @staticmethod
+    def _recorded(started: TrainingStarted, model: ModelState) -> tuple[int, ...]:
+        """The numbers of the pinned champion, if it is served elsewhere: there is nothing of it but what it answered."""
+        number = started.pins.champion_version
+        champion = model.version(number) if number is not None else None
+        return namesakes(model, champion) if champion is not None and champion.served_elsewhere else ()
 
     def _champion(self, started: TrainingStarted, model: ModelState, project: Project) -> tuple[_Champion | None, str | None]:
         """The pinned champion, or why it cannot be compared with; neither when there was none."""

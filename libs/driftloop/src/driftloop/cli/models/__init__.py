@@ -9,6 +9,7 @@ from driftloop.cli.models.recalibrations import recalibrate, recalibration
 from driftloop.cli.models.reproduce import reproduce
 from driftloop.cli.models.runs import runs
 from driftloop.cli.models.show import show
+from driftloop.cli.models.watch import watch
 
 
 @click.group()
@@ -16,5 +17,5 @@ def models() -> None:
     """Model versions, aliases and their history."""
 
 
-for command in (*CHANGES, recalibration, recalibrate, reproduce, clean_models, list_models, show, history, at, runs):
+for command in (*CHANGES, recalibration, recalibrate, reproduce, clean_models, list_models, show, history, at, runs, watch):
     models.add_command(command)

@@ -111,7 +111,22 @@ def delete(name: str, version: int, reason: str, as_json: bool) -> None:
     _emit(Changes().delete(name, version, reason=reason), as_json, f"version {{version}} of {name} is deleted; its record stays")
 
 
-CHANGES: tuple[click.Command, ...] = (promote, rollback, shadow, approve, reject, delete)
+@click.command()
+@click.argument("name")
+@click.option("--version", type=click.IntRange(1), help="Which version; default: the newest that the gate has agreed to and that waits.")
+@_reason
+@as_json_option
+@one_line_errors
+def takeover(name: str, version: int | None, reason: str, as_json: bool) -> None:
+    """Answer for NAME, which is served elsewhere, from now on with a version that driftloop has trained.
+
+    The predictor takes it up without a restart. `driftloop models rollback` gives the answering back.
+    """
+    done = Changes().take_over(name, reason=reason, version=version)
+    _emit(done, as_json, f"version {{version}} answers for {name} from now on, at epoch {{epoch}}")
+
+
+CHANGES: tuple[click.Command, ...] = (promote, takeover, rollback, shadow, approve, reject, delete)
 
 
 def _emit(done: "Changed", as_json: bool, text: str) -> None:

@@ -60,6 +60,9 @@ def _show_model(console: Console, model: dict[str, Any]) -> None:
 
 def _version_row(version: dict[str, Any], champion_epoch: int) -> list[Any]:
     standing = _standing(version["standing"], champion_epoch)
+    if version["pins"] is None:
+        what = f"served elsewhere as {version['watched']['served_as']}"
+        return [version["version"], version["registered_at"], "no artifact", what, None, standing]
     digests = version["manifest"][:12], version["request_id"], version["pins"]["environment"][:12]
     return [version["version"], version["registered_at"], *digests, standing]
 
