@@ -60,7 +60,7 @@ lock: ## resolve requirements*.in again (needs uv)
 	for s in $(SERVICES); do uv pip compile services/$$s/pyproject.toml --no-emit-package driftloop --universal --generate-hashes --no-header --no-annotate --python-version 3.11 -c requirements.txt -o services/$$s/requirements.txt || exit 1; done
 	for e in $(EXTRAS); do uv pip compile libs/driftloop/pyproject.toml --extra $$e --universal --generate-hashes --no-header --no-annotate --python-version 3.11 -c requirements-dev.txt -o infra/extras/$$e.txt || exit 1; done
 	uv pip compile infra/init/requirements.in --universal --generate-hashes --no-header --no-annotate --python-version 3.11 -c requirements.txt -o infra/init/requirements.txt
-	uv pip compile libs/driftloop/pyproject.toml --extra rows --extra cli --extra kafka --extra s3 --extra lake --extra join --extra scoring --universal --generate-hashes --no-header --no-annotate --python-version 3.11 -c requirements.txt -o infra/cli/requirements.txt
+	uv pip compile libs/driftloop/pyproject.toml --extra rows --extra avro --extra protobuf --extra cli --extra kafka --extra s3 --extra lake --extra join --extra scoring --universal --generate-hashes --no-header --no-annotate --python-version 3.11 -c requirements.txt -o infra/cli/requirements.txt
 
 wheels: setup ## build the library and each service as wheels, into dist/
 	$(PIP) wheel --quiet --no-deps --no-build-isolation --wheel-dir dist $(addprefix ./,$(PROJECTS))

@@ -37,6 +37,7 @@ MEASUREMENTS = {
     "compression": "bench.compression",
     "secured": "bench.secured",
     "shadow": "bench.shadow",
+    "avro": "bench.avro",
     "retraining": "bench.retraining",
     "drift-speed": "bench.drift_speed",
 }

@@ -1,4 +1,4 @@
-"""A new column type has four places, and the type checker names them."""
+"""A new column type has five places, and the type checker names them."""
 
 import ast
 import re
@@ -19,10 +19,17 @@ from driftloop.rows.schemas import ARROW_TYPES, kind_of, lake_schema
 LIBRARY = REPOSITORY / "libs" / "driftloop" / "src"
 TABLE = "driftloop/contracts/column_types.py"
 PLACES = {TABLE, "driftloop/rows/numbers.py", "driftloop/artifact/scoring.py", "driftloop/datafile/values.py"}
+PLACES |= {"driftloop/rows/existing/kinds.py"}
 OTHER_MEANINGS = {  # words that are a type's name by chance
     "driftloop/demo/report.py": {"number"},  # of a window
     # of files that are no stream yet: ids are text, days are whole numbers
     "driftloop/datafile/rows.py": {"category", "integer", "datetime"},
+    # Which types of a format are taken for it: a test asks that each is there. The other words are Avro's own.
+    **{f"driftloop/rows/existing/{name}.py": set(COLUMN_TYPES) for name in ("avro_schema", "protobuf")},
+    **{f"driftloop/rows/existing/{name}.py": {"boolean"} for name in ("avro_code", "avro_values")},
+    **{f"driftloop/rows/existing/{name}.py": {"datetime"} for name in ("requests", "labels")},  # event time and label time
+    "driftloop/project/topic_mappings.py": {"number", "datetime"},  # that alone have a unit, or a format
+    "driftloop/rows/existing/contents.py": set(COLUMN_TYPES),
     # What values look like. A type that is not named here is never proposed; it can be stated.
     "driftloop/proposal/facts.py": set(COLUMN_TYPES),
     "driftloop/proposal/target.py": set(COLUMN_TYPES),

@@ -63,6 +63,10 @@ NO_MESSAGES = {
     "driftloop.client.models": "the registry's answer",
     "driftloop.client.watching": "the registry's answer",
     "driftloop.client.topic_sample": "records of somebody else's topic: what is no JSON object is counted and passed over",
+    "driftloop.rows.existing.whole": "records of somebody else's topic, for people: what cannot be read is counted",
+    "driftloop.rows.existing.contents": "values that have been read, for people",
+    "driftloop.rows.existing.avro_schema": "schemas of the registry; one that is none refuses its records",
+    "driftloop.adapters.schema_registry": "the schema registry's answer",
     "driftloop.adapters.kafka_tokens": "the token endpoint's answer",
     "driftloop.client.status_words": "what a service says of itself",
     "driftloop.training.process": "the training process",
@@ -80,7 +84,10 @@ NO_MESSAGES = {
     "driftloop.telemetry": "its own clock",
     "driftloop.demo.conservation": "what the demo sent itself",
 }
-PARTS = {"driftloop.service.quarantine:fetched": "an object of the bucket, under its digest"}  # of modules that decode messages, too
+PARTS = {
+    "driftloop.service.quarantine:fetched": "an object of the bucket, under its digest",
+    "driftloop.rows.existing.protobuf:_whole": "records of somebody else's topic, for people: what cannot be read is counted",
+}  # of modules that decode messages, too
 
 
 def module_of(path: Path) -> str:

@@ -16,6 +16,9 @@ from driftloop.contracts.services import SERVICES
 OTHERS = ("infra/init/requirements.txt", "infra/cli/requirements.txt")
 LOADED_LATER = {
     "skops",  # with the first model
+    "fastavro",  # with the first schema in Avro
+    "protobuf",  # with the first in Protobuf, and in a process of its own
+    "grpcio-tools",
     "crc32c",  # by kafka-python, with the first batch
     "uvloop",  # by uvicorn, when the server runs
 }

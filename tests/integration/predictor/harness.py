@@ -46,12 +46,15 @@ class World:
         self.bootstrap, self.s3, self.name, self.folder = bootstrap, s3, name, folder
         settings = S3Settings(endpoint=s3.endpoint, bucket=s3.bucket, region=s3.region, access_key=s3.access_key, secret_key=s3.secret_key)
         self.store = MinioObjectStore(settings)
-        create_topics(bootstrap, [*CONTROL_TOPICS, *stream_topics(name, partitions)])
+        self.project = self.make_project()
+        create_topics(bootstrap, [*CONTROL_TOPICS, *stream_topics(name, partitions, existing=self.project.existing)])
         self.producer = Producer(bootstrap, client_id=f"test-{name}")
-        self.project = sample_project(name)
         self._commands = 0
         self.epoch = self.recalibration_epoch = 0
         self.register(self.project)
+
+    def make_project(self) -> Project:
+        return sample_project(self.name)
 
     def command(self, kind: type[Command], **fields: Any) -> None:
         self._commands += 1
@@ -109,7 +112,7 @@ class World:
         return [read_quarantined(r) for r in read_topic(self.bootstrap, quarantine(self.name))]
 
     def sent(self) -> list[Record]:
-        return read_topic(self.bootstrap, requests(self.name))
+        return read_topic(self.bootstrap, self.project.requests_topic)
 
     def account(self) -> "Account":
         return account(self.inferences(), self.project)

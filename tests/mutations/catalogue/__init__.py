@@ -3,6 +3,7 @@
 from tests.mutations.catalogue.applications import APPLICATIONS
 from tests.mutations.catalogue.drift import DRIFT
 from tests.mutations.catalogue.endurance import ENDURANCE
+from tests.mutations.catalogue.existing_topics import EXISTING_TOPICS
 from tests.mutations.catalogue.ingest import INGEST
 from tests.mutations.catalogue.lake import LAKE
 from tests.mutations.catalogue.model_files import MODEL_FILES
@@ -33,4 +34,5 @@ PARTS: dict[str, tuple[Mutation, ...]] = {
     "What applications send": APPLICATIONS,
     "Shadow": SHADOW,
     "A model that is served elsewhere": WATCHING,
+    "Topics that somebody else writes": EXISTING_TOPICS,
 }

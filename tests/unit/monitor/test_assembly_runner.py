@@ -124,7 +124,7 @@ def test_sketches_that_expired_while_the_project_was_down_are_not_waited_for() -
         quarantine=MemoryBroker().producer(),
         store=MemoryStore(),
         gaps=AcceptedGaps(MemoryStore(), PROJECT.stream),
-        requests=RequestsEnds(MemoryBroker(), PROJECT.stream),
+        requests=RequestsEnds(MemoryBroker(), PROJECT.requests_topic),
         inferences_ends=inferences_of(partitions=2, messages=100),
         clock=SystemClock(),
     )

@@ -47,7 +47,7 @@ class Steps:
             quarantine=broker.producer(),
             store=self.store,
             gaps=AcceptedGaps(self.store, PROJECT.stream),
-            requests=RequestsEnds(broker, PROJECT.stream),
+            requests=RequestsEnds(broker, PROJECT.requests_topic),
             ack=self.ack,
         )
 

@@ -62,7 +62,7 @@ class Folding:
             quarantine=self.broker.producer(),
             store=self.store,
             gaps=AcceptedGaps(self.store, PROJECT.stream),
-            requests=RequestsEnds(self, PROJECT.stream),
+            requests=RequestsEnds(self, PROJECT.requests_topic),
             ack=ack,
         )
 

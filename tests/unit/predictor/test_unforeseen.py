@@ -137,3 +137,20 @@ def test_a_request_that_cannot_even_be_taken_up_is_quarantined(edge: MemoryEdge)
     ticked(edge, handler)
     assert [(r.start, r.end, r.quarantined) for r in edge.ranges(0)] == [(0, 3, (1,))]
     assert [(q.offset, q.reason, q.record.value) for q in quarantined(edge)] == [(1, "no way", request_json(1))]
+
+
+def test_requests_wait_for_a_schema_registry_however_often_it_does_not_answer(edge: MemoryEdge, monkeypatch: pytest.MonkeyPatch) -> None:
+    with monkeypatch.context() as away:
+
+        def not_there(*_: object) -> DecodedRows:
+            raise TransientError("the schema registry does not answer")
+
+        away.setattr(RequestDecoder, "decode_batch", not_there)
+        edge.send([request_json(n) for n in range(20)])
+        handler = edge.handler()
+        handler.starting_offsets(edge.tps)
+        handler.on_records(edge.tp(0), edge.unread(0))
+        assert ticked(edge, handler) == 20
+    assert ticked(edge, handler) == 0
+    found = account(edge.written(0), edge.project)
+    assert (found.rows.num_rows, found.quarantined, quarantined(edge)) == (20, set(), [])

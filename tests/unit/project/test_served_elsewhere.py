@@ -29,6 +29,10 @@ def test_a_project_says_who_serves_its_model_and_where_the_answers_are() -> None
         (TOML.replace('"elsewhere"', '"sagemaker"'), "p/driftloop.toml:5: project.served_by: .*one of driftloop, elsewhere"),
         (TOML + '[answers]\nscore = "a..b"\n', "p/driftloop.toml:17: answers.score: 'a..b' is no path"),
         (TOML + '[answers]\nscores = "a"\n', "p/driftloop.toml:17: unknown setting 'scores'; .answers. knows prediction, score"),
+        (
+            TOML + '[stream.requests]\ntopic = "loans.v1"\nformat = "avro"\nevent_id = "id"\nevent_time = "at"\n',
+            "answers are read from JSON, and requests are avro: .answers. topic must name one with the answers in JSON",
+        ),
     ],
 )
 def test_what_is_wrong_is_said_with_its_line(config: str, said: str) -> None:

@@ -9,19 +9,27 @@ from datetime import UTC, timedelta
 from types import SimpleNamespace
 from typing import NamedTuple
 
+import msgspec
 import pyarrow as pa
+from tests.unit.rows.existing.samples import STREAM as SHOP
+from tests.unit.rows.existing.samples import Registry
+from tests.unit.rows.existing.samples import mapping as their_mapping
+from tests.unit.rows.existing.samples import registry as their_registry
 from tests.unit.rows.strangers import SCHEMA, SEVERAL
 
 from driftloop.contracts.answers import Answers
 from driftloop.contracts.codec import decode_event
 from driftloop.contracts.events import DecisionMade
+from driftloop.contracts.existing_topics import Source, TopicMapping
 from driftloop.contracts.headers import request_position, watermark
 from driftloop.errors import InvalidMessage
 from driftloop.history.decisions import Decisions
 from driftloop.history.registry_follower import after_record
-from driftloop.ports import Record
+from driftloop.ports import Record, Schema
 from driftloop.registry.state import RegistryState
 from driftloop.rows.answers import AnswerReader
+from driftloop.rows.existing.labels import ExistingLabels
+from driftloop.rows.existing.requests import ExistingRequests
 from driftloop.rows.inferences import InferenceDecoder, accounted_range, claimed_range
 from driftloop.rows.labels import LabelDecoder
 from driftloop.rows.probabilities import matrix
@@ -170,6 +178,41 @@ CAPTURES = CaptureReader(SCHEMA, Answers())
 _JSON, _ARROW = "driftloop.rows.json_objects:", "driftloop.rows.arrow_stream:"
 _HEADERS = "driftloop.contracts.headers:"
 
+THEIRS = {each: ExistingRequests(SHOP, their_mapping(each), their_registry()) for each in ("json", "json-schema", "avro")}
+THEIR_LABELS = ExistingLabels(
+    SHOP,
+    TopicMapping(topic="o", format="json", columns={n: Source(path=n) for n in ("event_id", "event_time", "label", "label_time")}),
+    None,
+)
+IN_PROTOBUF = Registry()
+IN_PROTOBUF.schemas[7] = Schema(7, "PROTOBUF", 'syntax = "proto3"; message M { int64 id = 1; double at = 2; }')
+THEIRS_IN_PROTOBUF = ExistingRequests(
+    msgspec.structs.replace(SHOP, features=()),
+    TopicMapping(
+        topic="o", format="protobuf", columns={"event_id": Source(path="id"), "event_time": Source(path="at", time_format="unix")}
+    ),
+    IN_PROTOBUF,
+)
+
+
+def existing_requests(record: Record) -> None:
+    """In each format as the bytes are, and behind what a serializer writes before them."""
+    value = record.value or b""
+    for decoder in (*THEIRS.values(), THEIRS_IN_PROTOBUF):
+        for data in (value, b"\0\0\0\0\7" + value, b"\0\0\0\0\7\0" + value):
+            one, other = record._replace(value=data), record._replace(value=data, key=None)
+            found = decoder.decode_records([one, other])
+            assert found.rows.schema.equals(decoder.schema)
+            assert sorted([*found.accepted, *(i for i, _ in found.rejected)]) == [0, 1]
+    THEIRS["json"].decode(record)
+
+
+def existing_labels(record: Record) -> None:
+    found = THEIR_LABELS.decode_batch([record, record])
+    assert len(found.offsets) == found.rows.num_rows
+    THEIR_LABELS.decode(record)
+
+
 DECODERS: dict[str, Decoder] = {
     "requests": Decoder(requests, (f"{_JSON}JsonObjects.__init__", f"{_ARROW}schema_in", f"{_ARROW}decode_table")),
     "requests in a batch": Decoder(requests_in_a_batch),
@@ -181,6 +224,8 @@ DECODERS: dict[str, Decoder] = {
     "requests by HTTP": Decoder(requests_by_http, ("driftloop_predictor.invocations:",)),
     "labels": Decoder(labels, ("driftloop.rows.labels:_sent",)),
     "labels in a batch": Decoder(labels_in_a_batch),
+    "somebody else's requests": Decoder(existing_requests, ("driftloop.rows.existing.json_values:JsonValues.__init__",)),
+    "somebody else's labels": Decoder(existing_labels),
     "stored inferences": Decoder(stored_inferences),
     "inferences": Decoder(inferences),
     "stored inferences of several classes": Decoder(stored_inferences_of_several_classes),

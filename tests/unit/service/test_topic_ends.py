@@ -70,7 +70,7 @@ class Reading:
     """Reads messages of one poll after the other, and asks for the ends that each needs."""
 
     def __init__(self, broker: Asked) -> None:
-        self.broker, self.ends = broker, RequestsEnds(broker, "shop")
+        self.broker, self.ends = broker, RequestsEnds(broker, "shop.requests")
         self.next_poll()
 
     def next_poll(self) -> None:

@@ -225,3 +225,27 @@ class Clock(Protocol):
 
     def now(self) -> datetime:
         """Wall time, aware, UTC."""
+
+
+class NamedSchema(NamedTuple):
+    """A schema that another one refers to, by the name that stands there."""
+
+    name: str
+    text: str
+
+
+class Schema(NamedTuple):
+    """What a registry has under an id. ``references``: all that it needs, those before it that others need."""
+
+    id: int
+    type: str  # AVRO, PROTOBUF, JSON
+    text: str
+    references: tuple[NamedSchema, ...] = ()
+
+
+class Schemas(Protocol):
+    """The schema registry of an installation."""
+
+    def schema(self, id: int) -> Schema:
+        """Under an id, which never changes. Raises InvalidMessage for an id that is not known there, or whose schema is too large;
+        TransientError when the registry does not answer; ConfigurationError when it refuses this client."""

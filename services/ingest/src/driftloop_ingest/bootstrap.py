@@ -11,6 +11,7 @@ from driftloop.project.model import Project
 from driftloop.rows.schemas import lake_schema
 from driftloop.service.checks import check_surroundings
 from driftloop.service.process import Stop, run_service
+from driftloop.service.schemas import schemas_of
 from driftloop.service.start import Parts, started
 from driftloop_ingest.filling import Filling
 from driftloop_ingest.maintenance import Upkeep
@@ -45,7 +46,7 @@ def run(stop: Stop) -> None:
 
 
 def _filling(settings: IngestSettings, parts: Parts, outputs: Outputs, project: Project) -> Filling:
-    check_surroundings(settings.common, INGEST.topics(project.stream, project.retention_ms))
+    check_surroundings(settings.common, INGEST.topics(project.stream, project.retention_ms, project.existing))
     opened = partial(LakeTable.open, settings.common.s3, project.stream)
     return Filling(
         project,
@@ -56,4 +57,5 @@ def _filling(settings: IngestSettings, parts: Parts, outputs: Outputs, project: 
         clock=parts.clock,
         newer=NewerProject(project, parts.registry).wait_for_restart,
         stop=parts.stop,
+        schemas=schemas_of(settings.common),
     )

@@ -8,8 +8,9 @@ import pyarrow as pa
 from driftloop.contracts import topics
 from driftloop.errors import TransientError
 from driftloop.lake.table import LakeTable
-from driftloop.ports import Clock, TopicPartition
+from driftloop.ports import Clock, Schemas, TopicPartition
 from driftloop.project.model import Project
+from driftloop.rows.existing.labels import ExistingLabels
 from driftloop.service.broker import Broker
 from driftloop.service.partition_worker import PartitionWorker
 from driftloop.service.process import Stop
@@ -37,6 +38,7 @@ class Filling:
         clock: Clock,
         newer: Callable[[], None],
         stop: Stop,
+        schemas: Schemas | None = None,
     ) -> None:
         (inferences, labels), stream = tables, project.stream
 
@@ -45,12 +47,15 @@ class Filling:
 
         stored = pa.schema([field for field in inferences.schema if field.name not in ("partition", "offset")])
         lateness, ahead = project.allowed_lateness, project.ahead
-        self._ends = RequestsEnds(broker.topics("requests"), stream)
-        requests = StreamRequests(topics.requests(stream), inferences, self._ends, lambda: self._consumer)
-        intake = InferenceIntake(project.schema, lateness, clock, ahead=ahead, stored=stored, newer=newer, requests=requests)
-        label_intake = LabelIntake(project.schema, lateness, clock, ahead=ahead)
+        self._ends = RequestsEnds(broker.topics("requests"), project.requests_topic)
+        requests = StreamRequests(project.requests_topic, inferences, self._ends, lambda: self._consumer)
+        intake = InferenceIntake(
+            project.schema, lateness, clock, ahead=ahead, stored=stored, newer=newer, requests=requests, topic=project.requests_topic
+        )
+        of_labels = ExistingLabels(project.schema, project.labels, schemas) if project.labels is not None else None
+        label_intake = LabelIntake(project.schema, lateness, clock, ahead=ahead, decoder=of_labels)
         self.handler = IngestHandler(
-            [writer(inferences, topics.inferences(stream), intake), writer(labels, topics.labels(stream), label_intake)],
+            [writer(inferences, topics.inferences(stream), intake), writer(labels, project.labels_topic, label_intake)],
             beginning_offsets=self._beginning_offsets,
             topic_id=broker.topic_id,
             next_poll=requests.next_poll,
@@ -58,7 +63,7 @@ class Filling:
         self._worker = PartitionWorker(self.handler, stop=stop)
         self._consumer = broker.member(
             f"ingest-{stream}",
-            [topics.inferences(stream), topics.labels(stream)],
+            [topics.inferences(stream), project.labels_topic],
             listener=self._worker,
             max_poll_interval_seconds=MAX_POLL_INTERVAL_SECONDS,
         )

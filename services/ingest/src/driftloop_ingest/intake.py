@@ -10,7 +10,7 @@ import pyarrow.compute as pc
 from driftloop import metrics
 from driftloop.contracts import topics
 from driftloop.contracts.gaps import AcceptedGap
-from driftloop.contracts.headers import RequestRange, is_arrow, watermark
+from driftloop.contracts.headers import RequestRange, watermark
 from driftloop.contracts.schema import StreamSchema
 from driftloop.contracts.values import LATEST
 from driftloop.contracts.windows import CLOCK_SKEW
@@ -20,7 +20,7 @@ from driftloop.lake.label_times import capped
 from driftloop.ports import Clock, Record
 from driftloop.rows.feature_columns import UnknownFeatures
 from driftloop.rows.inferences import InferenceDecoder, accounted_range
-from driftloop.rows.labels import LabelDecoder
+from driftloop.rows.labels import LabelDecoder, Labels
 from driftloop.rows.request_ranges import accepted
 from driftloop.rows.schemas import TIME, inference_schema
 from driftloop.service.accepted_gaps import WAY_ON
@@ -83,14 +83,16 @@ class InferenceIntake:
         stored: pa.Schema | None = None,
         newer: Callable[[], None] = lambda: None,
         requests: Requests | None = None,
+        topic: str | None = None,
     ) -> None:
         """``ahead``: how far a watermark may lie beyond the clock to be believed; None: however far.
 
         ``stored``: the table's columns, but for partition and offset; by default the schema's. ``newer`` is called for rows
-        with features that it does not have; it raises TransientError if they are of a newer project.
+        with features that it does not have; it raises TransientError if they are of a newer project. ``topic``: of the
+        requests; by default the stream's own.
         """
         self._decoder, self._newer = InferenceDecoder(schema, inference_schema(schema) if stored is None else stored), newer
-        self._topic = topics.requests(schema.stream)
+        self._topic = topic or topics.requests(schema.stream)
         self._requests = requests or _Unknown()
         self._lateness, self._clock, self._ahead = lateness, clock, ahead
 
@@ -166,14 +168,22 @@ class InferenceIntake:
 class LabelIntake:
     """Takes labels as they come; only the join knows whether their event exists."""
 
-    def __init__(self, schema: StreamSchema, lateness: timedelta, clock: Clock, *, ahead: timedelta | None = CLOCK_SKEW) -> None:
-        """``ahead``: how far a watermark may lie beyond the clock; None: however far."""
-        self._stream, self._decoder = schema.stream, LabelDecoder(schema)
+    def __init__(
+        self,
+        schema: StreamSchema,
+        lateness: timedelta,
+        clock: Clock,
+        *,
+        ahead: timedelta | None = CLOCK_SKEW,
+        decoder: Labels | None = None,
+    ) -> None:
+        """``ahead``: how far a watermark may lie beyond the clock; None: however far. ``decoder``: of a topic that is not ours."""
+        self._stream, self._decoder = schema.stream, decoder or LabelDecoder(schema)
         self._lateness, self._clock, self._ahead = lateness, clock, ahead
 
     def few(self, records: Sequence[Record]) -> int:
         first = records[:_JSON_AT_A_TIME]
-        singles = next((n for n, record in enumerate(first) if is_arrow(record.headers)), len(first))
+        singles = next((n for n, record in enumerate(first) if self._decoder.is_table(record)), len(first))
         return max(1, singles)  # an Arrow message may hold many rows: alone
 
     def take(self, records: Sequence[Record], buffer: Buffer, cursor: Cursor) -> bool:

@@ -23,7 +23,7 @@ def run(stop: Stop) -> None:
     parts, status = Parts(settings.common, stop), MonitorStatus(settings.common.instance)
     with started(parts, status):
         project = parts.project(MinioObjectStore(settings.common.s3))
-        topics = MONITOR.topics(project.stream, project.retention_ms)
+        topics = MONITOR.topics(project.stream, project.retention_ms, project.existing)
         parts.until_connected(lambda: check_surroundings(settings.common, topics))
         wiring = Wiring(settings, project, parts.registry, status, stop)
         asyncio.set_event_loop_policy(uvloop.EventLoopPolicy())  # for the consumer's thread too, which makes its own loop

@@ -15,9 +15,10 @@ log = get_logger(__name__)
 class SourceTopics:
     """Of one stream. Raises TransientError, ConfigurationError for one that is missing."""
 
-    def __init__(self, broker: Topics, stream: str) -> None:
+    def __init__(self, broker: Topics, stream: str, labels: str | None = None) -> None:
+        """``labels``: the topic, where it is not the stream's own."""
         self._broker = broker
-        self._names = (topics.inferences(stream), topics.labels(stream), topics.WINDOW_SKETCHES)
+        self._names = (topics.inferences(stream), labels or topics.labels(stream), topics.WINDOW_SKETCHES)
         self._known = broker.describe(self._names)
 
     @property

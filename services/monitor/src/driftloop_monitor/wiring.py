@@ -51,8 +51,8 @@ class Wiring:
         self._project, self._stop, self._status = project, stop, status
         self.failure = Failure(stop)
         broker = KafkaTopics(kafka, client_id=f"monitor-topics-{common.instance}")
-        self._sources, self._inferences_ends = SourceTopics(broker, stream), AskedEnds(broker, inferences(stream))
-        self._requests = RequestsEnds(broker, stream)
+        self._sources, self._inferences_ends = SourceTopics(broker, stream, project.labels_topic), AskedEnds(broker, inferences(stream))
+        self._requests = RequestsEnds(broker, project.requests_topic)
         tables = changelogs(stream, {FOLDS: self._sources.inferences.partitions, ASSEMBLIES: self._sources.sketches.partitions})
         create_topics(kafka, tables, replication=common.replication)
         add_partitions(kafka, {table.name: table.partitions for table in tables})  # a value stays in the partition that it is of

@@ -16,7 +16,6 @@ from driftloop.contracts.headers import (
     WATERMARK,
     Headers,
     RequestRange,
-    is_arrow,
     range_header,
     watermark,
     watermark_header,
@@ -28,7 +27,7 @@ from driftloop.errors import InvalidMessage
 from driftloop.ports import Record
 from driftloop.rows.answers import Answer, answered
 from driftloop.rows.arrow_stream import encode_table
-from driftloop.rows.requests import DecodedRows, RequestDecoder
+from driftloop.rows.requests import DecodedRows, RequestDecoder, Requests
 from driftloop.rows.schemas import CLASS_PROBABILITIES, holds_probabilities, inference_schema
 from driftloop_predictor.buffer import Batch
 from driftloop_predictor.idle import Seen
@@ -87,10 +86,10 @@ class TooLarge(Exception):
 class BatchEncoder:
     """Makes a batch of requests one message that says which offsets it accounts for."""
 
-    def __init__(self, schema: StreamSchema, topic_id: str, ahead: timedelta | None = CLOCK_SKEW) -> None:
-        """``ahead``: how far times may lie beyond the clock; None: however far."""
+    def __init__(self, schema: StreamSchema, topic_id: str, ahead: timedelta | None = CLOCK_SKEW, decoder: Requests | None = None) -> None:
+        """``ahead``: how far times may lie beyond the clock; None: however far. ``decoder``: of a topic that is not ours."""
         self.topic_id, self._ahead = topic_id, ahead
-        self._decoder = RequestDecoder(schema)
+        self._decoder: Requests = decoder or RequestDecoder(schema)
         self._schema, self._answers_of = inference_schema(schema), schema
 
     def account(
@@ -156,16 +155,16 @@ class BatchEncoder:
         taken = _Taken(rejected=[(record, set_aside[record.offset]) for record in batch.records if record.offset in set_aside])
         records = [record for record in batch.records if record.offset not in set_aside] if taken.rejected else batch.records
         if batch.plain or not records:
-            taken.take_json(records, self._decoder, watching)
+            taken.take_rows(records, self._decoder, watching)
             return taken
         with_rows = taken.take_watermark(records, latest)
-        for arrow, run in itertools.groupby(with_rows, lambda record: is_arrow(record.headers)):
-            if not arrow:
-                taken.take_json(list(run), self._decoder, watching)
+        for tables, run in itertools.groupby(with_rows, self._decoder.is_table):
+            if not tables:
+                taken.take_rows(list(run), self._decoder, watching)
                 continue
             for record in run:
                 if watching is None:
-                    taken.take_arrow(record, self._decoder)
+                    taken.take_table(record, self._decoder)
                 else:
                     taken.rejected.append((record, NO_ARROW))
         return taken
@@ -185,8 +184,8 @@ class _Taken:
     def rows(self, schema: pa.Schema) -> pa.Table:
         return pa.concat_tables([schema.empty_table(), *self.tables]).combine_chunks()
 
-    def take_json(self, records: Sequence[Record], decoder: RequestDecoder, watching: Watching | None) -> None:
-        decoded = decoder.decode_batch([r.value for r in records], [r.key for r in records])
+    def take_rows(self, records: Sequence[Record], decoder: Requests, watching: Watching | None) -> None:
+        decoded = decoder.decode_records(records)
         self.rejected += [(records[i], reason) for i, reason in decoded.rejected]
         if watching is not None:
             self._take_answered(records, decoded, watching)
@@ -207,7 +206,7 @@ class _Taken:
             else:
                 self.rejected.append((records[i], each))
 
-    def take_arrow(self, record: Record, decoder: RequestDecoder) -> None:
+    def take_table(self, record: Record, decoder: Requests) -> None:
         try:
             table, unknown = decoder.decode(record)
         except InvalidMessage as exc:

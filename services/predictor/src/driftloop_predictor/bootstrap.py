@@ -12,6 +12,7 @@ from driftloop.service.accepted_gaps import AcceptedGaps
 from driftloop.service.checks import check_surroundings_but_for_a_silent_store
 from driftloop.service.http_server import serving
 from driftloop.service.process import Stop, run_service
+from driftloop.service.schemas import schemas_of
 from driftloop.service.start import Parts, started
 from driftloop_predictor.answers_topic import AnswersTopic
 from driftloop_predictor.captured import CaptureReader
@@ -95,7 +96,7 @@ def _stream(
     answers: AnswersTopic | None,
     unscored: UnscoredRows,
 ) -> RequestStream:
-    check_surroundings_but_for_a_silent_store(settings.common, PREDICTOR.topics(project.stream, project.retention_ms))
+    check_surroundings_but_for_a_silent_store(settings.common, PREDICTOR.topics(project.stream, project.retention_ms, project.existing))
     return RequestStream(
         project,
         broker=parts.broker,
@@ -107,4 +108,5 @@ def _stream(
         clock=parts.clock,
         stop=parts.stop,
         unscored=unscored,
+        schemas=schemas_of(settings.common),
     )

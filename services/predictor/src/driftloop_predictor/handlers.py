@@ -8,12 +8,13 @@ from typing import NoReturn
 
 from driftloop import metrics
 from driftloop.contracts.headers import ARROW, CONTENT_TYPE, RequestPosition, RequestRange, range_header, watermark_header
-from driftloop.contracts.topics import inferences, quarantine, requests
+from driftloop.contracts.topics import inferences, quarantine
 from driftloop.crashpoints import crash_point
-from driftloop.errors import MessageTooLarge, NotDelivered, TransientError
+from driftloop.errors import ConfigurationError, MessageTooLarge, NotDelivered, TransientError
 from driftloop.ports import Clock, MessageProducer, ObjectStore, Record, TopicPartition
 from driftloop.project.model import Project
 from driftloop.rows.arrow_stream import encode_table
+from driftloop.rows.requests import Requests
 from driftloop.rows.schemas import inference_schema
 from driftloop.service.attempts import Attempts, unforeseen
 from driftloop.service.quarantine import quarantine_message
@@ -60,10 +61,12 @@ class RequestHandler:
         unscored: UnscoredRows | None = None,
         make_known: Callable[[Set[str]], None] = _nobody_asks,
         answers: AnswersTopic | None = None,
+        decoder: Requests | None = None,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
+        """``decoder``: of requests on a topic that is not ours."""
         self._stream, self._schema = project.stream, project.schema
-        self._requests = requests(project.stream)
+        self._requests, self._decoder = project.requests_topic, decoder
         self._topic, self._producer, self._serving, self._idle, self._clock = topic, producer, serving, idle, clock
         self._progress, self._ahead, self._unscored = progress, project.ahead, unscored or UnscoredRows()
         self._store = store  # asked for requests only that are rejected and too large for the topic
@@ -83,7 +86,7 @@ class RequestHandler:
         self._settle()
         topic_id = self._topic.topic_id()
         if self._accountant is None or self._accountant.topic_id != topic_id:
-            self._accountant = BatchEncoder(self._schema, topic_id, self._ahead)
+            self._accountant = BatchEncoder(self._schema, topic_id, self._ahead, self._decoder)
         found = self._topic.next_offsets([tp.partition for tp in tps], topic_id)
         offsets = {tp: found[tp.partition] for tp in tps}
         for tp, offset in offsets.items():
@@ -195,6 +198,9 @@ class RequestHandler:
                     buffer.put_back(batch)
                     self._make_known(exc.names)
                     raise TransientError(f"rows of {tp.topic}/{tp.partition} wait for the registry to know the versions {exc}") from exc
+                except (TransientError, ConfigurationError):  # of the schema registry: no request is at fault
+                    buffer.put_back(batch)
+                    raise
                 except Exception as exc:  # noqa: BLE001 - one request must not stop the partition
                     buffer.put_back(batch)
                     self._failed(tp, batch, exc)

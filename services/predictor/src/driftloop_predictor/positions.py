@@ -98,7 +98,7 @@ class Positions:
         if any(p >= known for p in partitions):
             raise TransientError(
                 f"{self._requests} has more partitions than the {known} of {self._inferences}; make them as many with: "
-                f"driftloop partitions add {self._requests.rpartition('.')[0]} {max(partitions) + 1}"
+                f"driftloop partitions add {self._inferences.rpartition('.')[0]} {max(partitions) + 1}"
             )
         written = {p: TopicPartition(self._inferences, p) for p in partitions}
         asked = {p: TopicPartition(self._requests, p) for p in partitions}

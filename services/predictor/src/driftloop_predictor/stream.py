@@ -2,9 +2,10 @@
 
 from functools import partial
 
-from driftloop.contracts.topics import inferences, requests
-from driftloop.ports import Clock, ObjectStore
+from driftloop.contracts.topics import inferences
+from driftloop.ports import Clock, ObjectStore, Schemas
 from driftloop.project.model import Project
+from driftloop.rows.existing.requests import ExistingRequests
 from driftloop.service.broker import Broker
 from driftloop.service.partition_worker import PartitionWorker
 from driftloop.service.process import Stop
@@ -35,8 +36,10 @@ class RequestStream:
         clock: Clock,
         stop: Stop,
         unscored: UnscoredRows,
+        schemas: Schemas | None = None,
     ) -> None:
-        stream = project.stream
+        stream, requests = project.stream, project.requests_topic
+        mapping = project.requests
         progress = StreamProgress(broker.reader, inferences(stream), partial(broker.partitions_of, inferences(stream)), project.ahead)
         self.handler = RequestHandler(
             project,
@@ -44,7 +47,7 @@ class RequestStream:
                 broker.reader,
                 broker.topic_id,
                 broker.partitions_of,
-                requests=requests(stream),
+                requests=requests,
                 inferences=inferences(stream),
                 after_gaps=after_gaps,
             ),
@@ -59,9 +62,10 @@ class RequestStream:
             progress=progress.newest,
             clock=clock,
             unscored=unscored,
+            decoder=ExistingRequests(project.schema, mapping, schemas) if mapping is not None else None,
         )
         self._worker = PartitionWorker(self.handler, stop=stop, poll_seconds=POLL_SECONDS)
-        self._consumer = broker.member(f"predictor-{stream}", [requests(stream)], listener=self._worker)
+        self._consumer = broker.member(f"predictor-{stream}", [requests], listener=self._worker)
 
     def run(self) -> None:
         """Until a stop is requested; then drains."""

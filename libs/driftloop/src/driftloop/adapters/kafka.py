@@ -1,6 +1,15 @@
 """Kafka, as the ports promise it."""
 
-from driftloop.adapters.kafka_admin import add_partitions, check_topics, create_topics, partitions_of, read_topic, stream_topic, topic_id
+from driftloop.adapters.kafka_admin import (
+    add_partitions,
+    check_topics,
+    create_topics,
+    partitions_of,
+    read_topic,
+    stream_topic,
+    topic_id,
+    topic_settings,
+)
 from driftloop.adapters.kafka_consumer import AssignedConsumer, GroupConsumer
 from driftloop.adapters.kafka_producer import Producer, Publisher
 from driftloop.adapters.kafka_topics import KafkaTopics
@@ -18,4 +27,5 @@ __all__ = [
     "read_topic",
     "stream_topic",
     "topic_id",
+    "topic_settings",
 ]

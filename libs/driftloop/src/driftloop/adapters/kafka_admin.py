@@ -38,9 +38,9 @@ def create_topics(bootstrap: str | Cluster, topics: Iterable[Topic], *, replicat
     """Create those that are missing, and set the settings of existing ones as the table has them, unless ``alter`` is false.
 
     ``replication``: brokers that hold each new one; None: as many as the broker makes by default. Raises ConfigurationError
-    when there are not so many.
+    when there are not so many. Topics that somebody else has are left alone.
     """
-    wanted = list(topics)
+    wanted = [topic for topic in topics if not topic.existing]
     with administered(bootstrap, "creating topics") as admin:
         existing = set(admin.list_topics())
         missing = {
@@ -85,12 +85,15 @@ def check_topics(bootstrap: str | Cluster, topics: Iterable[Topic], *, replicati
         described = _described(admin, [topic.name for topic in wanted])
         for topic in wanted:
             found = described.get(topic.name)
+            if found is None and topic.existing:
+                raise ConfigurationError(f"topic {topic.name}, which the project names, does not exist, and only who owns it makes it")
             if found is None:
                 raise ConfigurationError(f"topic {topic.name} does not exist; create it with: driftloop up --project DIR")
             if len(found["partitions"]) < topic.partitions and topic.plane == "control" and topic.partitions == 1:
                 raise ConfigurationError(f"topic {topic.name} has {len(found['partitions'])} partitions, needs {topic.partitions}")
             if topic.partitions == 1 and len(found["partitions"]) != 1:
                 raise ConfigurationError(f"topic {topic.name} has {len(found['partitions'])} partitions, but its order needs exactly 1")
+        wanted = [topic for topic in wanted if not topic.existing]  # how others are set is their owners' affair
         differing = _differing(admin, wanted)
         configs = _configs(admin, [t.name for t in wanted])
         brokers = len(admin.describe_cluster()["brokers"])
@@ -130,6 +133,12 @@ def _configs(admin: Any, names: list[str]) -> dict[str, dict[str, str]]:
     described = admin.describe_configs([ConfigResource(ConfigResourceType.TOPIC, name) for name in names], config_filter="all")
     topics = described.get("topic", described)
     return {name: {key: str(entry["value"]) for key, entry in topics[name].items()} for name in names}
+
+
+def topic_settings(bootstrap: str | Cluster, topic: str) -> dict[str, str]:
+    """As the broker has them. Raises ConfigurationError for a user who may not see them, TransientError."""
+    with administered(bootstrap, f"describing the settings of {topic}") as admin:
+        return _configs(admin, [topic])[topic]
 
 
 def topic_id(bootstrap: str | Cluster, topic: str) -> str:

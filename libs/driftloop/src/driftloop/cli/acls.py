@@ -1,5 +1,6 @@
 """`driftloop acls`: who may do what on the broker."""
 
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
@@ -7,7 +8,7 @@ from rich.console import Console
 
 from driftloop.cli.errors import one_line_errors
 from driftloop.cli.output import emit, say, table
-from driftloop.client.broker_rights import acl_lines, principals, quota_lines, wanted_quotas, wanted_rights
+from driftloop.client.broker_rights import acl_lines, of_projects, principals, quota_lines, wanted_quotas, wanted_rights
 from driftloop.client.changes import Changes
 from driftloop.errors import UserError
 
@@ -16,6 +17,9 @@ if TYPE_CHECKING:
 
 _streams = click.argument("streams", nargs=-1)
 _users = click.option("--user", "users", multiple=True, metavar="WHO=NAME", help="What a service, cli or applications is called there.")
+_projects = click.option(
+    "--project", "projects", multiple=True, metavar="DIR", type=click.Path(path_type=Path), help="A project whose stream is meant, too."
+)
 _quotas = click.option("--quotas", is_flag=True, help="Bounds of bytes a second too.")
 
 
@@ -26,13 +30,16 @@ def acls() -> None:
 
 @acls.command()
 @_streams
+@_projects
 @_users
 @_quotas
 @click.option("--json", "as_json", is_flag=True)
 @one_line_errors
-def show(streams: tuple[str, ...], users: tuple[str, ...], quotas: bool, as_json: bool) -> None:
+def show(streams: tuple[str, ...], projects: tuple[Path, ...], users: tuple[str, ...], quotas: bool, as_json: bool) -> None:
     """Print what the control topics and those of STREAMS need, as lines for kafka-acls and kafka-configs. Asks no broker."""
-    principal, wanted = principals(_named(users)), wanted_rights(streams)
+    existing = of_projects(projects)
+    streams = (*streams, *existing)
+    principal, wanted = principals(_named(users)), wanted_rights(streams, existing)
     bounds = wanted_quotas(streams) if quotas else ()
     if as_json:
         return emit({"rights": wanted, "quotas": bounds}, as_json, lambda _: None)
@@ -41,13 +48,15 @@ def show(streams: tuple[str, ...], users: tuple[str, ...], quotas: bool, as_json
 
 @acls.command(name="apply")
 @_streams
+@_projects
 @_users
 @_quotas
 @click.option("--json", "as_json", is_flag=True)
 @one_line_errors
-def apply_rights(streams: tuple[str, ...], users: tuple[str, ...], quotas: bool, as_json: bool) -> None:
+def apply_rights(streams: tuple[str, ...], projects: tuple[Path, ...], users: tuple[str, ...], quotas: bool, as_json: bool) -> None:
     """Give these rights on the installation's broker; what is there already stays. Needs a user who may alter the cluster."""
-    given = Changes().give_rights(streams, users=_named(users), quotas=quotas)
+    existing = of_projects(projects)
+    given = Changes().give_rights((*streams, *existing), users=_named(users), quotas=quotas, existing=existing)
     emit(given, as_json, lambda console: _render(console, given))
 
 

@@ -25,6 +25,7 @@ COMMANDS: dict[str, tuple[str, str, str]] = {
     "trace": ("driftloop.cli.trace", "trace", "A prediction back to the bytes that it came from."),
     "datasets": ("driftloop.cli.datasets", "datasets", "Versions of the data in the lake."),
     "lake": ("driftloop.cli.lake", "lake", "Merge small files, delete what nobody names any more."),
+    "topics": ("driftloop.cli.topics", "topics", "Topics that you have already: what is in them, and whether a project fits."),
     "partitions": ("driftloop.cli.partitions", "partitions", "Give a stream more partitions while it runs."),
     "acls": ("driftloop.cli.acls", "acls", "Who may do what on the broker: print it, or apply it."),
     "decisions": ("driftloop.cli.decisions", "decisions", "Every decision with its evidence."),

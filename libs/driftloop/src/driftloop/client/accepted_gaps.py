@@ -6,7 +6,9 @@ from datetime import UTC, datetime
 from driftloop.client.arguments import SHOWN_CHARACTERS
 from driftloop.client.connections import Connections
 from driftloop.client.maintenance import stream_tables
+from driftloop.client.stream_project import project_of
 from driftloop.contracts import topics
+from driftloop.contracts.existing_topics import OURS, ExistingTopics
 from driftloop.contracts.gaps import MAX_WORDS, AcceptedGap
 from driftloop.errors import Fenced, UserError
 from driftloop.lake.gaps import accept_gap
@@ -22,11 +24,11 @@ def accepted_gap(to: Connections, stream: str, where: str, start: int, end: int,
     Raises UserError for what cannot be missing, TransientError; safe to repeat.
     """
     inferences, labels = stream_tables(to, stream)
-    topic, partition = _place(stream, where)
-    table = labels if topic == topics.labels(stream) else inferences
+    topic, partition = _place(stream, where, their := _theirs(to, stream, where))
+    table = labels if topic in (topics.labels(stream), their.labels) else inferences
     gap = AcceptedGap(
         topic=topic,
-        topic_id=_checked(to, topic, partition, start, end, expired=topic != topics.requests(stream)),
+        topic_id=_checked(to, topic, partition, start, end, expired=topic not in (topics.requests(stream), their.requests)),
         partition=partition,
         start=start,
         end=end,
@@ -42,9 +44,17 @@ def accepted_gap(to: Connections, stream: str, where: str, start: int, end: int,
     raise UserError(f"ingest is at work on {where}, so nothing is missing there yet: {fenced}") from fenced
 
 
-def _place(stream: str, where: str) -> tuple[str, int]:
+def _theirs(to: Connections, stream: str, where: str) -> ExistingTopics:
+    """Of a stream whose project names topics of somebody else; asked for only where the topic is none of the stream's own."""
+    if where.startswith(f"{stream}."):
+        return OURS
+    project = project_of(to, stream)
+    return OURS if project is None else project.existing
+
+
+def _place(stream: str, where: str, theirs: ExistingTopics) -> tuple[str, int]:
     match = re.fullmatch(r"(?P<topic>.+)-(?P<partition>\d{1,6})", where)
-    known = (topics.requests(stream), topics.inferences(stream), topics.labels(stream))
+    known = (theirs.requests or topics.requests(stream), topics.inferences(stream), theirs.labels or topics.labels(stream))
     if match is None or match["topic"] not in known:
         shown = where[:SHOWN_CHARACTERS]
         raise UserError(f"{shown!r} is no partition of a data topic; one looks like {known[2]}-0 (topics: {', '.join(known)})")

@@ -2,12 +2,16 @@
 
 import shlex
 from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from types import MappingProxyType
 
 from driftloop.client.arguments import stream_name
 from driftloop.client.connections import Connections
 from driftloop.contracts.broker_rights import USERS, BrokerRight, Quota, quotas, rights
+from driftloop.contracts.existing_topics import ExistingTopics
 from driftloop.contracts.values import Part
 from driftloop.errors import ConfigurationError, UserError
+from driftloop.project.reading import read_project
 
 
 class GivenRights(Part, frozen=True, kw_only=True):
@@ -18,9 +22,14 @@ class GivenRights(Part, frozen=True, kw_only=True):
     quotas: tuple[Quota, ...] = ()
 
 
-def wanted_rights(streams: Sequence[str]) -> tuple[BrokerRight, ...]:
-    """Raises UserError for what is no stream's name."""
-    return rights([stream_name(stream) for stream in streams])
+def wanted_rights(streams: Sequence[str], existing: Mapping[str, ExistingTopics] = MappingProxyType({})) -> tuple[BrokerRight, ...]:
+    """``existing``: by stream, topics of somebody else. Raises UserError for what is no stream's name."""
+    return rights([stream_name(stream) for stream in streams], existing)
+
+
+def of_projects(folders: Sequence[Path]) -> dict[str, ExistingTopics]:
+    """The streams of projects, with their topics that are not ours. Raises UserError."""
+    return {project.stream: project.existing for project in map(read_project, folders)}
 
 
 def wanted_quotas(streams: Sequence[str]) -> tuple[Quota, ...]:
@@ -36,11 +45,18 @@ def principals(named: Mapping[str, str]) -> Callable[[str], str]:
     return lambda user: f"User:{named.get(user, user)}"
 
 
-def given_rights(to: Connections, streams: Sequence[str], named: Mapping[str, str], *, with_quotas: bool) -> GivenRights:
+def given_rights(
+    to: Connections,
+    streams: Sequence[str],
+    named: Mapping[str, str],
+    *,
+    with_quotas: bool,
+    existing: Mapping[str, ExistingTopics] = MappingProxyType({}),
+) -> GivenRights:
     """Raises UserError when the broker has no authorizer or this user may not give rights; TransientError."""
     from driftloop.adapters.kafka_rights import give_rights, set_quotas
 
-    wanted, principal = wanted_rights(streams), principals(named)
+    wanted, principal = wanted_rights(streams, existing), principals(named)
     bounds = wanted_quotas(streams) if with_quotas else ()
     try:
         given = give_rights(to.kafka, wanted, principal)

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from driftloop.client.reproductions import AuditResult
     from driftloop.client.watching import WatchedFrom
     from driftloop.contracts.events import RetrainReason
+    from driftloop.contracts.existing_topics import ExistingTopics
     from driftloop.contracts.gaps import AcceptedGap
     from driftloop.contracts.recalibration import Recalibration
     from driftloop.lake.log_archive import LogArchived
@@ -137,12 +138,20 @@ class Changes:
 
         return audited(self._to, name, count, audit, compare_again=compare_again, on_progress=on_progress, say=say)
 
-    def give_rights(self, streams: Sequence[str], *, users: Mapping[str, str] | None = None, quotas: bool = False) -> "GivenRights":
+    def give_rights(
+        self,
+        streams: Sequence[str],
+        *,
+        users: Mapping[str, str] | None = None,
+        quotas: bool = False,
+        existing: "Mapping[str, ExistingTopics] | None" = None,
+    ) -> "GivenRights":
         """Give every user what it needs on the broker for the control topics and those of ``streams``; ``users``: who is called
-        otherwise there than in the table. Refused if the broker has no authorizer, or you may not."""
+        otherwise there than in the table; ``existing``: by stream, topics of somebody else. Refused if the broker has no authorizer,
+        or you may not."""
         from driftloop.client.broker_rights import given_rights
 
-        return given_rights(self._to, streams, users or {}, with_quotas=quotas)
+        return given_rights(self._to, streams, users or {}, with_quotas=quotas, existing=existing or {})
 
     def add_partitions(self, stream: str, partitions: int) -> "list[GrownTopic]":
         """Give all topics of a stream so many partitions, while it runs; every service goes on with the new ones by itself."""

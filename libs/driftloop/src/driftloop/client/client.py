@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from driftloop.client.retraining_outcome import RetrainingOutcome
     from driftloop.client.rows import Known, TableName
     from driftloop.client.status import Status
+    from driftloop.client.their_topics import TopicCheck
     from driftloop.client.topic_sample import TopicSample
     from driftloop.client.verification import Verification
     from driftloop.client.version_lineage import VersionLineage
@@ -37,6 +38,7 @@ if TYPE_CHECKING:
     from driftloop.monitoring.replay import Replay
     from driftloop.project.rules import Policy
     from driftloop.registry.records import LogEntry
+    from driftloop.rows.existing.contents import TopicContents
 
 
 def _silent(*_: object) -> None:
@@ -86,6 +88,18 @@ class Client:
         from driftloop.client.topic_sample import topic_sample
 
         return topic_sample(self._to, topic, limit)
+
+    def topic_contents(self, topic: str, *, limit: int = 1_000) -> "TopicContents":
+        """What the newest records of any topic hold, and the mapping that they suggest."""
+        from driftloop.client.their_topics import topic_contents
+
+        return topic_contents(self._to, topic, limit)
+
+    def topic_checks(self, folder: "Path", *, limit: int = 1_000) -> "list[TopicCheck]":
+        """What differs between the topics that a project names and what is on them."""
+        from driftloop.client.their_topics import topic_checks
+
+        return topic_checks(self._to, folder, limit)
 
     # models
 

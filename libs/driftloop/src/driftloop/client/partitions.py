@@ -1,5 +1,7 @@
 """More partitions for a stream, while it runs."""
 
+from contextlib import suppress
+
 from driftloop.adapters.kafka import add_partitions
 from driftloop.client.arguments import stream_name
 from driftloop.client.connections import Connections
@@ -26,11 +28,15 @@ def grown(to: Connections, stream: str, partitions: int) -> list[GrownTopic]:
     if not 1 <= partitions <= MOST:
         raise UserError(f"{partitions} partitions: give between 1 and {MOST}")
     name = stream_name(stream)
-    wanted = (topics.inferences(name), topics.quarantine(name), topics.labels(name), topics.requests(name))
+    wanted = [topics.inferences(name), topics.quarantine(name)]
     try:
-        found = to.topics.describe(wanted)
+        found = dict(to.topics.describe(wanted))
     except ConfigurationError as exc:
         raise UserError(f"{exc}; a stream's topics are made when its project is registered: driftloop up --project DIR") from exc
+    for topic in (topics.labels(name), topics.requests(name)):
+        with suppress(ConfigurationError):  # the project names one of somebody else's instead, who alone grows it
+            found |= to.topics.describe([topic])
+            wanted.append(topic)
     for topic, info in found.items():
         if info.partitions > partitions:
             raise UserError(f"{topic} has {info.partitions} partitions, and a topic never loses one")

@@ -1,9 +1,11 @@
 """Who may do what on a broker that allows nobody by default: it follows from the tables of services and topics."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
+from types import MappingProxyType
 from typing import Literal
 
 from driftloop.contracts import topics
+from driftloop.contracts.existing_topics import OURS, ExistingTopics
 from driftloop.contracts.services import INGEST, MONITOR, SERVICES
 from driftloop.contracts.topics import CONTROL_TOPICS, Topic, stream_topics
 from driftloop.contracts.values import Part
@@ -37,12 +39,13 @@ class Quota(Part, frozen=True, kw_only=True):
     consume: int
 
 
-def rights(streams: Iterable[str]) -> tuple[BrokerRight, ...]:
-    """Of every user, for the control topics and those of these streams, in order and each once."""
+def rights(streams: Iterable[str], existing: Mapping[str, ExistingTopics] = MappingProxyType({})) -> tuple[BrokerRight, ...]:
+    """Of every user, for the control topics and those of these streams, in order and each once. ``existing``: by stream, which
+    of its topics are somebody else's: these are read, and nothing more."""
     found = {right for topic in CONTROL_TOPICS for right in _of_topic(topic)}
     found |= {_right(service.name, "group", service.name, "read") for service in SERVICES.values() if not service.for_project}
     for stream in streams:
-        found |= set(_of_stream(stream))
+        found |= set(_of_stream(stream, existing.get(stream, OURS)))
     found |= {_right(CLI, "cluster", CLUSTER, operation) for operation in ("describe", "alter")}  # rights, of streams yet to come
     return tuple(sorted(found))
 
@@ -63,15 +66,18 @@ def quotas(streams: Iterable[str], partitions: int = 4) -> tuple[Quota, ...]:
     )
 
 
-def _of_stream(stream: str) -> Iterator[BrokerRight]:
-    for topic in stream_topics(stream):
+def _of_stream(stream: str, existing: ExistingTopics) -> Iterator[BrokerRight]:
+    known = stream_topics(stream, existing=existing)
+    for topic in known:
         yield from _of_topic(topic)
+        if topic.existing:
+            continue
         for operation in ("read", "write", *_KEEPS_TOPICS):  # registering, growing, replaying and accounting for a stream
             yield _right(CLI, "topic", topic.name, operation)
     for service in SERVICES.values():
         if service.for_project:
             yield _right(service.name, "group", f"{service.name}-{stream}", "read")
-            for topic in stream_topics(stream):  # where the others' topics end, and which incarnation they are
+            for topic in known:  # where the others' topics end, and which incarnation they are
                 yield _right(service.name, "topic", topic.name, "describe")
     yield _right(INGEST.name, "group", f"shadow-{stream}", "read")  # of the process that scores for a challenger
     for table in (topics.FOLDS, topics.ASSEMBLIES):
@@ -82,13 +88,13 @@ def _of_stream(stream: str) -> Iterator[BrokerRight]:
 def _of_topic(topic: Topic) -> Iterator[BrokerRight]:
     for user in _users(topic.read_by):
         yield _right(user, "topic", topic.name, "read")
-    for user in _users(topic.written_by):
+    for user in _users(topic.written_by if not topic.existing else ()):
         yield _right(user, "topic", topic.name, "write")
-    for user in _users((*topic.read_by, *topic.written_by)):
+    for user in _users((*topic.read_by, *(topic.written_by if not topic.existing else ()))):
         yield _right(user, "topic", topic.name, "describe")
         if user in SERVICES:  # it compares the topic with the table when it starts
             yield _right(user, "topic", topic.name, "describe-configs")
-    for operation in ("read", "describe", "describe-configs", *_KEEPS_TOPICS):
+    for operation in ("read", "describe", "describe-configs", *(_KEEPS_TOPICS if not topic.existing else ())):
         yield _right(CLI, "topic", topic.name, operation)
 
 

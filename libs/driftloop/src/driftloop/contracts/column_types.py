@@ -1,9 +1,9 @@
 """What a column of a stream may hold: a row per type. Here a new one begins.
 
 Where code must differ from type to type it matches on the name and ends in ``assert_never``, so that mypy names the places
-that were forgotten: ``column_type`` below, ``rows.numbers``, ``datafile.values`` and ``artifact.scoring``. All else reads the row;
-``proposal`` says what types values look like, and proposes no type that it does not name. Without Arrow: who only passes schemas on
-need not carry it.
+that were forgotten: ``column_type`` below, ``rows.numbers``, ``rows.existing.kinds``, ``datafile.values`` and ``artifact.scoring``.
+All else reads the row; ``proposal`` says what types values look like, and proposes no type that it does not name.
+Without Arrow: who only passes schemas on need not carry it.
 """
 
 from typing import Annotated, Any, Literal, NamedTuple, assert_never, get_args

@@ -7,6 +7,7 @@ A new service has its line here, is named by the topics that it reads or writes,
 from collections.abc import Mapping
 from typing import NamedTuple
 
+from driftloop.contracts.existing_topics import OURS, ExistingTopics
 from driftloop.contracts.storage_rights import CLI_RIGHTS, PROBE, QUARANTINE, Rights
 from driftloop.contracts.topics import CONTROL_TOPICS, DAY_MS, Topic, stream_topics
 from driftloop.contracts.values import Part
@@ -29,6 +30,7 @@ class Service(Part, frozen=True, kw_only=True):
     name: str
     port_offset: int  # of its first instance's HTTP port, counted from the base of a local stack
     for_project: bool = False  # works for one registered project: has the setting PROJECT
+    reads_applications: bool = False  # what they send: has the settings of a schema registry
     rights: Rights | None = None  # in the bucket; None: it needs no store, and no settings of one
     settings: tuple[Setting, ...] = ()  # beside those that every service has
     variables: tuple[tuple[str, str], ...] = ()  # of its process, beside its settings
@@ -38,10 +40,10 @@ class Service(Part, frozen=True, kw_only=True):
         """What ``python -m`` starts."""
         return f"driftloop_{self.name}"
 
-    def topics(self, stream: str | None = None, retention_ms: int = 30 * DAY_MS) -> tuple[Topic, ...]:
+    def topics(self, stream: str | None = None, retention_ms: int = 30 * DAY_MS, existing: ExistingTopics = OURS) -> tuple[Topic, ...]:
         """What it reads or writes, as ``contracts.topics`` has it: control topics, and with ``stream`` those of the stream too,
-        which are kept for ``retention_ms``."""
-        known = (*(stream_topics(stream, retention_ms=retention_ms) if stream else ()), *CONTROL_TOPICS)
+        which are kept for ``retention_ms`` but for those that somebody else has."""
+        known = (*(stream_topics(stream, retention_ms=retention_ms, existing=existing) if stream else ()), *CONTROL_TOPICS)
         return tuple(topic for topic in known if self.name in (*topic.read_by, *topic.written_by))
 
 
@@ -51,6 +53,7 @@ INGEST = Service(
     name="ingest",
     port_offset=30,
     for_project=True,
+    reads_applications=True,
     rights=Rights(read=("lake", "models", "projects", "snapshots"), write=("lake", QUARANTINE, PROBE), delete=("lake",)),
     settings=(
         Setting("FLUSH_ROWS", "10000", "rows in one commit at most"),
@@ -68,6 +71,7 @@ PREDICTOR = Service(
     name="predictor",
     port_offset=20,
     for_project=True,
+    reads_applications=True,
     rights=Rights(read=("gaps", "models", "projects"), write=(QUARANTINE,)),
     settings=(
         Setting("IDLE_SECONDS", "60", "wall time without requests after which a partition gets a watermark; 0: never"),

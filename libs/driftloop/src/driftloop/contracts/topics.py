@@ -2,11 +2,13 @@
 
 from typing import Literal
 
+from driftloop.contracts.existing_topics import OURS, ExistingTopics
 from driftloop.contracts.values import Part
 
 MIB = 1024 * 1024
 DAY_MS = 86_400_000
 FOREVER = -1
+DEFAULT_PARTITIONS = 4
 
 DATASET_VERSIONS = "dataset-versions"
 WINDOW_SKETCHES = "window-sketches"
@@ -38,6 +40,7 @@ class Topic(Part, frozen=True, kw_only=True):
     uncompressed: bool = False  # as the broker keeps it, whatever the producer does
     append_time: bool = False  # records have the broker's time, whatever the producer says
     events: tuple[str, ...] = ()  # CloudEvents types, on the control plane
+    existing: bool = False  # somebody else's: never made, set or deleted here
 
     @property
     def config(self) -> dict[str, str]:
@@ -77,11 +80,14 @@ def changelog(stream: str, table: str) -> str:
     return f"monitor-{stream}-{table}-changelog"
 
 
-def stream_topics(stream: str, partitions: int = 4, retention_ms: int = 30 * DAY_MS) -> tuple[Topic, ...]:
-    """The four topics of one stream."""
+def stream_topics(
+    stream: str, partitions: int = DEFAULT_PARTITIONS, retention_ms: int = 30 * DAY_MS, existing: ExistingTopics = OURS
+) -> tuple[Topic, ...]:
+    """The four topics of one stream; ``existing``: which of them are somebody else's."""
     return (
         Topic(
-            name=requests(stream),
+            name=existing.requests or requests(stream),
+            existing=existing.requests is not None,
             partitions=partitions,
             key="entity",
             carries="feature rows as JSON or Arrow; watermarks",
@@ -106,7 +112,8 @@ def stream_topics(stream: str, partitions: int = 4, retention_ms: int = 30 * DAY
             max_message_bytes=8 * MIB,
         ),
         Topic(
-            name=labels(stream),
+            name=existing.labels or labels(stream),
+            existing=existing.labels is not None,
             partitions=partitions,
             key="event id",
             carries="ground truth with the event's id and time; late, possibly corrected; watermarks",

@@ -10,6 +10,7 @@ from driftloop.client.registry_client import RegistryClient
 from driftloop.contracts.schema import StreamSchema
 from driftloop.errors import ConfigurationError, TransientError, UserError
 from driftloop.installation import current_installation, named_by_environment
+from driftloop.project.model import Project
 from driftloop.project.reading import read_project
 from driftloop.settings import Environment
 
@@ -27,12 +28,20 @@ def destination(
     """The schema that is given, else that of the project's folder, else the one that the registry has for ``stream``; the broker that
     is given, else that of the stack of this folder, or which DRIFTLOOP_CLI_… names. Raises UserError."""
     if schema is None:
-        schema = _registered(stream) if project is None else read_project(Path(project)).schema
+        schema = _registered(stream) if project is None else _ours(read_project(Path(project))).schema
     if stream is not None and schema.stream != stream:
         raise UserError(f"the schema is that of stream {schema.stream!r}, and not of {stream!r}")
     if kafka is None:
         return Destination(schema, _broker() if broker else None)
     return Destination(schema, cluster_of(kafka))
+
+
+def _ours(project: Project) -> Project:
+    """Raises UserError where an application has topics of its own."""
+    if project.requests is None and project.labels is None:
+        return project
+    named = ", ".join(name for name in (project.existing.requests, project.existing.labels) if name is not None)
+    raise UserError(f"stream {project.stream!r} reads {named}, which driftloop never writes: send there as you do")
 
 
 def _registered(stream: str | None) -> StreamSchema:

@@ -9,10 +9,11 @@ from driftloop.contracts.answers import Answers
 from driftloop.contracts.class_probabilities import PROBABILITIES
 from driftloop.contracts.column_types import COLUMN_TYPES, FeatureType
 from driftloop.contracts.evolution import clashes
+from driftloop.contracts.existing_topics import TopicMapping
 from driftloop.contracts.names import NAME_PATTERN, is_name
 from driftloop.contracts.schema import RESERVED, Feature, StreamSchema, Target
 from driftloop.contracts.windows import WindowPlan, parse_duration
-from driftloop.project import answers_check, policy_check, promotion_check
+from driftloop.project import answers_check, policy_check, promotion_check, topic_mappings
 from driftloop.project.alarm_budget import alarm_budget
 from driftloop.project.model import (
     Project,
@@ -81,6 +82,10 @@ def check(file: ProjectFile, files: dict[str, bytes]) -> Project:
         raise Problem("monitoring.false_alarms", f"{file.monitoring.false_alarms!r} is longer than the calendar") from exc
     for setting, message in promotion_check.problems(file.promotion, file.monitoring):
         raise Problem(f"promotion.{setting}", message)
+    try:
+        requests, labels = topic_mappings.requests(file), topic_mappings.labels(file)
+    except topic_mappings.WrongMapping as exc:
+        raise Problem(exc.key, exc.message) from exc
     return Project(
         name=file.project.name,
         model=file.project.model,
@@ -97,19 +102,24 @@ def check(file: ProjectFile, files: dict[str, bytes]) -> Project:
         serving=file.serving,
         backtest=file.backtest,
         served_by=file.project.served_by,
-        answers=_answers(file, schema),
+        answers=_answers(file, schema, requests),
         clock=file.stream.clock,
         retention=_retention(file.stream.retention),
+        requests=requests,
+        labels=labels,
         files=files,
     )
 
 
-def _answers(file: ProjectFile, schema: StreamSchema) -> Answers:
+def _answers(file: ProjectFile, schema: StreamSchema, requests: TopicMapping | None) -> Answers:
     declared = file.answers
     if declared != Answers() and file.project.served_by != "elsewhere":
         raise Problem("answers", "[answers] says where another system's answers are: [project] must say served_by = 'elsewhere'")
     for setting, message in answers_check.problems(declared, schema):
         raise Problem(f"answers.{setting}", f"answers.{setting}: {message}")
+    if file.project.served_by == "elsewhere" and requests is not None and requests.format != "json" and declared.topic is None:
+        message = f"answers are read from JSON, and requests are {requests.format}: [answers] topic must name one with the answers in JSON"
+        raise Problem("answers.topic", message)
     return declared
 
 

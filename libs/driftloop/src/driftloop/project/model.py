@@ -8,7 +8,9 @@ from typing import Annotated, Literal
 
 import msgspec
 
+from driftloop.contracts import topics
 from driftloop.contracts.answers import Answers
+from driftloop.contracts.existing_topics import ExistingTopics, TopicMapping
 from driftloop.contracts.names import Name
 from driftloop.contracts.schema import StreamSchema
 from driftloop.contracts.topics import FOREVER
@@ -89,6 +91,8 @@ class Project(Part, frozen=True, kw_only=True):
     served_by: Server = "driftloop"
     answers: Answers = Answers()  # of a model that is served elsewhere
     retention: timedelta | None = timedelta(days=30)  # of the stream's topics; None: for ever
+    requests: TopicMapping | None = None  # the topic that they are on, if it is not ours
+    labels: TopicMapping | None = None
     files: dict[str, bytes]
     foreign_archive: bytes | None = None  # that it was read from, if it is not the one that ``archive`` makes of the files
 
@@ -100,6 +104,22 @@ class Project(Part, frozen=True, kw_only=True):
     @property
     def stream(self) -> str:
         return self.schema.stream
+
+    @property
+    def existing(self) -> ExistingTopics:
+        """Those of the stream's topics that are not ours."""
+        return ExistingTopics(
+            requests=self.requests.topic if self.requests is not None else None,
+            labels=self.labels.topic if self.labels is not None else None,
+        )
+
+    @property
+    def requests_topic(self) -> str:
+        return self.existing.requests or topics.requests(self.stream)
+
+    @property
+    def labels_topic(self) -> str:
+        return self.existing.labels or topics.labels(self.stream)
 
     @property
     def retention_ms(self) -> int:

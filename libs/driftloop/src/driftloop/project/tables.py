@@ -7,6 +7,7 @@ import msgspec
 
 from driftloop.contracts.answers import Answers
 from driftloop.contracts.column_types import FeatureType, TargetType
+from driftloop.contracts.existing_topics import Format, TimeFormat
 from driftloop.contracts.names import Name
 from driftloop.project.model import Clock, Promotion, Server, Serving, Training
 from driftloop.project.rules import BacktestData, Monitoring, Policy
@@ -18,6 +19,29 @@ class ProjectTable(msgspec.Struct, forbid_unknown_fields=True):
     served_by: Server = "driftloop"
 
 
+class RequestsTable(msgspec.Struct, forbid_unknown_fields=True):
+    """A topic of somebody else's that holds the requests; each setting but the first two says where in a record something is."""
+
+    topic: str
+    format: Format
+    event_id: str
+    event_time: str
+    entity: str | None = None
+    time_format: TimeFormat | None = None
+
+
+class LabelsTable(msgspec.Struct, forbid_unknown_fields=True):
+    """The same of the labels."""
+
+    topic: str
+    format: Format
+    event_id: str
+    event_time: str
+    label: str
+    label_time: str | None = None
+    time_format: TimeFormat | None = None
+
+
 class StreamTable(msgspec.Struct, forbid_unknown_fields=True):
     name: Name
     split_key: str = "entity"
@@ -26,12 +50,18 @@ class StreamTable(msgspec.Struct, forbid_unknown_fields=True):
     version: Annotated[int, msgspec.Meta(ge=1)] = 1
     clock: Clock = "wall"
     retention: str = "30d"
+    requests: RequestsTable | None = None
+    labels: LabelsTable | None = None
 
 
 class FeatureTable(msgspec.Struct, forbid_unknown_fields=True):
     type: FeatureType
     required: bool = True
     parts: list[str] | None = None
+    path: str | None = None  # with [stream.requests], as all below: where in a record it is; null: a field of its name
+    scale: float | None = None
+    offset: float | None = None
+    time_format: TimeFormat | None = None
 
 
 class TargetTable(msgspec.Struct, forbid_unknown_fields=True):

@@ -77,6 +77,10 @@ def run_replay(folder: Path, options: Options, console: Console) -> ReplayReport
     project = read_project(folder)
     if project.served_by == "elsewhere":
         raise UserError(f"{project.model} is served elsewhere: rows of a file have no answers, and would all be rejected")
+    if project.requests is not None or project.labels is not None:
+        raise UserError(
+            f"{folder}: [stream.requests] and [stream.labels] name topics that driftloop never writes, and a replay would write them"
+        )
     data = data_file(folder, project, options.data)
     installation = current_installation()
     client = Client(stack=installation)

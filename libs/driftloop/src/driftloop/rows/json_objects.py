@@ -44,7 +44,7 @@ class JsonObjects:
         try:
             return self._decoded(value)
         except UNDECODABLE as exc:
-            raise InvalidMessage(_reason(exc)) from exc
+            raise InvalidMessage(reason(exc)) from exc
 
     def decode_all(self, values: Sequence[Any]) -> tuple[list[Any], int]:
         """The rows of objects that are all alike, and how many have other fields. Raises one of UNDECODABLE where any is wrong or
@@ -94,7 +94,8 @@ for _type in COLUMN_TYPES.values():
     _WORDS |= {f"`{_type.json_name} | null`": _type.json_words[1], f"`{_type.json_name}`": _type.json_words[0]}
 
 
-def _reason(exc: Exception) -> str:
+def reason(exc: BaseException) -> str:
+    """Why a JSON value was refused, for people. ``exc``: one of UNDECODABLE."""
     if isinstance(exc, UnicodeDecodeError):
         return f"broken UTF-8: {exc.reason} at byte {exc.start} of a string"
     if isinstance(exc, RecursionError):

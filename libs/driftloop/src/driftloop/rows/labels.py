@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import UTC, datetime
-from typing import Annotated, Any, NamedTuple
+from typing import Annotated, Any, NamedTuple, Protocol
 
 import msgspec
 import pyarrow as pa
@@ -29,8 +29,19 @@ class LabelRows(NamedTuple):
     rejected: list[tuple[Record, str]]  # with a reason that a person understands
 
 
+class Labels(Protocol):
+    """Decodes the labels of one stream, of our topic or of another."""
+
+    def decode_batch(self, records: Sequence[Record]) -> LabelRows:
+        """Of messages that are a label each or, by their headers, many."""
+
+    def is_table(self, record: Record) -> bool:
+        """Whether a message may hold many labels."""
+
+
 class LabelDecoder:
-    """Decodes the labels of one stream. Unknown fields are ignored and counted; an Arrow message stands or falls as a whole."""
+    """Decodes the labels of one stream; keeps ``Labels``. Unknown fields are ignored and counted; an Arrow message stands or falls as
+    a whole."""
 
     def __init__(self, schema: StreamSchema) -> None:
         self._stream = schema.stream
@@ -48,6 +59,9 @@ class LabelDecoder:
     def decode(self, record: Record) -> pa.Table:
         """The rows of one message, JSON or Arrow as its headers say. Raises InvalidMessage for the message as a whole."""
         return self._arrow(record) if is_arrow(record.headers) else self._table([self._json(record)])
+
+    def is_table(self, record: Record) -> bool:
+        return is_arrow(record.headers)
 
     def decode_batch(self, records: Sequence[Record]) -> LabelRows:
         """What ``decode`` gives each record by itself: rows in the records' order, JSON before Arrow."""

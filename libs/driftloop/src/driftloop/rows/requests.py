@@ -6,7 +6,7 @@ its rows looked at one by one, so that one bad row costs its neighbours nothing 
 
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
-from typing import Annotated, Any, NamedTuple
+from typing import Annotated, Any, NamedTuple, Protocol
 
 import msgspec
 import pyarrow as pa
@@ -44,8 +44,23 @@ class RequestRows(NamedTuple):
     unknown_field_rows: int
 
 
+class Requests(Protocol):
+    """Decodes the requests of one stream, of our topic or of another."""
+
+    schema: pa.Schema  # ``request_schema``
+
+    def decode(self, record: Record) -> RequestRows:
+        """The rows of one message. Raises InvalidMessage for the message as a whole."""
+
+    def decode_records(self, records: Sequence[Record]) -> DecodedRows:
+        """Of messages that are a row each: what ``decode`` gives each by itself."""
+
+    def is_table(self, record: Record) -> bool:
+        """Whether a message may hold many rows."""
+
+
 class RequestDecoder:
-    """Decodes the rows of one stream.
+    """Decodes the rows of one stream; keeps ``Requests``.
 
     A field that may be null is missing when it is; a required field must be there all the same. Unknown fields are
     ignored and counted. ``generated`` fills in what an HTTP caller may leave out: it gives an event id, and the time
@@ -81,6 +96,12 @@ class RequestDecoder:
     def check(self, value: bytes | None) -> None:
         """Raises InvalidMessage where ``decode`` would for this JSON object; makes no table of it, which takes ten times as long."""
         self._row(value)
+
+    def decode_records(self, records: Sequence[Record]) -> DecodedRows:
+        return self.decode_batch([record.value for record in records], [record.key for record in records])
+
+    def is_table(self, record: Record) -> bool:
+        return is_arrow(record.headers)
 
     def decode_batch(self, values: Sequence[Any], keys: Sequence[bytes | None]) -> DecodedRows:
         """Rows of JSON objects, one per value (bytes, or msgspec.Raw): what ``decode`` gives each by itself. ``keys`` are the

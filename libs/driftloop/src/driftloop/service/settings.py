@@ -6,6 +6,7 @@ from pathlib import Path
 import msgspec
 
 from driftloop.adapters.kafka_security import PLAINTEXT, Cluster, KafkaSecurity, kafka_cluster
+from driftloop.adapters.schema_registry import SchemaRegistrySettings, schema_registry_settings
 from driftloop.contracts.names import is_name
 from driftloop.contracts.services import SERVICES, Service, Setting
 from driftloop.errors import ConfigurationError
@@ -45,6 +46,12 @@ _WITH_STORE = (
     Setting("S3_ENCRYPTION", "the bucket's", "AES256 or aws:kms: encryption that each object is stored with"),
     Setting("S3_KMS_KEY", "the account's", "key of aws:kms"),
 )
+_READS_APPLICATIONS = (
+    Setting("SCHEMA_REGISTRY_URL", "none", "URL of the schema registry, for topics in Avro or Protobuf"),
+    Setting("SCHEMA_REGISTRY_USERNAME", "none", "user of the registry (HTTP basic authentication)"),
+    Setting("SCHEMA_REGISTRY_PASSWORD_FILE", "required with a user", "file with the user's password, or with an API key's secret"),
+    Setting("SCHEMA_REGISTRY_CA_FILE", "the system's", "PEM certificates of who may sign the registry's certificate"),
+)
 _FOR_PROJECT = (Setting("PROJECT", "the one of before, else the only one registered", "project to work for"),)
 
 
@@ -61,6 +68,7 @@ class ServiceSettings(msgspec.Struct, frozen=True, kw_only=True):
     state_dir: Path
     project: str | None  # None: the one that it has worked for, else the only one registered
     replication: int | None = None  # of topics; None: the broker's default
+    schema_registry: SchemaRegistrySettings | None = None
 
     @property
     def kafka(self) -> Cluster:
@@ -81,12 +89,13 @@ class StoreSettings(ServiceSettings, frozen=True, kw_only=True):
 
 def settings_of(service: Service) -> tuple[Setting, ...]:
     """Every variable that the service reads."""
-    return (*_ALL, *(_WITH_STORE if service.rights else ()), *(_FOR_PROJECT if service.for_project else ()), *service.settings)
+    some = ((_WITH_STORE, service.rights), (_READS_APPLICATIONS, service.reads_applications), (_FOR_PROJECT, service.for_project))
+    return (*_ALL, *(setting for settings, has in some if has for setting in settings), *service.settings)
 
 
 def settings_table() -> list[tuple[Setting, tuple[str, ...]]]:
     """Every documented variable with the names of the services that read it."""
-    readers: dict[Setting, list[str]] = {setting: [] for setting in (*_ALL, *_WITH_STORE, *_FOR_PROJECT)}
+    readers: dict[Setting, list[str]] = {setting: [] for setting in (*_ALL, *_WITH_STORE, *_READS_APPLICATIONS, *_FOR_PROJECT)}
     for service in SERVICES.values():
         for setting in settings_of(service):
             readers.setdefault(setting, []).append(service.name)
@@ -108,6 +117,7 @@ def service_settings(service: Service, variables: Mapping[str, str] | None = Non
         instance=_named(env, "INSTANCE", env.text("INSTANCE", f"{service.name}-0"), "it names folders and clients"),
         project=_project(env) if service.for_project else None,
         replication=replication(env),
+        schema_registry=schema_registry_settings(env) if service.reads_applications else None,
     )
 
 

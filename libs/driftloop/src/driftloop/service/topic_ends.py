@@ -3,7 +3,6 @@
 import threading
 import time
 
-from driftloop.contracts import topics
 from driftloop.contracts.headers import RequestRange
 from driftloop.errors import ConfigurationError, TransientError
 from driftloop.ports import MessageConsumer, TopicEnds, TopicPartition, Topics
@@ -70,8 +69,9 @@ class RequestsEnds:
     made anew. Safe to ask from any thread.
     """
 
-    def __init__(self, broker: Topics, stream: str) -> None:
-        self._name = topics.requests(stream)
+    def __init__(self, broker: Topics, requests: str) -> None:
+        """``requests``: the topic."""
+        self._name = requests
         self._ends = AskedEnds(broker, self._name)
         self._asking = threading.Lock()
         self._looked = self._asked = float("-inf")

@@ -58,9 +58,11 @@ class ShadowFilling:
         max_lag: timedelta = MAX_LAG,
     ) -> None:
         stream, self._challengers, self._clock, self._max_lag = project.stream, challengers, clock, max_lag
-        self._ends = RequestsEnds(broker.topics("shadow-requests"), stream)
-        requests = StreamRequests(topics.requests(stream), table, self._ends, lambda: self._consumer)
-        intake = ShadowIntake(project.schema, challengers, clock, account, requests=requests, newer=newer, max_lag=max_lag)
+        self._ends = RequestsEnds(broker.topics("shadow-requests"), project.requests_topic)
+        requests = StreamRequests(project.requests_topic, table, self._ends, lambda: self._consumer)
+        intake = ShadowIntake(
+            project.schema, challengers, clock, account, requests=requests, newer=newer, max_lag=max_lag, topic=project.requests_topic
+        )
         self._topic = topics.inferences(stream)
         writer = TableWriter(table, self._topic, intake, outputs, limits, self._give_up, begins_at=self._begins_at)
         self.handler = ShadowHandler(

@@ -49,10 +49,11 @@ class ShadowIntake:
         requests: Requests,
         newer: Callable[[], None] = lambda: None,
         max_lag: timedelta = MAX_LAG,
+        topic: str | None = None,
     ) -> None:
-        """``newer``: as ingest's."""
+        """``newer``: as ingest's. ``topic``: of the requests, where it is not ours."""
         self._decoder, self._columns = InferenceDecoder(schema, inference_schema(schema)), shadow_columns(schema)
-        self._topic = topics.requests(schema.stream)
+        self._topic = topic or topics.requests(schema.stream)
         self._challengers, self._clock, self._account = challengers, clock, account
         self._requests, self._newer, self._max_lag_ms = requests, newer, max_lag / timedelta(milliseconds=1)
 
