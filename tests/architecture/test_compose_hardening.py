@@ -11,7 +11,7 @@ from tests.architecture.compose_file import REPOSITORY, compose_file
 
 from driftloop import metrics
 from driftloop.contracts.services import RIGHTS, SERVICES
-from driftloop.contracts.storage_rights import PROBE, QUARANTINE
+from driftloop.contracts.storage_rights import PROBE
 
 COMPOSE = compose_file()
 CONTAINERS: dict[str, dict[str, Any]] = COMPOSE["services"]
@@ -97,7 +97,8 @@ def test_a_policy_allows_what_the_table_says_and_nothing_else(service: str) -> N
     for statement in policy("bucket", rights)["Statement"]:
         for action in statement["Action"]:
             allowed.setdefault(action.removeprefix("s3:"), set()).update(statement["Resource"])
-    objects = {area: f"arn:aws:s3:::bucket/{area}/*" for area in ("gaps", "lake", "models", "projects", QUARANTINE, "snapshots", PROBE)}
+    areas = {area for each in RIGHTS.values() for area in (*each.read, *each.write, *each.delete)} | {PROBE}
+    objects = {area: f"arn:aws:s3:::bucket/{area}/*" for area in areas}
     assert allowed["GetObject"] == {objects[area] for area in {*rights.read, *rights.write} if area in rights.read or area == PROBE}
     assert allowed.get("PutObject", set()) == {objects[area] for area in rights.write}
     probes = {PROBE} & {*rights.write}

@@ -4,7 +4,6 @@ In the skops file a StoredEstimator stands in the place of each: plain data, che
 """
 
 import copy
-import hashlib
 from collections.abc import Mapping
 from typing import Any
 
@@ -20,6 +19,7 @@ from driftloop.contracts.names import Digest
 from driftloop.contracts.typed import prepared
 from driftloop.contracts.values import Part
 from driftloop.errors import IntegrityError, UserError
+from driftloop.stored import mismatch, sha256_of
 
 MAX_ESTIMATORS = 100
 MAX_ABOUT_BYTES = 1024 * 1024
@@ -108,7 +108,7 @@ def _described(estimator: Any, files: dict[str, bytes]) -> _About:
         name = file_name(library.name, len(files) + 1)
         files[name] = fitted.data
         classes = None if fitted.classes is None else tuple(fitted.classes.tolist())
-        model = _Model(file=name, sha256=hashlib.sha256(fitted.data).hexdigest(), n_features=fitted.n_features, classes=classes)
+        model = _Model(file=name, sha256=sha256_of(fitted.data), n_features=fitted.n_features, classes=classes)
     return _About(library=library.name, type=type(estimator).__name__, parameters=parameters, fitted=model)
 
 
@@ -141,8 +141,9 @@ def _built(about: _About, files: Mapping[str, bytes]) -> Any:
     data = files[about.fitted.file]
     if len(data) > (most := format_of(library.name).max_bytes):
         raise IntegrityError(f"{about.fitted.file} has {len(data)} bytes, more than {most}")
-    if hashlib.sha256(data).hexdigest() != about.fitted.sha256:
-        raise IntegrityError(f"{about.fitted.file} is not the file that was stored with its pipeline")
+    problem = mismatch(about.fitted.file, data, about.fitted.sha256)
+    if problem is not None:
+        raise IntegrityError(f"{about.fitted.file} is not the file that was stored with its pipeline: {problem}")
     classes = about.fitted.classes
     if not 0 < about.fitted.n_features <= MAX_FEATURES or (classes is not None and len({type(c) for c in classes}) != 1):
         raise IntegrityError(f"the model file holds a {about.type} without features, or with classes of several types")
