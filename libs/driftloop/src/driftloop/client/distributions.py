@@ -34,12 +34,16 @@ def distribution(to: Connections, name: str, feature: str, start: datetime | Non
 
     Raises UserError where there is no such window or column, IntegrityError for a damaged profile, TransientError.
     """
+    report = _report(to, checked_name(name, "model name"), start)
+    assert report.version is not None
+    return distribution_of(to, name, report.version, report.stream, report.window, feature)
+
+
+def distribution_of(to: Connections, name: str, version: int, stream: str, window: Window, feature: str) -> Distribution:
+    """Of a window that is known to have been compared with this version. Raises as ``distribution``."""
     from driftloop.artifact.watched_profile import watched_profile  # numpy
     from driftloop.statistics.histograms import Counter
 
-    report = _report(to, checked_name(name, "model name"), start)
-    version = report.version
-    assert version is not None
     known = next((v for v in model(to.registry, name).versions if v.version == version), None)
     if known is None:
         raise UserError(f"version {version} of {name}, which scored the window, is not in the registry any more")
@@ -56,10 +60,9 @@ def distribution(to: Connections, name: str, feature: str, start: datetime | Non
     if column is None:
         raise UserError(f"{name} has no column {feature!r}; it has {', '.join(list(profile.columns)[:SHOWN_NAMES])}")
     wanted = "score" if feature == SCORE else feature.partition(".")[0]
-    window = report.window
     dataset = rows(
         to,
-        report.stream,
+        stream,
         table="inferences",
         since=window.start,
         as_of=window.end,

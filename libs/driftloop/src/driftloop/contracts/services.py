@@ -103,8 +103,15 @@ TRAINER = Service(
     ),
 )
 
+CONSOLE = Service(
+    name="console",
+    port_offset=60,
+    rights=Rights(read=("lake", "models", "projects", "snapshots")),
+    settings=(Setting("REGISTRY_URL", None, "URL of the registry, which commands from the pages go to"),),
+)
+
 # in the order in which a local stack starts them: the registry first, because the others wait for what it registers
-SERVICES: Mapping[str, Service] = {service.name: service for service in (REGISTRY, INGEST, PREDICTOR, MONITOR, TRAINER)}
+SERVICES: Mapping[str, Service] = {service.name: service for service in (REGISTRY, INGEST, PREDICTOR, MONITOR, TRAINER, CONSOLE)}
 
 # everybody who holds a key of the store: the keys of an installation are made from it
 RIGHTS: Mapping[str, Rights] = {name: service.rights for name, service in SERVICES.items() if service.rights} | {"cli": CLI_RIGHTS}

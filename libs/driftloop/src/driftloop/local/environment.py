@@ -27,4 +27,6 @@ def service_environment(addresses: StackAddresses, service: Service, instance: I
             "S3_ACCESS_KEY_FILE": addresses.s3_access_key_file,
             "S3_SECRET_KEY_FILE": addresses.s3_secret_key_file,
         }
+    if any(setting.name == "REGISTRY_URL" for setting in service.settings):
+        settings["REGISTRY_URL"] = addresses.registry_url
     return {f"DRIFTLOOP_{service.name.upper()}_{name}": value for name, value in settings.items()} | dict(service.variables)

@@ -9,6 +9,7 @@ from driftloop.cli.errors import one_line_errors
 from driftloop.cli.options import tell
 from driftloop.client import Client
 from driftloop.client.changes import Changes
+from driftloop.contracts.services import CONSOLE
 from driftloop.errors import UserError
 from driftloop.installation import installation_of, named_by_environment, stack_home
 from driftloop.local.addresses import StackAddresses
@@ -85,6 +86,7 @@ def _summary(addresses: StackAddresses) -> dict[str, object]:
         "kafka_bootstrap": addresses.kafka_bootstrap,
         "s3_endpoint": addresses.s3_endpoint,
         "registry_url": addresses.registry_url,
+        "console_url": console_url(addresses),
         "services": addresses.services,
         "projects": addresses.projects,
     }
@@ -96,4 +98,11 @@ def _text(addresses: StackAddresses) -> str:
     }
     rows = {"kafka": addresses.kafka_bootstrap, "s3": addresses.s3_endpoint, **services}
     lines = [f"  {name:<14}{address}" for name, address in rows.items()]
-    return "\n".join(["stack is up; end it with `driftloop down`", *lines, f"  {'logs':<14}{addresses.home}/logs"])
+    console = console_url(addresses)
+    look = [] if console is None else [f"look at it in a browser: {console}"]
+    return "\n".join(["stack is up; end it with `driftloop down`", *lines, f"  {'logs':<14}{addresses.home}/logs", *look])
+
+
+def console_url(addresses: StackAddresses) -> str | None:
+    """None: the stack runs without one."""
+    return next((url for name, url in addresses.services.items() if name.startswith(f"{CONSOLE.name}-")), None)

@@ -1,0 +1,5 @@
+"""``python -m driftloop_console``."""
+
+from driftloop_console.bootstrap import main
+
+main()

@@ -1,0 +1,57 @@
+"""``python -m driftloop_console.answers``: one question on standard input, its answer on standard output, as JSON."""
+
+import sys
+from typing import Any
+
+import msgspec
+
+from driftloop.client.connections import Connections
+from driftloop.client.distribution_slots import slots
+from driftloop.client.distributions import distribution_of
+from driftloop.client.tracing import trace
+from driftloop.contracts.typed import prepared
+from driftloop.contracts.values import Window
+from driftloop.errors import ConfigurationError, IntegrityError, ObjectNotFound, TransientError, UserError
+from driftloop.installation import Installation
+from driftloop.lineage.trace import Trace as Traced
+from driftloop_console.asking import Answer, Distribution, Question, Trace
+from driftloop_console.columns import moment
+from driftloop_console.settings import console_settings
+
+LINES = 24  # of a histogram
+
+
+def main() -> None:
+    question = msgspec.json.decode(sys.stdin.buffer.read(), type=prepared(Question))
+    sys.stdout.buffer.write(msgspec.json.encode(answered(question, console_settings().installation)))
+
+
+def answered(question: Question, installation: Installation) -> Answer:
+    try:
+        return Answer(found=_trace(question, installation) if isinstance(question, Trace) else _distribution(question, installation))
+    except (UserError, ObjectNotFound, IntegrityError) as exc:
+        return Answer(wrong=str(exc))
+    except (TransientError, ConfigurationError) as exc:
+        return Answer(later=str(exc))
+
+
+def _trace(question: Trace, installation: Installation) -> dict[str, Any]:
+    to = Connections(installation.s3, installation)
+    found: Traced = trace(to, question.event, stream=question.stream, time=question.time, every_file=False, say=lambda _: None)
+    told: dict[str, Any] = msgspec.to_builtins(found)
+    return told
+
+
+def _distribution(of: Distribution, installation: Installation) -> dict[str, Any]:
+    to, window = Connections(installation.s3, installation), Window(start=moment(of.start), end=moment(of.end))
+    found = distribution_of(to, of.model, of.version, of.stream, window, of.feature)
+    lines = slots(found.column, found.column.counts, found.counts, LINES)
+    return {
+        "reference_rows": sum(found.column.counts),
+        "current_rows": sum(found.counts),
+        "slots": [{"label": slot.label, "reference": slot.reference, "current": slot.current} for slot in lines],
+    }
+
+
+if __name__ == "__main__":
+    main()

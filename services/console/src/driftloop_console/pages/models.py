@@ -1,0 +1,131 @@
+"""*Models*: versions, what the gate said of each, where one comes from, and what a person may ask for."""
+
+from collections.abc import Iterable
+from typing import Any
+
+import msgspec
+
+from driftloop.registry.state import CHAMPION, ModelState, ModelVersion, RegistryState
+from driftloop_console.columns import moment
+from driftloop_console.record import ConsoleFold
+from driftloop_console.runs import Run
+from driftloop_console.sentences import number, window_in_words
+from driftloop_console.view import NotFound, View
+
+SHOWN = 50
+MOST = 1_000
+
+
+def models(record: ConsoleFold, registry: RegistryState, view: View, model: str) -> dict[str, Any]:
+    """The newest versions of one model, and where ``roll back`` leads to."""
+    known = found(registry, model)
+    champion = known.champion
+    first = view.whole("skip", 0, least=0, most=1_000_000)
+    newest = known.versions[::-1][first : first + view.whole("entries", SHOWN, least=1, most=MOST)]
+    back = known.before(CHAMPION)
+    with record.reading():
+        rows = [_row(known, version, record.runs.run(version.request_id)) for version in newest]
+    return {
+        "model": model,
+        "project": known.project.project if known.project else None,
+        "approval": known.project.promotion.approval if known.project else None,
+        "champion": champion.version if champion else None,
+        "champion_epoch": known.champion_epoch,
+        "champion_since": known.aliases[CHAMPION].since if champion else None,
+        "recalibrated": known.recalibration_in_force is not None,
+        "back": back if back is not None and known.state_of(back) != "deleted" else None,
+        "waiting": sorted(number for number in known.standings if known.state_of(number) == "waiting"),
+        "count": len(known.versions),
+        "skipped": first,
+        "more": first + len(newest) if first + len(newest) < len(known.versions) else None,
+        "versions": rows,
+    }
+
+
+def version(record: ConsoleFold, registry: RegistryState, view: View, model: str) -> dict[str, Any]:
+    """One version. Raises NotFound."""
+    known = found(registry, model)
+    wanted = view.whole("version", 0, least=0, most=10**9)
+    one = known.version(wanted)
+    if one is None:
+        have = f"it has 1 to {len(known.versions)}" if known.versions else "it has none yet"
+        raise NotFound(f"{model} has no version {wanted}: {have}")
+    with record.reading():
+        run = record.runs.run(one.request_id)
+        row = _row(known, one, run)
+    moves = [entry for entry in known.history.answered.values() if entry.alias == CHAMPION and entry.moved is not None]
+    held = [entry for entry in moves if entry.moved is not None and entry.moved.version == one.version]
+    return row | {
+        "model": model,
+        "champion_epoch": known.champion_epoch,
+        "is_champion": known.champion is not None and known.champion.version == one.version,
+        "sentences": list(_lineage(one, run, known)),
+        "champion_times": [{"since": e.moved.since, "by": e.actor, "reason": e.reason} for e in held if e.moved is not None],
+        "measurements": None if run is None else run.measurements,
+        "candidates": [] if run is None else run.candidates,
+        "pins": msgspec.to_builtins(one.pins),
+        "manifest": one.manifest,
+        "request_id": one.request_id,
+    }
+
+
+def found(registry: RegistryState, model: str) -> ModelState:
+    """Raises NotFound."""
+    known = registry.model(model)
+    if known is None:
+        have = ", ".join(sorted(registry.models)[:20])
+        raise NotFound(
+            f"no model {model} is registered" + (f": there are {have}" if have else "; `driftloop up --project DIR` registers one")
+        )
+    return known
+
+
+def _row(known: ModelState, one: ModelVersion, run: Run | None) -> dict[str, Any]:
+    standing = known.standings.get(one.version)
+    is_champion = known.champion is not None and known.champion.version == one.version
+    measured = None if run is None else run.measurements
+    return {
+        "version": one.version,
+        "state": "champion" if is_champion else standing.state if standing else None,
+        "standing_reason": standing.reason if standing else None,
+        "aliases": sorted(alias.name for alias in known.aliases.values() if alias.version == one.version),
+        "registered": one.registered_at,
+        "recipe": None if run is None else run.recipe,
+        "rows": None if run is None else run.rows,
+        "why": None if run is None else run.why,
+        "metric": None if measured is None else measured.metric,
+        "candidate": None if measured is None else measured.candidate,
+        "against": None if measured is None else measured.champion,
+        "against_version": None if measured is None else measured.champion_version,
+        "accepted": None if run is None else run.accepted,
+        "verdict": None if run is None else run.verdict,
+    }
+
+
+def _lineage(one: ModelVersion, run: Run | None, known: ModelState) -> Iterable[str]:
+    """One path that reads from the reason to the bytes."""
+    if run is None:
+        yield f"The record holds nothing any more of the run that made it, of request {one.request_id}."
+    else:
+        if run.asked is not None:
+            yield f"Asked for on {_at(run.asked)} by {run.asked_by}: {run.why}."
+        if run.ended is not None and run.recipe is not None:
+            took = f" in {run.seconds:.0f} s" if run.seconds is not None else ""
+            yield f"Trained with the recipe {run.recipe} on {run.rows:,} rows{took}, the best of {max(1, len(run.candidates))} tried."
+        measured = run.measurements
+        if measured is not None:
+            yield (
+                f"Judged on {measured.rows:,} labelled rows of {window_in_words(measured.window)}: {measured.metric} "
+                f"{number(measured.candidate)} against {number(measured.champion)} of version {measured.champion_version}."
+            )
+        elif run.ended is not None:
+            yield "Judged against nobody: there was no champion yet."
+        if run.verdict is not None:
+            yield f"The gate said {'yes' if run.accepted else 'no'}: {run.verdict}."
+    pins = one.pins
+    yield f"Its rows are snapshot {pins.snapshot[:12]}, its code driftloop {pins.code} and project {pins.project[:12]}, seed {pins.seed}."
+    yield f"Its bytes are named by manifest {one.manifest[:12]}."
+
+
+def _at(ms: int) -> str:
+    return moment(ms).strftime("%Y-%m-%d %H:%M")
