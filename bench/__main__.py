@@ -40,6 +40,7 @@ MEASUREMENTS = {
     "avro": "bench.avro",
     "retraining": "bench.retraining",
     "drift-speed": "bench.drift_speed",
+    "console": "bench.console",
 }
 # half an hour and gigabytes, or about other things than speed: only when named
 ON_REQUEST = {

@@ -28,6 +28,7 @@ NO_MESSAGES = {
     "driftloop.registry.stored_state": "its own checkpoint",
     "driftloop.local.addresses": "the local stack's own file",
     "driftloop.local.kept_instances": "the local stack's own file",
+    "driftloop_console.record": "its own checkpoint",
     "driftloop_predictor.last_good": "the predictor's own folder",
     # Objects of the bucket and of the lake's log: IntegrityError names the one that is damaged.
     "driftloop.artifact.model_files": "manifests of models",
@@ -70,6 +71,9 @@ NO_MESSAGES = {
     "driftloop.adapters.kafka_tokens": "the token endpoint's answer",
     "driftloop.client.status_words": "what a service says of itself",
     "driftloop.training.process": "the training process",
+    "driftloop_console.asking": "its own process's answer",
+    "driftloop_console.answers": "the console's question",
+    "driftloop_console.html": "evidence that its own fold has written",
     "driftloop.backtest.fits": "the backtest's fitting processes",
     "driftloop.backtest.worker": "the backtest's task",
     "driftloop.training.run_job": "the trainer's job",

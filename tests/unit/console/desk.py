@@ -23,8 +23,8 @@ from driftloop_console.record import ConsoleFold
 class Followed:
     """A follower that is at the end, or says why not."""
 
-    def __init__(self, state: RegistryState = RegistryState(), trouble: Exception | None = None) -> None:
-        self._state, self.trouble, self.caught_up = state, trouble, True
+    def __init__(self, state: RegistryState | None = None, trouble: Exception | None = None) -> None:
+        self._state, self.trouble, self.caught_up = state or RegistryState(), trouble, True
 
     def sync(self, timeout_seconds: float = 0) -> Any:
         if self.trouble is not None:

@@ -81,6 +81,13 @@ def installation_of(addresses: StackAddresses) -> Installation:
     )
 
 
+def without_services(home: Path, kafka: Cluster, s3: S3Settings, registry_url: str) -> Installation:
+    """As one of its own services knows it, which asks broker, store and registry, and no other service."""
+    return Installation(
+        home=home, kafka_bootstrap=kafka.bootstrap, kafka_security=kafka.security, s3=s3, registry_url=registry_url, services={}
+    )
+
+
 def _from_environment() -> Installation:
     env = Environment("cli")
     try:

@@ -12,18 +12,18 @@ from driftloop.client.tracing import trace
 from driftloop.contracts.typed import prepared
 from driftloop.contracts.values import Window
 from driftloop.errors import ConfigurationError, IntegrityError, ObjectNotFound, TransientError, UserError
-from driftloop.installation import Installation
+from driftloop.installation import Installation, without_services
 from driftloop.lineage.trace import Trace as Traced
 from driftloop_console.asking import Answer, Distribution, Question, Trace
 from driftloop_console.columns import moment
-from driftloop_console.settings import console_settings
+from driftloop_console.settings import ConsoleSettings, console_settings
 
 LINES = 24  # of a histogram
 
 
 def main() -> None:
     question = msgspec.json.decode(sys.stdin.buffer.read(), type=prepared(Question))
-    sys.stdout.buffer.write(msgspec.json.encode(answered(question, console_settings().installation)))
+    sys.stdout.buffer.write(msgspec.json.encode(answered(question, _installation(console_settings()))))
 
 
 def answered(question: Question, installation: Installation) -> Answer:
@@ -33,6 +33,10 @@ def answered(question: Question, installation: Installation) -> Answer:
         return Answer(wrong=str(exc))
     except (TransientError, ConfigurationError) as exc:
         return Answer(later=str(exc))
+
+
+def _installation(settings: ConsoleSettings) -> Installation:
+    return without_services(settings.common.state_dir, settings.common.kafka, settings.common.s3, settings.registry_url)
 
 
 def _trace(question: Trace, installation: Installation) -> dict[str, Any]:

@@ -33,6 +33,8 @@ class Html:
         )
         self._env.filters |= {"time": time, "number": number, "percent": percent, "count": count, "polyline": polyline, "pretty": pretty}
         self._env.globals["MENU"] = MENU
+        for name in self._env.list_templates():  # compiled now, and not for the first who asks
+            self._env.get_template(name)
 
     def render(self, template: str, **values: Any) -> str:
         return self._env.get_template(template).render(**values)

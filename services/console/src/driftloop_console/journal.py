@@ -14,7 +14,7 @@ from driftloop.contracts.events import (
     VersionReproduced,
 )
 from driftloop.contracts.values import Window
-from driftloop.history.decisions import LET_GO
+from driftloop.history.told import LET_GO
 from driftloop_console.columns import milliseconds
 from driftloop_console.sentences import told_in_words
 

@@ -6,27 +6,15 @@ import msgspec
 
 from driftloop.contracts.services import CONSOLE
 from driftloop.errors import ConfigurationError
-from driftloop.installation import Installation
 from driftloop.service.settings import StoreSettings, store_settings
 from driftloop.settings import Environment
 
 
 class ConsoleSettings(msgspec.Struct, frozen=True, kw_only=True):
+    """``registry_url``: without a slash at its end."""
+
     common: StoreSettings
     registry_url: str
-
-    @property
-    def installation(self) -> Installation:
-        """As the library's client has it, for questions that read the store."""
-        of = self.common
-        return Installation(
-            home=of.state_dir,
-            kafka_bootstrap=of.kafka_bootstrap,
-            kafka_security=of.kafka_security,
-            s3=of.s3,
-            registry_url=self.registry_url,
-            services={},
-        )
 
 
 def console_settings(variables: Mapping[str, str] | None = None) -> ConsoleSettings:

@@ -10,12 +10,10 @@ from driftloop.contracts.events import DecisionMade, RetrainReason
 from driftloop.contracts.typed import prepared
 from driftloop.contracts.values import Window
 from driftloop.errors import InvalidMessage
-from driftloop.history.told import Pair, Told, first
+from driftloop.history.told import LET_GO, Pair, Told, first
 from driftloop.monitoring.evidence import Evidence
 from driftloop.monitoring.late_labels import CountedLabels, counted_labels, late_of
 from driftloop.monitoring.policy import PolicyState, carried
-
-LET_GO = frozenset({"closing_offsets", "late"})
 
 
 class _Recorded(Evidence, frozen=True, kw_only=True):

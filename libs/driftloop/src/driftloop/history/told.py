@@ -11,6 +11,9 @@ F = TypeVar("F", bound=Event)
 
 Pair = tuple[F, Envelope]
 
+# Of a retrain decision's evidence, what grows with partitions, or with the windows that labels land in.
+LET_GO = frozenset({"closing_offsets", "late"})
+
 
 class Told(NamedTuple, Generic[E]):
     event: E

@@ -1,4 +1,4 @@
-"""Answers that say no, counted for all five services alike: by status, never by path or caller, which strangers choose."""
+"""Answers that say no, counted for all services alike: by status, never by path or caller, which strangers choose."""
 
 from collections.abc import MutableMapping
 from typing import Any

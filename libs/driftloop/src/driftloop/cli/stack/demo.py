@@ -45,7 +45,7 @@ INTERRUPTED = 130  # as shells say it
 def demo(
     keep: bool, fraction: float, windows: int, seed: int | None, port_base: int, realtime: float | None, external: bool, as_json: bool
 ) -> None:
-    """Run the closed loop on a year of flights: a real Kafka, a real S3 store and five services, started and ended here.
+    """Run the closed loop on a year of flights: a real Kafka, a real S3 store and the services, started and ended here.
 
     The exit code is 0 only if every row is accounted for, every window was decided on, and (with all flights) the
     predictions are good enough. .driftloop/demo.json and demo.svg keep what was found.
