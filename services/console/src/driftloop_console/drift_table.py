@@ -13,6 +13,7 @@ from driftloop_console.columns import Array, Columns, Stored, whole
 MAX_ROWS = 400_000  # of one model; with 50 columns that is what 20 versions of 10,000 windows take twice
 MAX_CELLS = 20_000_000
 MAX_COLUMNS = 5_000
+MAX_REASON = 500
 
 # A cell is 0 where nothing is known, 1 where there is no threshold to hold a distance against, else 2 and the ratio of distance to
 # threshold in hundredths: pooled by maximum, what is judged wins over what is not, and what is over the threshold over all else.
@@ -26,6 +27,7 @@ _DISTANCE = 65_535  # of a distance in two
 class StoredDrift(msgspec.Struct, frozen=True):
     names: list[str]
     table: Stored
+    because: str | None
 
 
 class DriftTable:
@@ -33,6 +35,7 @@ class DriftTable:
 
     def __init__(self) -> None:
         self.names: list[str] = []  # of columns, in the order in which they came
+        self.because: str | None = None  # why nothing can be said of the newest window
         self._at: dict[str, int] = {}
         self.table = Columns(
             {"revision": "i8", "rows": "i8", "verdict": "u1", "distance": "f8", "threshold": "f8", "late_rows": "i8"},
@@ -56,6 +59,8 @@ class DriftTable:
             distance=np.nan if event.distance is None else event.distance,
             threshold=np.nan if event.threshold is None else event.threshold,
         )
+        if row == self.table.rows - 1:
+            self.because = None if event.because is None else event.because[:MAX_REASON]
         ratios = [_ratio(drift, event) for drift in shown]
         self._set(row, "cells", places, [cell(ratio) for ratio in ratios])
         self._set(row, "distances", places, [_scaled(_moved(drift), _DISTANCE) for drift in shown])
@@ -67,10 +72,11 @@ class DriftTable:
         return self._at.get(name)
 
     def stored(self) -> StoredDrift:
-        return StoredDrift(self.names, self.table.stored())
+        return StoredDrift(self.names, self.table.stored(), self.because)
 
     def restore(self, stored: StoredDrift) -> None:
         self.names, self._at = list(stored.names), {name: at for at, name in enumerate(stored.names)}
+        self.because = stored.because
         self.table.restore(stored.table)
 
     def _place_of(self, name: str) -> int | None:

@@ -28,7 +28,6 @@ class Html:
             loader=jinja2.FileSystemLoader(TEMPLATES),
             autoescape=True,
             undefined=jinja2.StrictUndefined,
-            trim_blocks=True,
             lstrip_blocks=True,
         )
         self._env.filters |= {"time": time, "number": number, "percent": percent, "count": count, "polyline": polyline, "pretty": pretty}
@@ -63,11 +62,11 @@ def polyline(values: Sequence[float | None], line: float | None = None) -> dict[
     known = [value for value in values if value is not None]
     low, high = min([*known, *([line] if line is not None else [])]), max([*known, *([line] if line is not None else [])])
     span = (high - low) or 1.0
-    step = width / max(1, len(values) - 1)
+    step = (width - 6) / max(1, len(values) - 1)
 
     def y(value: float) -> float:
         return round(height - 3 - (height - 6) * (value - low) / span, 1)
 
-    points = [(round(i * step, 1), y(value)) for i, value in enumerate(values) if value is not None]
+    points = [(round(3 + i * step, 1), y(value)) for i, value in enumerate(values) if value is not None]
     path = " ".join(f"{x},{y_}" for x, y_ in points)
     return {"path": path, "last": points[-1] if points else None, "line": None if line is None else y(line), "low": low, "high": high}

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from driftloop_console.columns import Array, moment
-from driftloop_console.drift_table import AT_THRESHOLD, DriftTable, distances_of, ratio_of, shares_of, verdict_of
+from driftloop_console.drift_table import AT_THRESHOLD, JUDGED_FROM, DriftTable, distances_of, ratio_of, shares_of, verdict_of
 from driftloop_console.pages.marks import marks
 from driftloop_console.pages.values import known, rounded
 from driftloop_console.pooling import groups, highest, pooled
@@ -34,7 +34,8 @@ def drift(record: ConsoleFold, view: View, model: str) -> dict[str, Any]:
         starts = groups(len(cells), view.whole("width", PIXELS, least=10, most=4000))
         shown = pooled(cells, starts)
         worst = shown.max(axis=0)
-        order = _by_harm(of, worst, tables.performance.importance)
+        largest = distances_of(table["distances"][part, : table.width].max(axis=0))
+        order = _by_harm(of, worst, largest, tables.performance.importance)
         most = view.whole("columns", SHOWN_COLUMNS, least=1, most=MOST_COLUMNS)
         kept = order[:most]
         newest = cells[-1]
@@ -46,7 +47,8 @@ def drift(record: ConsoleFold, view: View, model: str) -> dict[str, Any]:
             "columns": len(order),
             "at_threshold": AT_THRESHOLD,
             "drifted": int(np.count_nonzero(table["verdict"][part] == 2)),
-            "features": [_feature(of, int(at), worst, newest, tables.performance.importance) for at in kept],
+            "because": of.because,
+            "features": [_feature(of, int(at), worst, newest, float(largest[at]), tables.performance.importance) for at in kept],
             "starts": [_iso(ms) for ms in table["start"][part][starts].tolist()],
             "ends": [_iso(ms) for ms in table["end"][part][np.append(starts[1:] - 1, len(cells) - 1)].tolist()],
             "cells": base64.b64encode(np.ascontiguousarray(shown[:, kept].T).tobytes()).decode(),
@@ -88,18 +90,21 @@ def feature(record: ConsoleFold, view: View, model: str, name: str) -> dict[str,
         }
 
 
-def _by_harm(of: DriftTable, worst: Array, importance: dict[str, float]) -> Array:
-    ratios = np.nan_to_num(ratio_of(worst), nan=-1.0)
+def _by_harm(of: DriftTable, worst: Array, largest: Array, importance: dict[str, float]) -> Array:
+    """Where there is no threshold, by the distance itself, behind all for which there is one."""
+    judged = worst >= JUDGED_FROM
+    harm = np.where(judged, np.nan_to_num(ratio_of(worst)), largest)
     if importance:  # a column of which it is not known counts as the least of those of which it is
         least = min((abs(worth) for worth in importance.values()), default=0.0)
-        ratios = ratios * np.array([max(importance.get(name, least), 1e-9) for name in of.names])
-    found: Array = np.argsort(-ratios, kind="stable")
+        harm = harm * np.array([max(importance.get(name, least), 1e-9) for name in of.names])
+    found: Array = np.lexsort((-harm, ~judged))
     return found[worst[found] > 0]
 
 
-def _feature(of: DriftTable, at: int, worst: Array, newest: Array, importance: dict[str, float]) -> dict[str, Any]:
+def _feature(of: DriftTable, at: int, worst: Array, newest: Array, distance: float, importance: dict[str, float]) -> dict[str, Any]:
     return {
         "name": of.names[at],
+        "distance": distance,
         "worst": known(ratio_of(worst[at : at + 1])[0]),
         "newest": known(ratio_of(newest[at : at + 1])[0]),
         "importance": importance.get(of.names[at]),

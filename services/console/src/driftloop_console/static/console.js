@@ -51,6 +51,17 @@ function marked(marks) {
 const axis = (more) => ({ stroke: colour("soft"), grid: { stroke: colour("line"), width: 1 }, ticks: { stroke: colour("line") }, ...more });
 const line = (label, stroke, more) => ({ label, stroke, width: 1.5, spanGaps: false, points: { show: false }, ...more });
 
+/* how uPlot writes times: with the day or the year below where it changes */
+const DAY = "\n{YYYY}-{MM}-{DD}", NONE = [null, null, null, 1];
+const TIMES = [
+  [31536000, "{YYYY}", null, null, null, null, ...NONE],
+  [2419200, "{YYYY}-{MM}", null, null, null, null, ...NONE],
+  [86400, "{MM}-{DD}", "\n{YYYY}", null, null, null, ...NONE],
+  [60, "{HH}:{mm}", DAY, null, DAY, null, ...NONE],
+  [1, "{HH}:{mm}:{ss}", DAY, null, DAY, null, ...NONE],
+  [0.001, ":{ss}.{fff}", DAY, null, DAY, null, ...NONE],
+];
+
 const CHARTS = {
   performance: (found) => {
     const p = found.points;
@@ -77,9 +88,10 @@ async function chart(where) {
     if (!found.points || !found.points.time.length) return told(where, "No window in this range of time.");
     const made = CHARTS[where.dataset.chart](found);
     where.replaceChildren();
+    made.series[0] = { value: "{YYYY}-{MM}-{DD} {HH}:{mm}" };
     const plot = new uPlot({
       width: where.clientWidth, height: made.height ?? 300, series: made.series, bands: made.bands ?? [], scales: made.scales ?? {},
-      tzDate: (seconds) => uPlot.tzDate(new Date(seconds * 1000), "Etc/UTC"), axes: [axis({}), axis({ size: 60 })],
+      tzDate: (seconds) => uPlot.tzDate(new Date(seconds * 1000), "Etc/UTC"), axes: [axis({ values: TIMES }), axis({ size: 60 })],
       plugins: [marked(found.marks)], cursor: { drag: { x: true, y: false } },
     }, made.data, where);
     new ResizeObserver(() => plot.setSize({ width: where.clientWidth, height: made.height ?? 300 })).observe(where);
@@ -121,8 +133,8 @@ class Heat {
     this.canvas.height = height * ratio;
     const ctx = this.canvas.getContext("2d");
     ctx.scale(ratio, ratio);
-    const shades = [0, 1, 2, 3, 4].map((n) => colour(`heat-${n}`)), at = this.found.at_threshold, far = at + 100;
-    const shade = (cell) => cell < 2 ? shades[0] : cell <= (at + 2) / 2 ? shades[1] : cell <= at ? shades[2] : cell < far ? shades[3] : shades[4];
+    const shades = [0, 1, 2, 3, 4, "u"].map((n) => colour(`heat-${n}`)), at = this.found.at_threshold, far = at + 100;
+    const shade = (cell) => cell === 0 ? shades[0] : cell === 1 ? shades[5] : cell <= (at + 2) / 2 ? shades[1] : cell <= at ? shades[2] : cell < far ? shades[3] : shades[4];
     const wide = (this.width - this.left) / columns;
     for (let r = 0; r < rows; r++) {
       for (let c = 0; c < columns; c++) {

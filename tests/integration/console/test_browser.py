@@ -1,0 +1,106 @@
+"""Each page in a real browser: it loads, draws, asks nobody else, complains of nothing, and has no barrier that axe knows of."""
+
+import os
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from tests.integration.console.conftest import EVIL, Console
+from tests.support.waiting import PATIENCE_SECONDS, wait_until
+
+REQUIRED = "DRIFTLOOP_REQUIRE_BROWSER"  # where there is a browser, its tests must run
+AXE = Path(__file__).parents[2] / "support" / "axe" / "axe.min.js"
+PATHS = ("/", "/?all=1", "/performance", "/drift", "/feature?feature=f0", "/models", "/version?version=2", "/prediction", "/nothing")
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Any]:
+    chromium = shutil.which("chromium")
+    if chromium is None:
+        assert not os.environ.get(REQUIRED), "chromium is not on the PATH: apt-get install chromium"
+        pytest.skip("chromium is not on the PATH")
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        running = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox"])  # of our own pages alone; a container's root
+        yield running
+        running.close()
+
+
+class Tab:
+    """A page of the browser, with what it asked for and complained of."""
+
+    def __init__(self, browser: Any, url: str, **context: Any) -> None:
+        self.url, self.asked, self.complaints = url, list[str](), list[str]()
+        self.page = browser.new_context(**context).new_page()
+        self.page.set_default_timeout(1000 * PATIENCE_SECONDS)
+        self.page.on("request", lambda request: self.asked.append(request.url))
+        self.page.on("pageerror", lambda error: self.complaints.append(str(error)))
+        self.page.on("console", lambda said: self.complaints.append(said.text) if said.type in ("error", "warning") else None)
+
+    def open(self, path: str) -> None:
+        self.page.goto(self.url + path)
+        self.page.wait_for_load_state("networkidle")
+
+    def barriers(self) -> list[tuple[str, str]]:
+        self.page.evaluate(AXE.read_text(encoding="utf-8"))
+        found = self.page.evaluate("axe.run({resultTypes: ['violations']})")
+        return [(each["id"], each["nodes"][0]["html"][:200]) for each in found["violations"]]
+
+
+@pytest.mark.parametrize(
+    "context",
+    [
+        {"viewport": {"width": 1200, "height": 800}, "color_scheme": "light"},
+        {"viewport": {"width": 390, "height": 800}, "color_scheme": "dark"},
+    ],
+    ids=["wide and light", "a phone and dark"],
+)
+def test_every_page_loads_draws_and_has_no_barrier(browser: Any, console: Console, context: dict[str, Any]) -> None:
+    tab = Tab(browser, console.url, **context)
+    for path in PATHS:
+        tab.open(path)
+        assert tab.barriers() == [], path
+        assert tab.page.locator("h1").count() == 1
+        assert not tab.page.evaluate("document.documentElement.scrollWidth > document.documentElement.clientWidth"), path
+        assert tab.page.evaluate("window.broken") is None, path
+        if path in ("/performance", "/feature?feature=f0"):
+            assert tab.page.locator(".uplot canvas").count() > 0
+    assert not [address for address in tab.asked if not address.startswith(console.url)]
+    assert [said for said in tab.complaints if "404" not in said] == []  # the page that is not there is one
+
+
+def test_the_heat_map_is_drawn_read_and_leads_to_a_column(browser: Any, console: Console) -> None:
+    tab = Tab(browser, console.url, viewport={"width": 1200, "height": 800})
+    tab.open("/drift")
+    canvas = tab.page.locator("[data-heat] canvas")
+    wait_until(lambda: canvas.evaluate("one => one.height") > 0 and "first" not in tab.page.url, "the heat map to be drawn")
+    box = canvas.bounding_box()
+    tab.page.mouse.move(box["x"] + 0.9 * box["width"], box["y"] + 4)
+    told = tab.page.locator("[data-heat] .told")
+    wait_until(lambda: "× threshold" in told.inner_text(), "the cell to be read")
+    with tab.page.expect_navigation():
+        tab.page.mouse.click(box["x"] + 0.9 * box["width"], box["y"] + 4)
+    assert "/feature" in tab.page.url
+    assert tab.page.evaluate("window.broken") is None
+    tab.open("/drift")
+    assert EVIL in tab.page.locator("table").first.inner_text()
+    assert tab.complaints == []
+
+
+def test_a_person_promotes_with_the_keyboard_alone(browser: Any, console: Console) -> None:
+    tab = Tab(browser, console.url)
+    tab.open("/version?version=2")
+    tab.page.locator("summary", has_text="Make it champion").focus()
+    tab.page.keyboard.press("Enter")
+    tab.page.keyboard.press("Tab")
+    tab.page.keyboard.type("a person has looked at it")
+    tab.page.keyboard.press("Tab")
+    tab.page.keyboard.type("Ada")
+    with tab.page.expect_navigation():
+        tab.page.keyboard.press("Enter")
+    assert "It is done" in tab.page.locator("main").inner_text()
+    assert "★ champion" in tab.page.locator("tbody tr").first.inner_text()
+    assert tab.complaints == []
