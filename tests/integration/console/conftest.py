@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -40,13 +41,13 @@ class Console(NamedTuple):
 @pytest.fixture(scope="module")
 def world(kafka_bootstrap, s3, tmp_path_factory) -> Iterator[tuple[World, Registry]]:
     """A model with two versions, the first champion, and WINDOWS windows told of it."""
-    made = make_world(kafka_bootstrap, s3, "console-shop")
+    made = make_world(kafka_bootstrap, s3, f"console-{uuid.uuid4().hex[:10]}")
     with registry(made, tmp_path_factory.mktemp("registry")) as running:
         assert running.client.post("/projects", json=made.project_body()).status_code == 201
-        made.train("console-r1")
-        assert made.decision("console-r1").accepted
-        made.train("console-r2", epoch=1, measured=measured(against=1, gain_lower=-0.1))
-        assert not made.decision("console-r2").accepted
+        made.train(f"{made.model}-r1")
+        assert made.decision(f"{made.model}-r1").accepted
+        made.train(f"{made.model}-r2", epoch=1, measured=measured(against=1, gain_lower=-0.1))
+        assert not made.decision(f"{made.model}-r2").accepted
         publish(made)
         yield made, running
 
@@ -54,11 +55,11 @@ def world(kafka_bootstrap, s3, tmp_path_factory) -> Iterator[tuple[World, Regist
 def publish(world: World) -> None:
     evil = drift(WINDOWS, 1, 2, np.random.default_rng(0), world.model)
     evil = msgspec.structs.replace(evil, features=evil.features | {EVIL: evil.features["f0"]})
-    told = [*loop(WINDOWS, 6, 1, model=world.model), (evil, about(evil, "evil-drift", WINDOWS))]
+    told = [*loop(WINDOWS, 6, 1, model=world.model), (evil, about(evil, f"{world.model}-evil-drift", WINDOWS))]
     said = msgspec.structs.replace(decision(50, world.model, reason=EVIL), window=evil.window)
     producer = Producer(world.bootstrap, client_id="test-monitor")
     publisher = Publisher(producer, source="driftloop/monitor")
-    for event, envelope in [*told, (said, about(said, "evil-decision", WINDOWS))]:
+    for event, envelope in [*told, (said, about(said, f"{world.model}-evil-decision", WINDOWS))]:
         publisher.publish(topic_of(event), event, key=world.model, id=envelope.id)
     producer.close()
 

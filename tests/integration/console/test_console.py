@@ -27,8 +27,9 @@ def test_pages_show_what_was_told_and_what_a_stranger_wrote_is_text(console: Con
     kinds = {entry["kind"] for entry in of(console, "/journal", all=1, entries=500)["entries"]}
     assert {"incident", "retrain", "promote", "registry"} <= kinds
     assert [row["version"] for row in of(console, "/models")["versions"]] == [2, 1]
-    for path in ("/", "/drift", "/performance", "/models", "/version?version=1", "/prediction", "/feature?feature=f0"):
-        page = console.client.get(path, params=None if "?" in path else {"model": console.world.model})
+    asked = {"model": console.world.model, "version": "1", "feature": "f0"}
+    for path in ("/", "/drift", "/performance", "/models", "/version", "/prediction", "/feature"):
+        page = console.client.get(path, params=asked)
         assert page.status_code == 200
         assert EVIL not in page.text
 
@@ -59,7 +60,9 @@ def test_a_person_promotes_and_rolls_back_once_however_often_it_is_sent_and_a_fo
     late = console.client.post("/models/promote", data=form(page, version="1", expected_epoch=str(epoch)))
     assert late.status_code == 409
     assert "It was not done" in late.text
-    back = console.client.post("/models/rollback", data=form(console.client.get("/models").text, expected_epoch=str(epoch + 1)))
+    back = console.client.post(
+        "/models/rollback", data=form(console.client.get("/models", params={"model": model}).text, expected_epoch=str(epoch + 1))
+    )
     assert back.status_code == 303
     assert of(console, "/models")["champion"] == 1
     journal = console.client.get("/", params={"model": model}).text
