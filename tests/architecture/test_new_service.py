@@ -72,8 +72,8 @@ def in_the_containers(text: str) -> str:
 
 
 def in_the_import_contracts(text: str) -> str:
-    text = text.replace('"driftloop_registry"]', '"driftloop_registry", "driftloop_notifier"]')
-    return text.replace('| driftloop_registry"', '| driftloop_registry | driftloop_notifier"')
+    text = text.replace('"driftloop_console"]', '"driftloop_console", "driftloop_notifier"]')
+    return text.replace('| driftloop_console"', '| driftloop_console | driftloop_notifier"')
 
 
 EDITS: dict[str, Callable[[str], str]] = {
