@@ -19,7 +19,7 @@ from driftloop.local.stack import LocalStack
 from driftloop.service.settings import service_settings, store_settings
 from driftloop.settings import Environment
 
-ADDRESSES = {"KAFKA_BOOTSTRAP", "S3_ENDPOINT", "HTTP_HOST", "HTTP_PORT", "HTTP_NAMES", "STATE_DIR", "REGISTRY_URL"}
+ADDRESSES = {"KAFKA_BOOTSTRAP", "S3_ENDPOINT", "HTTP_HOST", "HTTP_PORT", "HTTP_NAMES", "STATE_DIR", "REGISTRY_URL", "SERVICES"}
 SECRETS = {"S3_ACCESS_KEY_FILE", "S3_SECRET_KEY_FILE"}
 # A local stack is on loopback, of one person; between containers there is a network, and users.
 SECURITY = {f"KAFKA_{name}" for name in ("SECURITY_PROTOCOL", "CA_FILE", "SASL_MECHANISM", "USERNAME", "PASSWORD_FILE")}

@@ -18,6 +18,7 @@ from driftloop_console.asking import Question
 from driftloop_console.commands import Call
 from driftloop_console.freshness import Freshness
 from driftloop_console.record import ConsoleFold
+from driftloop_console.rounds import Rounds
 
 
 class Followed:
@@ -65,6 +66,7 @@ def console(
     ask: Callable[[Question], dict[str, Any]] | None = None,
     command: Callable[[Call], dict[str, Any]] | None = None,
     follower: Followed | None = None,
+    services: str = "",
 ) -> Browser:
     state, _ = folded(*commands)
     followed = follower or Followed()
@@ -74,5 +76,5 @@ def console(
     def nobody(_: object) -> dict[str, Any]:
         raise UserError("nobody is asked in this test")
 
-    desk = Desk(record or ConsoleFold(), lambda: state, freshness, ask or nobody, command or nobody)
+    desk = Desk(record or ConsoleFold(), lambda: state, freshness, ask or nobody, command or nobody, Rounds(services))
     return Browser(create_app(desk))

@@ -221,6 +221,19 @@ def test_a_store_that_is_away_is_said_and_so_is_a_broker_and_the_rest_is_shown()
     assert "f0" in page
 
 
+def test_now_says_what_is_down_and_what_to_do_and_shows_what_is_known() -> None:
+    client = console(record_of(EVENTS), register_project(), services="registry=http://127.0.0.1:1,trainer=http://127.0.0.1:1")
+    found = of(client, "/now")
+    assert [(service["instance"], service["state"]) for service in found["services"]] == [("registry-0", "down"), ("trainer-0", "down")]
+    assert {"about": "stack", "says": "trainer-0: does not answer", "act": "see the log of trainer-0"} in found["words"]
+    assert found["models"][0]["champion"] is None
+    page = ok(client, "/now")
+    assert "2 things need a person" in page
+    assert "✗ down" in page
+    assert "there are: see its setting SERVICES" in ok(console(), "/now")
+    assert "Services were not asked: no stack runs here" in ok(console(services="/nowhere/stack.json"), "/now")
+
+
 def hostile() -> Browser:
     """Whatever somebody may write is written by somebody who means harm."""
     drifted = msgspec.structs.replace(drift(50, 1, 1, np.random.default_rng(0), MODEL), column=EVIL)

@@ -12,7 +12,8 @@ import pytest
 from rich.console import Console
 
 from driftloop.cli.stack.status import show_status
-from driftloop.client.status import Status, service_statuses
+from driftloop.client.service_status import service_statuses
+from driftloop.client.status import Status
 from driftloop.installation import Installation
 from driftloop.settings import S3Settings
 

@@ -23,8 +23,9 @@ from driftloop_console import commands
 from driftloop_console.asking import Questions
 from driftloop_console.freshness import Freshness
 from driftloop_console.html import Html
-from driftloop_console.pages import drift, journal, models, performance, prediction
+from driftloop_console.pages import drift, journal, models, now, performance, prediction
 from driftloop_console.record import ConsoleFold
+from driftloop_console.rounds import Rounds
 from driftloop_console.security import SafeAnswers
 from driftloop_console.view import NotFound, View, view_of
 
@@ -41,6 +42,7 @@ class Desk(NamedTuple):
     freshness: Freshness
     ask: Questions
     command: Callable[[commands.Call], dict[str, Any]]
+    rounds: Rounds
 
     def model_names(self) -> list[str]:
         return sorted({*self.registry().models, *self.record.models})
@@ -78,6 +80,7 @@ def _named(view: View) -> str:
 
 PAGES = (
     Page("/", "journal.html", lambda desk, view: journal.journal(desk.record, desk.registry(), view)),
+    Page("/now", "now.html", lambda desk, view: now.now(desk.record, desk.registry(), desk.rounds, view)),
     Page("/performance", "performance.html", _of_model(lambda desk, view, model: performance.performance(desk.record, view, model))),
     Page("/drift", "drift.html", _of_model(lambda desk, view, model: drift.drift(desk.record, view, model))),
     Page("/feature", "feature.html", _of_model(lambda desk, view, model: drift.feature(desk.record, view, model, _named(view)))),

@@ -15,6 +15,7 @@ from driftloop_console.app import Desk, create_app
 from driftloop_console.asking import Questions
 from driftloop_console.freshness import Freshness
 from driftloop_console.record import TOPICS, ConsoleFold
+from driftloop_console.rounds import Rounds
 from driftloop_console.settings import console_settings
 from driftloop_console.status import ConsoleHealth
 
@@ -31,7 +32,8 @@ def run(stop: Stop) -> None:
     follower = LogFollower(reader, name="record")
     freshness = Freshness(follower, parts.registry)
     registry = RegistryClient(settings.registry_url)
-    desk = Desk(record, parts.registry.state, freshness, Questions(), commands.through(registry))
+    rounds = Rounds(settings.services)
+    desk = Desk(record, parts.registry.state, freshness, Questions(), commands.through(registry), rounds)
     health = ConsoleHealth(settings.common.instance, record, freshness)
     # HTTP before the broker is asked for anything: a page then says what is away
     with started(parts, health, serving(create_app(desk), told=True)):

@@ -14,6 +14,7 @@ from driftloop_console.sentences import number
 TEMPLATES = Path(__file__).parent / "templates"
 MENU = (
     ("/", "Journal"),
+    ("/now", "Now"),
     ("/performance", "Performance"),
     ("/drift", "Drift"),
     ("/models", "Models"),

@@ -11,10 +11,11 @@ from driftloop.settings import Environment
 
 
 class ConsoleSettings(msgspec.Struct, frozen=True, kw_only=True):
-    """``registry_url``: without a slash at its end."""
+    """``registry_url``: without a slash at its end. ``services``: as the setting has it."""
 
     common: StoreSettings
     registry_url: str
+    services: str = ""
 
 
 def console_settings(variables: Mapping[str, str] | None = None) -> ConsoleSettings:
@@ -23,4 +24,4 @@ def console_settings(variables: Mapping[str, str] | None = None) -> ConsoleSetti
     url = env.text("REGISTRY_URL")
     if not url.startswith(("http://", "https://")):
         raise ConfigurationError(f"{env.prefix}REGISTRY_URL={url!r} must start with http:// or https://")
-    return ConsoleSettings(common=store_settings(CONSOLE, variables), registry_url=url.rstrip("/"))
+    return ConsoleSettings(common=store_settings(CONSOLE, variables), registry_url=url.rstrip("/"), services=env.optional("SERVICES") or "")

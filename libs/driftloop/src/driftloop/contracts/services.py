@@ -107,7 +107,10 @@ CONSOLE = Service(
     name="console",
     port_offset=60,
     rights=Rights(read=("lake", "models", "projects", "snapshots")),
-    settings=(Setting("REGISTRY_URL", None, "URL of the registry, which commands from the pages go to"),),
+    settings=(
+        Setting("REGISTRY_URL", None, "URL of the registry, which commands from the pages go to"),
+        Setting("SERVICES", "none", "whom to ask how they are: registry=http://registry:8080,…, or a local stack's stack.json"),
+    ),
 )
 
 # in the order in which a local stack starts them: the registry first, because the others wait for what it registers

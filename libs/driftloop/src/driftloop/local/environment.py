@@ -2,8 +2,8 @@
 
 from pathlib import Path
 
-from driftloop.contracts.services import Service
-from driftloop.local.addresses import StackAddresses
+from driftloop.contracts.services import CONSOLE, Service
+from driftloop.local.addresses import StackAddresses, addresses_path
 from driftloop.local.instances import Instance
 
 
@@ -27,6 +27,6 @@ def service_environment(addresses: StackAddresses, service: Service, instance: I
             "S3_ACCESS_KEY_FILE": addresses.s3_access_key_file,
             "S3_SECRET_KEY_FILE": addresses.s3_secret_key_file,
         }
-    if any(setting.name == "REGISTRY_URL" for setting in service.settings):
-        settings["REGISTRY_URL"] = addresses.registry_url
+    if service is CONSOLE:
+        settings |= {"REGISTRY_URL": addresses.registry_url, "SERVICES": str(addresses_path(Path(addresses.home)))}
     return {f"DRIFTLOOP_{service.name.upper()}_{name}": value for name, value in settings.items()} | dict(service.variables)

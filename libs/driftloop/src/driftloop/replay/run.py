@@ -14,7 +14,7 @@ from rich.console import Console
 from driftloop.adapters.kafka import KafkaTopics, Producer, Publisher, partitions_of
 from driftloop.backtest.windows import windows_with_rows
 from driftloop.client import Client
-from driftloop.client.status import service_statuses
+from driftloop.client.service_status import service_statuses
 from driftloop.contracts import topics
 from driftloop.contracts.events import TABLES, Table
 from driftloop.contracts.services import PREDICTOR

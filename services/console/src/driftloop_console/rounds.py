@@ -1,0 +1,80 @@
+"""Services asked how they are, when somebody wants to know, and not more often than every few seconds."""
+
+import threading
+import time
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+from types import MappingProxyType
+from typing import NamedTuple
+
+from driftloop.client.samples import Samples
+from driftloop.client.service_status import ServiceStatus, asked, samples_of, seen, sentences
+from driftloop.client.status_words import Sentence
+from driftloop.errors import UserError
+from driftloop.installation import instances
+from driftloop.local.addresses import read_addresses
+
+FRESH_SECONDS = 3.0
+FIRST_PAUSE_SECONDS = 0.5  # between the two looks of a first round: a rate needs two
+
+
+class Installed(NamedTuple):
+    """URL by instance; what a local stack's supervisor says of its processes."""
+
+    services: Mapping[str, str]
+    restarts: Mapping[str, int] = MappingProxyType({})
+    failures: Mapping[str, str] = MappingProxyType({})
+
+
+class Round(NamedTuple):
+    """What was seen at ``at``; ``trouble``: why nothing was."""
+
+    at: datetime
+    services: tuple[ServiceStatus, ...] = ()
+    words: tuple[Sentence, ...] = ()
+    trouble: str | None = None
+
+
+class Rounds:
+    """``services``: as the setting SERVICES has it. For any thread: who comes while a round is made waits for it."""
+
+    def __init__(self, services: str) -> None:
+        self._told = services
+        self._lock = threading.Lock()
+        self._last: Round | None = None
+        self._before: dict[str, Samples | None] = {}
+        self._looked = 0.0
+
+    def newest(self) -> Round:
+        with self._lock:
+            if self._last is None or time.monotonic() - self._looked > FRESH_SECONDS:
+                self._last = self._made()
+            return self._last
+
+    def _made(self) -> Round:
+        try:
+            installed = installed_by(self._told)
+        except UserError as exc:
+            return Round(datetime.now(UTC), trouble=str(exc))
+        if not installed.services:
+            return Round(datetime.now(UTC), trouble="nobody has told the console which services there are: see its setting SERVICES")
+        services = dict(installed.services)
+        if not self._before:
+            self._before, self._looked = samples_of(services), time.monotonic()
+            time.sleep(FIRST_PAUSE_SECONDS)
+        told, since = asked(services), self._looked
+        now, self._looked = samples_of(services), time.monotonic()
+        seconds = self._looked - since
+        found = [seen(status, says, self._before.get(status.instance), now[status.instance], seconds) for status, says in told]
+        self._before = now
+        words = tuple(sentences(found, {}, installed.restarts, installed.failures))
+        return Round(datetime.now(UTC), tuple(status for status, _ in told), words)
+
+
+def installed_by(told: str) -> Installed:
+    """Of a list of services, or of a local stack's own description, which may have changed since. Raises UserError."""
+    if told.endswith(".json"):
+        addresses = read_addresses(Path(told).parent)
+        return Installed(addresses.services, addresses.restarts, addresses.failures)
+    return Installed(instances(told))
