@@ -179,6 +179,8 @@ def test_models_show_versions_and_what_can_be_done() -> None:
     sentences = of(client, "/version", model=MODEL, version=1)["sentences"]
     assert sentences[0] == "Trained with the recipe all on 1 rows in 1 s, the best of 1 tried."
     assert any(sentence.startswith("The gate said yes") for sentence in sentences)
+    stages = of(client, "/version", model=MODEL, version=1)["stages"]
+    assert [stage["stage"] for stage in stages] == ["judged"]
     for version, says in ((9, "it has 1 to 2"), (0, "has no version 0")):
         answer = client.get("/version", params={"model": MODEL, "version": version})
         assert (answer.status_code, says in answer.text) == (404, True)

@@ -31,7 +31,7 @@ class Html:
             undefined=jinja2.StrictUndefined,
             lstrip_blocks=True,
         )
-        self._env.filters |= {"time": time, "number": number, "percent": percent, "count": count, "polyline": polyline, "pretty": pretty}
+        self._env.filters |= {"time": time, "decimal": number, "percent": percent, "count": count, "polyline": polyline, "pretty": pretty}
         self._env.globals["MENU"] = MENU
         for name in self._env.list_templates():  # compiled now, and not for the first who asks
             self._env.get_template(name)

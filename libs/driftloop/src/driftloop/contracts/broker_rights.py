@@ -18,7 +18,7 @@ USERS = (*SERVICES, CLI, APPLICATIONS)
 CLUSTER = "kafka-cluster"  # what Kafka calls the cluster as a resource
 
 # In the table of topics, people and what acts for them have names of their own; they come by the commands.
-_BY_COMMANDS = {"CLI", "CI", "schedule", "people", "console"}
+_BY_COMMANDS = {"CLI", "CI", "schedule", "people"}
 _KEEPS_TOPICS: tuple[Operation, ...] = ("create", "alter", "alter-configs")
 
 

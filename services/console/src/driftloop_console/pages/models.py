@@ -1,5 +1,6 @@
 """*Models*: versions, what the gate said of each, where one comes from, and what a person may ask for."""
 
+import itertools
 from collections.abc import Iterable
 from typing import Any
 
@@ -62,6 +63,7 @@ def version(record: ConsoleFold, registry: RegistryState, view: View, model: str
         "sentences": list(_lineage(one, run, known)),
         "champion_times": [{"since": e.moved.since, "by": e.actor, "reason": e.reason} for e in held if e.moved is not None],
         "measurements": None if run is None else run.measurements,
+        "stages": [] if run is None else _stages(run),
         "candidates": [] if run is None else run.candidates,
         "pins": msgspec.to_builtins(one.pins),
         "manifest": one.manifest,
@@ -100,6 +102,17 @@ def _row(known: ModelState, one: ModelVersion, run: Run | None) -> dict[str, Any
         "accepted": None if run is None else run.accepted,
         "verdict": None if run is None else run.verdict,
     }
+
+
+def _stages(run: Run) -> list[dict[str, Any]]:
+    """Where the time went from the request to the gate's word, in seconds, as far as it was told."""
+    marks = [("asked", run.asked), ("data pinned", run.started), ("trained and measured", run.ended), ("judged", run.judged)]
+    known = [(name, at) for name, at in marks if at is not None]
+    return [
+        {"stage": name, "seconds": (at - before) / 1000}
+        for (_, before), (name, at) in itertools.pairwise(known)
+        if at >= before  # clocks of several machines
+    ]
 
 
 def _lineage(one: ModelVersion, run: Run | None, known: ModelState) -> Iterable[str]:

@@ -29,6 +29,7 @@ function marked(marks) {
         const { ctx, bbox } = u;
         ctx.save();
         ctx.font = `${11 * devicePixelRatio}px system-ui, sans-serif`;
+        ctx.textAlign = "left";
         let last = -Infinity;
         for (const mark of marks) {
           const x = u.valToPos(Date.parse(mark.time) / 1000, "x", true);
