@@ -5,10 +5,10 @@ import io
 import msgspec
 from tests.unit.history import facts
 
-from driftloop.cli import distribution as of_values
 from driftloop.cli import drift as drift_command
 from driftloop.cli import performance as performance_command
 from driftloop.cli.output import CleanConsole
+from driftloop.client import distribution_slots
 from driftloop.client.distributions import Distribution
 from driftloop.contracts.values import Estimate, FeatureDrift, Interval, WindowAnswer
 from driftloop.history.told import Told
@@ -98,14 +98,14 @@ def test_a_feature_is_shown_with_its_values_beside_those_of_training():
 def test_rare_categories_are_shown_together_and_none_is_lost():
     names = tuple(f"c{n}" for n in range(30))
     column = Column(kind="category", categories=names, counts=(1, *[2] * 30, 3))
-    slots = of_values.slots(column, column.counts, column.counts)
-    assert len(slots) <= of_values.MOST_LINES + 3
+    slots = distribution_slots.slots(column, column.counts, column.counts)
+    assert len(slots) <= distribution_slots.MOST_LINES + 3
     assert sum(slot.reference for slot in slots) == sum(slot.current for slot in slots) == sum(column.counts)
 
 
 def test_neighbouring_bins_are_put_together_and_none_is_lost():
     for n in (1, 5, 12, 13, 63):
         column = Column(kind="ordered", low=0.0, uppers=tuple(float(i + 1) for i in range(n)), counts=(1, 1, *[2] * n, 1))
-        slots = of_values.slots(column, column.counts, column.counts)
-        assert len(slots) <= of_values.MOST_LINES + 3
+        slots = distribution_slots.slots(column, column.counts, column.counts)
+        assert len(slots) <= distribution_slots.MOST_LINES + 3
         assert sum(slot.reference for slot in slots) == sum(column.counts)

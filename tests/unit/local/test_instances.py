@@ -22,7 +22,7 @@ def names(instances: list[Instance], project: str | None = None) -> list[str]:
 
 
 def test_a_second_project_gets_one_of_each_that_works_for_one_and_shares_the_rest() -> None:
-    assert names(BOTH) == ["registry-0", "trainer-0"]
+    assert names(BOTH) == ["registry-0", "trainer-0", "console-0"]
     assert names(BOTH, "alpha") == ["ingest-0", "predictor-0", "monitor-0"]
     assert names(BOTH, "beta") == ["ingest-1", "predictor-1", "monitor-1"]
 
@@ -40,14 +40,14 @@ def test_counts_of_a_service_that_works_for_a_project_are_that_projects() -> Non
     more = changed(BOTH, {"predictor": 3, "trainer": 2}, "alpha")
     assert names(more, "alpha") == ["ingest-0", "predictor-0", "predictor-2", "predictor-3", "monitor-0"]
     assert names(more, "beta") == ["ingest-1", "predictor-1", "monitor-1"]
-    assert names(more) == ["registry-0", "trainer-0", "trainer-1"]
+    assert names(more) == ["registry-0", "trainer-0", "trainer-1", "console-0"]
     assert changed(more, {"predictor": 1, "trainer": 1}, "alpha") == BOTH
 
 
 def test_with_several_projects_it_must_be_said_whose_count_it_is() -> None:
     with pytest.raises(LocalStackError, match="predictor of which project"):
         changed(BOTH, {"predictor": 2})
-    assert names(changed(BOTH, {"trainer": 2})) == ["registry-0", "trainer-0", "trainer-1"]
+    assert names(changed(BOTH, {"trainer": 2})) == ["registry-0", "trainer-0", "trainer-1", "console-0"]
     assert names(changed(ALPHA, {"predictor": 2}), "alpha") == ["ingest-0", "predictor-0", "predictor-1", "monitor-0"]
 
 
@@ -64,7 +64,7 @@ def test_the_next_start_is_one_of_each_for_each_project_under_the_numbers_of_bef
     assert restarted(scaled) == BOTH
     assert restarted(without(BOTH, "alpha")) == without(BOTH, "alpha")
     assert restarted(EACH) == EACH
-    assert names(restarted(without(ALPHA, "alpha"))) == ["registry-0", "trainer-0"]  # a project that was taken down stays down
+    assert names(restarted(without(ALPHA, "alpha"))) == ["registry-0", "trainer-0", "console-0"]  # a project that was taken down stays down
 
 
 def test_a_list_of_instances_is_kept_beside_the_data(tmp_path: Path) -> None:

@@ -6,9 +6,10 @@ from typing import Any
 
 import pytest
 
-from driftloop.contracts.services import INGEST, MONITOR, PREDICTOR, REGISTRY, SERVICES, TRAINER, Service
+from driftloop.contracts.services import CONSOLE, INGEST, MONITOR, PREDICTOR, REGISTRY, SERVICES, TRAINER, Service
 from driftloop.errors import ConfigurationError
 from driftloop.service.settings import ServiceSettings, service_settings, settings_of, settings_table, store_settings
+from driftloop_console.settings import console_settings
 from driftloop_ingest.settings import ingest_settings
 from driftloop_monitor.settings import monitor_settings
 from driftloop_predictor.settings import predictor_settings
@@ -21,6 +22,7 @@ LOADED: dict[str, Callable[[], ServiceSettings]] = {
     PREDICTOR.name: lambda: predictor_settings().common,
     MONITOR.name: lambda: monitor_settings().common,
     TRAINER.name: lambda: trainer_settings().common,
+    CONSOLE.name: lambda: console_settings().common,
 }
 each_service = pytest.mark.parametrize("service", SERVICES.values(), ids=list(SERVICES))
 each_with_project = pytest.mark.parametrize("service", [s for s in SERVICES.values() if s.for_project], ids=lambda s: s.name)
@@ -41,6 +43,7 @@ def tell(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Tell:
             "S3_SECRET_KEY_FILE": str(tmp_path / "secret"),
             "HTTP_PORT": "8080",
             "STATE_DIR": str(tmp_path),
+            "REGISTRY_URL": "http://127.0.0.1:29010",  # which only the console reads
         }
         for name, value in (variables | changes).items():
             if value is not None:
@@ -119,8 +122,11 @@ def test_a_service_without_a_store_starts_without_settings_of_one() -> None:
     assert not [setting for setting in settings_of(notifier) if setting.name.startswith("S3_")]
 
 
-def test_no_service_is_told_where_the_registry_is() -> None:
-    assert "REGISTRY_URL" not in {setting.name for setting, _ in settings_table()}
+def test_only_the_console_is_told_where_the_registry_is_which_takes_its_commands(tell: Tell) -> None:
+    assert {names for setting, names in settings_table() if setting.name == "REGISTRY_URL"} == {("console",)}
+    tell(CONSOLE, REGISTRY_URL="registry:8080")
+    with pytest.raises(ConfigurationError, match="DRIFTLOOP_CONSOLE_REGISTRY_URL='registry:8080' must start with http"):
+        console_settings()
 
 
 def test_the_table_names_who_reads_a_setting() -> None:

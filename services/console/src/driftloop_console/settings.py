@@ -20,8 +20,8 @@ class ConsoleSettings(msgspec.Struct, frozen=True, kw_only=True):
 
 def console_settings(variables: Mapping[str, str] | None = None) -> ConsoleSettings:
     """Raises ConfigurationError naming the first setting that is missing or wrong."""
-    env = Environment(CONSOLE.name, variables)
+    common, env = store_settings(CONSOLE, variables), Environment(CONSOLE.name, variables)
     url = env.text("REGISTRY_URL")
     if not url.startswith(("http://", "https://")):
         raise ConfigurationError(f"{env.prefix}REGISTRY_URL={url!r} must start with http:// or https://")
-    return ConsoleSettings(common=store_settings(CONSOLE, variables), registry_url=url.rstrip("/"), services=env.optional("SERVICES") or "")
+    return ConsoleSettings(common=common, registry_url=url.rstrip("/"), services=env.optional("SERVICES") or "")
