@@ -8,11 +8,15 @@ from typing import Any
 import msgspec
 import numpy as np
 import pytest
-from bench.console_events import about, decision, drift, incident, loop, window
+from bench.console_events import about, decision, drift, incident, loop, performance, window
 from tests.unit.console.desk import Browser, Followed, console, record_of
 from tests.unit.history import facts as story
 from tests.unit.registry.commands import MODEL, move_alias, promote, register_project, register_version
 
+from driftloop.contracts.challengers import ChallengerReport, PairedGain
+from driftloop.contracts.codec import Envelope
+from driftloop.contracts.events import Event
+from driftloop.contracts.values import Estimate
 from driftloop.errors import TransientError
 from driftloop_console.app import PAGES
 from driftloop_console.asking import Question, Trace
@@ -138,6 +142,27 @@ def test_performance_is_the_metric_of_each_window_beside_version_1(shop: Browser
     assert [mark["label"] for mark in found["marks"]] == ["v1", "v2", "v3", "v4"]
     assert found["newest"][0]["version"] == 4
     assert "harmful drift" in ok(shop, "/performance", to=window(155).start.isoformat()[:16])
+
+
+def test_a_challenger_is_drawn_beside_the_champion_and_version_1_as_one_is_version_1() -> None:
+    rng = np.random.default_rng(0)
+
+    def beside(n: int, version: int, value: float) -> tuple[Event, Envelope]:
+        both = PairedGain(challenger=value, champion=0.7, gain=value - 0.7, lower=-0.1, upper=0.1)
+        report = ChallengerReport(
+            version=version, champion=2, rows=9, compared=9, unscored=0, disagreement=0.25, difference=0.1, labelled=9, measured=both
+        )
+        event = msgspec.structs.replace(performance(n, None, rng), challengers=(report,))
+        return event, about(event, f"c{n}", n)
+
+    estimated = msgspec.structs.replace(performance(1, 2, rng), estimate=Estimate(value=0.66, calibrated=True))
+    own = [(event, about(event, f"o{n}", n)) for n, event in enumerate((performance(0, 1, rng), estimated))]
+    client = console(record_of([beside(0, 3, 0.6), *own, beside(1, 1, 0.5)]))
+    found = of(client, "/performance")
+    assert found["points"]["challenger"] == [0.6, None]
+    assert found["points"]["first"][1] == 0.5
+    assert found["points"]["estimate"] == [None, 0.66]
+    assert "v1: 0.5, 25 % otherwise" in ok(client, "/performance")
 
 
 def test_few_points_stand_for_many_windows(shop: Browser) -> None:

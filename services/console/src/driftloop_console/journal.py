@@ -6,23 +6,22 @@ import msgspec
 
 from driftloop.contracts.codec import Envelope
 from driftloop.contracts.events import (
+    ChallengerMeasured,
     DecisionMade,
     IncidentReported,
     RetrainRequested,
-    TrainingCompleted,
     TrainingFailed,
     VersionReproduced,
 )
 from driftloop.contracts.values import Window
 from driftloop.history.told import LET_GO
 from driftloop_console.columns import milliseconds
-from driftloop_console.sentences import told_in_words
+from driftloop_console.sentences import Journalled, told_in_words
 
-Kind = Literal["incident", "retrain", "promote", "recalibrate", "request", "run", "audit", "registry"]
+Kind = Literal["incident", "retrain", "promote", "recalibrate", "request", "run", "audit", "registry", "challenger"]
 Tone = Literal["bad", "good", "plain", "quiet"]  # quiet: a "no" to training again, which most windows end with
 KEPT = 4_000  # entries that are not quiet, and as many that are
 MAX_EVIDENCE_BYTES = 6_000
-Journalled = DecisionMade | IncidentReported | RetrainRequested | TrainingCompleted | TrainingFailed | VersionReproduced
 
 
 class Entry(NamedTuple):
@@ -102,6 +101,8 @@ def _id(event: Journalled, about: Envelope) -> str:
 def _window(event: Journalled) -> Window | None:
     if isinstance(event, IncidentReported):
         return Window(start=event.start, end=event.end)
+    if isinstance(event, ChallengerMeasured):
+        return event.measurements.window
     return event.window if isinstance(event, DecisionMade | RetrainRequested) else None
 
 
@@ -113,6 +114,8 @@ def _kind(event: Journalled) -> Kind:
             return event.kind
         case RetrainRequested():
             return "request"
+        case ChallengerMeasured():
+            return "challenger"
         case VersionReproduced():
             return "audit"
         case _:

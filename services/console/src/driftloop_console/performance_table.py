@@ -12,6 +12,7 @@ from driftloop_console.drift_table import MAX_COLUMNS
 
 MAX_ROWS = 400_000  # of one model
 MAX_METRICS = 255
+FLOATS = ("value", "lower", "upper", "coverage", "estimate", "delay", "loss", "challenger_value", "disagreement")
 ANSWERS: tuple[Answer | None, ...] = (None, *get_args(Answer))
 
 
@@ -30,8 +31,8 @@ class PerformanceTable:
     def __init__(self) -> None:
         self.metrics: list[str] = []  # whose places rows name: a project may change its metric
         self.importance: dict[str, float] = {}
-        floats = dict.fromkeys(("value", "lower", "upper", "coverage", "estimate", "delay", "loss"), "f8")
-        self.table = Columns({"revision": "i8", "metric": "u1", "rows": "i8", "labelled": "i8", "answer": "u1"} | floats, max_rows=MAX_ROWS)
+        whole = dict.fromkeys(("revision", "rows", "labelled", "challenger"), "i8")
+        self.table = Columns({"metric": "u1", "answer": "u1"} | whole | dict.fromkeys(FLOATS, "f8"), max_rows=MAX_ROWS)
 
     def add(self, event: PerformanceReported) -> None:
         if event.metric not in self.metrics:
@@ -43,6 +44,7 @@ class PerformanceTable:
             return
         measured, unset = event.measured, msgspec.UNSET
         answer = None if event.answer is unset else event.answer
+        beside = next(iter(event.challengers or ()), None)  # a window has one, but for that of a change
         self.table.set(
             row,
             revision=event.revision,
@@ -56,6 +58,9 @@ class PerformanceTable:
             estimate=np.nan if event.estimate is unset else event.estimate.value,
             loss=np.nan if event.loss is unset else event.loss.mean,
             delay=np.nan if event.median_label_delay_seconds is None else event.median_label_delay_seconds,
+            challenger=0 if beside is None else beside.version,
+            challenger_value=np.nan if beside is None or beside.measured is None else beside.measured.challenger,
+            disagreement=np.nan if beside is None or beside.disagreement is None else beside.disagreement,
             answer=0 if answer is None else ANSWERS.index(answer.answer),
         )
         if answer is not None:

@@ -10,6 +10,7 @@ import msgspec
 from driftloop.contracts import topics
 from driftloop.contracts.codec import Envelope
 from driftloop.contracts.events import (
+    ChallengerMeasured,
     DecisionMade,
     DriftReported,
     Event,
@@ -87,7 +88,7 @@ class ConsoleFold:
             case DecisionMade() | RetrainRequested() | TrainingCompleted() | TrainingFailed():
                 self.runs.add(event, about)
                 self.journal.add(event, about)
-            case IncidentReported() | VersionReproduced():
+            case IncidentReported() | VersionReproduced() | ChallengerMeasured():
                 self.journal.add(event, about)
             case _:
                 pass  # a newer kind is no part of these pages

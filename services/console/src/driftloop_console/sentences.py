@@ -5,6 +5,7 @@ from datetime import datetime
 import msgspec
 
 from driftloop.contracts.events import (
+    ChallengerMeasured,
     DecisionMade,
     IncidentReported,
     RetrainRequested,
@@ -17,11 +18,13 @@ from driftloop.registry.records import LogEntry
 
 NAMED = 3  # columns of an incident
 MAX_SENTENCE = 600  # characters
+# what the journal tells of
+Journalled = (
+    ChallengerMeasured | DecisionMade | IncidentReported | RetrainRequested | TrainingCompleted | TrainingFailed | VersionReproduced
+)
 
 
-def told_in_words(
-    event: DecisionMade | IncidentReported | RetrainRequested | TrainingCompleted | TrainingFailed | VersionReproduced,
-) -> str:
+def told_in_words(event: Journalled) -> str:
     match event:
         case IncidentReported():
             return _short(_incident(event))
@@ -34,6 +37,10 @@ def told_in_words(
             return _short(f"a run finished in {seconds}: recipe {event.recipe} on {event.rows:,} rows")
         case TrainingFailed():
             return _short(f"a run failed: {event.reason}{f' ({event.detail})' if event.detail else ''}")
+        case ChallengerMeasured():
+            of = event.measurements
+            both = f"{of.metric} {number(of.candidate)} beside {number(of.champion)} of version {of.champion_version}"
+            return _short(f"the challenger, version {event.version}, came to {both}, on {of.rows:,} rows of {window_in_words(of.window)}")
         case VersionReproduced():
             how = f"the same {event.level}" if event.level != "none" else f"nothing the same: {event.reason or 'it says no reason'}"
             return _short(f"an audit rebuilt version {event.version}: {how}")

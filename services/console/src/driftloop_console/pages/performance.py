@@ -14,6 +14,7 @@ from driftloop_console.record import ConsoleFold
 from driftloop_console.view import View
 
 POINTS = 800
+DRAWN = ("start", "value", "lower", "upper", "coverage", "labelled", "rows", "challenger", "challenger_value")
 NEWEST = 20  # windows in the table
 
 
@@ -37,8 +38,11 @@ def _content(model: str, table: Columns, rows: Array, part: slice, view: View, m
     metric = metrics[int(table["metric"][rows[-1]])]
     rows = rows[table["metric"][rows] == metrics.index(metric)]
     starts = groups(len(rows), view.whole("points", POINTS, least=10, most=4000))
-    column = {name: table[name][rows] for name in ("start", "value", "lower", "upper", "coverage", "labelled", "rows", "estimate")}
+    column = {name: table[name][rows] for name in DRAWN}
     first, first_version = _first_version(table, rows, part)
+    first = np.where(np.isnan(first) & (column["challenger"] == first_version), column["challenger_value"], first)
+    other = np.where(column["challenger"] == first_version, np.nan, column["challenger_value"])  # else it is drawn as version 1
+    challengers = column["challenger"][column["challenger"] > 0]
     value = weighted(column["value"], column["labelled"], starts)
     points = {
         "time": (column["start"][starts] / 1000).tolist(),
@@ -46,7 +50,8 @@ def _content(model: str, table: Columns, rows: Array, part: slice, view: View, m
         "lower": rounded(lowest(column["lower"], starts)),
         "upper": rounded(highest(column["upper"], starts)),
         "coverage": rounded(weighted(column["coverage"], column["rows"], starts)),
-        "estimate": rounded(weighted(column["estimate"], column["rows"], starts)),
+        "estimate": rounded(weighted(_estimates(table, rows, part), column["rows"], starts)),
+        "challenger": rounded(weighted(other, column["labelled"], starts)),
         "first": rounded(weighted(first, np.ones(len(rows)), starts)),
     }
     mean = weighted(column["value"], column["labelled"], np.zeros(1, "i8")) if len(rows) > 1 else column["value"]
@@ -60,6 +65,7 @@ def _content(model: str, table: Columns, rows: Array, part: slice, view: View, m
         "mean": float(mean[0]),
         "coverage": float(column["labelled"].sum() / max(1, column["rows"].sum())),
         "first_version": first_version,
+        "challenger": int(challengers[-1]) if len(challengers) else None,
         "points": points,
         "newest": [_window(table, int(row)) for row in rows[: -NEWEST - 1 : -1]],
     }
@@ -80,6 +86,17 @@ def _first_version(table: Columns, rows: Array, part: slice) -> tuple[Array, int
     return found, lowest_version
 
 
+def _estimates(table: Columns, rows: Array, part: slice) -> Array:
+    """Of the version that scored most rows of each window; only reports on one version have an estimate."""
+    own = np.flatnonzero(table["version"][part] > 0) + part.start
+    own = own[np.argsort(table["rows"][own], kind="stable")]  # of several in one window the largest is the last, and stands
+    place = np.searchsorted(table["start"][rows], table["start"][own])
+    fits = (place < len(rows)) & (table["start"][rows][np.minimum(place, len(rows) - 1)] == table["start"][own])
+    found = np.full(len(rows), np.nan)
+    found[place[fits]] = table["estimate"][own[fits]]
+    return found
+
+
 def _window(table: Columns, row: int) -> dict[str, Any]:
     """With the version that scored most of it, and what that meant."""
     last = row + 1
@@ -93,7 +110,8 @@ def _window(table: Columns, row: int) -> dict[str, Any]:
         "answer": None if own is None else ANSWERS[int(table["answer"][own])],
         "rows": int(table["rows"][row]),
         "labelled": int(table["labelled"][row]),
-        **{name: known(table[name][row]) for name in ("value", "lower", "upper", "coverage", "delay")},
+        "challenger": int(table["challenger"][row]) or None,
+        **{name: known(table[name][row]) for name in ("value", "lower", "upper", "coverage", "delay", "challenger_value", "disagreement")},
     }
 
 

@@ -67,9 +67,10 @@ const CHARTS = {
   performance: (found) => {
     const p = found.points;
     const few = { points: { show: p.time.length < 60, size: 5 } };
-    const data = [p.time, p.lower, p.upper, p.value, p.estimate, p.first];
+    const data = [p.time, p.lower, p.upper, p.value, p.estimate, p.first, p.challenger];
     const series = [{}, line("lower", "transparent"), line("upper", "transparent"), line(found.metric, colour("blue"), { width: 2, ...few }),
-      line("expected", colour("warn"), { dash: [2, 3] }), line(`v${found.first_version ?? 1} alone`, colour("orange"), { dash: [6, 4], ...few })];
+      line("expected", colour("warn"), { dash: [2, 3] }), line(`v${found.first_version ?? 1} alone`, colour("orange"), { dash: [6, 4], ...few }),
+      line("challenger", colour("good"), { dash: [8, 3, 2, 3], ...few })];
     return { data, series, bands: [{ series: [2, 1], fill: `${colour("blue")}33` }] };
   },
   coverage: (found) => ({ data: [found.points.time, found.points.coverage], series: [{}, line("labelled", colour("blue"), { fill: `${colour("blue")}22` })],
