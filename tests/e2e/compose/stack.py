@@ -15,7 +15,7 @@ from tests.support.ports import free_port_base
 from tests.support.waiting import wait_until
 
 from driftloop.adapters.kafka_security import Cluster, kafka_cluster
-from driftloop.contracts.services import INSTANCES, PREDICTOR, REGISTRY, SERVICES
+from driftloop.contracts.services import CONSOLE, INSTANCES, PREDICTOR, REGISTRY, SERVICES
 from driftloop.settings import Environment
 
 REPOSITORY = Path(__file__).parents[3]
@@ -108,6 +108,7 @@ def running_stack(secrets_folder: Path) -> Iterator[Stack]:
         "COMPOSE_PROJECT_NAME": name,
         "DRIFTLOOP_KAFKA_PORT": str(base),
         "DRIFTLOOP_REGISTRY_PORT": str(base + REGISTRY.port_offset),
+        "DRIFTLOOP_CONSOLE_PORT": str(base + CONSOLE.port_offset),
         "DRIFTLOOP_PREDICTOR_PORTS": f"{base + PREDICTOR.port_offset}-{base + PREDICTOR.port_offset + INSTANCES - 1}",
         "DRIFTLOOP_SECRETS_DIR": str(secrets_folder),
         "DRIFTLOOP_TAG": "test",

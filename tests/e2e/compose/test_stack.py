@@ -17,7 +17,7 @@ from tests.support.waiting import wait_until
 
 from driftloop.adapters.kafka import Producer
 from driftloop.adapters.kafka_admin import administered
-from driftloop.contracts.services import RIGHTS, SERVICES
+from driftloop.contracts.services import CONSOLE, RIGHTS, SERVICES
 from driftloop.errors import ConfigurationError
 from driftloop.local.kafka import answers
 from driftloop.service.process import EXIT_CONFIGURATION
@@ -57,6 +57,14 @@ def test_everything_comes_up_healthy_and_knows_the_project(stack: Stack, record_
     with closing(Producer(stack.kafka("applications"), client_id="test")) as application:  # on this machine
         application.send("flights.labels", b"broken, to be quarantined")
         application.flush()
+
+
+def test_the_console_shows_the_model_and_whom_it_can_ask(stack: Stack) -> None:
+    console = f"http://127.0.0.1:{stack.port_base + CONSOLE.port_offset}"
+    assert "flights-late" in httpx.get(f"{console}/models").text
+    found = httpx.get(f"{console}/now.json", timeout=60).json()
+    assert {service["instance"] for service in found["services"]} >= {f"{name}-0" for name in SERVICES}
+    assert "no prediction with the event id" in httpx.get(f"{console}/prediction", params={"event": "none"}, timeout=120).text
 
 
 def test_the_broker_lets_nobody_in_without_a_user_and_nobody_do_what_is_not_theirs(stack: Stack) -> None:

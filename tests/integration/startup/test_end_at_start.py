@@ -41,6 +41,7 @@ def start(tmp_path: Path) -> Start:
             "S3_SECRET_KEY_FILE": str(tmp_path / "secret"),
             "HTTP_PORT": str(port),
             "STATE_DIR": str(tmp_path / "state"),
+            "REGISTRY_URL": "http://127.0.0.1:9",  # which only the console asks
         }
         variables = {f"DRIFTLOOP_{service.name.upper()}_{name}": value for name, value in (settings | told).items()}
         command = [sys.executable, "-m", service.package]
