@@ -1,6 +1,7 @@
 """All mutations, by part of the program: data, to which a new guard adds an entry."""
 
 from tests.mutations.catalogue.applications import APPLICATIONS
+from tests.mutations.catalogue.console import CONSOLE
 from tests.mutations.catalogue.drift import DRIFT
 from tests.mutations.catalogue.endurance import ENDURANCE
 from tests.mutations.catalogue.existing_topics import EXISTING_TOPICS
@@ -35,4 +36,5 @@ PARTS: dict[str, tuple[Mutation, ...]] = {
     "Shadow": SHADOW,
     "A model that is served elsewhere": WATCHING,
     "Topics that somebody else writes": EXISTING_TOPICS,
+    "The console": CONSOLE,
 }
