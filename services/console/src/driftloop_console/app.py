@@ -45,7 +45,9 @@ class Desk(NamedTuple):
     rounds: Rounds
 
     def model_names(self) -> list[str]:
-        return sorted({*self.registry().models, *self.record.models})
+        with self.record.reading() as record:
+            told = list(record.models)
+        return sorted({*self.registry().models, *told})
 
     def model_of(self, view: View) -> str | None:
         """The one that the address names, else the first; None while there is none."""

@@ -13,7 +13,7 @@ import msgspec
 from driftloop.contracts.typed import prepared
 from driftloop.errors import TransientError, UserError
 
-ANSWER_SECONDS = 120.0
+ANSWER_SECONDS = 50.0  # less than HTTP gives a call
 AT_ONCE = 2  # questions in hand; a further one is told to come again
 
 
