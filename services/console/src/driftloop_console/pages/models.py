@@ -65,7 +65,8 @@ def version(record: ConsoleFold, registry: RegistryState, view: View, model: str
         "measurements": None if run is None else run.measurements,
         "stages": [] if run is None else _stages(run),
         "candidates": [] if run is None else run.candidates,
-        "pins": msgspec.to_builtins(one.pins),
+        "pins": msgspec.to_builtins(one.pins) or {},
+        "served_elsewhere": one.served_elsewhere,
         "manifest": one.manifest,
         "request_id": one.request_id,
     }
@@ -117,6 +118,10 @@ def _stages(run: Run) -> list[dict[str, Any]]:
 
 def _lineage(one: ModelVersion, run: Run | None, known: ModelState) -> Iterable[str]:
     """One path that reads from the reason to the bytes."""
+    if one.served_elsewhere:
+        yield "It is served elsewhere: nothing is known of how it was made, and there are no bytes of it here."
+        yield f"What is known of it is named by {one.manifest[:12]}."
+        return
     if run is None:
         yield f"The record holds nothing any more of the run that made it, of request {one.request_id}."
     else:
@@ -136,7 +141,8 @@ def _lineage(one: ModelVersion, run: Run | None, known: ModelState) -> Iterable[
         if run.verdict is not None:
             yield f"The gate said {'yes' if run.accepted else 'no'}: {run.verdict}."
     pins = one.pins
-    yield f"Its rows are snapshot {pins.snapshot[:12]}, its code driftloop {pins.code} and project {pins.project[:12]}, seed {pins.seed}."
+    if pins is not None:
+        yield f"Its rows are snapshot {pins.snapshot[:12]}, its code driftloop {pins.code} and project {pins.project[:12]}, seed {pins.seed}."
     yield f"Its bytes are named by manifest {one.manifest[:12]}."
 
 
