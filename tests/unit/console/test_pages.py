@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 import numpy as np
 import pytest
-from bench.console_events import about, decision, drift, incident, loop, performance, window
+from bench.console_events import START, about, decision, drift, incident, loop, performance, window
 from tests.unit.console.desk import Browser, Followed, console, record_of
 from tests.unit.history import facts as story
 from tests.unit.registry.commands import MODEL, move_alias, promote, register_project, register_version
@@ -17,11 +17,15 @@ from driftloop.contracts.challengers import ChallengerReport, PairedGain
 from driftloop.contracts.codec import Envelope
 from driftloop.contracts.events import Event
 from driftloop.contracts.values import Estimate
+from driftloop.contracts.watched import Watched, watched_digest
 from driftloop.errors import TransientError
+from driftloop.registry.state import ModelState, ModelVersion, RegistryState
 from driftloop_console.app import PAGES
 from driftloop_console.asking import Question, Trace
 from driftloop_console.drift_table import AT_THRESHOLD
+from driftloop_console.pages import models
 from driftloop_console.record import ConsoleFold
+from driftloop_console.view import view_of
 
 EVENTS = list(loop(200, 6, 4))
 EVIL = '<script>alert(1)</script><img src=x onerror=alert(2)>" onload="x'
@@ -209,6 +213,17 @@ def test_models_show_versions_and_what_can_be_done() -> None:
     for version, says in ((9, "it has 1 to 2"), (0, "has no version 0")):
         answer = client.get("/version", params={"model": MODEL, "version": version})
         assert (answer.status_code, says in answer.text) == (404, True)
+
+
+def test_a_version_that_is_served_elsewhere_has_no_bytes_and_its_name_is_text() -> None:
+    watched = Watched(served_as=EVIL)
+    seen = ModelVersion(
+        model=MODEL, version=1, request_id="seen", manifest=watched_digest(MODEL, watched), pins=None, registered_at=START, watched=watched
+    )
+    registry = RegistryState(models={MODEL: ModelState(model=MODEL, versions=(seen,))})
+    found = models.version(ConsoleFold(), registry, view_of({"version": "1"}), MODEL)
+    assert found["sentences"][0].startswith(f"It is served elsewhere, as {EVIL}")
+    assert found["pins"] == {}
 
 
 def test_what_people_did_is_in_the_journal() -> None:

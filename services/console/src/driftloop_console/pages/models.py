@@ -118,8 +118,8 @@ def _stages(run: Run) -> list[dict[str, Any]]:
 
 def _lineage(one: ModelVersion, run: Run | None, known: ModelState) -> Iterable[str]:
     """One path that reads from the reason to the bytes."""
-    if one.served_elsewhere:
-        yield "It is served elsewhere: nothing is known of how it was made, and there are no bytes of it here."
+    if one.watched is not msgspec.UNSET:
+        yield f"It is served elsewhere, as {one.watched.served_as}: nothing is known of how it was made, and there are no bytes of it here."
         yield f"What is known of it is named by {one.manifest[:12]}."
         return
     if run is None:
@@ -142,7 +142,8 @@ def _lineage(one: ModelVersion, run: Run | None, known: ModelState) -> Iterable[
             yield f"The gate said {'yes' if run.accepted else 'no'}: {run.verdict}."
     pins = one.pins
     if pins is not None:
-        yield f"Its rows are snapshot {pins.snapshot[:12]}, its code driftloop {pins.code} and project {pins.project[:12]}, seed {pins.seed}."
+        code = f"driftloop {pins.code} and project {pins.project[:12]}"
+        yield f"Its rows are snapshot {pins.snapshot[:12]}, its code {code}, seed {pins.seed}."
     yield f"Its bytes are named by manifest {one.manifest[:12]}."
 
 
