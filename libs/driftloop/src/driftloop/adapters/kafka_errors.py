@@ -27,9 +27,13 @@ _RIGHTS = {  # what a right that is missing is about
 
 def refused_right(failure: BaseException | None) -> str | None:
     """A right that the broker misses, and what to do; None when the failure is another."""
-    if not isinstance(failure, k.AuthorizationError):
+    if isinstance(failure, k.AuthorizationError):
+        about = _RIGHTS.get(type(failure), "this")
+    elif isinstance(failure, k.KafkaError) and k.ClusterAuthorizationFailedError.__name__ in str(failure):
+        # a producer's id, which the broker gives to whoever may write to some topic: kafka-python tells of the refusal in the text alone
+        about = "this topic, nor any other"
+    else:
         return None
-    about = _RIGHTS.get(type(failure), "this")
     return (
         f"the broker's rights allow this user not {about} ({failure}): `driftloop acls show` says which rights who needs, "
         "`driftloop acls apply` gives them"
