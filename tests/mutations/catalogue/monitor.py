@@ -10,6 +10,14 @@ _RUNNER = "tests/unit/monitor/test_partition_runner.py::"
 
 MONITOR = (
     Mutation(
+        "a-decision-whose-request-is-missing-is-work",
+        "A decision whose request an outage kept back is looked at again, though nothing else has changed.",
+        f"{_MONITOR}/decider.py",
+        "not self.undecided(complete) and not self._not_requested():",
+        "not self.undecided(complete):",
+        (f"{_DECIDER}test_a_request_that_an_outage_kept_back_is_published_when_the_broker_is_there_again",),
+    ),
+    Mutation(
         "message-is-folded-once",
         "A message below the next offset changes nothing.",
         f"{_MONITORING}/partition_fold.py",

@@ -85,6 +85,18 @@ def test_a_request_that_a_crash_kept_back_is_published_after_the_restart_with_th
     assert bench.ids(RETRAIN_REQUESTS) == [decision.request_id]
 
 
+def test_a_request_that_an_outage_kept_back_is_published_when_the_broker_is_there_again(bench):
+    """No restart comes between, and nothing else happens that would make the decider look again."""
+    bench.publisher.refused = RETRAIN_REQUESTS
+    with pytest.raises(TransientError):
+        bench.step(0)
+    bench.publisher.refused = None
+    for _ in range(3):
+        bench.step(0)
+    [decision] = bench.events(DECISIONS)
+    assert bench.ids(RETRAIN_REQUESTS) == [decision.request_id]
+
+
 def test_the_first_decision_in_the_log_stands_whatever_a_twin_would_have_said(bench):
     no = DecisionMade(
         model=PROJECT.model, kind="retrain", accepted=False, reason="t", window=window(0), rule="0" * 64, evidence=evidence_of(bench)

@@ -83,7 +83,7 @@ class Decider:
         if self._shadow is not None:
             self._shadow.refresh()
         self._mark_changed(complete, forgotten, lake_seen)
-        if not self._dirty and not self._late and not self.undecided(complete):
+        if not self._dirty and not self._late and not self.undecided(complete) and not self._not_requested():
             return
         self._read_back()
         self._report_dirty(complete)
@@ -239,10 +239,7 @@ class Decider:
 
     def _request_accepted(self) -> None:
         """Publish the request of every accepted decision as the history has it; a twin may have decided first."""
-        for decision in self._history.retrain_decisions():
-            request_id = decision.request_id
-            if not decision.accepted or request_id is None or decision.window is None or self._history.requested(request_id):
-                continue
+        for decision, request_id in self._not_requested():
             request = RetrainRequested(
                 model=decision.model,
                 reason=decision.evidence.get("trigger") or "window",
@@ -252,6 +249,11 @@ class Decider:
                 evidence=decision.evidence,
             )
             self._publisher.publish(RETRAIN_REQUESTS, request, key=request.model, id=request_id)
+
+    def _not_requested(self) -> list[tuple[DecisionMade, str]]:
+        """Accepted decisions whose request the history does not have: a broker that goes away comes between the two."""
+        known = ((decision, decision.request_id) for decision in self._history.retrain_decisions() if decision.accepted)
+        return [(decision, of) for decision, of in known if of is not None and decision.window and not self._history.requested(of)]
 
     def _run_limit(self) -> timedelta:
         """Older requests without an end count as lost; asking again is harmless, since the trainer answers both with one run."""
