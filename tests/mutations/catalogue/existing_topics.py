@@ -6,12 +6,15 @@ _REQUESTS = "tests/unit/rows/existing/test_requests.py::"
 
 EXISTING_TOPICS = (
     Mutation(
-        "registry-away-is-no-records-fault",
-        "Requests wait for a schema registry that does not answer, and none is set aside for it.",
-        f"{service('predictor')}/handlers.py",
-        "except (TransientError, ConfigurationError):",
-        "except ConfigurationError:",
-        ("tests/unit/predictor/test_unforeseen.py::test_requests_wait_for_a_schema_registry_however_often_it_does_not_answer",),
+        "an-outage-makes-no-request-guilty",
+        "While the request at fault is looked for, one that meets an outage is not taken for it.",
+        f"{service('predictor')}/batches.py",
+        "        except KNOWN:\n            raise\n",
+        "",
+        (
+            "tests/unit/predictor/test_unforeseen.py::"
+            "test_a_schema_registry_that_goes_away_while_the_request_at_fault_is_looked_for_makes_no_other_one_guilty",
+        ),
     ),
     Mutation(
         "avro-ends-where-it-ends",

@@ -154,3 +154,27 @@ def test_requests_wait_for_a_schema_registry_however_often_it_does_not_answer(ed
     assert ticked(edge, handler) == 0
     found = account(edge.written(0), edge.project)
     assert (found.rows.num_rows, found.quarantined, quarantined(edge)) == (20, set(), [])
+
+
+def test_a_schema_registry_that_goes_away_while_the_request_at_fault_is_looked_for_makes_no_other_one_guilty(
+    edge: MemoryEdge, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    away, decode = True, RequestDecoder.decode_batch
+
+    def broken(self: RequestDecoder, values: list[bytes], keys: list[bytes | None]) -> DecodedRows:
+        if len(values) == 1 and away:
+            raise TransientError("the schema registry does not answer")
+        if any(b'"e7"' in value for value in values):
+            raise ZeroDivisionError("nobody foresaw this")
+        return decode(self, values, keys)
+
+    monkeypatch.setattr(RequestDecoder, "decode_batch", broken)
+    edge.send([request_json(n) for n in range(20)])
+    handler = edge.handler()
+    handler.starting_offsets(edge.tps)
+    handler.on_records(edge.tp(0), edge.unread(0))
+    assert ticked(edge, handler, 10) == 10
+    away = False
+    ticked(edge, handler)
+    assert len(quarantined(edge)) == 1
+    assert account(edge.written(0), edge.project).rows.num_rows == 19

@@ -29,6 +29,7 @@ from driftloop.rows.answers import Answer, answered
 from driftloop.rows.arrow_stream import encode_table
 from driftloop.rows.requests import DecodedRows, RequestDecoder, Requests
 from driftloop.rows.schemas import CLASS_PROBABILITIES, holds_probabilities, inference_schema
+from driftloop.service.attempts import KNOWN
 from driftloop_predictor.buffer import Batch
 from driftloop_predictor.idle import Seen
 from driftloop_predictor.progress import newest_row
@@ -142,11 +143,14 @@ class BatchEncoder:
         return Inferences(answered(rows, self._answers_of, taken.answers, serving.versions, at, offsets), True, {})
 
     def fails_alone(self, record: Record, serving: Answerer | None, scored_at: datetime) -> bool:
-        """Whether it is this request that nobody foresaw."""
+        """Whether it is this request that nobody foresaw. Raises what is known, such as a schema registry that is away: no request is
+        at fault for that."""
         alone = Batch(since=0.0)
         alone.records, alone.plain = [record], False
         try:
             self.account(alone, record.offset, serving, scored_at)
+        except KNOWN:
+            raise
         except Exception:  # noqa: BLE001 - that is the question
             return True
         return False

@@ -10,7 +10,7 @@ from driftloop import metrics
 from driftloop.contracts.headers import ARROW, CONTENT_TYPE, RequestPosition, RequestRange, range_header, watermark_header
 from driftloop.contracts.topics import inferences, quarantine
 from driftloop.crashpoints import crash_point
-from driftloop.errors import ConfigurationError, MessageTooLarge, NotDelivered, TransientError
+from driftloop.errors import MessageTooLarge, NotDelivered, TransientError
 from driftloop.ports import Clock, MessageProducer, ObjectStore, Record, TopicPartition
 from driftloop.project.model import Project
 from driftloop.rows.arrow_stream import encode_table
@@ -198,9 +198,6 @@ class RequestHandler:
                     buffer.put_back(batch)
                     self._make_known(exc.names)
                     raise TransientError(f"rows of {tp.topic}/{tp.partition} wait for the registry to know the versions {exc}") from exc
-                except (TransientError, ConfigurationError):  # of the schema registry: no request is at fault
-                    buffer.put_back(batch)
-                    raise
                 except Exception as exc:  # noqa: BLE001 - one request must not stop the partition
                     buffer.put_back(batch)
                     self._failed(tp, batch, exc)
