@@ -1,5 +1,6 @@
 """Protobuf with the schema's text, as registries have it."""
 
+import base64
 import json
 from datetime import UTC, datetime
 from typing import Any
@@ -124,3 +125,33 @@ def test_a_reference_stays_in_its_folder(name: str) -> None:
 def test_well_known_types_are_the_ones_that_everybody_has(placed: Any) -> None:
     assert placed.DESCRIPTOR.fields_by_name["promised"].message_type.full_name == Timestamp.DESCRIPTOR.full_name
     assert DoubleValue.DESCRIPTOR.full_name == "google.protobuf.DoubleValue"
+
+
+def serialized(file: Any) -> str:
+    return base64.b64encode(file.serialized_pb).decode()
+
+
+def test_a_schema_that_was_registered_serialized_is_the_same(placed: Any, decoder: ExistingRequests) -> None:
+    file = placed.DESCRIPTOR.file
+    references = tuple(NamedSchema(f.name, serialized(f)) for f in file.dependencies if f.name.startswith("common/"))
+    schemas = Registry()
+    schemas.schemas[7] = Schema(7, "PROTOBUF", serialized(file), references)
+    schemas.schemas[8] = Schema(8, "PROTOBUF", serialized(file), SCHEMA.references)  # what it imports was registered as text
+    sent = placed(customer="c1", night=True, carrier=1)
+    sent.order.id, sent.order.placed_at.seconds = 17, 1_772_323_200
+    data = SECOND + sent.SerializeToString()
+    expected = decoder.decode_records([record(framed(data))]).rows
+    found = ExistingRequests(STREAM, mapping("protobuf"), schemas).decode_records([record(framed(data)), record(framed(data, 8))])
+    assert found.rejected == []
+    assert found.rows.to_pylist() == expected.to_pylist() * 2
+
+
+def test_a_serialized_schema_that_imports_what_the_registry_does_not_name_is_refused_in_words(placed: Any) -> None:
+    with pytest.raises(InvalidMessage, match=r"schema 9: .*imports 'common/ids\.proto', and the schema registry names no such reference"):
+        message_class(Schema(9, "PROTOBUF", serialized(placed.DESCRIPTOR.file)), (0,))
+
+
+@pytest.mark.parametrize("data", [b"", b"\xff\xff", b"\n\1a"])
+def test_bytes_that_are_no_file_of_protobuf_are_refused(data: bytes) -> None:
+    with pytest.raises(InvalidMessage):
+        message_class(Schema(9, "PROTOBUF", base64.b64encode(data).decode()), (0,))
