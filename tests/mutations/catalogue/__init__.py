@@ -1,6 +1,8 @@
 """All mutations, by part of the program: data, to which a new guard adds an entry."""
 
 from tests.mutations.catalogue.applications import APPLICATIONS
+from tests.mutations.catalogue.calls import CALLS
+from tests.mutations.catalogue.clocks import CLOCKS
 from tests.mutations.catalogue.console import CONSOLE
 from tests.mutations.catalogue.drift import DRIFT
 from tests.mutations.catalogue.endurance import ENDURANCE
@@ -31,6 +33,8 @@ PARTS: dict[str, tuple[Mutation, ...]] = {
     "Bytes and names of strangers": STRANGERS,
     "Processes and the local stack": PROCESSES,
     "Strangers, operators and years": ENDURANCE,
+    "Clocks, windows and late labels": CLOCKS,
+    "Calls": CALLS,
     "From a file to a loop": NEWCOMER,
     "What applications send": APPLICATIONS,
     "Shadow": SHADOW,
