@@ -47,8 +47,8 @@ DRIFT = (
         "score-is-compared-with-held-out-rows",
         "A version's score is compared with what it says about rows that it was not fitted on.",
         f"{_TRAINING}/version_profile.py",
-        "rows.table.filter(pa.array(mask & ~rows.held_out)), unseen.scores,",
-        "rows.table.filter(pa.array(mask & ~rows.held_out)), output.scores,",
+        "    scored = unseen.where(among[mask & rows.held_out])",
+        "    scored = rows.output(pipeline, among)",
         (f"{_PROFILE}test_a_random_forests_score_does_not_drift_for_ever",),
     ),
     Mutation(
@@ -85,5 +85,13 @@ DRIFT = (
             f"{_INCIDENTS}test_a_window_that_late_rows_make_calm_again_shortens_the_incident_before_it",
             f"{_INCIDENTS}test_whatever_is_corrected_and_restarted_what_is_known_is_the_fold_over_the_windows_as_they_are",
         ),
+    ),
+    Mutation(
+        "a-season-needs-a-year",
+        "Training rows that do not reach back a year are no season, and all of them are compared with.",
+        f"{LIBRARY}/training/season.py",
+        "    if micros(start) < times.min() or ",
+        "    if ",
+        ("tests/unit/training/test_season.py::test_without_such_a_season_all_training_rows_are_the_reference",),
     ),
 )

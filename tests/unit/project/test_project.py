@@ -241,7 +241,7 @@ def test_thresholds_are_the_tables_unless_the_project_declares_others(tmp_path: 
     [
         (
             "kss = 0.1",
-            "unknown setting 'kss'; [monitoring] knows bins, missing, unseen, segments, false_alarms, loss_alarm, loss_tolerance, psi,",
+            "unknown setting 'kss'; [monitoring] knows bins, missing, unseen, segments, false_alarms, loss_alarm, loss_tolerance, season,",
         ),
         ("thresholds = { psi = 0.1 }", "unknown setting 'thresholds'"),
         ('js = "low"', "monitoring.js: Expected `float`, got `str`"),

@@ -22,7 +22,8 @@ def show_distribution(console: Console, found: "Distribution") -> None:
     before, now = max(sum(found.column.counts), 1), max(sum(found.counts), 1)
     largest = max((max(slot.reference / before, slot.current / now) for slot in lines), default=1.0)
     window = f"window from {found.window.start:%Y-%m-%d %H:%M} ({now:,} rows)"
-    title = f"{found.feature}: = training of v{found.version} ({before:,} rows), # {window}"
+    season = "" if found.season is None else f" from {found.season.start:%Y-%m-%d} to {found.season.end:%Y-%m-%d}, the season a year before"
+    title = f"{found.feature}: = training of v{found.version}{season} ({before:,} rows), # {window}"
     console.print(title, markup=False, highlight=False)
     for slot in lines:
         for label, sign, share in ((slot.label, "=", slot.reference / before), ("", "#", slot.current / now)):

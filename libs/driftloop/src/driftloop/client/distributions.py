@@ -19,7 +19,8 @@ SHOWN_NAMES = 40
 
 
 class Distribution(Part, frozen=True, kw_only=True):
-    """``column``: layout and counts of the training data (``statistics.profile``); ``counts``: the window's, slot by slot."""
+    """``column``: layout and counts of the training data (``statistics.profile``), or of their ``season`` a year before; ``counts``: the
+    window's, slot by slot."""
 
     model: str
     version: int
@@ -27,6 +28,7 @@ class Distribution(Part, frozen=True, kw_only=True):
     window: Window
     column: Column
     counts: tuple[int, ...]
+    season: Window | None = None
 
 
 def distribution(to: Connections, name: str, feature: str, start: datetime | None) -> Distribution:
@@ -76,7 +78,9 @@ def distribution_of(to: Connections, name: str, version: int, stream: str, windo
 
     scored = table.filter(pc.equal(table.column("model_version"), version))
     counts = Counter(_only(profile, feature)).count(scored)[feature]
-    return Distribution(model=name, version=version, feature=feature, window=window, column=column, counts=tuple(counts.tolist()))
+    season = None if profile.season is msgspec.UNSET else profile.season
+    now = tuple(counts.tolist())
+    return Distribution(model=name, version=version, feature=feature, window=window, column=column, counts=now, season=season)
 
 
 def _report(to: Connections, name: str, start: datetime | None) -> DriftReported:

@@ -23,6 +23,7 @@ from driftloop.project.rules import Policy
 from driftloop.project.tables import FeatureTable, ProjectFile, WindowsTable
 from driftloop.statistics.metrics import NoSuchMetric, check_declared, for_task
 
+YEAR = timedelta(days=365)
 SHORTEST_RETENTION = timedelta(hours=1)
 MOST_SEGMENTS = 3  # features; each is told with up to 21 segments in every report
 
@@ -73,6 +74,8 @@ def check(file: ProjectFile, files: dict[str, bytes]) -> Project:
         raise Problem("training.candidates", f"training.candidates: {exc}") from exc
     _check_policy(file.policy)
     _check_segments(file.monitoring.segments, schema)
+    if file.monitoring.season is not None and not timedelta(0) < _duration("monitoring.season", file.monitoring.season) <= YEAR:
+        raise Problem("monitoring.season", f"{file.monitoring.season!r} is no part of a year: more than 0, 365d at most")
     windows = _windows(file.windows)
     try:
         alarm_budget(file.monitoring.false_alarms, windows)

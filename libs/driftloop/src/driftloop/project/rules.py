@@ -22,7 +22,8 @@ class Monitoring(Part, frozen=True, kw_only=True):
     constants below in a project that writes any of them out, and for versions that were trained before there was calibration.
 
     ``thresholds``: by statistic, each a key of the table ``[monitoring]`` like the others. ``stated``: the constants that were
-    written out, statistics and shares.
+    written out, statistics and shares. ``season``: of training rows that reach back a year, those of so long from a year before
+    their end on are what windows are compared with.
     """
 
     bins: Annotated[int, msgspec.Meta(ge=2, le=64)] = 64
@@ -33,6 +34,7 @@ class Monitoring(Part, frozen=True, kw_only=True):
     false_alarms: str | None = None  # such as "1 per 90d"
     loss_alarm: Annotated[float, msgspec.Meta(gt=0, le=0.5)] = 0.05  # of versions whose loss never rises, how many are ever alarmed
     loss_tolerance: Annotated[float, msgspec.Meta(ge=0, le=1)] = 0.0  # by which the loss may lie above its reference
+    season: str | None = None  # null: windows are compared with all training rows
     stated: tuple[str, ...] = ()
 
     @property

@@ -7,7 +7,7 @@ import numpy as np
 import numpy.typing as npt
 
 from driftloop.contracts.typed import prepared
-from driftloop.contracts.values import Loss, Part
+from driftloop.contracts.values import Loss, Part, Window
 from driftloop.errors import IntegrityError
 from driftloop.statistics.drift_thresholds import DriftThresholds
 
@@ -74,6 +74,7 @@ class Profile(Part, frozen=True, kw_only=True):
     ``rows``: training rows that the columns were counted from; the score is counted from ``score_rows`` rows that were held out
     (absent: from the training rows, in profiles of before; a model scores those as no others). ``importance``: by column, what the
     project's metric loses on held-out rows when the column's values change places among them; below 0: nothing but chance.
+    ``season``: columns and score are counted from the rows of that stretch alone.
     """
 
     format: Annotated[int, msgspec.Meta(ge=1)] = 1
@@ -88,6 +89,7 @@ class Profile(Part, frozen=True, kw_only=True):
     drift: DriftThresholds | msgspec.UnsetType = msgspec.UNSET  # a project that states constants has none
     held_out_loss: HeldOutLoss | msgspec.UnsetType = msgspec.UNSET  # too few rows were held out
     importance: dict[str, float] | msgspec.UnsetType = msgspec.UNSET  # the metric is not defined on the held-out rows
+    season: Window | msgspec.UnsetType = msgspec.UNSET  # counted from all training rows
 
     @classmethod
     def lost(cls) -> "Profile":

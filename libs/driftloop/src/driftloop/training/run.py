@@ -27,6 +27,7 @@ from driftloop.training.fit import Mask, TrainingRows, check_sanity
 from driftloop.training.guard_rails import SCORED_AT_ONCE, scoring_cost
 from driftloop.training.job import CHAMPION_FILE, RECORDED_FILE, Agreement, Job, RunProgress, TrainedModel, read_model
 from driftloop.training.recipe_fits import RecipeFits
+from driftloop.training.season import told
 from driftloop.training.user_code import call, dump_checked, load_build
 from driftloop.training.version_profile import version_profile
 
@@ -115,7 +116,7 @@ class TrainingRun:
         contents = {
             **data,
             model_files.PROFILE: profile.encode(),
-            model_files.CARD: self._card(compared, mask, held_out).encode(),
+            model_files.CARD: self._card(compared._replace(notes=(*compared.notes, *told(profile))), mask, held_out).encode(),
             model_files.LINEAGE: msgspec.json.encode(self._lineage(compared, mask), order="deterministic"),
         }
         for name, content in contents.items():

@@ -16,22 +16,29 @@ from driftloop.statistics.profile import SCORE, Profile
 from driftloop.statistics.window_places import window_places
 from driftloop.training.fit import Mask, TrainingRows
 from driftloop.training.importance import permutation_importance
+from driftloop.training.season import season, within
 
 MOST_IN_A_ROW = 20  # windows of the policy's k of n for which it is calibrated
 
 
 def version_profile(project: Project, rows: TrainingRows, mask: Mask, unseen: ModelOutput, pipeline: Any, seed: int) -> Profile:
-    """``mask``: the rows that the version was made from, of which some are held out; ``unseen``: what it says about those, in order."""
+    """``mask``: the rows that the version was made from, of which some are held out; ``unseen``: what it says about those, in order.
+
+    What it loses and what columns are worth is measured on all of these; what windows are compared with may be a season of them."""
     task, labels = project.schema.target.task, rows.labels[mask & rows.held_out]
-    profile = build_profile(rows.table.filter(pa.array(mask & ~rows.held_out)), unseen.scores, project.schema, project.monitoring.bins)
+    of = season(project, rows, mask)
+    among = within(rows, mask, of)
+    scored = unseen.where(among[mask & rows.held_out])
+    profile = build_profile(rows.table.filter(pa.array(among & ~rows.held_out)), scored.scores, project.schema, project.monitoring.bins)
     importance = permutation_importance(project, rows, mask & rows.held_out, pipeline, seed)
     return msgspec.structs.replace(
         profile,
         calibration=calibration_curve(task, labels, unseen),
-        score_rows=len(unseen.scores),
+        score_rows=len(scored.scores),
         held_out_loss=held_out_loss(task, labels, unseen) or UNSET,
         importance=UNSET if importance is None else importance,
-        drift=UNSET if project.monitoring.constant else _thresholds(project, profile, rows, mask, unseen, seed),
+        drift=UNSET if project.monitoring.constant else _thresholds(project, profile, rows, among, scored, seed),
+        season=of or UNSET,
     )
 
 
