@@ -31,15 +31,22 @@ PATHS: dict[str, Any] = {
     "/schemas/ids/6": {"schema": "x" * 2_000_000},
     "/schemas/ids/7": 500,
     "/schemas/ids/8": 401,
+    "/schemas/ids/9": b"<html>Not Found</html>",  # with 404: of a proxy, or of another path
+    "/schemas/ids/10": b"\x15\x03\x01 no HTTP\r\n\r\n",
+    "/schemas/ids/11": b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nab",
 }
 
 
 class _Answers(BaseHTTPRequestHandler):
     def do_GET(self) -> None:
         self.server.asked.append((self.path, self.headers.get("Authorization")))  # type: ignore[attr-defined]
-        answer = PATHS.get(self.path, 404)
-        body = b"" if isinstance(answer, int) else json.dumps(answer).encode()
-        self.send_response(answer if isinstance(answer, int) else 200)
+        answer = PATHS.get(self.path, {"error_code": 40403, "message": "Schema not found"})
+        if isinstance(answer, bytes) and not answer.startswith(b"<"):
+            self.wfile.write(answer)
+            return
+        body = b"" if isinstance(answer, int) else answer if isinstance(answer, bytes) else json.dumps(answer).encode()
+        found = isinstance(answer, list) or (isinstance(answer, dict) and "error_code" not in answer)
+        self.send_response(answer if isinstance(answer, int) else 200 if found else 404)
         self.send_header("Content-Length", str(len(body)))
         self.end_headers()
         self.wfile.write(body)
@@ -95,6 +102,9 @@ def test_an_unknown_id_is_not_asked_for_with_every_record(server: Any, monkeypat
         (6, InvalidMessage, "schema 6 has more than 1024 KiB"),
         (7, TransientError, "answers HTTP 500 for schema 7"),
         (8, ConfigurationError, "refuses schema 8 with HTTP 401: check P_USERNAME and P_PASSWORD_FILE"),
+        (9, TransientError, "not as a schema registry does: is P_URL its whole address?"),
+        (10, TransientError, "does not answer in HTTP (BadStatusLine): is it a schema registry?"),
+        (11, TransientError, "does not answer in HTTP (IncompleteRead): is it a schema registry?"),
     ],
 )
 def test_answers_that_are_no_schema(id: int, kind: type[Exception], said: str, server: Any) -> None:
@@ -137,6 +147,12 @@ def test_a_user_shows_the_password_of_now(server: Any, tmp_path: Path) -> None:
     ("given", "said"),
     [
         ({"URL": "registry:8081"}, "must start with http:// or https://"),
+        ({"URL": "http://registry:port"}, "is no address: write it as https://registry.example:8081"),
+        ({"URL": "http://"}, "is no address"),
+        ({"URL": "http://[::1"}, "is no address"),
+        ({"URL": "http://a b"}, "is no address"),
+        ({"URL": "http://r..x"}, "is no address"),
+        ({"URL": "https://u:secret@r"}, "SCHEMA_REGISTRY_URL holds a user: name it with DRIFTLOOP_INGEST_SCHEMA_REGISTRY_USERNAME"),
         ({"USERNAME": "u"}, "SCHEMA_REGISTRY_URL is not set"),
         ({"URL": "http://r", "USERNAME": "u"}, "belong together"),
         ({"URL": "http://r", "CA_FILE": __file__}, "would not be used"),

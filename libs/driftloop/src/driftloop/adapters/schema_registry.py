@@ -9,9 +9,10 @@ import ssl
 import threading
 import time
 from collections import OrderedDict
+from http.client import HTTPException
 from typing import Any
 from urllib.error import HTTPError, URLError
-from urllib.parse import quote
+from urllib.parse import quote, urlsplit
 from urllib.request import Request, urlopen
 
 import msgspec
@@ -25,6 +26,7 @@ ANSWER_SECONDS = 10.0
 MAX_SCHEMA_BYTES = 1024 * 1024
 MOST_KEPT = 1000
 MOST_REFERENCES = 100  # of one schema, those of its references included
+NOT_KNOWN = range(40401, 40500)  # what a registry says itself: a subject, a version or a schema that is not there, or deleted
 UNKNOWN_SECONDS = 30.0  # how long an id that the registry does not know is not asked for again
 
 log = get_logger(__name__)
@@ -51,6 +53,7 @@ def schema_registry_settings(env: Environment) -> SchemaRegistrySettings | None:
         return None
     if not url.startswith(("http://", "https://")):
         raise ConfigurationError(f"{name}URL={url!r} must start with http:// or https://")
+    _check_address(f"{name}URL", url)
     if (username is None) != (password is None):
         raise ConfigurationError(f"{name}USERNAME and {name}PASSWORD_FILE belong together: set both or none")
     if ca_file is not None and url.startswith("http://"):
@@ -114,9 +117,14 @@ class SchemaRegistry:
             with urlopen(Request(where + path, headers=headers), timeout=ANSWER_SECONDS, context=_trusting(self._settings)) as answer:
                 body = answer.read(MAX_SCHEMA_BYTES + 1)
         except HTTPError as exc:
-            exc.close()
-            if exc.code == 404:
+            said = _said(exc)
+            if exc.code == 404 and said in NOT_KNOWN:
                 raise InvalidMessage(f"{what} is not known to the schema registry at {where}") from exc
+            if exc.code == 404:  # a proxy, or another path: the record is not to blame
+                setting = f"{self._settings.prefix}URL"
+                raise TransientError(
+                    f"{where} answers HTTP 404 for {what}, and not as a schema registry does: is {setting} its whole address?"
+                ) from exc
             if exc.code in (401, 403):
                 raise ConfigurationError(
                     f"the schema registry at {where} refuses {what} with HTTP {exc.code}: check {self._settings.prefix}USERNAME and "
@@ -130,6 +138,8 @@ class SchemaRegistry:
                     f"name its CA with {self._settings.prefix}CA_FILE"
                 ) from exc
             raise TransientError(f"the schema registry at {where} does not answer: {exc}") from exc
+        except (HTTPException, UnicodeError) as exc:
+            raise TransientError(f"{where} does not answer in HTTP ({type(exc).__name__}): is it a schema registry?") from exc
         if len(body) > MAX_SCHEMA_BYTES:
             raise InvalidMessage(f"{what} has more than {MAX_SCHEMA_BYTES // 1024} KiB")
         try:
@@ -139,6 +149,30 @@ class SchemaRegistry:
         if not isinstance(found, dict):
             raise TransientError(f"{where} gives no object for {what}: is it a schema registry?")
         return found
+
+
+def _check_address(name: str, url: str) -> None:
+    """Raises ConfigurationError for what could not be asked."""
+    try:
+        parts = urlsplit(url)
+        usable = bool(parts.hostname and parts.hostname.encode("idna") and (parts.port or 0) >= 0 and url.isprintable() and " " not in url)
+    except ValueError:  # of the port, of brackets, and of names that DNS could not hold
+        usable = False
+    if not usable:
+        raise ConfigurationError(f"{name}={url!r} is no address: write it as https://registry.example:8081")
+    if parts.username is not None:
+        raise ConfigurationError(f"{name} holds a user: name it with {name[:-3]}USERNAME and {name[:-3]}PASSWORD_FILE")
+
+
+def _said(refusal: HTTPError) -> int | None:
+    """The registry's own number of what is wrong, where it says one."""
+    try:
+        with refusal:
+            found = json.loads(refusal.read(MAX_SCHEMA_BYTES))
+    except (OSError, HTTPException, ValueError, RecursionError):
+        return None
+    code = found.get("error_code") if isinstance(found, dict) else None
+    return code if isinstance(code, int) else None
 
 
 def _text(answer: dict[str, Any], id: int) -> str:
