@@ -117,6 +117,35 @@ def test_a_line_that_is_none_is_named_with_its_number_and_costs_no_other(line: d
     assert reason in found.rejected[0][1]
 
 
+def test_a_version_that_the_registry_would_not_take_costs_its_own_line() -> None:
+    """Else every call that holds it waits for a number that it never gets."""
+    good = inference_table(ROW, [0.5], request_metadata={"model_version": "12", "else": None})
+    for name in ("x" * 201, "a\nb"):
+        found = read(inference_table(ROW, [0.5], request_metadata={"model_version": name}), good)
+        assert [line for line, _ in found.rejected] == [1]
+        assert [answer.served_as for answer in found.answers] == ["12"]
+
+
+@pytest.mark.parametrize(
+    ("line", "said"),
+    [
+        (sagemaker(f"3.5,1,true,{'A' * 140_000},", "0.5", encoding="CSV"), "the captured data are no CSV: field larger than field limit"),
+        (sagemaker("3.5,1,true,A,\r4,1,true,A,\r", "0.5", encoding="CSV"), "the captured data are no CSV: new-line character"),
+        (sagemaker("3.5,1,true,A,", "0.5\r0.6", encoding="CSV"), "the captured data are no CSV: new-line character"),
+        (sagemaker("-inf,1,true,A,", "0.5", encoding="CSV"), "field 'distance': expected a number or null, got a string"),
+        (
+            inference_table({"dataframe_split": {"columns": [*ROW, "stops"], "data": [[*ROW.values(), 7]]}}, [0.5]),
+            "dataframe_split names a column twice",
+        ),
+    ],
+)
+def test_what_cannot_be_one_row_costs_its_own_line(line: dict[str, Any], said: str) -> None:
+    found = read(line, inference_table(ROW, [0.5]))
+    assert [row["event_id"] for row in found.rows.to_pylist()] == ["d1"]
+    [(number, reason)] = found.rejected
+    assert (number, reason[: len(said)]) == (1, said)
+
+
 @pytest.mark.parametrize("line", [b"{", b'{"captureData": 1}', b'{"databricks_request_id": "\xff"}', b"[" * 5000, b"null"])
 def test_strangers_bytes_are_refused(line: bytes) -> None:
     with pytest.raises(InvalidMessage):

@@ -6,7 +6,9 @@ Both hold a call whole, request and response as text; one call may have asked ab
 import base64
 import binascii
 import io
-from collections.abc import Sequence
+import math
+from collections.abc import Iterator, Sequence
+from csv import Error as NoCsv
 from csv import reader as csv_lines
 from datetime import UTC, datetime
 from typing import Any, NamedTuple
@@ -63,7 +65,7 @@ class _Line(msgspec.Struct):
     status_code: int | str | None = None
     request: str | None = None
     response: str | None = None
-    request_metadata: dict[str, str] | None = None
+    request_metadata: dict[str, str | None] | None = None
     served_entity_id: str | None = None
 
 
@@ -158,10 +160,14 @@ def _json_rows(text: str) -> list[dict[str, Any]]:
         found = _decode_request(text)
         if found.dataframe_split is not None:
             columns = found.dataframe_split.columns
+            if len(set(columns)) < len(columns):
+                raise InvalidMessage("dataframe_split names a column twice")
             return [dict(zip(columns, cells, strict=True)) for cells in found.dataframe_split.data]
         rows = next((each for each in (found.dataframe_records, found.instances, found.inputs) if each is not None), None)
         return [_decode_object(text)] if rows is None else rows
-    except (*UNDECODABLE, ValueError) as exc:
+    except InvalidMessage:
+        raise
+    except UNDECODABLE as exc:
         raise InvalidMessage(
             f"the request is none of dataframe_split, dataframe_records, instances, inputs with named fields, or one JSON object: {exc}"
         ) from exc
@@ -178,11 +184,19 @@ def _json_answers(text: str) -> list[Any]:
 def _csv_rows(text: str, features: Sequence[Feature]) -> list[dict[str, Any]]:
     """Cells in the order in which the project declares the features; CSV of this kind has no header."""
     rows = []
-    for cells in csv_lines(io.StringIO(text)):
+    for cells in _csv_lines(text):
         if len(cells) != len(features):
             raise InvalidMessage(f"{len(cells)} cells for the project's {len(features)} features, in the order in which it declares them")
         rows.append({feature.name: _cell(feature, cell) for feature, cell in zip(features, cells, strict=True)})
     return rows
+
+
+def _csv_lines(text: str) -> Iterator[list[str]]:
+    """Raises InvalidMessage: the module knows limits of its own."""
+    try:
+        yield from csv_lines(io.StringIO(text))
+    except NoCsv as exc:
+        raise InvalidMessage(f"the captured data are no CSV: {exc}") from exc
 
 
 def _cell(feature: Feature, cell: str) -> Any:
@@ -191,14 +205,15 @@ def _cell(feature: Feature, cell: str) -> Any:
     if not text:
         return None
     try:
-        return msgspec.convert(text, prepared(COLUMN_TYPES[feature.type].json), strict=False)
+        value = msgspec.convert(text, prepared(COLUMN_TYPES[feature.type].json), strict=False)
     except msgspec.ValidationError:
         return text
+    return text if isinstance(value, float) and math.isinf(value) else value  # JSON would make null of it
 
 
 def _csv_answers(text: str) -> list[Any]:
     """The first cell of each line; a number with a point or an exponent is a score."""
-    return [_number(cells[0]) if cells else None for cells in csv_lines(io.StringIO(text))]
+    return [_number(cells[0]) if cells else None for cells in _csv_lines(text)]
 
 
 def _number(text: str) -> Any:

@@ -11,6 +11,7 @@ import pyarrow as pa
 from driftloop.contracts.answers import UNVERSIONED, Answers
 from driftloop.contracts.headers import format_time
 from driftloop.contracts.schema import StreamSchema
+from driftloop.contracts.watched import why_not_served_as
 from driftloop.errors import InvalidMessage
 from driftloop.rows.answers import Answer, AnswerReader, answered
 from driftloop.rows.requests import RequestDecoder
@@ -57,7 +58,8 @@ class CaptureReader:
                 if call is None:
                     failed += 1
                     continue
-                said = [self._answer(answer, call.version or version or UNVERSIONED) for answer in call.answers]
+                served_as = _served_as(call.version or version or UNVERSIONED)
+                said = [self._answer(answer, served_as) for answer in call.answers]
             except InvalidMessage as exc:
                 rejected.append((number, str(exc)))
                 continue
@@ -86,6 +88,14 @@ class CaptureReader:
         elif given is not None:
             raise InvalidMessage(f"the prediction {str(given)[:80]!r} is none of {target.name}, which is a {target.type}")
         return self._reader.answer(found)._replace(served_as=served_as)
+
+
+def _served_as(name: str) -> str:
+    """Raises InvalidMessage for a name that the registry would not take: the whole call would wait for its number."""
+    problem = why_not_served_as(name)
+    if problem is not None:
+        raise InvalidMessage(problem)
+    return name
 
 
 def _rows(call: Call) -> list[bytes]:
