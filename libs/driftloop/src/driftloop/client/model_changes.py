@@ -46,6 +46,8 @@ def shadow(registry: RegistryClient, name: str, version: int | None, reason: str
         raise UserError(f"{name} has no champion yet: there is nothing to answer beside")
     if version == champion:
         raise UserError(f"version {version} is champion of {name} itself; to have nobody beside it: driftloop models shadow {name} --stop")
+    if version is not None:
+        _refuse_without_artifact(found, version, "so it can answer for nothing")
     known = found.aliases.get(CHALLENGER)
     return promote(
         registry,
@@ -64,6 +66,9 @@ def take_over(registry: RegistryClient, name: str, version: int | None, reason: 
     if champion is not None and not champion.served_elsewhere:
         raise UserError(f"{name} is served by driftloop already: version {champion.version} answers")
     if version is not None:
+        _refuse_without_artifact(
+            known, version, f"so it cannot take over; what gives the answering back is driftloop models rollback {name}"
+        )
         return promote(registry, name, version, reason, alias="champion", expected_epoch=known.champion_epoch)
     agreed = [number for number in known.waiting if _measured_against(known, number)]
     if not agreed:
@@ -72,6 +77,11 @@ def take_over(registry: RegistryClient, name: str, version: int | None, reason: 
             "that the gate has not agreed to with --version"
         )
     return approve(registry, name, max(agreed), reason)
+
+
+def _refuse_without_artifact(known: RegisteredModel, number: int, so: str) -> None:
+    if any(version.version == number and version.served_elsewhere for version in known.versions):
+        raise UserError(f"version {number} of {known.model} is served elsewhere, and there is no artifact of it here, {so}")
 
 
 def _measured_against(known: RegisteredModel, number: int) -> bool:

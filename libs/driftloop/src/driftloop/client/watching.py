@@ -48,6 +48,10 @@ def watch(to: Connections, name: str, start: datetime, end: datetime, reason: st
     if start >= end:
         raise UserError(f"a stretch begins before it ends, not from {start.isoformat()} to {end.isoformat()}")
     chosen = served_as or _answering(known)
+    names = known.watched_versions()
+    if names and chosen not in names:  # a new name would be who answers from now on
+        others = ", ".join(sorted(names)[:10])
+        raise UserError(f"no version of {name} is known as {chosen!r}: known are {others}; another one's first answer makes it known")
     project = load_project(to.store, ref)
     dataset = rows(to, ref.stream, table="joined", since=start, as_of=end, known=None, snapshot=None, columns=None, labelled_only=False)
     table = dataset.to_arrow()
