@@ -35,8 +35,8 @@ NEWCOMER = (
         "two-types-are-not-guessed",
         "A column of numbers with something else among them is told and not taken for text.",
         f"{_PROPOSAL}/facts.py",
-        "    return _two_types(name, text) or _facts(",
-        "    return _facts(",
+        "    return _two_types(name, text) or _other_numbers(name, text)",
+        "    return _other_numbers(name, text)",
         (f"{_PROPOSE}test_what_cannot_be_told_is_a_sentence_with_what_to_do",),
     ),
     Mutation(

@@ -76,7 +76,9 @@ def test_a_column_of_a_csv_is_what_is_declared_whatever_its_rows_look_like(tmp_p
         (b"a,a\n1,2\n", "1 names stand over several columns: a; give each column its own"),
         (b"a,b\n", "the file has no rows"),
         (b"", "Empty CSV file"),
-        (b"a,b\n\xff\xfe,1\n", "UTF8|UTF-8"),
+        (b"a,b\nx,1\n\xe4,1\n", r"line 3 is no UTF-8 \(byte 0xe4\): save it as that, or, if it is Latin-1, iconv -f ISO-8859-1 -t UTF-8"),
+        (b"gr\xf6\xdfe,b\n1,1\n", r"line 1 is no UTF-8 \(byte 0xf6\)"),
+        ("a,b\n1,2\n".encode("utf-16"), "the file is in UTF-16, and UTF-8 is read: save it as that, or iconv -f UTF-16 -t UTF-8"),
     ],
 )
 def test_a_file_that_is_no_table_is_told(tmp_path, content: bytes, said: str) -> None:

@@ -176,6 +176,13 @@ THREE_WAYS = (
 )
 MIXED = {"size": ["1.5", "big", "7"] * 666 + ["1", "2"]}
 IN_THREE_WAYS = {"at": ["2024-01-01", "31/01/2024", "Jan 5"] * 666 + ["2024-01-01"] * 2}
+SOME_ZONED = {"at": [f"{day[:19]}{'Z' if n % 2 else ''}" for n, day in enumerate(PLAIN["at"])]}
+SOME_TOLD = "'at' holds 1,000 times with an offset from UTC and others without, such as '2024-01-01T00:00:00': write them alike"
+COMMAS = {"size": [f"{n % 9},{n % 7}" for n in range(N)]}
+COMMAS_TOLD = (
+    "'size' holds numbers with commas, such as '0,0': write them with a point, and nothing between thousands; "
+    "or say --type size=category, or --drop size"
+)
 TWO_KEYS = {"user_id": [n % 50 for n in range(N)], "shop_id": [n % 9 for n in range(N)]}
 BOUGHT = Wishes(target="bought")
 
@@ -190,11 +197,20 @@ BOUGHT = Wishes(target="bought")
         (BOUGHT, {"at": None}, "no column holds times, and a loop has to know when each row happened"),
         (BOUGHT, MIXED, TWO_TYPES),
         (BOUGHT, IN_THREE_WAYS, THREE_WAYS),
+        (BOUGHT, SOME_ZONED, SOME_TOLD),
+        (BOUGHT, COMMAS, COMMAS_TOLD),
+        (
+            BOUGHT,
+            {"size": [f"{n:,}.5" for n in range(N)]},
+            "'size' holds two types: 1,000 numbers and 1,000 other values, such as '1,000.5'",
+        ),
+        (BOUGHT, {"size": [f"1.{n % 1000:03}.000,5" for n in range(N)]}, "'size' holds numbers with commas, such as '1.000.000,5'"),
         (BOUGHT, {"at": [*PLAIN["at"][1:], None]}, "1 rows have no 'at', the first of them row 2,000"),
         (BOUGHT, {"at": ["2024-01-01"] * N}, "lie within 0 s: they make no 5 windows"),
         (BOUGHT, TWO_KEYS, "say which with --entity: user_id, shop_id, none"),
         (BOUGHT, {"size": None, "colour": None}, "no column is left to predict bought from"),
         (Wishes(target="bought", metric="f2"), {}, "--metric: 'f2' is no metric"),
+        (Wishes(target="bought", every="0d"), {}, "--every: '0d' is no time at all"),
         (Wishes(target="bought", every="1y"), {}, "--every: '1y' is not a duration"),
         (Wishes(target="bought", keep=("x",)), {}, "--keep: the file has no column 'x'"),
         (Wishes(target="bought", name="My Shop"), {}, "--name: 'My Shop' is no name"),
@@ -247,6 +263,19 @@ def test_a_file_whose_last_window_has_not_ended_gets_a_clock_of_its_own(tmp_path
     found = proposed(tmp_path)
     assert 'clock = "replay"' not in config_text(found, "rows.csv", NOW)
     assert 'clock = "replay"' in config_text(found, "rows.csv", found.end)
+
+
+def test_a_time_at_the_end_of_the_calendar_is_a_time(tmp_path: Path) -> None:
+    found = proposed(tmp_path, at=[*PLAIN["at"][1:], "9999-12-31T23:59:59+00:00"])
+    assert 'clock = "replay"' in config_text(found, "rows.csv", NOW)
+
+
+def test_a_column_that_is_nested_is_told_with_what_leaves_it_out(tmp_path: Path) -> None:
+    table = pa.table({**{name: pa.array(values) for name, values in PLAIN.items()}, "basket": [{"n": 1}] * N})
+    with pytest.raises(
+        UserError, match="column 'basket' holds struct<n: int64>, which is no type of a feature: --drop basket leaves it out"
+    ):
+        propose(table, tmp_path, BOUGHT)
 
 
 AWKWARD = st.text(st.characters(codec="utf-8", exclude_categories=("Cs",)), min_size=1, max_size=20)

@@ -27,7 +27,9 @@ def read_table(path: Path, missing: Collection[str] = ()) -> pa.Table:
         table = read(path)
     except FileNotFoundError as exc:
         raise UserError(f"{path}: there is no such file") from exc
-    except (OSError, pa.ArrowException) as exc:
+    except (OSError, pa.ArrowException, UnicodeDecodeError) as exc:
+        if (encoding := _no_utf8(path)) is not None:
+            raise UserError(f"{path}: {encoding}") from exc
         raise UserError(f"{path}: {exc}") from exc
     if twice := sorted({name for name in table.column_names if table.column_names.count(name) > 1}):
         raise UserError(f"{path}: {len(twice)} names stand over several columns: {', '.join(twice[:5])}; give each column its own")
@@ -59,6 +61,28 @@ def _read_csv(path: Path) -> pa.Table:
         names = reader.schema.names
     types = pa_csv.ConvertOptions(column_types=dict.fromkeys(names, pa.string()), strings_can_be_null=False)
     return pa_csv.read_csv(path, parse_options=parsing, convert_options=types)
+
+
+def _no_utf8(path: Path) -> str | None:
+    """What to do about a text file in another encoding; None where it is none."""
+    if path.suffix.lower() == ".parquet" or not path.is_file():
+        return None
+    seen = 0
+    with path.open("rb") as file:
+        start = file.read(2)
+        if start in (b"\xff\xfe", b"\xfe\xff"):
+            return "the file is in UTF-16, and UTF-8 is read: save it as that, or iconv -f UTF-16 -t UTF-8"
+        file.seek(0)
+        for line in iter(lambda: file.readline(HEADER_BYTES), b""):
+            seen += 1
+            try:
+                line.decode()
+            except UnicodeDecodeError as exc:
+                if exc.end == len(line) == HEADER_BYTES:
+                    continue  # cut in the middle of a character
+                told = f"line {seen:,} is no UTF-8 (byte {exc.object[exc.start]:#04x})"
+                return f"{told}: save it as that, or, if it is Latin-1, iconv -f ISO-8859-1 -t UTF-8"
+    return None
 
 
 def _quoted(path: Path) -> bool:

@@ -73,15 +73,23 @@ def _of_text(text: pa.ChunkedArray, written: str | None) -> pa.ChunkedArray:
         if found.null_count > text.null_count:
             raise Unreadable(_other_than(text, found, repr(written)))
         return found
-    offsets = zoned(text)
-    with_zone = pc.sum(offsets).as_py() or 0
-    if with_zone not in (0, len(text) - text.null_count):
-        first = text.filter(pc.invert(offsets))[0].as_py()
-        raise Unreadable(f"holds {with_zone:,} times with an offset from UTC and others without, such as {first!r}: write them alike")
+    mixed = _some_zoned(text)
+    if mixed is not None:
+        raise Unreadable(mixed)
     try:
-        return text.cast(TIME if with_zone else NAIVE)
+        return text.cast(TIME if pc.any(zoned(text)).as_py() else NAIVE)
     except pa.ArrowException as exc:
         raise Unreadable(described(text)) from exc
+
+
+def _some_zoned(text: pa.ChunkedArray) -> str | None:
+    """Words for times of which some say their offset; None where all do, or none."""
+    offsets = zoned(text)
+    with_zone = pc.sum(offsets).as_py() or 0
+    if with_zone in (0, len(text) - text.null_count):
+        return None
+    first = text.filter(pc.invert(offsets))[0].as_py()
+    return f"holds {with_zone:,} times with an offset from UTC and others without, such as {first!r}: write them alike"
 
 
 def _other_than(text: pa.ChunkedArray, found: pa.ChunkedArray, way: str) -> str:
@@ -117,6 +125,9 @@ def _iso(text: pa.ChunkedArray) -> pa.ChunkedArray:
 
 def described(text: pa.ChunkedArray) -> str:
     """Words for a column of which not every value is a time in one way: how many are in which, and where one of them is."""
+    mixed = _some_zoned(text)
+    if mixed is not None and pc.all(_iso(text)).as_py():
+        return mixed
     ways = writings(text)
     of_text = len(text) - text.null_count
     told: list[str] = []

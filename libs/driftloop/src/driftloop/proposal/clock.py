@@ -50,7 +50,7 @@ def choose_time(facts: Sequence[ColumnFacts], wishes: Wishes) -> TimeChoice:
     if len(parts) >= 2:
         return _stated(parts, wishes)
     for column in facts:
-        if column.problem is not None and "times written in" in column.problem:
+        if column.problem is not None and any(told in column.problem for told in ("times written in", "times with an offset")):
             raise UserError(
                 f"column {column.name!r} {column.problem}; write every time alike, or name another column with {option('time')}"
             )

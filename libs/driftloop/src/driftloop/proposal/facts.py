@@ -13,6 +13,7 @@ from driftloop.datafile.values import NO_NUMBERS, NotOfType, TimeWriting, as_typ
 
 SAMPLE = 2_000  # different values that a way of writing times is looked for in
 _NUMBERS: tuple[tuple[FeatureType, str], ...] = (("integer", "every value is a whole number"), ("number", "every value is a number"))
+_WITH_COMMAS = r"^[+-]?(\d+,\d+|\d{1,3}([.,' ]\d{3})+([.,]\d+)?)$"  # 3,14 and 1,234.5 and 1.234,5
 MIXED_SHARE = 0.05  # of values of a second type, from which nobody guesses
 
 
@@ -61,7 +62,7 @@ def facts_of(name: str, column: pa.ChunkedArray, stated: FeatureType | None, tim
 def _typed(name: str, column: pa.ChunkedArray, timezone: str) -> ColumnFacts:
     kind = _kind(column.type)
     if kind is None:
-        return _problem(name, column, f"holds {column.type}, which is no type of a feature")
+        return _problem(name, column, f"holds {column.type}, which is no type of a feature: --drop {_quoted(name)} leaves it out")
     try:
         values = as_type(column, kind, TimeWriting(None, timezone))
     except NotOfType as exc:
@@ -91,7 +92,7 @@ def _of_text(name: str, text: pa.ChunkedArray, time_format: str | None, timezone
             return _facts(name, found, kind, why)
     if (times := _times(name, text, time_format, timezone)) is not None:
         return times
-    return _two_types(name, text) or _facts(name, text, "category", "text")
+    return _two_types(name, text) or _other_numbers(name, text) or _facts(name, text, "category", "text")
 
 
 def _may_be(few: list[str], kind: FeatureType) -> bool:
@@ -150,6 +151,16 @@ def _two_types(name: str, text: pa.ChunkedArray) -> ColumnFacts | None:
     hint = f"--missing {_quoted(different[0].as_py())} if that means nothing, " if len(different) == 1 else ""
     told = f"holds two types: {n:,} numbers and {len(known) - n:,} other values, {examples(text, other)}"
     return _problem(name, text, f"{told}; say {hint}--type {_quoted(name)}=category, or --drop {_quoted(name)}")
+
+
+def _other_numbers(name: str, text: pa.ChunkedArray) -> ColumnFacts | None:
+    """Numbers as other countries write them: as a category they would mean nothing, and which comma is meant only a person knows."""
+    known = text.filter(pc.invert(pc.is_in(text, value_set=pa.array(NO_NUMBERS)))).drop_null()
+    fits = pc.or_(looks_like(known, "number"), pc.match_substring_regex(known, _WITH_COMMAS))
+    if not len(known) or not pc.all(fits).as_py():
+        return None
+    told = f"holds numbers with commas, such as {known[0].as_py()!r}: write them with a point, and nothing between thousands"
+    return _problem(name, text, f"{told}; or say --type {_quoted(name)}=category, or --drop {_quoted(name)}")
 
 
 def _quoted(text: str) -> str:

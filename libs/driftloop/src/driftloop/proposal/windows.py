@@ -35,9 +35,11 @@ def choose_windows(micros: npt.NDArray[np.int64], stated: str | None) -> WindowC
     micros = np.sort(micros)
     if stated is not None:
         try:
-            parse_duration(stated)
+            length = parse_duration(stated)
         except (ValueError, OverflowError) as exc:
             raise UserError(f"--every: {exc}") from exc
+        if not length:
+            raise UserError(f"--every: {stated!r} is no time at all: write one such as 7d")
         return _of(micros, stated)
     choices = [choice for choice in (_of(micros, every) for every in LENGTHS) if choice.windows >= FEWEST]
     if not choices:

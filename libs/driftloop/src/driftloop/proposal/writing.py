@@ -22,7 +22,7 @@ COMMENT_AT = 46  # characters before a comment, where there is room
 def config_text(proposal: Proposal, data: str, now: datetime) -> str:
     """``data``: the file, relative to the project's folder."""
     parts = [_head(proposal), _features(proposal), _target(proposal), _windows(proposal), _rules(proposal), _backtest(proposal, data)]
-    if proposal.end + parse_duration(proposal.every) > now + CLOCK_SKEW:  # the last window could not close
+    if proposal.end > now + CLOCK_SKEW - parse_duration(proposal.every):  # the last window could not close
         parts[0] += 'clock = "replay"   # the last window of the file ends after today; "wall" when live traffic comes\n'
     return "\n".join(parts)
 
