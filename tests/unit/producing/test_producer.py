@@ -3,6 +3,7 @@
 from collections import Counter
 from datetime import UTC, date, datetime, timedelta, timezone
 from decimal import Decimal
+from typing import Any
 
 import msgspec
 import numpy as np
@@ -238,3 +239,27 @@ class TestWatermark:
         slow.answer()
         producer.close()
         assert len(broker.records("shop.requests")) == 1
+
+
+class TestMisuse:
+    """A sentence, and nothing leaves."""
+
+    @pytest.mark.parametrize("time", [None, "2026-05-01T08:00:00Z", date(2026, 5, 1)])
+    def test_a_watermark_is_a_datetime(self, producer: Producer, broker: MemoryBroker, time: Any) -> None:
+        with pytest.raises(UserError, match="a watermark is a moment, a datetime with its offset from UTC, not a "):
+            producer.watermark(time)
+        assert not broker.records("shop.requests")
+
+    def test_a_watermark_is_of_a_topic_that_there_is(self, producer: Producer) -> None:
+        with pytest.raises(UserError, match="not of 'both'; nothing was sent"):
+            producer.watermark(START, of="both")  # type: ignore[arg-type]
+
+    @pytest.mark.parametrize("given", [None, 5, {"n": 1}])
+    def test_several_rows_are_several(self, producer: Producer, given: Any) -> None:
+        with pytest.raises(UserError, match="send_many takes an Arrow table, or rows one after another, not a "):
+            producer.send_many(given)
+
+    @pytest.mark.parametrize("bound", ["max_in_flight", "max_in_flight_bytes"])
+    def test_room_for_nothing_is_refused_at_once(self, broker: MemoryBroker, bound: str) -> None:
+        with pytest.raises(UserError, match="are 1 at least: with less no message ever leaves"):
+            Producer(schema=SCHEMA, through=MemoryReportingProducer(broker), **{bound: 0})  # type: ignore[arg-type]

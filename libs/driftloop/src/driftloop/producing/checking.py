@@ -69,6 +69,8 @@ class Checks:
         return pa.concat_tables(parts)
 
     def _of_mappings(self, rows: Iterable[Mapping[str, Any]]) -> pa.Table:
+        if isinstance(rows, Mapping) or not isinstance(rows, Iterable):
+            raise InvalidMessage(f"send_many takes an Arrow table, or rows one after another, not a {type(rows).__name__}")
         now, values = datetime.now(UTC), []
         for n, row in enumerate(rows):
             try:

@@ -68,6 +68,8 @@ class Producer:
         unknown_fields: bool = False,
         through: "ReportingProducer | None" = None,
     ) -> None:
+        if not (max_in_flight >= 1 and max_in_flight_bytes >= 1):
+            raise UserError("max_in_flight and max_in_flight_bytes are 1 at least: with less no message ever leaves")
         to = destination(stream, project, schema, kafka, broker=through is None)
         self.stream = to.schema.stream
         self._topics = {"requests": topics.requests(self.stream), "labels": topics.labels(self.stream)}
@@ -124,6 +126,8 @@ class Producer:
         Raises TransientError when it does not; the promise may be repeated.
         """
         self._ready()
+        if of not in (None, *self._topics):
+            raise UserError(f"a watermark is of 'requests' or of 'labels', or without of of both, not of {of!r}; nothing was sent")
         mark = watermark_header(_calendar_time(time))
         if not self._in_flight.wait(self._flush_seconds):
             raise TransientError(f"{self._in_flight.report().waiting} rows and labels wait for the broker still: no watermark was sent")
@@ -217,6 +221,8 @@ def _sentences() -> Iterator[None]:
 
 
 def _calendar_time(time: datetime) -> datetime:
+    if not isinstance(time, datetime):
+        raise UserError(f"a watermark is a moment, a datetime with its offset from UTC, not a {type(time).__name__}; nothing was sent")
     if time.tzinfo is None:
         raise UserError(f"a watermark is a moment, and {time} has no offset from UTC: give it a tzinfo; nothing was sent")
     if not EARLIEST <= time <= LATEST:
