@@ -14,7 +14,7 @@ from driftloop.adapters import schema_registry
 from driftloop.adapters.schema_registry import SchemaRegistry, SchemaRegistrySettings, schema_registry_settings
 from driftloop.errors import ConfigurationError, InvalidMessage, TransientError
 from driftloop.ports import NamedSchema, Schema
-from driftloop.settings import Environment
+from driftloop.settings import Environment, SecretFile
 
 PATHS: dict[str, Any] = {
     "/schemas/ids/1": {"schema": '"string"'},
@@ -41,6 +41,11 @@ class _Answers(BaseHTTPRequestHandler):
     def do_GET(self) -> None:
         self.server.asked.append((self.path, self.headers.get("Authorization")))  # type: ignore[attr-defined]
         answer = PATHS.get(self.path, {"error_code": 40403, "message": "Schema not found"})
+        if self.path == "/schemas/ids/12":
+            self.send_response(302)
+            self.send_header("Location", f"http://localhost:{self.server.server_address[1]}/schemas/ids/1")
+            self.end_headers()
+            return
         if isinstance(answer, bytes) and not answer.startswith(b"<"):
             self.wfile.write(answer)
             return
@@ -141,6 +146,13 @@ def test_a_user_shows_the_password_of_now(server: Any, tmp_path: Path) -> None:
     (tmp_path / "secret").write_text("two")
     registry.schema(2)
     assert [identity for _, identity in server.asked[:2]] == ["Basic dGVhbTpvbmU=", "Basic dGVhbTp0d28="]
+
+
+def test_the_password_does_not_follow_to_another_host(server: Any, tmp_path: Path) -> None:
+    (tmp_path / "secret").write_text("one")
+    registry = of(server, username="team", password=SecretFile("PASSWORD", str(tmp_path / "secret")))
+    assert registry.schema(12).text == '"string"'
+    assert [identity for _, identity in server.asked] == ["Basic dGVhbTpvbmU=", None]
 
 
 @pytest.mark.parametrize(

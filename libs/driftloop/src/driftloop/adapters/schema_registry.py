@@ -109,12 +109,14 @@ class SchemaRegistry:
             found[name] = NamedSchema(name, _text(inner, id))
 
     def _ask(self, path: str, what: str) -> dict[str, Any]:
-        where, headers = self._settings.url, {"Accept": "application/vnd.schemaregistry.v1+json, application/json"}
+        where = self._settings.url
+        request = Request(where + path, headers={"Accept": "application/vnd.schemaregistry.v1+json, application/json"})
         try:
             if self._settings.username is not None and self._settings.password is not None:
                 identity = f"{self._settings.username}:{self._settings.password.read()}"
-                headers["Authorization"] = f"Basic {base64.b64encode(identity.encode()).decode()}"
-            with urlopen(Request(where + path, headers=headers), timeout=ANSWER_SECONDS, context=_trusting(self._settings)) as answer:
+                # not repeated where an answer leads elsewhere: the password is the registry's alone
+                request.add_unredirected_header("Authorization", f"Basic {base64.b64encode(identity.encode()).decode()}")
+            with urlopen(request, timeout=ANSWER_SECONDS, context=_trusting(self._settings)) as answer:
                 body = answer.read(MAX_SCHEMA_BYTES + 1)
         except HTTPError as exc:
             said = _said(exc)
