@@ -14,6 +14,7 @@ from driftloop.errors import InvalidMessage
 from driftloop.ports import NamedSchema, Schema
 from driftloop.rows.existing.protobuf import message_class
 from driftloop.rows.existing.requests import ExistingRequests
+from driftloop.rows.existing.wire import frame
 
 MONEY = 'syntax = "proto3"; package shop.common; message Ids { int64 id = 1; google.protobuf.Timestamp placed_at = 2; }'
 MONEY = MONEY.replace("package", 'import "google/protobuf/timestamp.proto"; package')
@@ -155,3 +156,9 @@ def test_a_serialized_schema_that_imports_what_the_registry_does_not_name_is_ref
 def test_bytes_that_are_no_file_of_protobuf_are_refused(data: bytes) -> None:
     with pytest.raises(InvalidMessage):
         message_class(Schema(9, "PROTOBUF", base64.b64encode(data).decode()), (0,))
+
+
+def test_a_message_before_the_first_is_none() -> None:
+    """Python would take the last one of the file for it."""
+    with pytest.raises(InvalidMessage, match="broken message indexes: one is -1"):
+        frame(b"\0\0\0\0\x01\x02\x01", indexed=True)
