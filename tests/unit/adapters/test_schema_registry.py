@@ -25,6 +25,8 @@ PATHS: dict[str, Any] = {
     },
     "/subjects/a%2Fb/versions/3": {"schema": "a", "references": [{"name": "c.proto", "subject": "c", "version": 1}]},
     "/subjects/c/versions/1": {"schema": "c"},
+    "/schemas/ids/13": {"schema": "x", "references": [{"name": "l", "subject": "loop", "version": 1}]},
+    "/subjects/loop/versions/1": {"schema": "l", "references": [{"name": "l", "subject": "loop", "version": 1}]},
     "/schemas/ids/3": {"schema": "x", "references": [{"name": "y"}]},
     "/schemas/ids/4": {"nothing": 1},
     "/schemas/ids/5": ["no object"],
@@ -109,6 +111,7 @@ def test_an_unknown_id_is_not_asked_for_with_every_record(server: Any, monkeypat
         (8, ConfigurationError, "refuses schema 8 with HTTP 401: check P_USERNAME and P_PASSWORD_FILE"),
         (9, TransientError, "not as a schema registry does: is P_URL its whole address?"),
         (10, TransientError, "does not answer in HTTP (BadStatusLine): is it a schema registry?"),
+        (13, InvalidMessage, "schema 13 refers to more than 100 others"),
         (11, TransientError, "does not answer in HTTP (IncompleteRead): is it a schema registry?"),
     ],
 )
