@@ -18,8 +18,9 @@ from driftloop.contracts.existing_topics import Source, TopicMapping
 from driftloop.ports import Record, Schema
 from driftloop.rows.existing.requests import ExistingRequests
 from driftloop.rows.requests import RequestDecoder, Requests
-from driftloop_predictor.batches import BatchEncoder, ScoringModel
+from driftloop_predictor.batches import BatchEncoder
 from driftloop_predictor.buffer import Batch
+from driftloop_predictor.serving import ScoringModel
 
 ROWS, BATCH, TURNS = 20_000, 2_000, 5  # of a batch as the predictor cuts them
 _AVRO = {"number": "double", "integer": "long", "boolean": "boolean", "category": "string", "datetime": "string"}

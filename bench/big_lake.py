@@ -54,6 +54,7 @@ def _parts(project: Project, random: np.random.Generator, at: int, count: int) -
         "scored_at": pa.array(times + 1000).cast(_TIMES),
         "request_offset": pa.array(numbers),
         "recalibration_epoch": pa.nulls(count, pa.int64()),
+        "version_rule": pa.nulls(count, pa.string()),
         "partition": pa.array(np.zeros(count, np.int32)),
         "offset": pa.array(numbers),
     }

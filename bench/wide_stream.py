@@ -59,6 +59,7 @@ def wide_rows(schema: StreamSchema, n: int) -> pa.Table:
         "scored_at": times,
         "request_offset": pa.nulls(n, pa.int64()),
         "recalibration_epoch": pa.nulls(n, pa.int64()),
+        "version_rule": pa.nulls(n, pa.string()),
     }
     return pa.table(columns, schema=inference_schema(schema))
 

@@ -11,6 +11,7 @@ import pyarrow as pa
 from tests.architecture.compose_file import REPOSITORY
 from tests.support.traffic import small_schema
 
+from driftloop.contracts.canary import VERSION_RULE
 from driftloop.contracts.column_types import COLUMN_TYPES, TARGET_TASKS
 from driftloop.contracts.recalibration import RECALIBRATION_EPOCH
 from driftloop.contracts.schema import LABEL_COLUMNS, PLACE_COLUMNS, REQUEST_COLUMNS, RESERVED, SCORING_COLUMNS
@@ -94,6 +95,6 @@ def test_a_type_with_a_task_is_a_targets() -> None:
 
 def test_the_columns_that_driftloop_writes_are_reserved() -> None:
     columns = {name for table in ("inferences", "labels") for name in lake_schema(small_schema("s"), table).names}
-    may_be_a_feature = {RECALIBRATION_EPOCH}  # which is then not written
+    may_be_a_feature = {RECALIBRATION_EPOCH, VERSION_RULE}  # which is then not written
     assert columns - set(small_schema("s").feature_names) == RESERVED | may_be_a_feature
     assert len(RESERVED) == len([*REQUEST_COLUMNS, *SCORING_COLUMNS, *LABEL_COLUMNS, *PLACE_COLUMNS])

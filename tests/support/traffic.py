@@ -53,6 +53,7 @@ def inference_rows(
         "scored_at": times,
         "request_offset": [None if http else n for n in kept],
         "recalibration_epoch": [None] * len(kept),
+        "version_rule": [None] * len(kept),
         "probabilities": [None] * len(kept),
     }
     wanted = inference_schema(schema)

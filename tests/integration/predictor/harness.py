@@ -62,7 +62,7 @@ class World:
         command = kind(command_id=identity, at=datetime.now(UTC), actor="test", reason="test", **fields)
         Publisher(self.producer, source="driftloop/test").publish(REGISTRY_LOG, command, key=self.name, id=identity)
 
-    def register(self, project: Project) -> None:
+    def register(self, project: Project, promotion: PromotionRules | None = None) -> None:
         digest = project.digest()
         self.store.put(archive_key(project.name, digest), project.archive())
         self.command(
@@ -72,7 +72,7 @@ class World:
             model=project.model,
             archive=digest,
             schema_fingerprint=project.schema.fingerprint(),
-            promotion=PromotionRules(),
+            promotion=promotion or PromotionRules(),
             stream_schema=project.schema,
         )
 

@@ -101,6 +101,7 @@ class World:
             "scored_at": table.column("event_time"),
             "request_offset": pa.array(range(at, at + n)),
             "recalibration_epoch": pa.array([recalibrated] * n, pa.int64()),
+            "version_rule": pa.nulls(n, pa.string()),
             "label_time": table.column("event_time"),
             "partition": pa.array([0] * n, pa.int32()),
             "offset": pa.array(range(at, at + n)),

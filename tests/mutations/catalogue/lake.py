@@ -137,8 +137,8 @@ LAKE = (
         "split-separates-salt-and-key",
         "The split hashes salt and key with a separator between them, as published.",
         f"{_LAKE}/split.py",
-        "prefix = salt.encode() + _SEPARATOR",
-        "prefix = salt.encode()",
+        "salt.encode() + _SEPARATOR, BUCKETS",
+        "salt.encode(), BUCKETS",
         ("tests/unit/lake/test_split.py::test_bucket_is_the_published_hash",),
     ),
     Mutation(

@@ -76,6 +76,7 @@ def make_rows(
         "scored_at": pa.array([datetime.now(UTC)] * n, pa.timestamp("us", tz="UTC")),
         "request_offset": pa.array(range(first_request, first_request + n), pa.int64()),
         "recalibration_epoch": pa.nulls(n, pa.int64()),
+        "version_rule": pa.nulls(n, pa.string()),
     }
     return pa.table(columns | extra, schema=inference_schema(project.schema))
 

@@ -25,10 +25,12 @@ from driftloop.rows.inferences import InferenceDecoder
 from driftloop.rows.schemas import inference_schema, request_schema
 from driftloop.service.http_server import HttpServer
 from driftloop_predictor import batches
-from driftloop_predictor.batches import BatchEncoder, ScoringModel, scored
+from driftloop_predictor.batches import BatchEncoder
 from driftloop_predictor.buffer import Batch
 from driftloop_predictor.http import Edge, build_app
 from driftloop_predictor.recorder import Recorder
+from driftloop_predictor.scored_rows import scored
+from driftloop_predictor.serving import ScoringModel
 
 SCHEMA = several_schema("fruit")
 
@@ -158,5 +160,15 @@ def test_an_answer_by_http_has_the_probabilities_that_are_recorded() -> None:
 def test_an_answer_of_another_target_is_as_it_was() -> None:
     project = sample_project("web")
     body, [record] = answered(project.schema, ScoringModel("web", 1, 1, "a" * 64, Scorer(fitted(), project.schema)), request(1))
-    assert list(body) == ["predictions", "scores", "model", "version", "digest", "recalibration_epoch", "event_ids", "unscored"]
+    assert list(body) == [
+        "predictions",
+        "scores",
+        "model",
+        "version",
+        "digest",
+        "recalibration_epoch",
+        "answered_by",
+        "event_ids",
+        "unscored",
+    ]
     assert decode_table(record.value, inference_schema(project.schema)).schema.names == inference_schema(project.schema).names

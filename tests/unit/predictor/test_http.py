@@ -22,9 +22,9 @@ from driftloop.rows.schemas import inference_schema
 from driftloop.service.http_server import HttpServer
 from driftloop_predictor import http
 from driftloop_predictor import recorder as recorder_module
-from driftloop_predictor.batches import ScoringModel
 from driftloop_predictor.http import Edge, build_app
 from driftloop_predictor.recorder import BufferFull, Recorder
+from driftloop_predictor.serving import ScoringModel
 
 PROJECT = sample_project("web")
 TOPIC = inferences("web")

@@ -23,8 +23,9 @@ from driftloop.registry.records import RecalibrationRecord
 from driftloop.rows import probabilities
 from driftloop.rows.requests import RequestDecoder
 from driftloop.rows.schemas import inference_schema, request_schema
-from driftloop_predictor.batches import ScoringModel, scored
 from driftloop_predictor.last_good import POINTER, KeptModel
+from driftloop_predictor.scored_rows import scored
+from driftloop_predictor.serving import ScoringModel
 
 PROJECT = sample_project("m")
 LOGIT = Recalibration(kind="logit", strength=1.0, intercept=1.5, slope=0.5)
@@ -161,7 +162,7 @@ def test_a_promotion_ends_it_and_an_older_place_is_never_taken_up(store: MemoryS
     log.correct(LOGIT, 1)  # of version 1 at epoch 1 still: it is not in force
     model.catch_up()
     assert model.serving is not None
-    assert (model.serving.place, model.serving.recalibration) == ((2, 1), None)
+    assert (model.serving.place, model.serving.recalibration) == ((2, 1, 0), None)
 
     log.correct(HALF, 2, version=2, champion_epoch=2)
     model.catch_up()
@@ -195,7 +196,7 @@ def test_a_start_from_disk_corrects_as_before(store: MemoryStore, log: Corrected
     later._take_kept()
     assert later.serving is not None
     assert answered(later.serving).equals(answered(model.serving))
-    assert (later.serving.place, later.serving.recalibration) == ((1, 1), LOGIT)
+    assert (later.serving.place, later.serving.recalibration) == ((1, 1, 0), LOGIT)
 
 
 def test_a_pointer_of_a_release_before_recalibrations_is_read_as_none(store: MemoryStore, log: Corrected, tmp_path: Path) -> None:
@@ -207,5 +208,5 @@ def test_a_pointer_of_a_release_before_recalibrations_is_read_as_none(store: Mem
     later = follower(log, Away(), tmp_path)
     later._take_kept()
     assert later.serving is not None
-    assert (later.serving.place, later.serving.recalibration) == ((1, 0), None)
+    assert (later.serving.place, later.serving.recalibration) == ((1, 0, 0), None)
     assert msgspec.json.decode(msgspec.json.encode(old), type=KeptModel).recalibration is None

@@ -11,9 +11,9 @@ from driftloop.contracts.events import Event, VersionSeen
 from driftloop.contracts.watched import MOST_WATCHED, Watched
 from driftloop.errors import TransientError
 from driftloop.registry.fold import Alias, ModelState, ModelVersion, ProjectRef, RegistryState
-from driftloop_predictor.batches import ScoringModel
 from driftloop_predictor.last_good import KeptModel, LastGood
 from driftloop_predictor.model import ModelFollower
+from driftloop_predictor.serving import ScoringModel
 from driftloop_predictor.watching import Watching
 from driftloop_predictor.who_answers import WhoAnswers
 

@@ -60,6 +60,7 @@ _NAMES = [
     "label",
     "request_offset",
     "recalibration_epoch",
+    "version_rule",
     "probabilities",
     "",
 ]

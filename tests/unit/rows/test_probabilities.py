@@ -112,7 +112,7 @@ def test_streams_of_other_targets_know_nothing_of_them(target):
     schema = StreamSchema(stream="s", features=small_schema("s").features, target=Target(name="t", type=target))
     assert inference_schema(schema).names == [
         *("event_id", "event_time", "entity", "amount", "kind", "night"),
-        *("prediction", "score", "model_version", "scored_at", "request_offset", "recalibration_epoch"),
+        *("prediction", "score", "model_version", "scored_at", "request_offset", "recalibration_epoch", "version_rule"),
     ]
     assert lake_schema(schema, "inferences").names == [*inference_schema(schema).names, "partition", "offset"]
     rows = inference_rows(schema, 0, 0, 1, http=True).append_column(CLASS_PROBABILITIES, pa.array([None], TYPE))

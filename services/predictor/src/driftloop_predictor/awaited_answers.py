@@ -5,8 +5,8 @@ from collections.abc import Callable, Mapping
 from driftloop.ports import Record, TopicPartition
 from driftloop_predictor.answer_book import OldestRequests
 from driftloop_predictor.answers_topic import AnswersTopic
-from driftloop_predictor.batches import Answerer
 from driftloop_predictor.buffer import PartitionBuffer
+from driftloop_predictor.serving import Answerer
 from driftloop_predictor.watching import Watching
 
 

@@ -7,9 +7,6 @@ from typing import NamedTuple
 
 import pyarrow as pa
 
-from driftloop.artifact.scoring import SEARCH_SECONDS, Scored, Scorer
-from driftloop.artifact.unscorable import Unscored
-from driftloop.contracts.class_probabilities import PROBABILITIES
 from driftloop.contracts.headers import (
     ARROW,
     CONTENT_TYPE,
@@ -20,7 +17,6 @@ from driftloop.contracts.headers import (
     watermark,
     watermark_header,
 )
-from driftloop.contracts.recalibration import RECALIBRATION_EPOCH, Recalibration
 from driftloop.contracts.schema import StreamSchema
 from driftloop.contracts.windows import CLOCK_SKEW
 from driftloop.errors import InvalidMessage
@@ -33,37 +29,13 @@ from driftloop.service.attempts import KNOWN
 from driftloop_predictor.buffer import Batch
 from driftloop_predictor.idle import Seen
 from driftloop_predictor.progress import newest_row
-from driftloop_predictor.unscored import NO_MODEL
+from driftloop_predictor.scored_rows import Inferences, no_probabilities, repeated, scored
+from driftloop_predictor.serving import Answerer
 from driftloop_predictor.watching import Watching
 
 _NONE: Mapping[int, str] = {}
 NO_ARROW = "an Arrow batch brings no answer of a model that is served elsewhere: send JSON objects"
 MAX_MESSAGE_BYTES = 8 * 1024 * 1024 - 256 * 1024  # the topic takes 8 MiB, headers included
-
-
-class ScoringModel(NamedTuple):
-    """The model that scores now, and how its answers are corrected; replaced as a whole, so one batch sees one version of both."""
-
-    model: str
-    version: int
-    epoch: int  # of the champion alias
-    digest: str  # of the manifest
-    scorer: Scorer
-    recalibration_epoch: int = 0  # of the model's newest record of recalibration, in force or not
-    recalibration: Recalibration | None = None  # that is in force
-
-    @property
-    def place(self) -> tuple[int, int]:
-        """What is served only ever goes on to a later one."""
-        return self.epoch, self.recalibration_epoch
-
-    @property
-    def corrected_by(self) -> int | None:
-        """The epoch of the recalibration that answers are corrected by; None: they are the model's own."""
-        return self.recalibration_epoch if self.recalibration is not None else None
-
-
-Answerer = ScoringModel | Watching
 
 
 class Accounted(NamedTuple):
@@ -122,7 +94,7 @@ class BatchEncoder:
         headers: Headers = ((CONTENT_TYPE, ARROW.encode()), range_header(accounts_for))
         if taken.watermark is not None:
             headers = (*headers, watermark_header(taken.watermark))
-        newest = newest_row(rows.column("event_time"), pa.chunked_array([_repeated(scored_at, rows.num_rows)]), self._ahead)
+        newest = newest_row(rows.column("event_time"), pa.chunked_array([repeated(scored_at, rows.num_rows)]), self._ahead)
         return Accounted(
             value=value,
             headers=headers,
@@ -135,11 +107,11 @@ class BatchEncoder:
             watermark=taken.watermark,
         )
 
-    def _inferences(self, rows: pa.Table, taken: "_Taken", serving: Answerer | None, scored_at: datetime) -> "Inferences":
+    def _inferences(self, rows: pa.Table, taken: "_Taken", serving: Answerer | None, scored_at: datetime) -> Inferences:
         offsets = pa.array(taken.offsets, pa.int64())
         if not isinstance(serving, Watching):
             return scored(rows, self._schema, serving, scored_at, offsets)
-        at = _repeated(scored_at, rows.num_rows)
+        at = repeated(scored_at, rows.num_rows)
         return Inferences(answered(rows, self._answers_of, taken.answers, serving.versions, at, offsets), True, {})
 
     def fails_alone(self, record: Record, serving: Answerer | None, scored_at: datetime) -> bool:
@@ -231,57 +203,5 @@ class _Taken:
         return records if last.value or self.watermark is None else records[:-1]
 
 
-class Inferences(NamedTuple):
-    """Rows of ``inference_schema``, and why some of them have no prediction; without a model none has."""
-
-    table: pa.Table
-    scored_by_model: bool
-    unscored: dict[int, Unscored]
-
-    @property
-    def reasons(self) -> tuple[tuple[str, str], ...]:
-        return tuple(self.unscored.values()) if self.scored_by_model else ((NO_MODEL, ""),) * self.table.num_rows
-
-
-def scored(
-    rows: pa.Table,
-    schema: pa.Schema,
-    serving: ScoringModel | None,
-    at: datetime,
-    request_offsets: pa.Array | None,
-    search_seconds: float = SEARCH_SECONDS,
-) -> Inferences:
-    """Request rows with the columns of ``inference_schema``; null predictions without a model.
-
-    ``search_seconds``: how long to look for rows that the model cannot score.
-    """
-    n, unscored = rows.num_rows, dict[int, Unscored]()
-    if serving is None or not n:
-        answer = Scored(pa.nulls(n, schema.field("prediction").type), pa.nulls(n, pa.float64()), _no_probabilities(n))
-    else:
-        answer, unscored = serving.scorer.score_rows(rows, search_seconds, serving.recalibration)
-    version = pa.nulls(n, pa.int64()) if serving is None else pa.repeat(pa.scalar(serving.version, pa.int64()), n)
-    scored_at = _repeated(at, n)
-    offsets = pa.nulls(n, pa.int64()) if request_offsets is None else request_offsets
-    columns = {"prediction": answer.prediction, "score": answer.score, "model_version": version, "scored_at": scored_at}
-    columns |= {"request_offset": offsets, RECALIBRATION_EPOCH: _corrected_by(serving, n), PROBABILITIES: answer.probabilities}
-    columns |= dict(zip(rows.column_names, rows.columns, strict=True))  # last: a feature may have the name of what is not recorded then
-    table = pa.Table.from_arrays([columns[name] for name in schema.names], schema=schema)
-    return Inferences(table, serving is not None, unscored)
-
-
-def _corrected_by(serving: ScoringModel | None, n: int) -> pa.Array:
-    epoch = serving.corrected_by if serving is not None else None
-    return pa.nulls(n, pa.int64()) if epoch is None else pa.repeat(pa.scalar(epoch, pa.int64()), n)
-
-
-def _repeated(time: datetime, n: int) -> pa.Array:
-    return pa.repeat(pa.scalar(time, pa.timestamp("us", tz="UTC")), n)
-
-
 def _without_probabilities(table: pa.Table) -> pa.Table:
-    return table.set_column(table.num_columns - 1, CLASS_PROBABILITIES, _no_probabilities(table.num_rows))
-
-
-def _no_probabilities(n: int) -> pa.Array:
-    return pa.nulls(n, CLASS_PROBABILITIES.type)
+    return table.set_column(table.num_columns - 1, CLASS_PROBABILITIES, no_probabilities(table.num_rows))

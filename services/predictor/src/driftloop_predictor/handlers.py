@@ -21,10 +21,11 @@ from driftloop.service.quarantine import quarantine_message
 from driftloop.telemetry import get_logger
 from driftloop_predictor.answers_topic import AnswersTopic
 from driftloop_predictor.awaited_answers import AwaitedAnswers
-from driftloop_predictor.batches import Accounted, Answerer, BatchEncoder, TooLarge
+from driftloop_predictor.batches import Accounted, BatchEncoder, TooLarge
 from driftloop_predictor.buffer import MAX_SPAN, Batch, PartitionBuffer
 from driftloop_predictor.idle import IdlePartitions, Seen
 from driftloop_predictor.positions import RequestTopic
+from driftloop_predictor.serving import Answerer
 from driftloop_predictor.unscored import UnscoredRows
 from driftloop_predictor.watching import UnknownVersions
 

@@ -21,10 +21,12 @@ from driftloop.errors import InvalidMessage, TransientError
 from driftloop.rows.requests import RequestDecoder
 from driftloop.rows.schemas import holds_probabilities, inference_schema
 from driftloop.service.bounded_bodies import BoundedBodies
-from driftloop_predictor.batches import ScoringModel, scored
 from driftloop_predictor.captured import SHOWN, CaptureReader
 from driftloop_predictor.invocations import TooManyRows, read_rows
 from driftloop_predictor.recorder import BufferFull, Recorder
+from driftloop_predictor.said_who import who_answered
+from driftloop_predictor.scored_rows import scored
+from driftloop_predictor.serving import ScoringModel
 from driftloop_predictor.unscored import UnscoredRows
 from driftloop_predictor.watching import UnknownVersions, Watching
 from driftloop_predictor.who_answers import WhoAnswers
@@ -133,10 +135,7 @@ async def _invoke(edge: Edge, request: Request) -> dict[str, Any]:
         "predictions": table.column("prediction").to_pylist(),
         "scores": table.column("score").to_pylist(),
         **probabilities,
-        "model": serving.model,
-        "version": serving.version,
-        "digest": serving.digest,
-        "recalibration_epoch": serving.corrected_by,
+        **who_answered(serving, inferences),
         "event_ids": table.column("event_id").to_pylist(),
         "unscored": [{"row": row, "reason": why.reason, "detail": why.detail} for row, why in sorted(inferences.unscored.items())],
     }

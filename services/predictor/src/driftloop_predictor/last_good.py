@@ -50,6 +50,15 @@ class KeptProject(Part, frozen=True, kw_only=True):
     archive: Digest
 
 
+class KeptCanary(Part, frozen=True, kw_only=True):
+    """Who answered a share of the entities beside it, and by which record."""
+
+    version: int
+    epoch: int
+    share: int
+    manifest: Digest
+
+
 class KeptModel(Part, frozen=True, kw_only=True):
     """Which version was champion when its files were kept, and under which epoch; what corrected its answers then."""
 
@@ -59,6 +68,8 @@ class KeptModel(Part, frozen=True, kw_only=True):
     manifest: Digest
     recalibration_epoch: int = 0
     recalibration: Recalibration | None = None
+    canary_epoch: int = 0
+    canary: KeptCanary | None = None
 
 
 class LastGood(Generic[Pointer]):

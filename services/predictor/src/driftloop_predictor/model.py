@@ -21,8 +21,8 @@ from driftloop.stored import ObjectLister, ObjectReader
 from driftloop.supervised import SupervisedThread
 from driftloop.telemetry import get_logger
 from driftloop.training.parity import Parity, further_packages, parity, scoring_environment
-from driftloop_predictor.batches import ScoringModel
 from driftloop_predictor.last_good import KeptModel, LastGood, Reads
+from driftloop_predictor.serving import CanaryModel, ScoringModel, pointer_to
 
 REFUSED_SECONDS = 60.0  # someone may repair the object
 LOOK_SECONDS = 10.0  # without news of the log
@@ -41,7 +41,7 @@ class EnvironmentDiffers(IntegrityError):
 
 class ModelFollower:
     """``serving`` is the newest champion that loaded. It is only ever replaced by one of a higher alias epoch, or by
-    itself with its answers corrected in another way, of a higher recalibration epoch."""
+    itself with its answers corrected in another way or a canary beside it, of higher epochs of these records."""
 
     def __init__(self, project: Project, *, reader: RegistryReader, store: ObjectStore, last_good: LastGood[KeptModel]) -> None:
         self._project, self._reader, self._store, self._last_good = project, reader, store, last_good
@@ -66,7 +66,7 @@ class ModelFollower:
         After the timeout, or at a stop, go on without: the store may be away for long.
         """
         deadline = time.monotonic() + timeout_seconds
-        while self.serving is None and self.loadable and time.monotonic() < deadline:
+        while (self._canary_to_come if self.serving else self.loadable) and time.monotonic() < deadline:
             if stop.wait(WAIT_SECONDS):
                 return
 
@@ -76,6 +76,15 @@ class ModelFollower:
         model = self._reader.state().model(self._project.model)
         champion = model.champion if model else None
         return champion is not None and not champion.served_elsewhere and champion.manifest not in self._refused
+
+    @property
+    def _canary_to_come(self) -> bool:
+        """Whether entities would be answered by the champion for want of their canary, which loads: after a start they are the canary's."""
+        model, serving = self._reader.state().model(self._project.model), self.serving
+        version = model.version(model.canary.version) if model is not None and model.canary is not None else None
+        if model is None or version is None or serving is None or version.manifest in self._refused:
+            return False
+        return serving.canary_epoch < model.canary_epoch
 
     def stop(self) -> None:
         self.thread.stop()
@@ -135,7 +144,8 @@ class ModelFollower:
         serving = _corrected(ScoringModel(self._project.model, champion.version, epoch, champion.manifest, loaded.scorer), model)
         self._serve(serving, loaded)
         self.last_error = None
-        self._keep(serving, loaded.objects)
+        self._keep(serving)
+        self._follow_canary(serving, model)
 
     def _give_up(self, epoch: int) -> None:
         """The champion is another system's again: this process answers for nobody, nor does it after a restart."""
@@ -149,9 +159,41 @@ class ModelFollower:
 
     def _correct(self, current: ScoringModel, model: ModelState) -> None:
         """The same model goes on, with its answers corrected as the registry says now; nothing is loaded."""
-        loaded, serving = self._loaded[current.digest], _corrected(current, model)
-        self._serve(serving, loaded)
-        self._keep(serving, loaded.objects)
+        serving = _corrected(current, model)
+        if serving.place != current.place:
+            self._swap(serving)
+        self._follow_canary(serving, model)
+
+    def _follow_canary(self, serving: ScoringModel, model: ModelState) -> None:
+        """Who answers a share of the entities beside the champion that serves. Where loading raises, the champion answers all."""
+        record = model.canary
+        version = model.version(record.version) if record is not None else None
+        if record is None or version is None or serving.canary_epoch == model.canary_epoch:
+            return
+        if serving.canary is not None and serving.canary.version != record.version:
+            serving = serving._replace(canary=None)
+            self._swap(serving)
+        if self._refused.get(version.manifest, 0.0) <= time.monotonic():
+            loaded = self._loaded_canary(serving, version.manifest)
+            canary = CanaryModel(record.version, record.epoch, record.share, version.manifest, loaded.scorer)
+            self._swap(serving._replace(canary_epoch=model.canary_epoch, canary=canary))
+
+    def _loaded_canary(self, serving: ScoringModel, manifest: str) -> "_Loaded":
+        try:
+            found = self._loaded.get(manifest) or self._load(self._store, manifest)
+        except (TransientError, ConfigurationError):
+            raise
+        except Exception:
+            self._refused = self._refused | {manifest: time.monotonic() + REFUSED_SECONDS}
+            raise
+        finally:
+            self._show(self._loaded[serving.digest].environment)  # the champion's is what is told
+        self._loaded[manifest] = found
+        return found
+
+    def _swap(self, serving: ScoringModel) -> None:
+        self._serve(serving, self._loaded[serving.digest])
+        self._keep(serving)
 
     def _take_kept(self) -> None:
         kept = self._last_good.pointer()
@@ -163,7 +205,20 @@ class ModelFollower:
             self._failed("kept-model-refused", exc)
             return
         corrected = (kept.recalibration_epoch, kept.recalibration)
-        self._serve(ScoringModel(kept.model, kept.version, kept.epoch, kept.manifest, loaded.scorer, *corrected), loaded)
+        beside = self._kept_canary(kept)
+        self._serve(ScoringModel(kept.model, kept.version, kept.epoch, kept.manifest, loaded.scorer, *corrected, *beside), loaded)
+
+    def _kept_canary(self, kept: KeptModel) -> tuple[int, CanaryModel | None]:
+        """With its record's epoch, which is 0 where its files are not what they were: then the registry's word is new."""
+        found = kept.canary
+        if found is None:
+            return kept.canary_epoch, None
+        try:
+            loaded = self._loaded[found.manifest] = self._load(self._last_good, found.manifest)
+        except Exception as exc:  # noqa: BLE001  as of the champion's
+            self._failed("kept-model-refused", exc)
+            return 0, None
+        return kept.canary_epoch, CanaryModel(found.version, found.epoch, found.share, found.manifest, loaded.scorer)
 
     def _load(self, store: ObjectLister, manifest: str) -> "_Loaded":
         started, project, reads = time.monotonic(), self._project, Reads(store)
@@ -194,6 +249,8 @@ class ModelFollower:
     def _serve(self, serving: ScoringModel, loaded: "_Loaded") -> None:
         self._loaded[serving.digest] = loaded
         self._loaded.move_to_end(serving.digest)
+        if serving.canary is not None:
+            self._loaded.move_to_end(serving.canary.digest)
         while len(self._loaded) > KEEP_LOADED:
             self._loaded.popitem(last=False)
         self.serving = serving
@@ -201,20 +258,15 @@ class ModelFollower:
         metrics.MODEL_VERSION.labels(serving.model).set(serving.version)
         metrics.ALIAS_EPOCH.labels(serving.model).set(serving.epoch)
         metrics.RECALIBRATION_EPOCH.labels(serving.model).set(serving.corrected_by or 0)
-        place = {"epoch": serving.epoch, "recalibration_epoch": serving.corrected_by}
+        place = {"epoch": serving.epoch, "recalibration_epoch": serving.corrected_by, "rule": serving.rule}
         log.info("model-swapped", model=serving.model, version=serving.version, manifest=serving.digest, **place)
 
-    def _keep(self, serving: ScoringModel, objects: Mapping[str, bytes]) -> None:
+    def _keep(self, serving: ScoringModel) -> None:
+        objects = dict(self._loaded[serving.digest].objects)
+        if serving.canary is not None:
+            objects |= self._loaded[serving.canary.digest].objects
         try:
-            kept = KeptModel(
-                model=serving.model,
-                version=serving.version,
-                epoch=serving.epoch,
-                manifest=serving.digest,
-                recalibration_epoch=serving.recalibration_epoch,
-                recalibration=serving.recalibration,
-            )
-            self._last_good.keep(kept, objects)
+            self._last_good.keep(pointer_to(serving), objects)
         except OSError as exc:  # a full disk stops nobody from scoring: it costs the next start its head start
             self._failed("model-not-kept", exc)
 
@@ -231,12 +283,14 @@ class _Loaded(NamedTuple):
     environment: Parity
 
 
-def _place(model: ModelState) -> tuple[int, int]:
-    return model.champion_epoch, model.recalibration_epoch
+def _place(model: ModelState) -> tuple[int, int, int]:
+    return model.champion_epoch, model.recalibration_epoch, model.canary_epoch
 
 
 def _corrected(serving: ScoringModel, model: ModelState) -> ScoringModel:
-    return serving._replace(recalibration_epoch=model.recalibration_epoch, recalibration=model.recalibration_in_force)
+    """With what the registry's records say now; a canary that is in force is to be loaded yet."""
+    corrected = serving._replace(recalibration_epoch=model.recalibration_epoch, recalibration=model.recalibration_in_force)
+    return corrected if model.canary is not None else corrected._replace(canary_epoch=model.canary_epoch, canary=None)
 
 
 def _one_row(project: Project) -> pa.Table:

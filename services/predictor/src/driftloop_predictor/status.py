@@ -7,10 +7,10 @@ import msgspec
 from driftloop.contracts.headers import RequestPosition
 from driftloop.project.model import Project
 from driftloop.service.project import FollowedRegistry
-from driftloop_predictor.batches import ScoringModel
 from driftloop_predictor.handlers import RequestHandler
 from driftloop_predictor.http import Edge
 from driftloop_predictor.model import ModelFollower
+from driftloop_predictor.serving import ScoringModel
 from driftloop_predictor.who_answers import WhoAnswers
 
 
@@ -70,6 +70,7 @@ class PredictorHealth:
             "watching": self.who_answers.watched() if self.who_answers else None,
             "recalibration_epoch": serving.corrected_by if serving else None,
             "recalibration": msgspec.to_builtins(serving.recalibration) if serving else None,
+            "canary": _canary(serving),
             "partitions": {str(p): o for p, o in self._handler.next_offsets().items()} if self._handler else {},
             "environment": _environment(self.project, self.model),
             "bad_models": self.model.bad_models if self.model else 0,
@@ -77,6 +78,12 @@ class PredictorHealth:
             "http_rows_waiting": recorder.waiting_rows if recorder else 0,
             "last_error": self._not_connected or (self.model.last_error if self.model else None),
         }
+
+
+def _canary(serving: ScoringModel | None) -> dict[str, Any] | None:
+    """Who answers a share of the entities here, and by which record."""
+    found = serving.canary if serving else None
+    return None if found is None else {"version": found.version, "rule": found.rule, "epoch": found.epoch, "model_digest": found.digest}
 
 
 def _environment(project: Project | None, model: ModelFollower | None) -> dict[str, Any] | None:

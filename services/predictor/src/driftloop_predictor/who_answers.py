@@ -16,8 +16,8 @@ from driftloop.rows.answers import AnswerReader
 from driftloop.service.project import FollowedRegistry
 from driftloop.telemetry import get_logger
 from driftloop_predictor.answers_topic import AnswersTopic
-from driftloop_predictor.batches import Answerer
 from driftloop_predictor.model import ModelFollower
+from driftloop_predictor.serving import Answerer
 from driftloop_predictor.watching import AnswerSource, Watching
 
 TELL_AGAIN_SECONDS = 5.0

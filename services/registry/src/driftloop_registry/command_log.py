@@ -7,6 +7,7 @@ from driftloop.contracts.commands import (
     ApproveVersion,
     DeleteVersion,
     MoveAlias,
+    MoveCanary,
     PromoteVersion,
     Recalibrate,
     RefuseRun,
@@ -28,6 +29,7 @@ AnyCommand = (
     | PromoteVersion
     | MoveAlias
     | Recalibrate
+    | MoveCanary
     | ApproveVersion
     | RejectVersion
     | DeleteVersion

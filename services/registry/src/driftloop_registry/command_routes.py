@@ -1,15 +1,13 @@
 """Commands over HTTP: each is a record on the log, and its answer is the fold's."""
 
-import uuid
-from typing import Annotated, Any
+from fastapi import FastAPI, Response
 
-from fastapi import FastAPI, Header, Response
-
-from driftloop.contracts.codec import caused_id
 from driftloop.contracts.commands import ApproveVersion, DeleteVersion, MoveAlias, Recalibrate, RejectVersion, WatchVersion
 from driftloop.contracts.values import Window
 from driftloop.contracts.watched import Reference
 from driftloop.ports import Clock
+from driftloop_registry.canary_routes import add_canaries
+from driftloop_registry.command_ids import WRITE, Key, identity_of
 from driftloop_registry.recalibration_calls import numbers_of, wish_of
 from driftloop_registry.registration import Registration
 from driftloop_registry.request_models import (
@@ -24,20 +22,14 @@ from driftloop_registry.request_models import (
     VersionPath,
     WatchBody,
 )
-from driftloop_registry.responses import READ, Refused, found, outcome_of
+from driftloop_registry.responses import Refused, found, outcome_of
 from driftloop_registry.service import Desk, way_back
-
-Key = Annotated[str | None, Header(min_length=1, max_length=200, description="a call repeated with its key is done once")]
-WRITE: dict[int | str, dict[str, Any]] = READ | {
-    400: {"description": "no JSON"},
-    409: {"description": "refused"},
-    413: {"description": "too large"},
-}
 
 
 def add_writes(app: FastAPI, desk: Desk, clock: Clock) -> None:
     _projects_and_aliases(app, desk, clock)
     _recalibrations(app, desk, clock)
+    add_canaries(app, desk, clock)
     _versions(app, desk, clock)
     _watching(app, desk, clock)
 
@@ -46,7 +38,7 @@ def _projects_and_aliases(app: FastAPI, desk: Desk, clock: Clock) -> None:
     @app.post("/projects", status_code=201, responses=WRITE)
     async def register_project(body: RegisterProjectBody, idempotency_key: Key = None) -> Response:
         wish = Registration(
-            command_id=_command_id(idempotency_key, "project", body.model, body.archive),
+            command_id=identity_of(idempotency_key, "project", body.model, body.archive),
             at=clock.now(),
             actor=body.actor,
             reason=body.reason,
@@ -63,7 +55,7 @@ def _projects_and_aliases(app: FastAPI, desk: Desk, clock: Clock) -> None:
     @app.post("/models/{model}/aliases/{alias}", responses=WRITE)
     async def move_alias(model: ModelPath, alias: AliasPath, body: MoveAliasBody, idempotency_key: Key = None) -> Response:
         command = MoveAlias(
-            command_id=_command_id(idempotency_key, "alias", model, alias, body.version, body.expected_epoch),
+            command_id=identity_of(idempotency_key, "alias", model, alias, body.version, body.expected_epoch),
             at=clock.now(),
             actor=body.actor,
             reason=body.reason,
@@ -78,7 +70,7 @@ def _projects_and_aliases(app: FastAPI, desk: Desk, clock: Clock) -> None:
     @app.post("/models/{model}/aliases/{alias}/rollback", responses=WRITE)
     async def roll_back(model: ModelPath, alias: AliasPath, body: RollBackBody, idempotency_key: Key = None) -> Response:
         """Point an alias at the version before its present one, or at a version of the caller's: a new epoch, not an old one again."""
-        command_id = _command_id(idempotency_key, "rollback", model, alias, body.to, body.expected_epoch)
+        command_id = identity_of(idempotency_key, "rollback", model, alias, body.to, body.expected_epoch)
         state = await desk.current()
         outcome = state.outcome(command_id)
         if outcome is None:  # else the way back has been gone already, and from there it leads further back
@@ -102,7 +94,7 @@ def _recalibrations(app: FastAPI, desk: Desk, clock: Clock) -> None:
     async def recalibrate(model: ModelPath, body: RecalibrateBody, idempotency_key: Key = None) -> Response:
         """Correct the champion's answers, or no longer, by a person's decision: a new record, of which a promotion is the end."""
         wish = wish_of(body)
-        command_id = _command_id(idempotency_key, "recalibrate", model, wish, body.expected_epoch, body.champion_epoch)
+        command_id = identity_of(idempotency_key, "recalibrate", model, wish, body.expected_epoch, body.champion_epoch)
         state = await desk.current()
         outcome = state.outcome(command_id)
         if outcome is None:
@@ -129,7 +121,7 @@ def _versions(app: FastAPI, desk: Desk, clock: Clock) -> None:
         kind: type[ApproveVersion | RejectVersion | DeleteVersion], model: str, version: int, body: VersionBody, key: str | None
     ) -> Response:
         command = kind(
-            command_id=_command_id(key, kind.TYPE, model, version),
+            command_id=identity_of(key, kind.TYPE, model, version),
             at=clock.now(),
             actor=body.actor,
             reason=body.reason,
@@ -161,7 +153,7 @@ def _watching(app: FastAPI, desk: Desk, clock: Clock) -> None:
         """Give a version that is served elsewhere a number, and say what its rows are compared with."""
         reference = None if body.reference is None else _reference(body.reference, body.served_as)
         command = WatchVersion(
-            command_id=_command_id(idempotency_key, "watch", model, body.served_as, reference),
+            command_id=identity_of(idempotency_key, "watch", model, body.served_as, reference),
             at=clock.now(),
             actor=body.actor,
             reason=body.reason,
@@ -175,8 +167,3 @@ def _watching(app: FastAPI, desk: Desk, clock: Clock) -> None:
 def _reference(body: ReferenceBody, served_as: str) -> Reference:
     window = Window(start=body.window.start, end=body.window.end)
     return Reference(window=window, rows=body.rows, profile=body.profile, served_as=served_as)
-
-
-def _command_id(key: str | None, *call: object) -> str:
-    """A repeat is one with the same key *and* the same call; without a key every call is a new one."""
-    return caused_id("http", key, *call) if key is not None else str(uuid.uuid4())

@@ -77,6 +77,15 @@ class RecalibrateBody(_Body):
     champion_epoch: Annotated[int | None, Field(ge=0, le=MAX_INTEGER)] = None
 
 
+class CanaryBody(_Body):
+    """``begin`` with a version, ``next`` or ``end`` of the one that is under way. The epoch of its records is the current one
+    if left out."""
+
+    move: Literal["begin", "next", "end"]
+    version: Annotated[int | None, Field(ge=1, le=MAX_INTEGER)] = None
+    expected_epoch: Annotated[int | None, Field(ge=0, le=MAX_INTEGER)] = None
+
+
 class WindowBody(BaseModel):
     """Event-time interval ``[start, end)``."""
 

@@ -57,12 +57,18 @@ def summary_of(model: ModelState) -> dict[str, Any]:
         "champion": model.champion.version if model.champion else None,
         "champion_epoch": model.champion_epoch,
         "waiting": sorted(number for number in model.standings if model.state_of(number) == "waiting"),
+        "canary": model.canary,
     }
 
 
 def model_of(model: ModelState) -> dict[str, Any]:
     versions = [version_of(model, version) for version in model.versions]
-    return {**summary_of(model), "versions": versions, "recalibrations": list(model.recalibrations.values())}
+    return {
+        **summary_of(model),
+        "versions": versions,
+        "recalibrations": list(model.recalibrations.values()),
+        "canaries": list(model.canaries.values()),
+    }
 
 
 def version_of(model: ModelState, version: ModelVersion) -> dict[str, Any]:

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
 
-from driftloop.contracts.commands import ApproveVersion, DeleteVersion, MoveAlias, Recalibrate, RejectVersion, WatchVersion
+from driftloop.contracts.commands import ApproveVersion, DeleteVersion, MoveAlias, MoveCanary, Recalibrate, RejectVersion, WatchVersion
 from driftloop.errors import TransientError
 from driftloop.registry.dry_run import answer_without_record
 from driftloop.registry.fold import ModelState, ModelVersion, Outcome, RegistryReader, RegistryState
@@ -78,6 +78,10 @@ class Desk:
         """Nothing is fetched for it: a correction is a few numbers."""
         return await self._submit(command, servable=False)
 
+    async def move_canary(self, command: MoveCanary) -> Outcome:
+        """Raises Refused when there is no such version, or its objects do not verify where it is to answer."""
+        return await self._submit(command, servable=command.move != "end")
+
     async def watch(self, command: WatchVersion) -> Outcome:
         """Raises Refused when there is no such model, or the reference's profile does not verify."""
         state, reference = await self.current(), command.reference
@@ -96,7 +100,7 @@ class Desk:
         return await self._submit(command, servable=isinstance(command, ApproveVersion))
 
     async def _submit(
-        self, command: MoveAlias | Recalibrate | ApproveVersion | RejectVersion | DeleteVersion, *, servable: bool
+        self, command: MoveAlias | Recalibrate | MoveCanary | ApproveVersion | RejectVersion | DeleteVersion, *, servable: bool
     ) -> Outcome:
         state = await self.current()
         known = state.outcome(command.command_id)

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from driftloop.client.arguments import Say
 from driftloop.client.connections import Connections
@@ -54,6 +54,12 @@ class Changes:
         from driftloop.client.model_changes import shadow
 
         return shadow(self._to.registry, name, version, reason)
+
+    def canary(self, name: str, move: "Literal['begin', 'next', 'end']", *, reason: str, version: int | None = None) -> "Changed":
+        """Let a version answer the first step's share of the entities (``begin``), the next one's, or none any more (``end``)."""
+        from driftloop.client.model_changes import move_canary
+
+        return move_canary(self._to.registry, name, move, version, reason)
 
     def take_over(self, name: str, *, reason: str, version: int | None = None) -> "Changed":
         """Answer for the system that serves the model elsewhere, with the version that waits for that, or with one of your choice."""

@@ -59,6 +59,11 @@ def shadow(registry: RegistryClient, name: str, version: int | None, reason: str
     )
 
 
+def move_canary(registry: RegistryClient, name: str, move: str, version: int | None, reason: str) -> Changed:
+    """``begin`` with a version, or ``next`` or ``end`` of the canary that is under way. ``Changed.epoch`` is the record's."""
+    return _change(registry, f"/models/{checked_name(name)}/canary", {"move": move, "version": version}, reason)
+
+
 def take_over(registry: RegistryClient, name: str, version: int | None, reason: str) -> Changed:
     """Answer for another system from now on, with ``version``, by default the newest that the gate has agreed to and that waits."""
     known = model(registry, name)

@@ -11,7 +11,7 @@ from driftloop.contracts.typed import prepared
 from driftloop.contracts.values import ModelName, Part, Time
 from driftloop.errors import TransientError, UserError
 from driftloop.registry.persistent_map import PersistentMap, ReplacingMap
-from driftloop.registry.records import Alias, ApprovalStatus, LogEntry, ModelVersion, ProjectRef, RecalibrationRecord
+from driftloop.registry.records import Alias, ApprovalStatus, CanaryRecord, LogEntry, ModelVersion, ProjectRef, RecalibrationRecord
 from driftloop.registry.state import ModelState
 
 T = TypeVar("T")
@@ -27,6 +27,7 @@ class ModelSummary(Part, frozen=True, kw_only=True):
     champion: int | None
     champion_epoch: int
     waiting: tuple[int, ...]
+    canary: CanaryRecord | None = None  # that is in force
 
 
 class RegisteredVersion(ModelVersion, frozen=True, kw_only=True):
@@ -46,6 +47,8 @@ class RegisteredModel(Part, frozen=True, kw_only=True):
     champion_epoch: int
     waiting: tuple[int, ...]
     recalibrations: tuple[RecalibrationRecord, ...] = ()
+    canary: CanaryRecord | None = None
+    canaries: tuple[CanaryRecord, ...] = ()  # all of its records
 
     def state(self) -> ModelState:
         """The same as the registry's fold has it; its history is not part of it."""
@@ -59,6 +62,7 @@ class RegisteredModel(Part, frozen=True, kw_only=True):
             aliases=ReplacingMap.of(self.aliases),
             standings=standings,
             recalibrations=PersistentMap.of({record.epoch: record for record in self.recalibrations}),
+            canaries=PersistentMap.of({record.epoch: record for record in self.canaries}),
         )
 
 

@@ -4,6 +4,7 @@ from typing import ClassVar
 
 import msgspec
 
+from driftloop.contracts.canary import CanaryWindow, Move
 from driftloop.contracts.events import Event
 from driftloop.contracts.names import Digest, Name
 from driftloop.contracts.recalibration import Recalibration, RecalibrationProposal
@@ -101,6 +102,24 @@ class Recalibrate(Command, frozen=True, kw_only=True):
     recalibration: Recalibration | None
     proposal: RecalibrationProposal | None = None
     request_id: str | None = None
+
+
+class MoveCanary(Command, frozen=True, kw_only=True, omit_defaults=True):
+    """Let a version answer a share of the entities, the next larger one, or none any more.
+
+    ``judge``: by what was measured in ``windows``, oldest first; the fold says whether it goes on, goes back or stays. ``alpha``: the share
+    of canaries that do no harm which may be stepped back; ``tolerance``: how much more loss is fine.
+    """
+
+    TYPE: ClassVar[str] = "driftloop.move-canary.v1"
+    model: ModelName
+    version: int
+    move: Move
+    champion_epoch: int
+    expected_epoch: int  # of the canary's records of the model
+    windows: tuple[CanaryWindow, ...] = ()
+    alpha: float = 0.05
+    tolerance: float = 0.0
 
 
 class ApproveVersion(Command, frozen=True, kw_only=True):

@@ -4,6 +4,7 @@ from typing import Any, ClassVar, Literal, get_args
 
 import msgspec
 
+from driftloop.contracts.canary import CanaryWindow
 from driftloop.contracts.candidates import CandidateResult
 from driftloop.contracts.challengers import ChallengerReport
 from driftloop.contracts.names import Digest
@@ -180,6 +181,24 @@ class ChallengerMeasured(Event, frozen=True, kw_only=True):
     stream: StreamName
     version: Count  # the challenger
     measurements: GateMeasurements
+
+
+class CanaryMeasured(Event, frozen=True, kw_only=True):
+    """A window's labels are known: what a canary's answers lost beside the champion's, in it and in the windows before.
+
+    Told once a window. ``epoch``: of the canary's newest record then. ``windows``: oldest first. ``alpha``: the share of canaries that do
+    no harm which may be stepped back; ``tolerance``: how much more loss is fine.
+    """
+
+    TYPE: ClassVar[str] = "driftloop.canary-measured.v1"
+    model: ModelName
+    stream: StreamName
+    version: Count  # the canary
+    epoch: Count
+    window: Window
+    windows: tuple[CanaryWindow, ...]
+    alpha: float
+    tolerance: float
 
 
 class DecisionMade(Event, frozen=True, kw_only=True):

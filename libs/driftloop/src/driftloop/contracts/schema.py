@@ -5,6 +5,7 @@ from typing import Annotated
 
 import msgspec
 
+from driftloop.contracts.canary import VERSION_RULE
 from driftloop.contracts.class_probabilities import PROBABILITIES
 from driftloop.contracts.column_types import COLUMN_TYPES, TARGET_TASKS, DatetimePart, FeatureType, TargetType, Task
 from driftloop.contracts.names import Name
@@ -78,6 +79,11 @@ class StreamSchema(Part, frozen=True, kw_only=True, omit_defaults=True):
     def has_recalibration_epoch(self) -> bool:
         """Whether the column RECALIBRATION_EPOCH is recorded, too: unless a feature has that name, for the same reason."""
         return RECALIBRATION_EPOCH not in self.feature_names
+
+    @property
+    def has_version_rule(self) -> bool:
+        """Whether the column VERSION_RULE is recorded, too: unless a feature has that name, for the same reason."""
+        return VERSION_RULE not in self.feature_names
 
     @property
     def numeric(self) -> list[str]:

@@ -191,7 +191,7 @@ CONTROL_TOPICS: tuple[Topic, ...] = (
         written_by=("monitor",),
         read_by=("monitor", "registry", "console", "CLI"),
         plane="control",
-        events=("driftloop.performance-reported.v1", "driftloop.challenger-measured.v1"),
+        events=("driftloop.performance-reported.v1", "driftloop.challenger-measured.v1", "driftloop.canary-measured.v1"),
     ),
     Topic(
         name=DECISIONS,
@@ -251,7 +251,7 @@ CONTROL_TOPICS: tuple[Topic, ...] = (
         name=REGISTRY_LOG,
         partitions=1,  # the registry must see all commands in one order
         key="none",
-        carries="commands: register project, register or watch version, refuse run, promote, move alias, recalibrate, approve and so on",
+        carries="commands: register project, register or watch version, refuse run, promote, move alias or canary, recalibrate, approve …",
         written_by=("registry",),
         read_by=("registry", "ingest", "predictor", "trainer", "monitor", "console"),
         plane="control",
@@ -264,6 +264,7 @@ CONTROL_TOPICS: tuple[Topic, ...] = (
             "driftloop.promote-version.v1",
             "driftloop.move-alias.v1",
             "driftloop.recalibrate.v1",
+            "driftloop.move-canary.v1",
             "driftloop.approve-version.v1",
             "driftloop.reject-version.v1",
             "driftloop.delete-version.v1",

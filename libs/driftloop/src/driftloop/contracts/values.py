@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 
 import msgspec
 
+from driftloop.contracts.canary_steps import Step
 from driftloop.contracts.guard_rails import ScoringCost, SegmentGain
 from driftloop.contracts.names import Digest, Name
 
@@ -262,6 +263,8 @@ class PromotionRules(Part, frozen=True, kw_only=True):
     max_segment_loss: Annotated[float, msgspec.Meta(ge=0)] | msgspec.UnsetType = msgspec.UNSET
     max_latency_ratio: Annotated[float, msgspec.Meta(gt=0)] | msgspec.UnsetType = msgspec.UNSET
     max_size_mib: Annotated[float, msgspec.Meta(gt=0)] | msgspec.UnsetType = msgspec.UNSET
+    canary: tuple[Step, ...] | msgspec.UnsetType = msgspec.UNSET
+    canary_windows: Annotated[int, msgspec.Meta(ge=1, le=1000)] | msgspec.UnsetType = msgspec.UNSET
 
 
 class TrainingPins(Part, frozen=True, kw_only=True):

@@ -7,6 +7,7 @@ from typing import Literal
 import numpy as np
 import numpy.typing as npt
 
+from driftloop.contracts.canary import VERSION_RULE
 from driftloop.contracts.class_probabilities import PROBABILITIES
 from driftloop.contracts.column_types import FeatureType
 from driftloop.contracts.evolution import clashes
@@ -85,7 +86,7 @@ def _against(
 def feature_name(column: str, taken: set[str]) -> str:
     """A name that a project can use: letters, digits and _, none of the stream's own, each once."""
     name = identifier(column)
-    if name in RESERVED or name in (PROBABILITIES, RECALIBRATION_EPOCH) or clashes(name):
+    if name in RESERVED or name in (PROBABILITIES, RECALIBRATION_EPOCH, VERSION_RULE) or clashes(name):
         name = f"{name.replace('__', '_')}_value"
     number, free = 2, name
     while free in taken:

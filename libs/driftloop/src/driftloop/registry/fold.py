@@ -8,11 +8,13 @@ from typing import Protocol
 
 import msgspec
 
+from driftloop.contracts.canary_steps import problem_with_steps
 from driftloop.contracts.commands import (
     ApproveVersion,
     Command,
     DeleteVersion,
     MoveAlias,
+    MoveCanary,
     PromoteVersion,
     Recalibrate,
     RefuseRun,
@@ -24,6 +26,7 @@ from driftloop.contracts.commands import (
 from driftloop.contracts.evolution import refusal
 from driftloop.contracts.names import is_digest, is_name
 from driftloop.contracts.values import PromotionRules
+from driftloop.registry.canaries import move_canary
 from driftloop.registry.corrections import recalibrate
 from driftloop.registry.outcomes import MAX_ACTOR_LENGTH, MAX_ID_LENGTH, MAX_REASON_LENGTH, Change, refused
 from driftloop.registry.promotion import approve, move_alias, promote, reject
@@ -43,7 +46,16 @@ from driftloop.registry.versions import delete_version, refuse_run, register_ver
 from driftloop.registry.watching import watch_version
 
 _OnModel = (
-    RegisterVersion | WatchVersion | RefuseRun | PromoteVersion | MoveAlias | Recalibrate | ApproveVersion | RejectVersion | DeleteVersion
+    RegisterVersion
+    | WatchVersion
+    | RefuseRun
+    | PromoteVersion
+    | MoveAlias
+    | Recalibrate
+    | MoveCanary
+    | ApproveVersion
+    | RejectVersion
+    | DeleteVersion
 )
 
 
@@ -87,6 +99,7 @@ def fold(state: RegistryState, command: Command, offset: int) -> tuple[RegistryS
         alias=change.alias,
         moved=change.moved,
         recalibrated=msgspec.UNSET if change.recalibrated is None else change.recalibrated,
+        canary=msgspec.UNSET if change.canary is None else change.canary,
     )
     entry = sharing(entry)
     model = change.model or state.models.get(entry.model)
@@ -138,6 +151,7 @@ def decide(state: RegistryState, command: Command) -> Change:
             | PromoteVersion()
             | MoveAlias()
             | Recalibrate()
+            | MoveCanary()
             | ApproveVersion()
             | RejectVersion()
             | DeleteVersion()
@@ -163,8 +177,10 @@ def _on_model(model: ModelState, rules: PromotionRules, command: _OnModel) -> Ch
             return move_alias(model, command)
         case Recalibrate():
             return recalibrate(model, rules, command)
+        case MoveCanary():
+            return move_canary(model, rules, command)
         case ApproveVersion():
-            return approve(model, command)
+            return approve(model, rules, command)
         case RejectVersion():
             return reject(model, command)
         case DeleteVersion():
@@ -179,6 +195,10 @@ def _register_project(state: RegistryState, command: RegisterProject) -> Change:
             return refused(f"{field}: {value[:80]!r} is not a name")
     if not (is_digest(command.archive) and is_digest(command.schema_fingerprint)):
         return refused("archive and schema_fingerprint must be sha256 digests")
+    steps = command.promotion.canary
+    problem = None if steps is msgspec.UNSET else problem_with_steps(steps)
+    if problem is not None:
+        return refused(f"promotion.canary: {problem}")
     ref = ProjectRef(
         project=command.project,
         stream=command.stream,

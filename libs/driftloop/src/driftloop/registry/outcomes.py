@@ -5,7 +5,7 @@ from typing import NamedTuple
 import msgspec
 
 from driftloop.contracts.commands import Command
-from driftloop.registry.state import CHAMPION, Alias, ApprovalStatus, ModelState, Outcome, RecalibrationRecord, VersionState
+from driftloop.registry.state import CHAMPION, Alias, ApprovalStatus, CanaryRecord, ModelState, Outcome, RecalibrationRecord, VersionState
 
 MAX_ID_LENGTH = 256  # of command and request ids: every one is kept for ever
 MAX_ACTOR_LENGTH = 200
@@ -13,14 +13,15 @@ MAX_REASON_LENGTH = 2000
 
 
 class Change(NamedTuple):
-    """What one command does: its outcome, the model as it is from now on (None: unchanged), the alias that moved, the record that
-    it put in force."""
+    """What one command does: its outcome, the model as it is from now on (None: unchanged), the alias that moved, the record
+    of recalibration that it put in force, the canary's record that it made."""
 
     outcome: Outcome
     model: ModelState | None = None
     alias: str | None = None
     moved: Alias | None = None
     recalibrated: RecalibrationRecord | None = None
+    canary: CanaryRecord | None = None
 
 
 def moved(model: ModelState, name: str, version: int, command: Command, reason: str) -> Change:

@@ -1,8 +1,11 @@
 """How a version becomes champion: by the gate, by the person whom the gate asks, or by a person's own move of an alias."""
 
+import msgspec
+
 from driftloop.contracts.commands import ApproveVersion, MoveAlias, PromoteVersion, RejectVersion
 from driftloop.contracts.names import is_name
 from driftloop.contracts.values import PromotionRules
+from driftloop.registry.canaries import made_champion
 from driftloop.registry.gate import check
 from driftloop.registry.outcomes import MAX_ID_LENGTH, Change, closed, moved, refused, was
 from driftloop.registry.state import CHAMPION, ApprovalStatus, ModelState, Outcome
@@ -31,7 +34,7 @@ def promote(model: ModelState, rules: PromotionRules, command: PromoteVersion) -
         reason = verdict.reason
     if rules.approval == "person" or model.answered_elsewhere:  # who answers is then for people to say
         return _wait(model, number, command, reason)
-    return moved(model, CHAMPION, number, command, reason)
+    return made_champion(model, rules, number, command, reason)
 
 
 def _wait(model: ModelState, number: int, command: PromoteVersion, reason: str) -> Change:
@@ -50,7 +53,7 @@ def _wait(model: ModelState, number: int, command: PromoteVersion, reason: str) 
     return Change(outcome, model.with_standing(standing), CHAMPION)
 
 
-def approve(model: ModelState, command: ApproveVersion) -> Change:
+def approve(model: ModelState, rules: PromotionRules, command: ApproveVersion) -> Change:
     epoch, number = model.champion_epoch, command.version
     if model.state_of(number) != "waiting":
         return _not_waiting(model, number, CHAMPION)
@@ -58,7 +61,17 @@ def approve(model: ModelState, command: ApproveVersion) -> Change:
     if standing.champion_epoch != epoch:
         reason = f"the champion has moved since version {number} was measured: epoch {epoch}, measured at {standing.champion_epoch}"
         return refused(reason, number, epoch, CHAMPION)
-    return moved(model, CHAMPION, number, command, f"approved: {standing.reason}")
+    change = made_champion(model, rules, number, command, f"approved: {standing.reason}")
+    return _said_yes(change, number)
+
+
+def _said_yes(change: Change, number: int) -> Change:
+    """Of a canary that begins: a person's yes is done with, and nobody is asked again."""
+    if change.canary is None or change.model is None:
+        return change
+    standings = {n: standing for n, standing in change.model.standings.items() if n != number}
+    outcome = msgspec.structs.replace(change.outcome, accepted=True, waiting=False)
+    return change._replace(outcome=outcome, model=msgspec.structs.replace(change.model, standings=standings))
 
 
 def reject(model: ModelState, command: RejectVersion) -> Change:

@@ -7,6 +7,8 @@ from typing import Literal
 
 import msgspec
 
+from driftloop.contracts.canary import CanaryState, CanaryWindow
+from driftloop.contracts.canary_steps import share_text
 from driftloop.contracts.names import Digest, Name
 from driftloop.contracts.recalibration import Recalibration
 from driftloop.contracts.schema import StreamSchema
@@ -119,9 +121,33 @@ class RecalibrationRecord(Part, frozen=True, kw_only=True):
     request_id: str | None = None
 
 
+class CanaryRecord(Part, frozen=True, kw_only=True):
+    """From ``since`` on this version answers ``share`` of 10,000 buckets of entities beside the champion of this epoch; 0: none any more.
+
+    ``epoch`` counts a model's records from 1, ``began`` is that of the canary's first. ``step`` counts its ``steps`` from 1, as they were
+    declared when it began; 0: it has ended. ``windows``: what the verdict was based on; none: a person's decision.
+    """
+
+    epoch: int
+    version: int
+    champion_epoch: int
+    step: int
+    steps: tuple[str, ...]
+    share: int
+    state: CanaryState
+    began: int
+    since: Time
+    by: str
+    reason: str
+    windows: tuple[CanaryWindow, ...] = ()
+
+    def words(self) -> str:
+        return f"the canary of version {self.version} at {share_text(self.share)}"
+
+
 class LogEntry(Part, frozen=True, kw_only=True):
     """A command with its outcome, as history shows it. ``alias`` and ``moved`` are null for commands that move none, ``recalibrated``
-    is absent for those that put no record of recalibration in force."""
+    is absent for those that put no record of recalibration in force, ``canary`` for those that make none of a canary."""
 
     offset: int
     command_id: str
@@ -134,6 +160,7 @@ class LogEntry(Part, frozen=True, kw_only=True):
     alias: str | None = None
     moved: Alias | None = None
     recalibrated: RecalibrationRecord | msgspec.UnsetType = msgspec.UNSET
+    canary: CanaryRecord | msgspec.UnsetType = msgspec.UNSET
 
 
 def sharing(entry: LogEntry) -> LogEntry:

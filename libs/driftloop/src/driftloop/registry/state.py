@@ -13,6 +13,7 @@ from driftloop.registry.records import (
     DIGEST_VERSION,
     Alias,
     ApprovalStatus,
+    CanaryRecord,
     LogEntry,
     ModelVersion,
     Outcome,
@@ -40,6 +41,7 @@ class ModelState(msgspec.Struct, frozen=True, kw_only=True):
     refused_runs: PersistentMap[str, RefusedRun] = PersistentMap()  # by request
     history: Entries = Entries()
     recalibrations: PersistentMap[int, RecalibrationRecord] = PersistentMap()  # by epoch
+    canaries: PersistentMap[int, CanaryRecord] = PersistentMap()  # by epoch; the history holds them, too, and the digest counts them there
 
     @property
     def champion(self) -> ModelVersion | None:
@@ -103,6 +105,23 @@ class ModelState(msgspec.Struct, frozen=True, kw_only=True):
         if newest is None or champion is None or (newest.version, newest.champion_epoch) != (champion.version, champion.epoch):
             return None
         return newest.recalibration
+
+    @property
+    def last_canary(self) -> CanaryRecord | None:
+        """The newest record, in force or not."""
+        return next(self.canaries.newest(), None)
+
+    @property
+    def canary_epoch(self) -> int:
+        """0: there never was one."""
+        return len(self.canaries)
+
+    @property
+    def canary(self) -> CanaryRecord | None:
+        """Who answers a share of the entities instead of the champion. A move of the champion ends it, whoever moves it."""
+        newest = self.last_canary
+        in_force = newest is not None and newest.step > 0 and newest.champion_epoch == self.champion_epoch
+        return newest if in_force else None
 
     def version(self, number: int) -> ModelVersion | None:
         return self.versions[number - 1] if 1 <= number <= len(self.versions) else None
@@ -200,6 +219,7 @@ __all__ = [
     "DIGEST_VERSION",
     "Alias",
     "ApprovalStatus",
+    "CanaryRecord",
     "LogEntry",
     "ModelState",
     "ModelVersion",

@@ -5,7 +5,17 @@ import msgspec
 from driftloop.contracts.typed import prepared
 from driftloop.registry.entries import Answers, Entries, Known
 from driftloop.registry.persistent_map import PersistentMap, ReplacingMap
-from driftloop.registry.records import Alias, ApprovalStatus, LogEntry, ModelVersion, ProjectRef, RecalibrationRecord, RefusedRun, sharing
+from driftloop.registry.records import (
+    Alias,
+    ApprovalStatus,
+    CanaryRecord,
+    LogEntry,
+    ModelVersion,
+    ProjectRef,
+    RecalibrationRecord,
+    RefusedRun,
+    sharing,
+)
 from driftloop.registry.refused_ids import RefusedIds
 from driftloop.registry.state import ModelState, RegistryState
 
@@ -69,6 +79,12 @@ def encode_state(state: RegistryState) -> bytes:
     )
 
 
+def _canaries(history: dict[int, LogEntry]) -> dict[int, CanaryRecord]:
+    """By epoch, oldest first."""
+    records = (history[offset].canary for offset in sorted(history))
+    return {record.epoch: record for record in records if record is not msgspec.UNSET}
+
+
 def decode_state(data: bytes) -> RegistryState:
     """A state equal to the one that was encoded, and that folds on as it would. Raises ValueError when the bytes are none."""
     found = msgspec.msgpack.decode(data, type=prepared(_State))
@@ -92,6 +108,7 @@ def decode_state(data: bytes) -> RegistryState:
             refused_runs=PersistentMap.of({run.request_id: run for run in m.refused_runs}),
             history=Entries(PersistentMap.of(histories[m.model]), m.refused),
             recalibrations=PersistentMap.of({record.epoch: record for record in m.recalibrations}),
+            canaries=PersistentMap.of(_canaries(histories[m.model])),
         )
         for m in found.models
     }

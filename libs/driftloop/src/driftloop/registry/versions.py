@@ -75,6 +75,8 @@ def _held(model: ModelState, number: int) -> str | None:
     aliases = sorted(alias.name for alias in model.aliases.values() if alias.version == number)
     if aliases:
         return f"version {number} is the {' and the '.join(aliases)}: move the alias first"
+    if model.canary is not None and model.canary.version == number:
+        return f"{model.canary.words()} is under way: end it first"
     if state == "waiting":
         return f"version {number} waits for approval: reject it first"
     return _needed(model, number)

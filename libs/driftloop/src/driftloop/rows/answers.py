@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 import pyarrow as pa
 
 from driftloop.contracts.answers import UNVERSIONED, Answers
+from driftloop.contracts.canary import VERSION_RULE
 from driftloop.contracts.class_probabilities import MAX_CLASSES, MAX_NAMES_BYTES, PROBABILITIES, SUM_TOLERANCE
 from driftloop.contracts.column_types import COLUMN_TYPES
 from driftloop.contracts.recalibration import RECALIBRATION_EPOCH
@@ -114,6 +115,7 @@ def answered(
         "scored_at": at,
         "request_offset": request_offsets,
         RECALIBRATION_EPOCH: pa.nulls(len(answers), pa.int64()),
+        VERSION_RULE: pa.nulls(len(answers), pa.string()),
         PROBABILITIES: pa.array([a.probabilities for a in answers], CLASS_PROBABILITIES.type),
     }
     columns |= dict(zip(rows.column_names, rows.columns, strict=True))  # last: a feature may have the name of what is not recorded then

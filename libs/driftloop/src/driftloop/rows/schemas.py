@@ -2,6 +2,7 @@
 
 import pyarrow as pa
 
+from driftloop.contracts.canary import VERSION_RULE
 from driftloop.contracts.class_probabilities import PROBABILITIES
 from driftloop.contracts.column_types import COLUMN_TYPES, FeatureType
 from driftloop.contracts.events import Table
@@ -64,12 +65,14 @@ def inference_schema(schema: StreamSchema) -> pa.Schema:
 
     ``prediction``, ``score`` and ``model_version`` are null without a model; ``request_offset`` is null for rows that came
     by HTTP. The epoch of the recalibration that corrected the answer follows, for streams whose features leave the name; null where
-    none did, and in messages of programs that did not record it. Class probabilities come last, for streams that have them; null
-    without a model, of one whose classes cannot be recorded, and in messages of programs that did not record them.
+    none did, and in messages of programs that did not record it; then, in the same way, the rule that gave the row its version. Class
+    probabilities come last, for streams that have them; null without a model, of one whose classes cannot be recorded, and in messages
+    of programs that did not record them.
     """
     recalibration = [pa.field(RECALIBRATION_EPOCH, pa.int64())] if schema.has_recalibration_epoch else []
+    rule = [pa.field(VERSION_RULE, pa.string())] if schema.has_version_rule else []
     probabilities = [CLASS_PROBABILITIES] if schema.has_probabilities else []
-    return pa.schema([*request_schema(schema), *_fields(schema, SCORING_COLUMNS), *recalibration, *probabilities])
+    return pa.schema([*request_schema(schema), *_fields(schema, SCORING_COLUMNS), *recalibration, *rule, *probabilities])
 
 
 def label_schema(schema: StreamSchema) -> pa.Schema:

@@ -2,6 +2,7 @@
 
 import click
 
+from driftloop.cli.models.canary import canary
 from driftloop.cli.models.changes import CHANGES
 from driftloop.cli.models.clean import clean_models
 from driftloop.cli.models.listing import at, history, list_models
@@ -17,5 +18,5 @@ def models() -> None:
     """Model versions, aliases and their history."""
 
 
-for command in (*CHANGES, recalibration, recalibrate, reproduce, clean_models, list_models, show, history, at, runs, watch):
+for command in (*CHANGES, canary, recalibration, recalibrate, reproduce, clean_models, list_models, show, history, at, runs, watch):
     models.add_command(command)

@@ -8,6 +8,7 @@ import msgspec
 from driftloop.cli.errors import one_line_errors
 from driftloop.cli.options import as_json_option
 from driftloop.cli.output import emit
+from driftloop.client import Client
 from driftloop.client.changes import Changes
 from driftloop.errors import UserError
 
@@ -79,11 +80,13 @@ def shadow(name: str, version: int | None, stop: bool, reason: str, as_json: boo
 @as_json_option
 @one_line_errors
 def approve(name: str, version: int, reason: str, as_json: bool) -> None:
-    """Make VERSION of NAME, which waits for approval, champion.
+    """Make VERSION of NAME, which waits for approval, champion; where the project declares steps of a canary, begin with the first.
 
     Refused if the champion is no longer the one that it was measured against.
     """
-    _emit(Changes().approve(name, version, reason=reason), as_json, f"version {{version}} is champion of {name} at epoch {{epoch}}")
+    done = Changes().approve(name, version, reason=reason)
+    begins = Client().model(name).champion != version  # the project declares steps
+    _emit(done, as_json, "{reason}" if begins else f"version {{version}} is champion of {name} at epoch {{epoch}}")
 
 
 @click.command()

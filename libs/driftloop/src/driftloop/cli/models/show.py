@@ -9,6 +9,7 @@ from rich.console import Console
 
 from driftloop.cli.errors import one_line_errors
 from driftloop.cli.links import show_links
+from driftloop.cli.models.canary import show_canaries
 from driftloop.cli.options import as_json_option
 from driftloop.cli.output import emit, table
 from driftloop.client import Client
@@ -49,6 +50,8 @@ def _show_model(console: Console, model: dict[str, Any]) -> None:
     console.print(
         table("aliases", ["alias", "version", "epoch", "since"], ([a["name"], a["version"], a["epoch"], a["since"]] for a in aliases))
     )
+    if model["canary"] is not None:
+        show_canaries(console, model)
     console.print(
         table(
             f"versions of {model['model']}",
