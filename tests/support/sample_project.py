@@ -28,10 +28,18 @@ every = "1h"
 [promotion]
 min_rows = {min_rows}
 approval = "{approval}"
+{canary}
 """
 
 
-def sample_project(schema: StreamSchema, split_salt: str = "driftloop", *, min_rows: int = 200, approval: str = "automatic") -> Project:
+def sample_project(
+    schema: StreamSchema,
+    split_salt: str = "driftloop",
+    *,
+    min_rows: int = 200,
+    approval: str = "automatic",
+    canary: tuple[str, ...] = (),
+) -> Project:
     features = "\n".join(f'{f.name} = {{ type = "{f.type}", required = {str(f.required).lower()} }}' for f in schema.features)
     config = _CONFIG.format(
         stream=schema.stream,
@@ -41,5 +49,6 @@ def sample_project(schema: StreamSchema, split_salt: str = "driftloop", *, min_r
         version=schema.version,
         min_rows=min_rows,
         approval=approval,
+        canary=f"canary = {list(canary)}" if canary else "",
     )
     return parse_project({CONFIG_FILE: config.encode(), PIPELINE_FILE: b"def build():\n    raise NotImplementedError\n"}, where="sample")

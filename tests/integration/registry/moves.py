@@ -12,9 +12,9 @@ from driftloop.errors import InvalidMessage
 from driftloop.registry.fold import RegistryState, fold
 
 
-def set_up(world, running, versions=2):
+def set_up(world, running, versions=2, project=None):
     """A project with version 1 as champion and others that did not pass."""
-    assert running.client.post("/projects", json=world.project_body()).status_code == 201
+    assert running.client.post("/projects", json=world.project_body(project)).status_code == 201
     for n in range(1, versions + 1):
         request = f"{world.model}-r{n}"
         world.train(request, epoch=min(n - 1, 1), measured=None if n == 1 else measured(against=1, gain_lower=-1))

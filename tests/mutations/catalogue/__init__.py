@@ -2,6 +2,7 @@
 
 from tests.mutations.catalogue.applications import APPLICATIONS
 from tests.mutations.catalogue.calls import CALLS
+from tests.mutations.catalogue.canary import CANARY
 from tests.mutations.catalogue.clocks import CLOCKS
 from tests.mutations.catalogue.console import CONSOLE
 from tests.mutations.catalogue.drift import DRIFT
@@ -38,6 +39,7 @@ PARTS: dict[str, tuple[Mutation, ...]] = {
     "From a file to a loop": NEWCOMER,
     "What applications send": APPLICATIONS,
     "Shadow": SHADOW,
+    "Canary": CANARY,
     "A model that is served elsewhere": WATCHING,
     "Topics that somebody else writes": EXISTING_TOPICS,
     "The console": CONSOLE,

@@ -32,7 +32,7 @@ class FakeShadow:
 @pytest.fixture
 def beside():
     made = Bench()
-    made.shadow = made.decider._shadow = FakeShadow()
+    made.shadow = made.decider._shadow = made.decider._beside._shadow = FakeShadow()
     made.lake.labels = None
     return made
 
@@ -90,7 +90,7 @@ def test_a_decider_that_dies_before_its_decision_tells_it_again_under_the_same_i
         beside.step(0)
     shadow = beside.shadow
     beside.restart()
-    beside.decider._shadow = shadow
+    beside.decider._shadow = beside.decider._beside._shadow = shadow
     beside.step(0)
     pairs = zip(beside.ids(PERFORMANCE_REPORTS), beside.events(PERFORMANCE_REPORTS), strict=True)
     ids = [each for each, event in pairs if isinstance(event, ChallengerMeasured)]

@@ -44,4 +44,4 @@ def window(
     n: int = 0, *, epoch: int = 1, difference: float = 0.0, error: float = 0.01, rows: int = 100, champion_rows: int = 900
 ) -> CanaryWindow:
     at = Window(start=WINDOW.start + n * timedelta(days=7), end=WINDOW.end + n * timedelta(days=7))
-    return CanaryWindow(window=at, epoch=epoch, rows=rows, champion_rows=champion_rows, difference=difference, error=error)
+    return CanaryWindow(window=at, version=2, epoch=epoch, rows=rows, champion_rows=champion_rows, difference=difference, error=error)

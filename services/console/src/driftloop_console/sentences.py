@@ -3,6 +3,7 @@
 from datetime import datetime
 
 import msgspec
+from msgspec import UNSET
 
 from driftloop.contracts.events import (
     ChallengerMeasured,
@@ -51,7 +52,7 @@ def log_entry_in_words(entry: LogEntry) -> str:
     answer = entry.outcome
     if entry.moved is not None:
         what = f"{entry.moved.name} is now version {entry.moved.version}"
-    elif answer.accepted:
+    elif answer.accepted or entry.canary is not UNSET:
         what = answer.reason or _kind(entry.type)
     else:
         what = f"{_kind(entry.type)}: {'waits for a person' if answer.waiting else 'refused'}, {answer.reason}"

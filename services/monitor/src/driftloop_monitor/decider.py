@@ -8,9 +8,8 @@ from types import MappingProxyType
 import msgspec
 
 from driftloop import metrics
-from driftloop.contracts.challengers import ChallengerReport
 from driftloop.contracts.codec import caused_id
-from driftloop.contracts.events import ChallengerMeasured, DecisionMade, PerformanceReported, RetrainRequested
+from driftloop.contracts.events import DecisionMade, PerformanceReported, RetrainRequested
 from driftloop.contracts.meaning import MAX_INTEGER
 from driftloop.contracts.topics import DECISIONS, PERFORMANCE_REPORTS, RETRAIN_REQUESTS
 from driftloop.contracts.typed import prepared
@@ -20,7 +19,6 @@ from driftloop.history.model_history import ModelHistory
 from driftloop.lake.join import JoinCounts
 from driftloop.monitoring.assembled_window import AssembledWindow, WindowSummary
 from driftloop.monitoring.assembly import UNDECIDED_WINDOWS
-from driftloop.monitoring.challengers import challenger_reports, earlier_gains, gate_measurements, with_challengers
 from driftloop.monitoring.evidence import window_evidence
 from driftloop.monitoring.forgotten_windows import Forgotten, WindowsToMeasure
 from driftloop.monitoring.late_labels import WindowLabels
@@ -29,6 +27,7 @@ from driftloop.monitoring.policy import decide, restore
 from driftloop.ports import Clock, EventPublisher
 from driftloop.project.model import Project
 from driftloop.telemetry import get_logger
+from driftloop_monitor.beside_champion import BesideChampion
 from driftloop_monitor.lake_view import LakeView
 from driftloop_monitor.shadow_view import ShadowView
 from driftloop_monitor.window_answers import WindowAnswers
@@ -57,6 +56,7 @@ class Decider:
         self._shadow = shadow
         self._project, self._lake, self._history, self._profile_of = project, lake, history, profile_of
         self._answers = WindowAnswers(project, history, profile_of)
+        self._beside = BesideChampion(project, history, publisher, profile_of, shadow)
         self._publisher, self._clock, self._sync = publisher, clock, sync
         self._dirty: dict[Window, None] = {}  # in the order in which they changed: each has its turn, however many do so all the time
         self._known: dict[Window, None] = {}  # in the order in which they were shown
@@ -149,32 +149,14 @@ class Decider:
         if held.summary is None and not rows.num_rows:
             return reports
         metrics.UNKNOWN_CLASSES.labels(self._project.model).set(unknown_classes(rows))
-        alone, challengers = counts.labels - counts.joined, self._challengers(held.window)
+        alone, beside = counts.labels - counts.joined, self._beside.of(held.window, rows, self._lake.labels)
         for made in performance_reports(self._project, held.window, rows, *self._lake.versions, alone, self._profile_of):
-            measured = with_challengers(self._answers.answered(made, held.summary, self._windows), challengers)
+            measured = beside.told(self._answers.answered(made, held.summary, self._windows))
             report = self._as_told(held, measured) or self._tell(held, measured)
             if LastReport.of(report) != held.last_report(report.version):
                 self._told.append(report)
             reports.append(report)
         return reports
-
-    def _challengers(self, window: Window) -> tuple[ChallengerReport, ...]:
-        rows = None if self._shadow is None else self._shadow.rows(window, self._lake.labels)
-        return () if rows is None else challenger_reports(self._project, rows)
-
-    def _measure_challengers(self, window: Window, reports: Sequence[PerformanceReported]) -> None:
-        """For the gate, once a window: its labels are as known as they will be. Before the decision, after which nobody comes back."""
-        pairs = [pair for report in reports for pair in report.challengers or () if pair.measured is not None]
-        rows = None if self._shadow is None or not pairs else self._shadow.rows(window, self._lake.labels)
-        if rows is None:
-            return
-        known = [told.event for told in self._history.performance_reports() if told.event.model == self._project.model]
-        for pair in pairs:
-            found = gate_measurements(self._project, window, rows, pair, earlier_gains(known, window, pair))
-            if found is not None:
-                event = ChallengerMeasured(model=self._project.model, stream=self._project.stream, version=pair.version, measurements=found)
-                what = self._project.model, pair.version, pair.champion, *_ends(window)
-                self._publisher.publish(PERFORMANCE_REPORTS, event, key=event.model, id=caused_id("challenger-measured", *what))
 
     def _as_told(self, held: AssembledWindow, measured: PerformanceReported) -> PerformanceReported | None:
         """The last report, if it says the same."""
@@ -231,7 +213,7 @@ class Decider:
             evidence=msgspec.to_builtins(evidence) | {"trigger": decision.trigger} | ({"dry_run": True} if decision.dry_run else {}),
             request_id=self._request_id(window) if decision.accepted else None,
         )
-        self._measure_challengers(window, reports)
+        self._beside.put_to_the_gate(window, reports, self._lake.labels)
         self._publisher.publish(DECISIONS, event, key=event.model, id=self._decision_id(window))
         log.info("decided", window=window.start.isoformat(), accepted=event.accepted, reason=event.reason)
         self._read_back()

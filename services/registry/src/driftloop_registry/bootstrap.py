@@ -4,7 +4,7 @@ from functools import partial
 
 from driftloop.adapters.registry_view import RegistryView
 from driftloop.adapters.s3 import MinioObjectStore
-from driftloop.contracts.events import ChallengerMeasured, TrainingCompleted, VersionSeen
+from driftloop.contracts.events import CanaryMeasured, ChallengerMeasured, TrainingCompleted, VersionSeen
 from driftloop.contracts.services import REGISTRY
 from driftloop.contracts.topics import PERFORMANCE_REPORTS, TRAINING_RUNS, VERSIONS_SEEN
 from driftloop.service.checks import check_surroundings_but_for_a_silent_store
@@ -14,6 +14,7 @@ from driftloop.service.process import Stop, run_service
 from driftloop.service.settings import store_settings
 from driftloop.service.start import Parts, started
 from driftloop_registry.api import create_app
+from driftloop_registry.canary_evidence import CanaryEvidence
 from driftloop_registry.command_log import CommandLog
 from driftloop_registry.handlers import TrainingRuns
 from driftloop_registry.log_end_waiter import LogEndWaiter
@@ -61,5 +62,6 @@ def run(stop: Stop) -> None:
         seen = on(VersionSeen, VersionsSeen(commands, registry, parts.clock).on_version_seen)
         evidence = ShadowEvidence(commands, registry, events, ProjectSettings(store), parts.clock)
         challengers, topics = on(ChallengerMeasured, evidence.on_challenger_measured), [TRAINING_RUNS, VERSIONS_SEEN, PERFORMANCE_REPORTS]
-        worker = partial(parts.event_worker, runs, seen, challengers, topics=topics, unreadable="event-unreadable")
+        canaries = on(CanaryMeasured, CanaryEvidence(commands, registry, events, parts.clock).on_canary_measured)
+        worker = partial(parts.event_worker, runs, seen, challengers, canaries, topics=topics, unreadable="event-unreadable")
         parts.until_connected(worker).run()

@@ -14,6 +14,7 @@ from driftloop.errors import ConfigurationError
 from driftloop.history.lake_lag import LakeLag, TopicLag
 from driftloop.installation import Installation
 from driftloop.ports import TopicPartition, Topics
+from driftloop.registry.records import CanaryRecord
 
 RECENT = timedelta(hours=1)
 
@@ -26,6 +27,7 @@ class ModelStatus(Part, frozen=True, kw_only=True):
     champion: int | None
     epoch: int
     since: Time | None
+    canary: CanaryRecord | None = None  # who answers a share of the entities beside it
 
 
 class Status(Part, frozen=True, kw_only=True):
@@ -95,4 +97,5 @@ def _champion(model: ModelSummary) -> ModelStatus:
         champion=champion.version if champion else None,
         epoch=champion.epoch if champion else 0,
         since=champion.since if champion else None,
+        canary=model.canary,
     )

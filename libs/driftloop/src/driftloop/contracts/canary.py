@@ -12,6 +12,7 @@ KEPT_WINDOWS = 24  # of them, in a record
 # The column beside a row's prediction: which rule gave it its version; null without a model, of another system's answer, and in messages
 # of programs that did not record it. Streams with a feature of that name do not have it: ``StreamSchema.has_version_rule``.
 VERSION_RULE = "version_rule"
+CANARY = "canary "  # how the rule of a row that a canary answers begins
 
 Move = Literal["begin", "next", "end", "judge"]
 CanaryState = Literal["begun", "next", "stepped-back", "stopped", "completed"]
@@ -47,7 +48,7 @@ def champion_rule(champion_epoch: int, share: int | None = None, epoch: int | No
 
 
 def canary_rule(share: int, epoch: int) -> str:
-    return f"canary {share_text(share)}@{epoch}"
+    return f"{CANARY}{share_text(share)}@{epoch}"
 
 
 class CanaryWindow(Part, frozen=True, kw_only=True):
@@ -59,6 +60,7 @@ class CanaryWindow(Part, frozen=True, kw_only=True):
     """
 
     window: Window
+    version: Count
     epoch: Count
     rows: RowCount
     champion_rows: RowCount

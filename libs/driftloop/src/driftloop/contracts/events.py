@@ -164,6 +164,8 @@ class PerformanceReported(Event, frozen=True, kw_only=True):
     answer: WindowAnswer | msgspec.UnsetType = msgspec.UNSET
     # What challengers answered for the same rows; only told of all versions together, where there was one.
     challengers: tuple[ChallengerReport, ...] | msgspec.UnsetType = msgspec.UNSET
+    # What a canary's answers lost beside the champion's; only told of all versions together, where there was one.
+    canary: tuple[CanaryWindow, ...] | msgspec.UnsetType = msgspec.UNSET
 
     def __post_init__(self) -> None:
         if self.labelled > self.rows:

@@ -20,6 +20,7 @@ from driftloop.lineage.chain import Link, checked
 from driftloop.lineage.find_event import Search, Sighting, find_event
 from driftloop.lineage.lake_files import live_files, may_hold, open_inferences
 from driftloop.lineage.version_chain import all_hold, version_chain
+from driftloop.lineage.version_rule import rule_links
 from driftloop.ports import ObjectStore
 from driftloop.registry.state import ModelState
 from driftloop.settings import S3Settings
@@ -109,7 +110,7 @@ def _traced(
         own = pool.submit(_own_links, s3, delta, stream, found)
         model = next((m for m in models if m.project is not None and m.project.stream == stream), None)
         chain, name = _chain(store, model, stream, number, every_file)
-        links = (*own.result(), *_recalibrated(model, first.row), *chain)
+        links = (*own.result(), *rule_links(model, first.row), *_recalibrated(model, first.row), *chain)
     return Trace(
         event_id=first.row["event_id"],
         stream=stream,

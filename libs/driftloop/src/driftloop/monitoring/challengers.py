@@ -35,7 +35,8 @@ def challenger_reports(project: Project, rows: pa.Table) -> tuple[ChallengerRepo
     """One for each pair of challenger and champion among the ``rows``: shadow rows of a window with their labels, null where there is
     none yet. Rows that no champion had answered are no comparison."""
     versions = rows.select(["model_version", f"{OF_CHAMPION}model_version"]).rename_columns(["challenger", "champion"])
-    pairs = versions.filter(versions.column("champion").is_valid()).group_by(["challenger", "champion"]).aggregate([([], "count_all")])
+    other = pc.not_equal(versions.column("challenger"), versions.column("champion"))  # a canary's own rows are no comparison with itself
+    pairs = versions.filter(pc.fill_null(other, False)).group_by(["challenger", "champion"]).aggregate([([], "count_all")])
     largest = sorted(pairs.to_pylist(), key=lambda pair: (-pair["count_all"], pair["challenger"], pair["champion"]))[:MAX_PAIRS]
     found = [_report(project, rows, pair["challenger"], pair["champion"]) for pair in largest]
     return tuple(sorted(found, key=lambda report: (report.version, report.champion)))

@@ -5,8 +5,11 @@ from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
 import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
+import pyarrow.compute as pc
 
+from driftloop.contracts.canary import CANARY, VERSION_RULE
 from driftloop.monitoring.window_index import NO_WINDOW, WindowIndex
 from driftloop.statistics.histograms import Counter
 from driftloop.statistics.profile import Counts
@@ -23,12 +26,20 @@ class CountedPart(NamedTuple):
     counted: tuple[str, dict[str, Counts]] | None
 
 
-def split(rows: pa.Table, plan: WindowIndex, counter_of: Callable[[int], tuple[str, Counter]]) -> Iterator[CountedPart]:
-    """One part per window and version present; rows in no window are left out. Raises what ``counter_of`` raises."""
+def split(
+    rows: pa.Table, plan: WindowIndex, counter_of: Callable[[int], tuple[str, Counter]], *, ruled: bool = True
+) -> Iterator[CountedPart]:
+    """One part per window and version present; rows in no window are left out. Raises what ``counter_of`` raises.
+
+    Rows that a canary answered are of no version here: what a window is compared by is the champion's. ``ruled``: whether the rows have
+    the column that tells.
+    """
     if not rows.num_rows:
         return
     windows = plan.of_rows(rows.column("event_time"))
     versions = rows.column("model_version").fill_null(UNSCORED).to_numpy()
+    if ruled and VERSION_RULE in rows.column_names and (by_canary := _by_canary(rows)).any():
+        versions = np.where(by_canary, UNSCORED, versions)
     if windows.min() == windows.max() and versions.min() == versions.max():  # nearly always
         groups = [(0, rows.num_rows)]
     else:
@@ -39,6 +50,11 @@ def split(rows: pa.Table, plan: WindowIndex, counter_of: Callable[[int], tuple[s
     for start, end in groups:
         if windows[start] != NO_WINDOW:
             yield _count(rows.slice(start, end - start), int(windows[start]), int(versions[start]), counter_of)
+
+
+def _by_canary(rows: pa.Table) -> npt.NDArray[np.bool_]:
+    rules = rows.column(VERSION_RULE)
+    return np.asarray(pc.fill_null(pc.starts_with(rules, CANARY), False).to_numpy())
 
 
 def _count(rows: pa.Table, window: int, version: int, counter_of: Callable[[int], tuple[str, Counter]]) -> CountedPart:

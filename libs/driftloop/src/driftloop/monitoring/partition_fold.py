@@ -152,7 +152,7 @@ class PartitionFold:
         rows = self._no_rows if found is None else found
         if rows.num_rows and covered is not None and expected > covered.start:
             rows = rows.filter(pc.greater_equal(rows.column("request_offset"), expected))
-        parts = list(split(rows, self._plan, self._counter_of))
+        parts = list(split(rows, self._plan, self._counter_of, ruled=self._project.schema.has_version_rule))
         self._add(parts)
         if covered is not None:
             self._state.requests[covered.topic_id] = max(expected, covered.end)

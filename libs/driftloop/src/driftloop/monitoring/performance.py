@@ -8,6 +8,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from driftloop.contracts.canary import VERSION_RULE
 from driftloop.contracts.class_probabilities import PROBABILITIES
 from driftloop.contracts.events import PerformanceReported
 from driftloop.contracts.values import Interval, LossMean, SegmentPerformance, Window
@@ -21,7 +22,7 @@ from driftloop.statistics.losses import error_scale, mean_loss
 from driftloop.statistics.profile import Profile
 from driftloop.statistics.recorded import measurable
 
-_ADDED = ("loss", "estimate", "segments", "answer", "challengers")  # fields that earlier reports do not have
+_ADDED = ("loss", "estimate", "segments", "answer", "challengers", "canary")  # fields that earlier reports do not have
 ProfileOf = Callable[[int], Profile | None]  # by version; None: nobody knows it
 
 COLUMNS = ("event_time", "prediction", "score", "model_version")  # of the inferences; the join adds label and label_time
@@ -30,7 +31,8 @@ COLUMNS = ("event_time", "prediction", "score", "model_version")  # of the infer
 def columns(project: Project) -> tuple[str, ...]:
     """What a window's rows are measured by."""
     more = (PROBABILITIES,) if _from_probabilities(project) else ()
-    return (*COLUMNS, *more, *project.monitoring.segments)
+    beside = () if project.promotion.canary is msgspec.UNSET else ("entity", VERSION_RULE)
+    return tuple(dict.fromkeys((*COLUMNS, *more, *beside, *project.monitoring.segments)))
 
 
 def no_profile(version: int) -> None:

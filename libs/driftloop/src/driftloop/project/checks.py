@@ -6,6 +6,7 @@ from datetime import timedelta
 import msgspec
 
 from driftloop.contracts.answers import Answers
+from driftloop.contracts.canary import VERSION_RULE
 from driftloop.contracts.class_probabilities import PROBABILITIES
 from driftloop.contracts.column_types import COLUMN_TYPES, FeatureType
 from driftloop.contracts.evolution import clashes
@@ -83,6 +84,9 @@ def check(file: ProjectFile, files: dict[str, bytes]) -> Project:
         raise Problem("monitoring.false_alarms", f"monitoring.false_alarms: {exc}") from exc
     except OverflowError as exc:
         raise Problem("monitoring.false_alarms", f"{file.monitoring.false_alarms!r} is longer than the calendar") from exc
+    if file.promotion.canary is not msgspec.UNSET and not schema.has_version_rule:
+        why = f"a canary's rows say by which rule they were answered under the name {VERSION_RULE}: give the feature another one"
+        raise Problem(f"features.{VERSION_RULE}", f"{VERSION_RULE!r}: {why}")
     for setting, message in promotion_check.problems(file.promotion, file.monitoring):
         raise Problem(f"promotion.{setting}", message)
     try:

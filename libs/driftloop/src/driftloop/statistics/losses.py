@@ -25,14 +25,33 @@ def mean_loss(task: Task, labels: Values, predictions: Values, scores: npt.NDArr
     A binary score that is no probability is judged by the prediction, as several classes are. Rows of a regression whose numbers are
     not finite are left out.
     """
-    n = len(labels)
+    found = row_losses(task, labels, predictions, scores, scale)
+    if found is None:
+        return None
+    loss, values = found
+    values = values[np.isfinite(values)]
+    return None if not len(values) else LossMean(loss=loss, mean=float(min(1.0, values.mean())), rows=len(values), scale=_of(loss, scale))
+
+
+def row_losses(
+    task: Task, labels: Values, predictions: Values, scores: npt.NDArray[np.float64], scale: float | None
+) -> tuple[Loss, npt.NDArray[np.float64]] | None:
+    """Which loss, and each row's, of a regression NaN where its numbers are not finite; None as of ``mean_loss``."""
     if task == "regression":
-        return None if scale is None else _absolute(np.asarray(labels, np.float64), np.asarray(predictions, np.float64), scale)
-    if not n:
+        if scale is None:
+            return None
+        with np.errstate(all="ignore"):
+            errors = np.abs(np.asarray(labels, np.float64) - np.asarray(predictions, np.float64))
+            return "absolute", np.where(np.isfinite(errors), np.minimum(errors, scale) / scale, np.nan)
+    if not len(labels):
         return None
     if task == "binary" and np.all((scores >= 0) & (scores <= 1)):
-        return _mean("squared", (np.asarray(scores, np.float64) - np.asarray(labels, np.float64)) ** 2)
-    return _mean("wrong", np.asarray(labels != predictions, np.float64))
+        return "squared", (np.asarray(scores, np.float64) - np.asarray(labels, np.float64)) ** 2
+    return "wrong", np.asarray(labels != predictions, np.float64)
+
+
+def _of(loss: Loss, scale: float | None) -> float | None:
+    return scale if loss == "absolute" else None
 
 
 def error_scale(profile: Profile) -> float | None:
@@ -54,14 +73,3 @@ def error_scale(profile: Profile) -> float | None:
     low, high = (column.uppers[int(np.searchsorted(share, tail))] for tail in (_OUTER, 1 - _OUTER))
     low = column.low if high <= low else low
     return float(high - low) if np.isfinite(high - low) and high > low else None
-
-
-def _absolute(labels: npt.NDArray[np.float64], predictions: npt.NDArray[np.float64], scale: float) -> LossMean | None:
-    with np.errstate(all="ignore"):
-        errors = np.abs(labels - predictions)
-    errors = errors[np.isfinite(errors)]
-    return _mean("absolute", np.minimum(errors, scale) / scale, scale) if len(errors) else None
-
-
-def _mean(loss: Loss, values: npt.NDArray[np.float64], scale: float | None = None) -> LossMean:
-    return LossMean(loss=loss, mean=float(min(1.0, values.mean())), rows=len(values), scale=scale)

@@ -9,6 +9,7 @@ from rich.console import Console
 from driftloop.cli.errors import one_line_errors
 from driftloop.cli.output import emit, table
 from driftloop.client import Client
+from driftloop.contracts.canary_steps import share_text
 
 
 @click.command()
@@ -28,8 +29,8 @@ def show_status(console: Console, found: dict[str, Any]) -> None:
     console.print(
         table(
             "models",
-            ["model", "versions", "champion", "epoch", "since"],
-            [[m["model"], m["versions"], m["champion"], m["epoch"], m["since"]] for m in found["models"]],
+            ["model", "versions", "champion", "epoch", "since", "canary"],
+            [[m["model"], m["versions"], m["champion"], m["epoch"], m["since"], _canary(m)] for m in found["models"]],
         )
     )
     console.print(
@@ -42,6 +43,11 @@ def show_status(console: Console, found: dict[str, Any]) -> None:
             if word["about"] == about:
                 act = f"\n      → {word['act']}" if word["act"] else ""
                 console.print(f"  {word['says']}{act}", markup=False, highlight=False)
+
+
+def _canary(model: dict[str, Any]) -> str | None:
+    found = model.get("canary")
+    return None if found is None else f"version {found['version']}, {share_text(found['share'])} since {found['since']}"
 
 
 def _shown(environment: dict[str, Any] | None) -> str | None:
