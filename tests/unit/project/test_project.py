@@ -170,6 +170,15 @@ def test_a_project_states_the_guard_rails_of_its_gate(tmp_path: Path) -> None:
     assert open_archive(project.archive()) == project
 
 
+def test_a_project_declares_the_steps_of_its_canaries(tmp_path: Path) -> None:
+    steps = '[promotion]\ncanary = ["1 %", "10%", "50 %"]\ncanary_windows = 2\n'
+    project = read_project(write(tmp_path, TOML + steps))
+    assert (project.promotion.canary, project.promotion.canary_windows) == (("1 %", "10%", "50 %"), 2)
+    assert open_archive(project.archive()) == project
+    with pytest.raises(UserError, match="'version_rule': a canary's rows say by which rule"):
+        read_project(write(tmp_path, TOML.replace("[features]\n", '[features]\nversion_rule = "category"\n') + steps))
+
+
 @pytest.mark.parametrize(
     ("written", "words"),
     [
@@ -179,6 +188,12 @@ def test_a_project_states_the_guard_rails_of_its_gate(tmp_path: Path) -> None:
         ("max_latency_ratio = nan", "promotion.max_latency_ratio: Expected `float` > 0.0"),
         ("max_size_mib = inf", "promotion.max_size_mib: must be a finite number; leave it out"),
         ('max_size_mib = "3 MiB"', "promotion.max_size_mib: Expected `float`"),
+        ('canary = ["1 %", "1 %"]', "promotion.canary: each step must be larger than the one before it"),
+        ('canary = ["0 %"]', "promotion.canary: the first step is nobody"),
+        ("canary = []", "promotion.canary: a canary has 1 to 20 steps"),
+        ('canary = ["100 %"]', "promotion.canary[0]: Expected `str` matching regex"),
+        ('canary = ["a tenth"]', "promotion.canary[0]: Expected `str` matching regex"),
+        ("canary_windows = 2", "promotion.canary_windows: there is no canary whose steps could take windows"),
         ("moved = -0.1", "promotion.moved: Expected `float` >= 0.0"),
         ("moved = inf", "promotion.moved: must be a finite number"),
     ],

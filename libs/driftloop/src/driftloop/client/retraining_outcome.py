@@ -17,8 +17,8 @@ LOOK_SECONDS = 2.0
 
 
 class RetrainingOutcome(Part, frozen=True, kw_only=True):
-    """``promoted``: the gate has let the version pass. ``refused``: it has not, or a person has to approve first. ``failed``: there is no
-    version. ``run``: the request whose run answers this one, where several were answered by one run."""
+    """``promoted``: the gate has let the version pass. ``refused``: it has not, a person has to approve first, or a canary begins.
+    ``failed``: there is no version. ``run``: the request whose run answers this one, where several were answered by one run."""
 
     model: str
     request_id: str
