@@ -108,8 +108,8 @@ SHADOW = (
         "what-a-challenger-answered-is-news",
         "A report that says something new of a challenger is told again.",
         f"{LIBRARY}/monitoring/performance.py",
-        '"answer", "challengers")',
-        '"answer")',
+        '"answer", "challengers", "canary")',
+        '"answer", "canary")',
         (f"{_REPORTS}test_report_tells_of_challengers_and_what_the_window_means_names_them",),
     ),
 )
