@@ -177,6 +177,7 @@ class ModelFollower:
             loaded = self._loaded_canary(serving, version.manifest)
             canary = CanaryModel(record.version, record.epoch, record.share, version.manifest, loaded.scorer)
             self._swap(serving._replace(canary_epoch=model.canary_epoch, canary=canary))
+            self.last_error = None
 
     def _loaded_canary(self, serving: ScoringModel, manifest: str) -> "_Loaded":
         try:
