@@ -13,12 +13,12 @@ from driftloop.contracts.events import CanaryMeasured, ChallengerMeasured, Perfo
 from driftloop.contracts.topics import PERFORMANCE_REPORTS
 from driftloop.contracts.values import Window
 from driftloop.history.model_history import ModelHistory
-from driftloop.lake.table import LakeTable
 from driftloop.monitoring import canary
 from driftloop.monitoring.challengers import challenger_reports, earlier_gains, gate_measurements, with_challengers
 from driftloop.monitoring.performance import ProfileOf
 from driftloop.ports import EventPublisher
 from driftloop.project.model import Project
+from driftloop_monitor.lake_view import LakeView
 from driftloop_monitor.shadow_view import ShadowView
 
 
@@ -37,28 +37,32 @@ class BesideChampion:
     """For one thread. ``shadow``: what challengers answered; None: nobody is asked."""
 
     def __init__(
-        self, project: Project, history: ModelHistory, publisher: EventPublisher, profile_of: ProfileOf, shadow: ShadowView | None
+        self,
+        project: Project,
+        lake: LakeView,
+        history: ModelHistory,
+        publisher: EventPublisher,
+        profile_of: ProfileOf,
+        shadow: ShadowView | None,
     ) -> None:
-        self._project, self._history, self._publisher = project, history, publisher
+        self._project, self._lake, self._history, self._publisher = project, lake, history, publisher
         self._profile_of, self._shadow = profile_of, shadow
 
-    def of(self, window: Window, rows: pa.Table, labels: LakeTable) -> Found:
+    def of(self, window: Window, rows: pa.Table) -> Found:
         """``rows``: the window's, with their labels, null where there is none yet. Raises TransientError."""
-        answered = None if self._shadow is None else self._shadow.rows(window, labels)
+        answered = None if self._shadow is None else self._shadow.rows(window, self._lake.labels)
         challengers = () if answered is None else challenger_reports(self._project, answered)
         return Found(challengers, canary.canary_windows(self._project, window, rows, answered, self._profile_of))
 
-    def put_to_the_gate(self, window: Window, reports: Sequence[PerformanceReported], labels: LakeTable) -> None:
+    def put_to_the_gate(self, window: Window, reports: Sequence[PerformanceReported]) -> None:
         """Once a window: its labels are as known as they will be. Before the decision, after which nobody comes back."""
         known = [told.event for told in self._history.performance_reports() if told.event.model == self._project.model]
-        self._challengers(window, reports, labels, known)
+        self._challengers(window, reports, known)
         self._canary(window, reports, known)
 
-    def _challengers(
-        self, window: Window, reports: Sequence[PerformanceReported], labels: LakeTable, known: Sequence[PerformanceReported]
-    ) -> None:
+    def _challengers(self, window: Window, reports: Sequence[PerformanceReported], known: Sequence[PerformanceReported]) -> None:
         pairs = [pair for report in reports for pair in report.challengers or () if pair.measured is not None]
-        rows = None if self._shadow is None or not pairs else self._shadow.rows(window, labels)
+        rows = None if self._shadow is None or not pairs else self._shadow.rows(window, self._lake.labels)
         if rows is None:
             return
         for pair in pairs:

@@ -56,7 +56,7 @@ class Decider:
         self._shadow = shadow
         self._project, self._lake, self._history, self._profile_of = project, lake, history, profile_of
         self._answers = WindowAnswers(project, history, profile_of)
-        self._beside = BesideChampion(project, history, publisher, profile_of, shadow)
+        self._beside = BesideChampion(project, lake, history, publisher, profile_of, shadow)
         self._publisher, self._clock, self._sync = publisher, clock, sync
         self._dirty: dict[Window, None] = {}  # in the order in which they changed: each has its turn, however many do so all the time
         self._known: dict[Window, None] = {}  # in the order in which they were shown
@@ -149,7 +149,7 @@ class Decider:
         if held.summary is None and not rows.num_rows:
             return reports
         metrics.UNKNOWN_CLASSES.labels(self._project.model).set(unknown_classes(rows))
-        alone, beside = counts.labels - counts.joined, self._beside.of(held.window, rows, self._lake.labels)
+        alone, beside = counts.labels - counts.joined, self._beside.of(held.window, rows)
         for made in performance_reports(self._project, held.window, rows, *self._lake.versions, alone, self._profile_of):
             measured = beside.told(self._answers.answered(made, held.summary, self._windows))
             report = self._as_told(held, measured) or self._tell(held, measured)
@@ -213,7 +213,7 @@ class Decider:
             evidence=msgspec.to_builtins(evidence) | {"trigger": decision.trigger} | ({"dry_run": True} if decision.dry_run else {}),
             request_id=self._request_id(window) if decision.accepted else None,
         )
-        self._beside.put_to_the_gate(window, reports, self._lake.labels)
+        self._beside.put_to_the_gate(window, reports)
         self._publisher.publish(DECISIONS, event, key=event.model, id=self._decision_id(window))
         log.info("decided", window=window.start.isoformat(), accepted=event.accepted, reason=event.reason)
         self._read_back()
