@@ -90,7 +90,7 @@ def test_loss_alarm_steps_it_back_and_people_move_it_by_command(world, tmp_path)
         assert canary_of(running, world) == (None, 1)
 
         refused = driftloop("models", "canary", world.model, "--next", "--reason", "once more")
-        assert refused.returncode == 1
+        assert refused.returncode == 2
         assert "has no canary" in refused.stderr
         shown = driftloop("models", "canary", world.model)
         assert "stepped-back" in shown.stdout
