@@ -96,3 +96,6 @@ TRAININGS = Counter("driftloop_trainings", "Training runs by outcome; model othe
 VIEW_REBUILDS = Counter("driftloop_registry_view_rebuilds", "Times that the registry's database was made anew after damage")
 UPKEEP = Counter("driftloop_lake_upkeep", "Passes of upkeep over a table by outcome: done, postponed, failed", ["table", "work", "outcome"])
 LAKE_FILES = Gauge("driftloop_lake_files", "Data files of a table after the last compaction", ["table"])
+NOTIFICATIONS = Counter("driftloop_notifications", "Messages to people by outcome: delivered, dead (given up)", ["outcome"])
+NOTIFICATIONS_WAITING = Gauge("driftloop_notifications_waiting", "Messages to people that are due and have not arrived yet")
+DEAD_LETTERS = Gauge("driftloop_dead_letters", "Messages to people that were given up; `driftloop notifications retry` sends them again")

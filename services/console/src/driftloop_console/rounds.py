@@ -2,29 +2,17 @@
 
 import threading
 import time
-from collections.abc import Mapping
 from datetime import UTC, datetime
-from pathlib import Path
-from types import MappingProxyType
 from typing import NamedTuple
 
+from driftloop.client.installed import installed_by
 from driftloop.client.samples import Samples
 from driftloop.client.service_status import ServiceStatus, asked, samples_of, seen, sentences
 from driftloop.client.status_words import Sentence
 from driftloop.errors import UserError
-from driftloop.installation import instances
-from driftloop.local.addresses import read_addresses
 
 FRESH_SECONDS = 3.0
 FIRST_PAUSE_SECONDS = 0.5  # between the two looks of a first round: a rate needs two
-
-
-class Installed(NamedTuple):
-    """URL by instance; what a local stack's supervisor says of its processes."""
-
-    services: Mapping[str, str]
-    restarts: Mapping[str, int] = MappingProxyType({})
-    failures: Mapping[str, str] = MappingProxyType({})
 
 
 class Round(NamedTuple):
@@ -70,11 +58,3 @@ class Rounds:
         self._before = now
         words = tuple(sentences(found, {}, installed.restarts, installed.failures))
         return Round(datetime.now(UTC), tuple(status for status, _ in told), words)
-
-
-def installed_by(told: str) -> Installed:
-    """Of a list of services, or of a local stack's own description, which may have changed since. Raises UserError."""
-    if told.endswith(".json"):
-        addresses = read_addresses(Path(told).parent)
-        return Installed(addresses.services, addresses.restarts, addresses.failures)
-    return Installed(instances(told))

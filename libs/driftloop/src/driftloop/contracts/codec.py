@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 
 import msgspec
 
-from driftloop.contracts import commands, events
+from driftloop.contracts import commands, events, notifications
 from driftloop.contracts.events import Event
 from driftloop.contracts.foreign_json import decoded
 from driftloop.contracts.headers import CONTENT_TYPE, JSON, Headers, format_time, header, parse_time
@@ -30,6 +30,10 @@ EVENT_TYPES: dict[str, type[Event]] = {
         events.TrainingCompleted,
         events.TrainingFailed,
         events.VersionReproduced,
+        notifications.NotificationRuleSeen,
+        notifications.NotificationDue,
+        notifications.NotificationSettled,
+        notifications.NotificationAsked,
         commands.RegisterProject,
         commands.RegisterVersion,
         commands.WatchVersion,

@@ -30,6 +30,7 @@ class Service(Part, frozen=True, kw_only=True):
     name: str
     port_offset: int  # of its first instance's HTTP port, counted from the base of a local stack
     for_project: bool = False  # works for one registered project: has the setting PROJECT
+    on_demand: bool = False  # a local stack starts it when a project has a use for it
     reads_applications: bool = False  # what they send: has the settings of a schema registry
     rights: Rights | None = None  # in the bucket; None: it needs no store, and no settings of one
     settings: tuple[Setting, ...] = ()  # beside those that every service has
@@ -113,8 +114,23 @@ CONSOLE = Service(
     ),
 )
 
+NOTIFIER = Service(
+    name="notifier",
+    port_offset=70,
+    on_demand=True,
+    rights=Rights(read=("projects",)),
+    settings=(
+        Setting("SECRETS_DIR", "none", "folder with a file for each secret that rules name: keys of webhooks, URLs of apprise"),
+        Setting("SERVICES", "none", "whom to ask how they are: registry=http://registry:8080,…, or a local stack's stack.json"),
+        Setting("CONSOLE_URL", "none", "URL of the console as people reach it, for links in messages"),
+        Setting("STALL_SECONDS", "300", "how long a service may not answer, not be ready or not get on before that is told"),
+        Setting("RETRY_SECONDS", "3600", "how long a message is tried again before it is a dead letter"),
+        Setting("MAX_AGE_HOURS", "24", "what ended longer ago, while nothing could be sent, is told in one summary"),
+    ),
+)
+
 # in the order in which a local stack starts them: the registry first, because the others wait for what it registers
-SERVICES: Mapping[str, Service] = {service.name: service for service in (REGISTRY, INGEST, PREDICTOR, MONITOR, TRAINER, CONSOLE)}
+SERVICES: Mapping[str, Service] = {service.name: service for service in (REGISTRY, INGEST, PREDICTOR, MONITOR, TRAINER, CONSOLE, NOTIFIER)}
 
 # everybody who holds a key of the store: the keys of an installation are made from it
 RIGHTS: Mapping[str, Rights] = {name: service.rights for name, service in SERVICES.items() if service.rights} | {"cli": CLI_RIGHTS}

@@ -21,6 +21,7 @@ TRAINING_RUNS = "training-runs"
 REGISTRY_LOG = "registry-log"
 REPRODUCTIONS = "reproductions"
 VERSIONS_SEEN = "versions-seen"
+NOTIFICATIONS = "notifications"
 
 FOLDS, ASSEMBLIES = "folds", "boards"  # the monitor's tables, as their changelogs are called
 
@@ -178,7 +179,7 @@ CONTROL_TOPICS: tuple[Topic, ...] = (
         key="model",
         carries="windows in a row that drifted in columns that they share: opened, changed, closed",
         written_by=("monitor",),
-        read_by=("console", "CLI"),
+        read_by=("console", "CLI", "notifier"),
         plane="control",
         retention_ms=FOREVER,
         events=("driftloop.incident-reported.v1",),
@@ -221,7 +222,7 @@ CONTROL_TOPICS: tuple[Topic, ...] = (
         key="model",
         carries="started with its pins, completed, failed",
         written_by=("trainer",),
-        read_by=("registry", "monitor", "trainer", "console"),
+        read_by=("registry", "monitor", "trainer", "console", "notifier"),
         plane="control",
         retention_ms=FOREVER,
         events=("driftloop.training-started.v1", "driftloop.training-completed.v1", "driftloop.training-failed.v1"),
@@ -248,12 +249,28 @@ CONTROL_TOPICS: tuple[Topic, ...] = (
         events=("driftloop.version-reproduced.v1",),
     ),
     Topic(
+        name=NOTIFICATIONS,
+        partitions=1,  # what is asked for, what is due and what became of it, in one order
+        key="project",
+        carries="messages to people: due, arrived, given up; what somebody asked to be sent",
+        written_by=("notifier", "CLI"),
+        read_by=("notifier", "CLI"),
+        plane="control",
+        retention_ms=FOREVER,
+        events=(
+            "driftloop.notification-rule-seen.v1",
+            "driftloop.notification-due.v1",
+            "driftloop.notification-settled.v1",
+            "driftloop.notification-asked.v1",
+        ),
+    ),
+    Topic(
         name=REGISTRY_LOG,
         partitions=1,  # the registry must see all commands in one order
         key="none",
         carries="commands: register project, register or watch version, refuse run, promote, move alias or canary, recalibrate, approve …",
         written_by=("registry",),
-        read_by=("registry", "ingest", "predictor", "trainer", "monitor", "console"),
+        read_by=("registry", "ingest", "predictor", "trainer", "monitor", "console", "notifier"),
         plane="control",
         retention_ms=FOREVER,
         events=(

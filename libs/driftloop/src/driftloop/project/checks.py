@@ -114,6 +114,7 @@ def check(file: ProjectFile, files: dict[str, bytes]) -> Project:
         retention=_retention(file.stream.retention),
         requests=requests,
         labels=labels,
+        notify=file.notify,
         files=files,
     )
 

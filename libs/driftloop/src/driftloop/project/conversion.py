@@ -15,6 +15,8 @@ from driftloop.project.model import (
     Serving,
     Training,
 )
+from driftloop.project.notify_tables import SECTION as NOTIFY
+from driftloop.project.notify_tables import WrongRule, notify_rules
 from driftloop.project.rules import SHARES, BacktestData, Monitoring, Policy, default_thresholds
 from driftloop.project.tables import FeatureTable, ProjectFile
 from driftloop.statistics.distances import STATISTICS
@@ -41,8 +43,12 @@ def converted(table: dict[str, Any]) -> ProjectFile:
     if "monitoring" in table:
         table = table | {"monitoring": _with_thresholds(table["monitoring"])}
     try:
-        found: ProjectFile = msgspec.convert(table, type=prepared(ProjectFile))
-        return found
+        notify = notify_rules(table.get(NOTIFY))
+    except WrongRule as exc:
+        raise Problem(exc.key, exc.message) from exc
+    try:
+        found: ProjectFile = msgspec.convert({key: value for key, value in table.items() if key != NOTIFY}, type=prepared(ProjectFile))
+        return msgspec.structs.replace(found, notify=notify)
     except msgspec.ValidationError as exc:
         message, _, path = str(exc).partition(" - at ")
         key = path.strip("`").removeprefix("$").lstrip(".")

@@ -12,6 +12,7 @@ from driftloop.contracts import topics
 from driftloop.contracts.answers import Answers
 from driftloop.contracts.existing_topics import ExistingTopics, TopicMapping
 from driftloop.contracts.names import Name
+from driftloop.contracts.notify_rules import NotifyRule
 from driftloop.contracts.schema import StreamSchema
 from driftloop.contracts.topics import FOREVER
 from driftloop.contracts.values import Part, PromotionRules
@@ -93,6 +94,7 @@ class Project(Part, frozen=True, kw_only=True):
     retention: timedelta | None = timedelta(days=30)  # of the stream's topics; None: for ever
     requests: TopicMapping | None = None  # the topic that they are on, if it is not ours
     labels: TopicMapping | None = None
+    notify: tuple[NotifyRule, ...] = ()  # who is told what
     files: dict[str, bytes]
     foreign_archive: bytes | None = None  # that it was read from, if it is not the one that ``archive`` makes of the files
 

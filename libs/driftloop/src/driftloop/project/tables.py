@@ -9,6 +9,7 @@ from driftloop.contracts.answers import Answers
 from driftloop.contracts.column_types import FeatureType, TargetType
 from driftloop.contracts.existing_topics import Format, TimeFormat
 from driftloop.contracts.names import Name
+from driftloop.contracts.notify_rules import NotifyRule
 from driftloop.project.model import Clock, Promotion, Server, Serving, Training
 from driftloop.project.rules import BacktestData, Monitoring, Policy
 
@@ -88,3 +89,4 @@ class ProjectFile(msgspec.Struct, forbid_unknown_fields=True):
     serving: Serving = Serving()
     backtest: BacktestData = BacktestData()
     answers: Answers = Answers()
+    notify: tuple[NotifyRule, ...] = ()

@@ -1,0 +1,5 @@
+"""``python -m driftloop_notifier``."""
+
+from driftloop_notifier.bootstrap import main
+
+main()
