@@ -17,6 +17,11 @@ make_secret() { # NAME BYTES
   mv "$file.partial" "$file"
 }
 
+make_folder() { # what the rules of projects name: keys of webhooks and URLs of apprise, files that you put there
+  mkdir -p "$folder/$1"
+  chmod 0755 "$folder/$1"
+}
+
 make_authority() { # kafka-ca, and its key, which no container sees
   [ -s "$folder/kafka-ca" ] && return
   openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 3650 -subj "/CN=driftloop" \
@@ -45,6 +50,7 @@ for name in $(sed -n '/^secrets:/,$ s/^  \([a-z-]*\): {file:.*/\1/p' "$(dirname 
   case $name in
     kafka-ca) make_authority ;;
     kafka-keystore) make_keystore ;;
+    notifications) make_folder "$name" ;;
     *-access-key) make_secret "$name" 10 ;;
     *) make_secret "$name" 20 ;;
   esac

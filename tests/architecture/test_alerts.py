@@ -129,6 +129,8 @@ FIRES: dict[str, dict[str, str]] = {
     "UpkeepFailed": {f'driftloop_lake_upkeep_total{{table="labels",work="clean",outcome="failed",{TARGET}}}': "_x390 1x10"},
     "WindowsNotCompared": {f'driftloop_values_too_large_total{{table="folds",{TARGET}}}': "_x392 1x10"},
     "ConnectionsClosed": {f'driftloop_http_closed_total{{why="busy",{TARGET}}}': "_x397 1x10"},
+    "NotificationsDead": {f"driftloop_dead_letters{{{TARGET}}}": "0x300 1x100"},
+    "NotificationsWaiting": {f"driftloop_notifications_waiting{{{TARGET}}}": "0x300 1x100"},
     "EnvironmentDiffers": {f'driftloop_environment_differences{{model="m",{TARGET}}}': "0x300 1x100"},
 }
 

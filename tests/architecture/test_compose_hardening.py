@@ -10,13 +10,14 @@ from infra.init.policies import policy
 from tests.architecture.compose_file import REPOSITORY, compose_file
 
 from driftloop import metrics
-from driftloop.contracts.services import RIGHTS, SERVICES
+from driftloop.contracts.services import NOTIFIER, RIGHTS, SERVICES
 from driftloop.contracts.storage_rights import PROBE
 
 COMPOSE = compose_file()
 CONTAINERS: dict[str, dict[str, Any]] = COMPOSE["services"]
 ONE_SHOT = {"init", "project", "cli", "demo"}
 CA_KEY, CERTIFICATES = "kafka-ca-key", ("kafka-ca", "kafka-keystore")  # the key is for making certificates, and no container's
+OF_RULES = "notifications"  # a folder of what people put there; the notifier reads it
 OWN_USER = {"kafka", "prometheus", "grafana"}  # their images name a user that is not root
 
 
@@ -70,17 +71,19 @@ def test_the_broker_encrypts_what_comes_from_elsewhere_and_allows_nobody_by_defa
 @pytest.mark.parametrize("name", sorted({*SERVICES, *RIGHTS}))
 def test_a_service_sees_its_own_secrets_alone_and_the_store_only_with_them(name: str) -> None:
     store = [f"{name}-access-key", f"{name}-secret-key"] if name in RIGHTS else []
-    assert sorted(CONTAINERS[name].get("secrets", [])) == sorted([*store, f"{name}-kafka-password", "kafka-ca"])
+    of_rules = [OF_RULES] if name == NOTIFIER.name else []
+    assert sorted(CONTAINERS[name].get("secrets", [])) == sorted([*store, *of_rules, f"{name}-kafka-password", "kafka-ca"])
     assert ("store" in CONTAINERS[name]["networks"]) == (name in RIGHTS)
 
 
 def test_the_script_makes_the_secrets_that_are_mounted_and_keeps_them(tmp_path: Path) -> None:
     def make() -> dict[str, str]:
         subprocess.run([REPOSITORY / "infra" / "secrets.sh", tmp_path / "secrets"], check=True, capture_output=True)
-        return {file.name: file.read_text() for file in (tmp_path / "secrets").iterdir()}
+        return {file.name: file.read_text() for file in (tmp_path / "secrets").iterdir() if file.is_file()}
 
     made = make()
-    assert set(made) == {*COMPOSE["secrets"], CA_KEY}
+    assert set(made) == {*COMPOSE["secrets"], CA_KEY} - {OF_RULES}
+    assert (tmp_path / "secrets" / OF_RULES).stat().st_mode & 0o777 == 0o755, "the notifier runs as another user"
     assert len(set(made.values())) == len(made), "every secret is random"
     assert all(re.fullmatch("[0-9a-f]{20}|[0-9a-f]{40}", value) for name, value in made.items() if name not in (CA_KEY, *CERTIFICATES))
     verified = subprocess.run(["openssl", "verify", "-CAfile", *(tmp_path / "secrets" / name for name in CERTIFICATES)], check=False)

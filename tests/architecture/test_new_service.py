@@ -29,51 +29,51 @@ GENERATED = {
 OF_THE_LIBRARY = "tests/architecture/test_column_types.py::test_mypy_names_the_places_that_a_new_type_was_forgotten_in"
 PORT_OFFSET = 10 + INSTANCES * len(SERVICES)
 CONTAINER = """\
-  notifier:
+  scribe:
     <<: *service
-    image: driftloop/notifier:${DRIFTLOOP_TAG:-dev}
-    build: {context: ., dockerfile: services/notifier/Dockerfile}
+    image: driftloop/scribe:${DRIFTLOOP_TAG:-dev}
+    build: {context: ., dockerfile: services/scribe/Dockerfile}
     depends_on: *after-registry
     networks: [broker]
     environment:
-      DRIFTLOOP_NOTIFIER_KAFKA_BOOTSTRAP: kafka:9092
-      DRIFTLOOP_NOTIFIER_KAFKA_SECURITY_PROTOCOL: SASL_SSL
-      DRIFTLOOP_NOTIFIER_KAFKA_CA_FILE: /run/secrets/kafka-ca
-      DRIFTLOOP_NOTIFIER_KAFKA_SASL_MECHANISM: SCRAM-SHA-512
-      DRIFTLOOP_NOTIFIER_KAFKA_USERNAME: notifier
-      DRIFTLOOP_NOTIFIER_KAFKA_PASSWORD_FILE: /run/secrets/notifier-kafka-password
-      DRIFTLOOP_NOTIFIER_HTTP_HOST: 0.0.0.0
-      DRIFTLOOP_NOTIFIER_HTTP_NAMES: notifier
-      DRIFTLOOP_NOTIFIER_HTTP_PORT: "8080"
-      DRIFTLOOP_NOTIFIER_STATE_DIR: /state
-    secrets: [notifier-kafka-password, kafka-ca]
-    volumes: ["notifier-state:/state"]
+      DRIFTLOOP_SCRIBE_KAFKA_BOOTSTRAP: kafka:9092
+      DRIFTLOOP_SCRIBE_KAFKA_SECURITY_PROTOCOL: SASL_SSL
+      DRIFTLOOP_SCRIBE_KAFKA_CA_FILE: /run/secrets/kafka-ca
+      DRIFTLOOP_SCRIBE_KAFKA_SASL_MECHANISM: SCRAM-SHA-512
+      DRIFTLOOP_SCRIBE_KAFKA_USERNAME: scribe
+      DRIFTLOOP_SCRIBE_KAFKA_PASSWORD_FILE: /run/secrets/scribe-kafka-password
+      DRIFTLOOP_SCRIBE_HTTP_HOST: 0.0.0.0
+      DRIFTLOOP_SCRIBE_HTTP_NAMES: scribe
+      DRIFTLOOP_SCRIBE_HTTP_PORT: "8080"
+      DRIFTLOOP_SCRIBE_STATE_DIR: /state
+    secrets: [scribe-kafka-password, kafka-ca]
+    volumes: ["scribe-state:/state"]
 
 """
 
 
 def in_the_table(text: str) -> str:
-    text = _after(text, "\n# in the order in which", f'NOTIFIER = Service(name="notifier", port_offset={PORT_OFFSET})\n', before=True)
-    return re.sub(r"(for service in \([^)]*)\)", r"\1, NOTIFIER)", text, count=1)
+    text = _after(text, "\n# in the order in which", f'SCRIBE = Service(name="scribe", port_offset={PORT_OFFSET})\n', before=True)
+    return re.sub(r"(for service in \([^)]*)\)", r"\1, SCRIBE)", text, count=1)
 
 
 def in_the_topics(text: str) -> str:
     start = text.index("name=DECISIONS,")
-    return text[:start] + text[start:].replace("read_by=(", 'read_by=("notifier", ', 1)
+    return text[:start] + text[start:].replace("read_by=(", 'read_by=("scribe", ', 1)
 
 
 def in_the_containers(text: str) -> str:
     text = _after(text, "  # the project that the services work for", CONTAINER, before=True)
-    text = _after(text, "  trainer-state:\n", "  notifier-state:\n")
-    text = _after(text, "      - trainer-kafka-password\n", "      - notifier-kafka-password\n")  # the init job makes its user
-    secret = '  notifier-kafka-password: {file: "${DRIFTLOOP_SECRETS_DIR:-./infra/secrets}/notifier-kafka-password"}\n'
+    text = _after(text, "  trainer-state:\n", "  scribe-state:\n")
+    text = _after(text, "      - trainer-kafka-password\n", "      - scribe-kafka-password\n")  # the init job makes its user
+    secret = '  scribe-kafka-password: {file: "${DRIFTLOOP_SECRETS_DIR:-./infra/secrets}/scribe-kafka-password"}\n'
     text = _after(text, "  grafana-password: {file", secret, before=True)
-    return _after(text, "trainer=http://trainer:8080", ",notifier=http://notifier:8080")
+    return _after(text, "trainer=http://trainer:8080", ",scribe=http://scribe:8080")
 
 
 def in_the_import_contracts(text: str) -> str:
-    text = text.replace('"driftloop_console"]', '"driftloop_console", "driftloop_notifier"]')
-    return text.replace('| driftloop_console"', '| driftloop_console | driftloop_notifier"')
+    text = text.replace('"driftloop_notifier"]', '"driftloop_notifier", "driftloop_scribe"]')
+    return text.replace('| driftloop_notifier"', '| driftloop_notifier | driftloop_scribe"')
 
 
 EDITS: dict[str, Callable[[str], str]] = {
@@ -97,14 +97,14 @@ class House:
         shutil.copytree(REPOSITORY, root, ignore=NOT_COPIED)
 
     def add_folder(self) -> None:
-        folder, pattern = self.root / "services" / "notifier", self.root / "services" / "trainer"
-        shutil.copytree(SOURCE, folder / "src" / "driftloop_notifier", ignore=NOT_COPIED)
-        bootstrap = folder / "src" / "driftloop_notifier" / "bootstrap.py"
-        text = bootstrap.read_text().replace("import Service\n", "import NOTIFIER\n")
-        bootstrap.write_text(re.sub(r"NOTIFIER = Service\(.*\)\n\n\n", "", text))
-        project = (pattern / "pyproject.toml").read_text().replace("trainer", "notifier")
+        folder, pattern = self.root / "services" / "scribe", self.root / "services" / "trainer"
+        shutil.copytree(SOURCE, folder / "src" / "driftloop_scribe", ignore=NOT_COPIED)
+        bootstrap = folder / "src" / "driftloop_scribe" / "bootstrap.py"
+        text = bootstrap.read_text().replace("import Service\n", "import SCRIBE\n")
+        bootstrap.write_text(re.sub(r"SCRIBE = Service\(.*\)\n\n\n", "", text))
+        project = (pattern / "pyproject.toml").read_text().replace("trainer", "scribe")
         (folder / "pyproject.toml").write_text(re.sub(r"driftloop\[.*\]\"", 'driftloop[kafka]"', project))
-        dockerfile = (pattern / "Dockerfile").read_text().replace("trainer", "notifier")
+        dockerfile = (pattern / "Dockerfile").read_text().replace("trainer", "scribe")
         (folder / "Dockerfile").write_text("".join(line for line in dockerfile.splitlines(keepends=True) if "COMMIT" not in line))
         wanted = ("cramjam", "crc32c", "kafka-python", "msgspec", "prometheus-client")
         locked = re.split(r"\n(?=[a-z])", (pattern / "requirements.txt").read_text())
@@ -131,7 +131,7 @@ class House:
     def changed(self) -> set[str]:
         """Files that differ from the repository's, beside the new folder."""
         files = {path.relative_to(self.root) for path in self.root.rglob("*") if path.is_file() and "__pycache__" not in path.parts}
-        mine = {path for path in files if path.parts[:2] == ("services", "notifier")}
+        mine = {path for path in files if path.parts[:2] == ("services", "scribe")}
         return {str(path) for path in files - mine if (self.root / path).read_bytes() != (REPOSITORY / path).read_bytes()}
 
 
@@ -145,9 +145,9 @@ def test_an_event_service_takes_four_edits_beyond_its_own_folder(house: House) -
     house.edit(*EDITS)
     house.generate()
     left_out = (f"--ignore=tests/architecture/{name}.py" for name in ("test_new_service", "test_mutations"))  # the latter names all tests
-    watched = house.watched("tests/architecture", *left_out, f"--deselect={OF_THE_LIBRARY}", "-k", "not images or notifier")
+    watched = house.watched("tests/architecture", *left_out, f"--deselect={OF_THE_LIBRARY}", "-k", "not images or scribe")
     assert watched.returncode == 0, watched.stdout
-    assert "notifier" in house.watched("tests/architecture", "--collect-only", "-k", "images and notifier").stdout
+    assert "scribe" in house.watched("tests/architecture", "--collect-only", "-k", "images and scribe").stdout
     contracts = house.run(str(Path(sys.executable).with_name("lint-imports")), "--no-cache")
     assert contracts.returncode == 0, contracts.stdout
     assert len(EDITS) <= 4
@@ -158,7 +158,7 @@ def test_an_event_service_takes_four_edits_beyond_its_own_folder(house: House) -
     ("missing", "says"),
     [
         ("libs/driftloop/src/driftloop/contracts/services.py", "a folder in services/ for each line of driftloop.contracts.services"),
-        ("libs/driftloop/src/driftloop/contracts/topics.py", "driftloop.contracts.topics: name notifier in read_by or written_by"),
+        ("libs/driftloop/src/driftloop/contracts/topics.py", "driftloop.contracts.topics: name scribe in read_by or written_by"),
         ("docker-compose.yml", "docker-compose.yml: services"),
         ("pyproject.toml", "pyproject.toml: [tool.importlinter] root_packages"),
     ],

@@ -1,4 +1,4 @@
-"""The notifier of ``tests/support/notifier`` as a package of its own, and as a process."""
+"""The scribe of ``tests/support/scribe`` as a package of its own, and as a process."""
 
 import os
 import signal
@@ -11,20 +11,20 @@ from typing import Any
 import httpx
 from tests.support.waiting import PATIENCE_SECONDS
 
-SOURCE = Path(__file__).parent / "notifier"
+SOURCE = Path(__file__).parent / "scribe"
 HIDDEN = ("minio", "uvicorn", "starlette", "pyarrow", "faust")  # it has no use for them, so its image would not carry them
 
 
 def write_package(folder: Path, name: str) -> Path:
-    """``folder/driftloop_<name>``, the notifier under another name, so that no other test is in its group."""
+    """``folder/driftloop_<name>``, the scribe under another name, so that no other test is in its group."""
     package = folder / f"driftloop_{name}"
     package.mkdir(parents=True)
     for source in SOURCE.glob("*.py"):
-        (package / source.name).write_text(source.read_text().replace('"notifier"', f'"{name}"'))
+        (package / source.name).write_text(source.read_text().replace('"scribe"', f'"{name}"'))
     return package
 
 
-class Notifier:
+class Scribe:
     """One process of it at a time, in a folder that outlives it."""
 
     def __init__(self, folder: Path, name: str, bootstrap: str, **settings: str) -> None:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 from tests.support.servers import kafka_server
-from tests.support.small_service import Notifier
+from tests.support.small_service import Scribe
 from tests.support.stopwatch import Stopwatch
 from tests.support.waiting import wait_until
 
@@ -40,73 +40,73 @@ def decide(kafka_bootstrap: str, unique: str) -> Iterator[Decide]:
 
 
 @pytest.fixture
-def notifier(kafka_bootstrap: str, unique: str, tmp_path: Path) -> Iterator[Notifier]:
-    made = Notifier(tmp_path, f"notifier{unique}", kafka_bootstrap)
+def scribe(kafka_bootstrap: str, unique: str, tmp_path: Path) -> Iterator[Scribe]:
+    made = Scribe(tmp_path, f"scribe{unique}", kafka_bootstrap)
     yield made
     made.close()
 
 
-def mine(notifier: Notifier, unique: str) -> list[str]:
+def mine(scribe: Scribe, unique: str) -> list[str]:
     """What was noted down of this test's decisions: the topic has those of others too."""
-    return [note.removesuffix(f"-{unique}") for note in notifier.notes() if note.endswith(unique)]
+    return [note.removesuffix(f"-{unique}") for note in scribe.notes() if note.endswith(unique)]
 
 
-def test_an_event_that_is_delivered_twice_is_handled_once(notifier: Notifier, decide: Decide, unique: str) -> None:
+def test_an_event_that_is_delivered_twice_is_handled_once(scribe: Scribe, decide: Decide, unique: str) -> None:
     decide("first")
     decide("first")
-    notifier.start()
-    wait_until(notifier.ready, f"the notifier to be ready, see {notifier.log}", 60)
-    assert notifier.answers("/healthz") == (200, {"alive": True})
-    assert notifier.answers("/status")[1] == {"instance": f"notifier{unique}-0", "gap": None, "followers": {}}
+    scribe.start()
+    wait_until(scribe.ready, f"the scribe to be ready, see {scribe.log}", 60)
+    assert scribe.answers("/healthz") == (200, {"alive": True})
+    assert scribe.answers("/status")[1] == {"instance": f"scribe{unique}-0", "gap": None, "followers": {}}
     decide("second")
     decide("first")
     decide("last")
-    wait_until(lambda: "last" in mine(notifier, unique), "the last decision to be noted down", 60)
-    assert mine(notifier, unique) == ["first", "second", "last"]
-    shown = notifier.http.get("/metrics").text
+    wait_until(lambda: "last" in mine(scribe, unique), "the last decision to be noted down", 60)
+    assert mine(scribe, unique) == ["first", "second", "last"]
+    shown = scribe.http.get("/metrics").text
     assert 'driftloop_handling_seconds_count{type="driftloop.decision-made.v1"}' in shown
     assert 'driftloop_messages_total{topic="decisions"}' in shown
 
 
-def test_it_ends_in_time_when_it_is_asked_to_and_goes_on_where_it_was(notifier: Notifier, decide: Decide, unique: str) -> None:
+def test_it_ends_in_time_when_it_is_asked_to_and_goes_on_where_it_was(scribe: Scribe, decide: Decide, unique: str) -> None:
     decide("before")
-    notifier.start()
-    wait_until(lambda: "before" in mine(notifier, unique), f"the decision to be noted down, see {notifier.log}", 60)
+    scribe.start()
+    wait_until(lambda: "before" in mine(scribe, unique), f"the decision to be noted down, see {scribe.log}", 60)
     with Stopwatch() as taken:
-        assert notifier.terminate() == 0
+        assert scribe.terminate() == 0
     assert taken.seconds < 10
     decide("meanwhile")
-    notifier.start()
-    wait_until(lambda: "meanwhile" in mine(notifier, unique), f"the other decision to be noted down, see {notifier.log}", 60)
-    assert mine(notifier, unique) == ["before", "meanwhile"]
+    scribe.start()
+    wait_until(lambda: "meanwhile" in mine(scribe, unique), f"the other decision to be noted down, see {scribe.log}", 60)
+    assert mine(scribe, unique) == ["before", "meanwhile"]
 
 
-def test_a_kill_before_the_offset_is_committed_repeats_nothing(notifier: Notifier, decide: Decide, unique: str) -> None:
+def test_a_kill_before_the_offset_is_committed_repeats_nothing(scribe: Scribe, decide: Decide, unique: str) -> None:
     decide("only")
-    notifier.start(DRIFTLOOP_CRASH_POINT="event-worker.after-remembered")
-    killed_over(notifier, unique)
-    notifier.start()
+    scribe.start(DRIFTLOOP_CRASH_POINT="event-worker.after-remembered")
+    killed_over(scribe, unique)
+    scribe.start()
     decide("next")
-    wait_until(lambda: "next" in mine(notifier, unique), f"the next decision to be noted down, see {notifier.log}", 60)
-    assert mine(notifier, unique) == ["only", "next"]
+    wait_until(lambda: "next" in mine(scribe, unique), f"the next decision to be noted down, see {scribe.log}", 60)
+    assert mine(scribe, unique) == ["only", "next"]
 
 
-def killed_over(notifier: Notifier, unique: str) -> None:
+def killed_over(scribe: Scribe, unique: str) -> None:
     """The topic holds the other tests' decisions too: the process is started until it dies over this one's."""
     for _ in range(20):
-        assert notifier.wait() == -signal.SIGKILL
-        if "only" in mine(notifier, unique):
+        assert scribe.wait() == -signal.SIGKILL
+        if "only" in mine(scribe, unique):
             return
-        notifier.start(DRIFTLOOP_CRASH_POINT="event-worker.after-remembered")
+        scribe.start(DRIFTLOOP_CRASH_POINT="event-worker.after-remembered")
     pytest.fail("the decision of this test never came")
 
 
 def test_without_a_broker_it_says_that_it_waits_and_can_be_ended(unique: str, tmp_path: Path) -> None:
-    notifier = Notifier(tmp_path, f"notifier{unique}", "127.0.0.1:9")
+    scribe = Scribe(tmp_path, f"scribe{unique}", "127.0.0.1:9")
     try:
-        notifier.start()
-        wait_until(lambda: notifier.answers("/healthz")[0] == 200, f"it to answer, see {notifier.log}", 60)
-        assert notifier.answers("/readyz") == (503, {"ready": False, "reason": "waiting for the broker"})
-        assert notifier.terminate() == 0
+        scribe.start()
+        wait_until(lambda: scribe.answers("/healthz")[0] == 200, f"it to answer, see {scribe.log}", 60)
+        assert scribe.answers("/readyz") == (503, {"ready": False, "reason": "waiting for the broker"})
+        assert scribe.terminate() == 0
     finally:
-        notifier.close()
+        scribe.close()

@@ -20,7 +20,7 @@ def test_a_service_is_in_its_own_group_alone() -> None:
     groups = {(right.user, right.name) for right in rights(["shop"]) if right.resource == "group"}
     of_stream = {(name, f"{name}-shop") for name in ("ingest", "monitor", "predictor")}
     shadow = ("ingest", "shadow-shop")  # of the process that it starts for a challenger
-    assert groups == of_stream | {(name, name) for name in ("console", "registry", "trainer")} | {shadow}
+    assert groups == of_stream | {(name, name) for name in ("console", "notifier", "registry", "trainer")} | {shadow}
 
 
 def test_applications_may_send_and_nothing_else() -> None:

@@ -13,7 +13,7 @@ from driftloop.local.stack import LocalStack
 
 
 def test_no_two_components_share_a_port() -> None:
-    counts = dict.fromkeys(ONE_OF_EACH, 10) | {"registry": 1}
+    counts = dict.fromkeys(ONE_OF_EACH, 10) | {"registry": 1, "notifier": 1}
 
     wanted = StackPorts(29000).wanted(instances_of(counts))
 

@@ -6,12 +6,13 @@ from typing import Any
 
 import pytest
 
-from driftloop.contracts.services import CONSOLE, INGEST, MONITOR, PREDICTOR, REGISTRY, SERVICES, TRAINER, Service
+from driftloop.contracts.services import CONSOLE, INGEST, MONITOR, NOTIFIER, PREDICTOR, REGISTRY, SERVICES, TRAINER, Service
 from driftloop.errors import ConfigurationError
 from driftloop.service.settings import ServiceSettings, service_settings, settings_of, settings_table, store_settings
 from driftloop_console.settings import console_settings
 from driftloop_ingest.settings import ingest_settings
 from driftloop_monitor.settings import monitor_settings
+from driftloop_notifier.settings import notifier_settings
 from driftloop_predictor.settings import predictor_settings
 from driftloop_trainer.settings import trainer_settings
 
@@ -23,6 +24,7 @@ LOADED: dict[str, Callable[[], ServiceSettings]] = {
     MONITOR.name: lambda: monitor_settings().common,
     TRAINER.name: lambda: trainer_settings().common,
     CONSOLE.name: lambda: console_settings().common,
+    NOTIFIER.name: lambda: notifier_settings().common,
 }
 each_service = pytest.mark.parametrize("service", SERVICES.values(), ids=list(SERVICES))
 each_with_project = pytest.mark.parametrize("service", [s for s in SERVICES.values() if s.for_project], ids=lambda s: s.name)

@@ -30,6 +30,11 @@ COMMANDS: dict[str, tuple[str, str, str]] = {
     "acls": ("driftloop.cli.acls", "acls", "Who may do what on the broker: print it, or apply it."),
     "decisions": ("driftloop.cli.decisions", "decisions", "Every decision with its evidence."),
     "incidents": ("driftloop.cli.incidents", "incidents", "What drifted, from when to when."),
+    "notifications": (
+        "driftloop.cli.notifications",
+        "notifications",
+        "Messages to people: what arrived, what did not; a test of each rule.",
+    ),
     "backtest": ("driftloop.cli.backtest", "backtest", "What the loop would have done with rows that are there already."),
     "quarantine": ("driftloop.cli.quarantine", "quarantine", "Rejected messages, with their bytes and reasons."),
 }

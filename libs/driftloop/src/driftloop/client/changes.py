@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from driftloop.client.broker_rights import GivenRights
     from driftloop.client.maintenance import TableProgress
     from driftloop.client.model_changes import Changed
+    from driftloop.client.notifications import Notification
     from driftloop.client.partitions import GrownTopic
     from driftloop.client.reproductions import AuditResult
     from driftloop.client.watching import WatchedFrom
@@ -200,3 +201,15 @@ class Changes:
         from driftloop.client.accepted_gaps import accepted_gap
 
         return accepted_gap(self._to, stream, where, start, end, reason=reason, by=by)
+
+    def retry_notifications(self, *, id: str | None = None, project: str | None = None) -> "list[Notification]":
+        """Let the notifier send dead letters again, one or all (of a project); which."""
+        from driftloop.client.notifications import retry
+
+        return retry(self._to, id=id, project=project)
+
+    def test_notifications(self, *, project: str | None = None) -> "list[Notification]":
+        """Let the notifier send a test message to each rule (of a project), and wait for what becomes of them."""
+        from driftloop.client.notifications import send_test
+
+        return send_test(self._to, project=project)

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from driftloop.client.datasets import Datasets, SnapshotDetails, TableHistory
     from driftloop.client.distributions import Distribution
     from driftloop.client.models import AliasMove, ModelSummary, Recalibrations, RegisteredModel
+    from driftloop.client.notifications import Notification
     from driftloop.client.registry_rebuild import RebuiltRegistry
     from driftloop.client.rejected_messages import RejectedBytes, RejectedMessage
     from driftloop.client.retraining_outcome import RetrainingOutcome
@@ -211,6 +212,12 @@ class Client:
         from driftloop.client.told_events import reproductions
 
         return reproductions(self._to.topics, _model(model), say)
+
+    def notifications(self, project: str | None = None) -> "list[Notification]":
+        """Messages to people, in the order in which they became due, and what became of each."""
+        from driftloop.client.notifications import notifications
+
+        return notifications(self._to.topics, project)
 
     def quarantined(self, stream: str | None = None) -> "list[RejectedMessage]":
         """Rejected messages of a stream, or of the only one, by their origin, with the reason."""

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from driftloop.contracts.services import CONSOLE, Service
+from driftloop.contracts.services import CONSOLE, NOTIFIER, Service
 from driftloop.local.addresses import StackAddresses, addresses_path
 from driftloop.local.instances import Instance
 
@@ -29,4 +29,16 @@ def service_environment(addresses: StackAddresses, service: Service, instance: I
         }
     if service is CONSOLE:
         settings |= {"REGISTRY_URL": addresses.registry_url, "SERVICES": str(addresses_path(Path(addresses.home)))}
+    if service is NOTIFIER:
+        console = next((url for name, url in addresses.services.items() if name.startswith(f"{CONSOLE.name}-")), "")
+        settings |= {
+            "SECRETS_DIR": str(notification_secrets(Path(addresses.home))),
+            "SERVICES": str(addresses_path(Path(addresses.home))),
+            "CONSOLE_URL": console,
+        }
     return {f"DRIFTLOOP_{service.name.upper()}_{name}": value for name, value in settings.items()} | dict(service.variables)
+
+
+def notification_secrets(home: Path) -> Path:
+    """The folder of the secrets that rules of ``[[notify]]`` name: a person puts them there, a file each."""
+    return home / "notifications"

@@ -5,10 +5,10 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
-from driftloop.contracts.services import INSTANCES, REGISTRY, SERVICES
+from driftloop.contracts.services import INSTANCES, NOTIFIER, REGISTRY, SERVICES
 from driftloop.local.errors import LocalStackError
 
-ONE_OF_EACH: Mapping[str, int] = dict.fromkeys(SERVICES, 1)  # in starting order
+ONE_OF_EACH: Mapping[str, int] = {name: int(not service.on_demand) for name, service in SERVICES.items()}  # in starting order
 _ORDER = list(SERVICES)
 
 
@@ -56,9 +56,12 @@ def without(instances: Iterable[Instance], project: str) -> list[Instance]:
 
 
 def restarted(instances: Iterable[Instance]) -> list[Instance]:
-    """What a stack that ran these starts with the next time: one of each service, for each project with the number of before."""
+    """What a stack that ran these starts with the next time: one of each service, for each project with the number of before; of those
+    that are started on demand only what ran."""
     found = list(instances)
-    wanted: dict[tuple[str, str | None], int] = {(name, None): 1 for name, service in SERVICES.items() if not service.for_project}
+    ran = {i.service for i in found}
+    shared = [name for name, service in SERVICES.items() if not service.for_project and (name in ran or not service.on_demand)]
+    wanted: dict[tuple[str, str | None], int] = dict.fromkeys(((name, None) for name in shared), 1)
     for project in (*projects_of(found), *((None,) if unnamed(found) else ())):
         wanted |= _one_of_each(project)
     return _arranged(found, wanted)
@@ -86,8 +89,8 @@ def check(instances: Sequence[Instance]) -> None:
             raise LocalStackError(f"there is no service {name!r}: choose from {', '.join(SERVICES)}")
         if count > INSTANCES:
             raise LocalStackError(f"{name}={count}: a stack runs 0 to {INSTANCES} instances of a service, those of all projects together")
-        if name == REGISTRY.name and count > 1:
-            raise LocalStackError(f"registry={count}: a stack runs one registry")
+        if name in (REGISTRY.name, NOTIFIER.name) and count > 1:
+            raise LocalStackError(f"{name}={count}: a stack runs one {name}")
 
 
 def _one_of_each(project: str | None) -> dict[tuple[str, str | None], int]:

@@ -9,11 +9,12 @@ from driftloop.cli.errors import one_line_errors
 from driftloop.cli.options import tell
 from driftloop.client import Client
 from driftloop.client.changes import Changes
-from driftloop.contracts.services import CONSOLE
+from driftloop.contracts.services import CONSOLE, NOTIFIER
 from driftloop.errors import UserError
 from driftloop.installation import installation_of, named_by_environment, stack_home
 from driftloop.local.addresses import StackAddresses
 from driftloop.local.background import end_in_background
+from driftloop.local.environment import notification_secrets
 from driftloop.local.port_numbers import DEFAULT_PORT_BASE
 from driftloop.local.readiness import wait_for_services
 from driftloop.local.scale import counts_from
@@ -39,7 +40,11 @@ def up(project: Path | None, port_base: int | None, scale: tuple[str, ...], as_j
         raise UserError(f"{project} is not a project: it has no driftloop.toml")
     if named_by_environment():
         return _register_elsewhere(project, as_json, own_stack=bool(scale) or port_base is not None)
-    name = None if project is None else read_project(project).name
+    checked = None if project is None else read_project(project)
+    name = None if checked is None else checked.name
+    if checked is not None and checked.notify and counts.setdefault(NOTIFIER.name, 1):
+        secrets = notification_secrets(stack_home())
+        tell(f"{checked.name} has rules of [[notify]]: the notifier runs, too, and finds the secrets that they name in {secrets}")
     addresses = bring_up(stack_home(), port_base, counts, name, registered=registered_projects, say=tell)
     if project is not None:
         tell(f"registering the project {name}")

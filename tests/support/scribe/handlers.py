@@ -1,4 +1,4 @@
-"""What the notifier does when something was decided: it notes the decision down, once."""
+"""What the scribe does when something was decided: it notes the decision down, once."""
 
 from pathlib import Path
 

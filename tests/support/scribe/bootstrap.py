@@ -13,19 +13,19 @@ from driftloop.service.start import Parts, started
 
 from .handlers import Notes
 
-NOTIFIER = Service(name="notifier", port_offset=60)
+SCRIBE = Service(name="scribe", port_offset=60)
 
 
 def main() -> None:
-    run_service(NOTIFIER.name, run)
+    run_service(SCRIBE.name, run)
 
 
 def run(stop: Stop) -> None:
-    settings = service_settings(NOTIFIER)
+    settings = service_settings(SCRIBE)
     parts, health = Parts(settings, stop), Waiting(settings.instance, "waiting for the broker")
     noted = on(DecisionMade, Notes(settings.state_dir / "notes").on_decision_made)
     with started(parts, health):
-        parts.until_connected(lambda: parts.broker.check(NOTIFIER.topics()))
+        parts.until_connected(lambda: parts.broker.check(SCRIBE.topics()))
         worker = parts.until_connected(partial(parts.event_worker, noted, topics=[DECISIONS], handled=parts.handled_events()))
         health.done()
         worker.run()

@@ -1,5 +1,0 @@
-"""As ``python -m driftloop_notifier`` once it is copied there, see ``tests.support.small_service``."""
-
-from .bootstrap import main
-
-main()
