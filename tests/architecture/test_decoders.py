@@ -57,6 +57,7 @@ NO_MESSAGES = {
     "driftloop_registry.recalibration_calls": "a call's body, which HTTP has parsed",
     "driftloop.project.reading": "driftloop.toml",
     "driftloop.project.conversion": "driftloop.toml",
+    "driftloop.project.notify_tables": "driftloop.toml",
     "driftloop.project.policy_file": "a policy's file",
     "driftloop.client.replayed_decisions": "a journal that a caller names",
     # Answers of its own processes and services.

@@ -8,6 +8,7 @@ import pytest
 from prometheus_client.metrics import MetricWrapperBase
 
 from driftloop import metrics
+from driftloop.contracts.notify_rules import NotifyRule
 from driftloop.contracts.services import SERVICES, Service
 from driftloop.documents import prometheus, reference
 from driftloop.project import conversion, tables
@@ -56,9 +57,10 @@ def test_the_page_on_projects_names_every_word_of_the_file_and_no_other() -> Non
     for cell in re.findall(r"^\| ([^|]*) \|", table, re.MULTILINE):
         for word in re.findall(r"`([^`]+)`", cell):
             section = word.strip("[]") if word.startswith("[") else section
-            named.setdefault(section, set()).update({word} - {f"[{section}]"})
+            named.setdefault(section, set()).update({word} - {f"[{section}]", f"[[{section}]]"})
     known = {name: set(getattr(kind, "__struct_fields__", ())) for name, kind in get_type_hints(tables.ProjectFile).items()}
     known["monitoring"] = set(conversion.monitoring_settings())
+    known["notify"] = set(NotifyRule.__struct_fields__)  # of each of the list's
     known["features"] = set()  # names that a project chooses
     assert named == known
 

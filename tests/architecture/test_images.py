@@ -15,6 +15,7 @@ from driftloop.contracts.services import SERVICES
 
 OTHERS = ("infra/init/requirements.txt", "infra/cli/requirements.txt")
 LOADED_LATER = {
+    "apprise",  # with the first message that goes out by it
     "skops",  # with the first model
     "fastavro",  # with the first schema in Avro
     "protobuf",  # with the first in Protobuf, and in a process of its own

@@ -19,8 +19,18 @@ from driftloop.local.stack import LocalStack
 from driftloop.service.settings import service_settings, store_settings
 from driftloop.settings import Environment
 
-ADDRESSES = {"KAFKA_BOOTSTRAP", "S3_ENDPOINT", "HTTP_HOST", "HTTP_PORT", "HTTP_NAMES", "STATE_DIR", "REGISTRY_URL", "SERVICES"}
-SECRETS = {"S3_ACCESS_KEY_FILE", "S3_SECRET_KEY_FILE"}
+ADDRESSES = {
+    "KAFKA_BOOTSTRAP",
+    "S3_ENDPOINT",
+    "HTTP_HOST",
+    "HTTP_PORT",
+    "HTTP_NAMES",
+    "STATE_DIR",
+    "REGISTRY_URL",
+    "SERVICES",
+    "CONSOLE_URL",
+}
+SECRETS = {"S3_ACCESS_KEY_FILE", "S3_SECRET_KEY_FILE", "SECRETS_DIR"}
 # A local stack is on loopback, of one person; between containers there is a network, and users.
 SECURITY = {f"KAFKA_{name}" for name in ("SECURITY_PROTOCOL", "CA_FILE", "SASL_MECHANISM", "USERNAME", "PASSWORD_FILE")}
 BROKER_ADDRESSES = {
@@ -89,8 +99,7 @@ def test_both_ask_a_service_the_same_way_whether_it_is_ready(service: str, tmp_p
     (tmp_path / "secrets").mkdir()
     for file in (stack._s3.access_key_file, stack._s3.secret_key_file):
         file.write_text("key")
-    specs = [stack._service_spec(instance) for instance in stack.instances if instance.service == service]
-    assert str(specs[0].ready_url).endswith(READY_PATH)
+    assert str(stack._service_spec(Instance(service, 0)).ready_url).endswith(READY_PATH)
     assert f'b"GET {READY_PATH} HTTP/1.0' in " ".join(compose_file()["services"][service]["healthcheck"]["test"])
 
 

@@ -13,6 +13,7 @@ from tests.mutations.catalogue.lake import LAKE
 from tests.mutations.catalogue.model_files import MODEL_FILES
 from tests.mutations.catalogue.monitor import MONITOR
 from tests.mutations.catalogue.newcomer import NEWCOMER
+from tests.mutations.catalogue.notifier import NOTIFIER
 from tests.mutations.catalogue.predictor import PREDICTOR
 from tests.mutations.catalogue.processes import PROCESSES
 from tests.mutations.catalogue.registry import REGISTRY
@@ -43,4 +44,5 @@ PARTS: dict[str, tuple[Mutation, ...]] = {
     "A model that is served elsewhere": WATCHING,
     "Topics that somebody else writes": EXISTING_TOPICS,
     "The console": CONSOLE,
+    "Messages to people": NOTIFIER,
 }

@@ -17,7 +17,7 @@ def test_no_two_components_share_a_port() -> None:
 
     wanted = StackPorts(29000).wanted(instances_of(counts))
 
-    assert len(wanted) == 2 + 8 + 1 + 5 * 10
+    assert len(wanted) == 2 + 8 + 1 + 5 * 10 + 1
 
 
 def test_a_taken_port_is_named_with_its_component_and_the_setting() -> None:

@@ -42,7 +42,7 @@ class Watch:
     """Since when each instance has been in trouble, round after round. ``stall``: how long one must last to be told."""
 
     def __init__(self, stall: timedelta) -> None:
-        self._stall = stall
+        self.stall = stall
         self._since: dict[tuple[str, str], datetime] = {}  # by kind and instance
         self._projects: dict[str, str] = {}  # that instances have worked for, which one that does not answer cannot say
         self._present: dict[tuple[str, str], Condition] = {}
@@ -56,13 +56,13 @@ class Watch:
             name = one.status.instance
             if isinstance(one.status.project, str):
                 self._projects[name] = one.status.project
-            trouble = _trouble(one, self._stall)
+            trouble = _trouble(one, self.stall)
             if trouble is None:
                 self._well.add(name)
                 continue
             place = (trouble.kind, name)
             since[place] = self._since.get(place, now - trouble.lasts)
-            if trouble.kind == "gap" or now - since[place] >= self._stall:
+            if trouble.kind == "gap" or now - since[place] >= self.stall:
                 self._present[place] = self._condition(name, trouble, since[place])
         self._since = since
 

@@ -11,7 +11,7 @@ from driftloop.supervised import SupervisedThread
 from driftloop_notifier.conditions import Condition
 from driftloop_notifier.observed import Open, Seen, Watch
 
-LOOK_SECONDS = 15.0
+LOOK_SECONDS = 15.0  # at most; a stall is looked at twice at least before it is one
 
 
 class Watching:
@@ -19,6 +19,7 @@ class Watching:
 
     def __init__(self, services: str, watch: Watch, *, own: str, now: Callable[[], datetime]) -> None:
         self._services, self._watch, self._own, self._now = services, watch, own, now
+        self._pause = min(LOOK_SECONDS, watch.stall.total_seconds() / 2)
         self._lock, self._stopping = threading.Lock(), threading.Event()
         self.thread = SupervisedThread("services", self._step)
 
@@ -44,4 +45,4 @@ class Watching:
         seen = [Seen(status, told, samples.get(status.instance)) for status, told in asked(services)]
         with self._lock:
             self._watch.look(seen, self._now())
-        self._stopping.wait(LOOK_SECONDS)
+        self._stopping.wait(self._pause)
