@@ -191,7 +191,7 @@ def test_dead_letters_are_kept_and_sent_again_when_somebody_asks() -> None:
 
 
 def test_apprise_says_why_without_what_is_secret(secrets: Secrets, tmp_path: Path) -> None:
-    (tmp_path / "mail").write_text("mailto://anna:very-secret@127.0.0.1:9?smtp=127.0.0.1&to=bea@example.com")
+    (tmp_path / "mail").write_text("mailto://anna:very-secret@127.0.0.1:9?from=loop@example.com&to=bea@example.com&mode=insecure")
     with pytest.raises(NotTaken, match="mail: ") as told:
         AppriseUrls(secrets).send(a_letter(), NotifyRule(apprise="mail"))
     assert "very-secret" not in str(told.value)
