@@ -9,10 +9,12 @@ from tests.unit.notifier.world import HOOK, MODEL, World, minutes, phases
 
 from driftloop.client.samples import Sample, Samples
 from driftloop.client.service_status import ServiceStatus
+from driftloop.contracts.notify_rules import NotifyRule
 from driftloop.registry.records import ApprovalStatus
 from driftloop.registry.state import ModelState, RegistryState
 from driftloop_notifier.conditions import Condition
 from driftloop_notifier.observed import Seen, Watch, approvals
+from driftloop_notifier.rules import Addressee
 
 
 def seen(
@@ -32,7 +34,7 @@ def seen(
 
 def watched(watch: Watch, world: World, at: float, *now: Seen) -> list[Condition]:
     watch.look(now, minutes(at))
-    return watch.conditions(world.folded().memory.open, minutes(at))
+    return watch.conditions(world.begun(), minutes(at))
 
 
 def test_a_restart_is_no_stall_and_what_lasts_is_told_once_until_it_is_over() -> None:
@@ -95,7 +97,7 @@ def test_a_version_that_waits_is_told_and_so_is_what_became_of_it() -> None:
     world.follow()
 
     def told(at: float, state: RegistryState) -> list[str]:
-        return [one.event.text for one in world.write(at, *approvals(state, world.folded().memory.open, minutes(at)))]
+        return [one.event.text for one in world.write(at, *approvals(state, world.begun(), minutes(at)))]
 
     assert told(2, registry(waiting(2), waiting(3))) == [
         "shop: version 2 waits for a person: a gain of 0.02",
@@ -108,3 +110,20 @@ def test_a_version_that_waits_is_told_and_so_is_what_became_of_it() -> None:
         "shop: version 3 waits no longer: it, or another one, is champion",
     ]
     assert told(5, registry(rejected)) == []
+
+
+def test_a_kill_between_two_ends_leaves_nobody_without_one_and_a_rule_that_is_gone_hides_no_new_stall() -> None:
+    second = Addressee(MODEL, MODEL, NotifyRule(to="https://b.example"))
+    world, watch = World(HOOK, second), Watch(timedelta(minutes=5))
+    world.follow()
+    watched(watch, world, 0, seen("down"))
+    assert phases(world.write(6, *watched(watch, world, 6, seen("down")))) == ["stall opened", "stall opened"]
+    assert phases(world.write(7, *watched(watch, world, 7, seen()), most=1)) == ["stall closed"]  # and the process dies
+    assert phases(world.write(8, *watched(watch, world, 8, seen()))) == ["stall closed"]
+    watched(watch, world, 10, seen("down"))
+    assert phases(world.write(16, *watched(watch, world, 16, seen("down")))) == ["stall opened", "stall opened"]
+    assert phases(world.write(17, *watched(watch, world, 17, seen()), most=1)) == ["stall closed"]
+    world.addressees = (HOOK,)
+    world.write(18, *watched(watch, world, 18, seen()))
+    watched(watch, world, 20, seen("down"))
+    assert phases(world.write(26, *watched(watch, world, 26, seen("down")))) == ["stall opened"]

@@ -115,7 +115,7 @@ def outcomes(deliveries: Deliveries, n: int) -> list[Outcome]:
     found: list[Outcome] = []
 
     def enough() -> bool:
-        found.extend(deliveries.settled(0.01))
+        found.extend(deliveries.settled())
         return len(found) >= n
 
     wait_until(enough, f"{n} letters to be settled")

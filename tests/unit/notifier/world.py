@@ -9,7 +9,7 @@ import msgspec
 from driftloop.contracts import codec
 from driftloop.contracts.codec import Envelope, caused_id, envelope
 from driftloop.contracts.events import Event, IncidentReported, TrainingCompleted, TrainingFailed
-from driftloop.contracts.notifications import NotificationAsked, NotificationRuleSeen, NotificationSettled
+from driftloop.contracts.notifications import NotificationAsked, NotificationDue, NotificationRuleSeen, NotificationSettled
 from driftloop.contracts.notify_rules import NotifyRule
 from driftloop.contracts.values import Window
 from driftloop_notifier.conditions import Condition
@@ -84,6 +84,10 @@ class World:
         for one in self.addressees:
             event = NotificationRuleSeen(project=one.project, rule=one.stated, destination=one.rule.destination, since=minutes(at))
             self.says(event, at, caused_id("notification-rule", one.stated))
+
+    def begun(self) -> list[NotificationDue]:
+        """What has begun and not ended, as far as the rules were told."""
+        return self.folded().memory.begun({(one.id, kind) for one in self.addressees for kind in one.rule.events})
 
     def due(self, at: float, *more: Condition, max_age: timedelta = DAY) -> list[Due]:
         """What is to be sent then, of what is on record and of what else is known."""

@@ -52,11 +52,10 @@ class Deliveries:
         for worker in self._workers.values():
             worker.keep(self._taken)
 
-    def settled(self, wait_seconds: float) -> list[Outcome]:
-        """What has become of some; waits so long for the first."""
+    def settled(self) -> list[Outcome]:
+        """What has become of some since it was asked last."""
         found: list[Outcome] = []
         try:
-            found.append(self._outcomes.get(timeout=wait_seconds))
             while True:
                 found.append(self._outcomes.get_nowait())
         except queue.Empty:

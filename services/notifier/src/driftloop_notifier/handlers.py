@@ -23,7 +23,7 @@ from driftloop_notifier.memory import Letter
 from driftloop_notifier.observed import Open, approvals
 from driftloop_notifier.rules import Addressee, RuleBook
 
-WAIT_SECONDS = 0.5  # for letters that are settled, between two looks at the record
+READ_SECONDS = 1.0  # for something new on the record, between two looks at what else there is
 CATCH_UP_SECONDS = 5.0
 PAUSE_SECONDS = 2.0  # while the broker is away
 GONE = "the rule that it was for is no longer in driftloop.toml"
@@ -36,6 +36,9 @@ class Reader(Protocol):
 
     def catch_up(self, timeout_seconds: float) -> bool:
         """False when nothing has come for so long. Raises TransientError, ConfigurationError."""
+
+    def read(self, timeout_seconds: float) -> None:
+        """Fold what is there, waiting so long for the first of it. Raises TransientError, ConfigurationError."""
 
 
 class Observed(Protocol):
@@ -83,7 +86,9 @@ class Notifier:
 
     def round(self) -> None:
         """Raises TransientError, ConfigurationError: the next one goes on where this one was."""
-        if not self._reader.catch_up(CATCH_UP_SECONDS):
+        if self.caught_up:
+            self._reader.read(READ_SECONDS)
+        elif not self._reader.catch_up(CATCH_UP_SECONDS):
             return
         self.caught_up = True
         state = self._registry()
@@ -92,7 +97,7 @@ class Notifier:
         if any(written) and not self._reader.catch_up(CATCH_UP_SECONDS):
             return
         self._hand_over()
-        self._unwritten += self._deliveries.settled(WAIT_SECONDS)
+        self._unwritten += self._deliveries.settled()
         while self._unwritten:
             self._publish_settled(self._unwritten[0])
             self._unwritten.pop(0)
@@ -106,7 +111,8 @@ class Notifier:
 
     def _publish_due(self, state: RegistryState) -> bool:
         now, memory = self._now(), self.fold.memory
-        conditions = [*self.fold.recorded, *approvals(state, memory.open, now), *self._observed.conditions(memory.open, now)]
+        told = memory.begun({(one.id, kind) for one in self.addressees for kind in one.rule.events})
+        conditions = [*self.fold.recorded, *approvals(state, told, now), *self._observed.conditions(told, now)]
         found = due(self.addressees, conditions, memory, now, max_age=self._max_age, console_url=self._console_url)
         for one in found:
             self._publish(one.event, one.event.project, one.id)

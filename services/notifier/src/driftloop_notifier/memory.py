@@ -1,5 +1,6 @@
 """What was told, to whom and with what success: a fold of the notifier's own topic. Pure."""
 
+from collections.abc import Collection
 from datetime import datetime
 from typing import NamedTuple
 
@@ -28,19 +29,25 @@ class Asked(NamedTuple):
 
 class Memory:
     """``pending``: what is on its way, ``dead``: what was given up, both by id and in order. ``open``: of what has not ended as far as
-    anybody was told, by kind and whom it is about, the message that told its beginning. ``rules``: since when each is followed."""
+    anybody was told, by kind, whom it is about and the rule that was told, the message that told its beginning. ``rules``: since when
+    each is followed."""
 
     def __init__(self) -> None:
         self.rules: dict[str, datetime] = {}
         self.pending: dict[str, Letter] = {}
         self.dead: dict[str, Letter] = {}
-        self.open: dict[tuple[str, str], NotificationDue] = {}
+        self.open: dict[tuple[str, str, str], NotificationDue] = {}
         self.tests: list[Asked] = []
         self._told = IdSet()
 
     def told(self, id: str) -> bool:
         """Whether this message was due once, or another one that stands for it."""
         return id in self._told
+
+    def begun(self, rules: Collection[tuple[str, str]]) -> list[NotificationDue]:
+        """What has not ended, as those were told who still ask: rules and the kinds that each asks for. An end that one of them has
+        heard of and another has not is still to be told."""
+        return [event for (kind, _, rule), event in self.open.items() if (rule, kind) in rules]
 
     def on_rule(self, event: NotificationRuleSeen) -> None:
         self.rules.setdefault(event.rule, event.since)
@@ -51,9 +58,9 @@ class Memory:
         self.pending[about.id] = Letter(about.id, event, about.time)
         if event.kind is not None:
             if event.phase == "opened":
-                self.open[event.kind, event.about] = event
-            elif event.phase == "closed" and (begun := self.open.get((event.kind, event.about))) and begun.key == event.key:
-                del self.open[event.kind, event.about]
+                self.open[event.kind, event.about, event.rule] = event
+            elif event.phase == "closed" and (begun := self.open.get((event.kind, event.about, event.rule))) and begun.key == event.key:
+                del self.open[event.kind, event.about, event.rule]
 
     def on_settled(self, event: NotificationSettled) -> None:
         letter = self.pending.pop(event.notification, None)

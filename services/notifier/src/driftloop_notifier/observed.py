@@ -4,7 +4,7 @@ A stall must last before it is one, so a restart tells nobody anything. It has e
 when it says something else for a moment: a service at a gap ends, is started again, and meets the gap again.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
@@ -17,7 +17,7 @@ from driftloop.registry.state import RegistryState
 from driftloop_notifier.conditions import Condition
 from driftloop_notifier.wording import one_line
 
-Open = Mapping[tuple[str, str], NotificationDue]  # what was told and has not ended, by kind and whom it is about
+Open = Sequence[NotificationDue]  # beginnings that were told and have not ended
 NOT_A_STALL = "retrain-requests"  # a training may take its hours
 
 
@@ -43,14 +43,14 @@ class Watch:
 
     def __init__(self, stall: timedelta) -> None:
         self.stall = stall
-        self._since: dict[tuple[str, str], datetime] = {}  # by kind and instance
+        self._since: dict[tuple[NotifyKind, str], datetime] = {}  # by kind and instance
         self._projects: dict[str, str] = {}  # that instances have worked for, which one that does not answer cannot say
-        self._present: dict[tuple[str, str], Condition] = {}
+        self._present: dict[tuple[NotifyKind, str], Condition] = {}
         self._well: set[str] = set()
 
     def look(self, seen: Iterable[Seen], now: datetime) -> None:
         """One round: all instances that there are."""
-        since: dict[tuple[str, str], datetime] = {}
+        since: dict[tuple[NotifyKind, str], datetime] = {}
         self._present, self._well = {}, set()
         for one in seen:
             name = one.status.instance
@@ -68,16 +68,15 @@ class Watch:
 
     def conditions(self, told: Open, now: datetime) -> list[Condition]:
         """What is in trouble now, under the key that it was told by if it was; and what was told and is well again."""
-        found = []
+        found = list[Condition]()
+        known: dict[tuple[NotifyKind | None, str], NotificationDue] = {(begun.kind, begun.about): begun for begun in told}
         for (kind, name), condition in self._present.items():
-            begun = told.get((kind, name))
-            if kind == "stall" and ("gap", name) in told:
+            if kind == "stall" and ("gap", name) in known:
                 continue  # told already, as what it is
+            begun = known.get((kind, name))
             found.append(condition if begun is None else _again(begun))
-        for (kind, name), begun in told.items():
-            if kind in ("stall", "gap") and name in self._well:
-                found.append(_again(begun, until=now))
-        return found
+        over = {begun.key: begun for begun in told if begun.kind in ("stall", "gap") and begun.about in self._well}
+        return [*found, *(_again(begun, until=now) for begun in over.values())]
 
     def _condition(self, name: str, trouble: Trouble, since: datetime) -> Condition:
         project = self._projects.get(name)
@@ -109,8 +108,8 @@ def approvals(state: RegistryState, told: Open, now: datetime) -> Iterator[Condi
             since=standing.since,
             evidence={"version": version, "reason": one_line(standing.reason), "since": standing.since.isoformat()},
         )
-    for (kind, _), begun in told.items():
-        if kind != "approval" or begun.model is None:
+    for begun in {begun.key: begun for begun in told if begun.kind == "approval"}.values():
+        if begun.model is None:
             continue
         number, model = begun.evidence.get("version"), state.model(begun.model)
         if isinstance(number, int) and (begun.model, number) not in waiting:

@@ -1,5 +1,6 @@
 """Whom to tell of each project: its registered archive's rules."""
 
+import time
 from typing import NamedTuple
 
 from driftloop.contracts.codec import caused_id
@@ -12,6 +13,8 @@ from driftloop.registry.state import RegistryState
 from driftloop.service.project import project_refs
 from driftloop.stored import ObjectLister
 from driftloop.telemetry import get_logger
+
+AGAIN_SECONDS = 30.0  # between two looks for an archive that cannot be read
 
 log = get_logger(__name__)
 
@@ -39,6 +42,7 @@ class RuleBook:
     def __init__(self, store: ObjectLister) -> None:
         self._store = store
         self._read: dict[str, tuple[str, tuple[Addressee, ...]]] = {}  # by project, with the archive's digest
+        self._tried: dict[str, float] = {}  # by project, when its archive could not be read last
         self.troubles: dict[str, str] = {}  # by project, why its rules are not those that are registered
 
     def of(self, state: RegistryState) -> tuple[Addressee, ...]:
@@ -47,7 +51,8 @@ class RuleBook:
         for name in self._read.keys() - refs.keys():
             del self._read[name]
         for name, ref in sorted(refs.items()):
-            if name not in self._read or self._read[name][0] != ref.archive:
+            current = name in self._read and self._read[name][0] == ref.archive
+            if not current and time.monotonic() - self._tried.get(name, -AGAIN_SECONDS) >= AGAIN_SECONDS:
                 self._refresh(name, ref)
         return tuple(found for name in sorted(self._read) for found in self._read[name][1])
 
@@ -57,7 +62,7 @@ class RuleBook:
         except (IntegrityError, ObjectNotFound, TransientError, UserError) as exc:
             if self.troubles.get(name) != str(exc):
                 log.warning("rules-not-read", project=name, reason=str(exc))
-            self.troubles[name] = str(exc)
+            self.troubles[name], self._tried[name] = str(exc), time.monotonic()
             return
         self.troubles.pop(name, None)
         self._read[name] = (ref.archive, tuple(Addressee(name, ref.model, rule) for rule in rules))

@@ -98,6 +98,9 @@ def stack_sentences(seen: Iterable[Seen], restarts: Mapping[str, int], failures:
         held_up = _held_up([one])
         if held_up is not None:
             found.append(Sentence(about="stack", says=f"{one.instance}: {held_up}", act=f"see the log of {one.instance}"))
+        if isinstance(dead := one.told.get("dead"), int) and dead:
+            says = f"{one.instance}: {_count(dead, 'message')} to people did not arrive"
+            found.append(Sentence(about="stack", says=says, act="`driftloop notifications list --dead` says why; `retry` sends them again"))
         failed = one.told.get("last_failure")
         if isinstance(failed, dict):
             says = f"training: the run of {failed.get('model')} for request {failed.get('request_id')} failed: {failed.get('reason')}"
