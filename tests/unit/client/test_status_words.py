@@ -196,3 +196,9 @@ def test_only_what_was_quarantined_in_the_last_hour_is_counted() -> None:
         broker.producer().send("shop.quarantine", b"x", partition=partition, timestamp_ms=at)
     assert quarantined(broker, "shop") == 2
     assert quarantined(broker, "bakery") is None
+
+
+def test_messages_to_people_that_did_not_arrive_are_told() -> None:
+    (found,) = stack_sentences([seen("notifier-0", "", project=None, dead=2)], {}, {})
+    assert found.says == "notifier-0: 2 messages to people did not arrive"
+    assert stack_sentences([seen("notifier-0", "", project=None, dead=0)], {}, {}) == []

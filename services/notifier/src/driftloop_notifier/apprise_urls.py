@@ -65,7 +65,7 @@ def _attempt(url: str, name: str, letter: Letter, outcome: list[Exception | None
 
 
 def _sent(url: str, name: str, letter: Letter) -> Exception | None:
-    import apprise  # takes a second and 30 MB: only where a rule needs it
+    import apprise  # takes seconds and 25 MB: only where a rule needs it
 
     target = apprise.Apprise(asset=apprise.AppriseAsset(async_mode=False, app_id="driftloop", app_desc="driftloop"))
     if not target.add(url):
