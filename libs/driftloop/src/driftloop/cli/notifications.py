@@ -43,7 +43,7 @@ def list_notifications(project: str | None, dead: bool, last: int, as_json: bool
 @json_option
 @one_line_errors
 def retry(id: str | None, every: bool, project: str | None, as_json: bool) -> None:
-    """Send a dead letter again, or --all of them. ID is what `list` shows."""
+    """Send a dead letter again, or --all of them. ID is what `list` shows, or how it begins."""
     if (id is None) == (not every):
         raise UserError("name one dead letter, or say --all")
     found = Changes().retry_notifications(id=id, project=project)

@@ -101,12 +101,16 @@ def notifications(topics: Topics, project: str | None = None) -> list[Notificati
 
 
 def retry(to: Connections, *, id: str | None = None, project: str | None = None) -> list[Notification]:
-    """Ask the notifier to send dead letters again, one or all; which. Raises UserError when there is none such, TransientError."""
-    dead = [one for one in notifications(to.topics, project) if one.state == "dead" and id in (None, one.id)]
+    """Ask the notifier to send dead letters again, one, named by how its id begins, or all; which. Raises UserError when there is none
+    such or more than one, TransientError."""
+    dead = [one for one in notifications(to.topics, project) if one.state == "dead" and one.id.startswith(id or "")]
     if not dead:
         known = "`driftloop notifications list --dead` shows those that there are"
         raise UserError("there are no dead letters" if id is None else f"no dead letter has the id {id}: {known}")
-    _ask(to, NotificationAsked(action="retry", by=getpass.getuser(), project=project, notification=id))
+    if id is not None and len(dead) > 1:
+        raise UserError(f"{len(dead)} dead letters have ids that begin with {id}: give more of it")
+    one_of_them = None if id is None else dead[0].id
+    _ask(to, NotificationAsked(action="retry", by=getpass.getuser(), project=project, notification=one_of_them))
     return dead
 
 
