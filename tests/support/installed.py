@@ -16,7 +16,10 @@ from pathlib import Path
 from packaging.requirements import Requirement
 from tests.support.servers import REPOSITORY
 
-PROJECTS = ("libs/driftloop", *(f"services/{name}" for name in ("console", "ingest", "monitor", "predictor", "registry", "trainer")))
+PROJECTS = (
+    "libs/driftloop",
+    *(f"services/{name}" for name in ("console", "ingest", "monitor", "notifier", "predictor", "registry", "trainer")),
+)
 OURS = re.compile(r"driftloop(-\w+)?")
 
 
