@@ -16,10 +16,9 @@ from pathlib import Path
 from packaging.requirements import Requirement
 from tests.support.servers import REPOSITORY
 
-PROJECTS = (
-    "libs/driftloop",
-    *(f"services/{name}" for name in ("console", "ingest", "monitor", "notifier", "predictor", "registry", "trainer")),
-)
+from driftloop.contracts.services import SERVICES
+
+PROJECTS = ("libs/driftloop", *(f"services/{name}" for name in SERVICES))
 OURS = re.compile(r"driftloop(-\w+)?")
 
 
