@@ -15,9 +15,16 @@ START, DAYS = datetime(2023, 3, 6), 140  # no zone: that is how the file has it 
 QUEENS, REGIONS = ("carnica", "ligustica", "buckfast"), ("north", "south", "east", "west")
 
 
-def write_hives(path: Path, rows: int, seed: int = 0) -> Path:
+def append_hives(path: Path, rows: int, days: int = 20) -> None:
+    """So many rows more, of the days that follow."""
+    later = write_hives(path.with_name("later.csv"), rows, seed=1, first_day=DAYS, days=days, ids="S")
+    with path.open("a", encoding="utf-8") as file:
+        file.writelines(later.read_text(encoding="utf-8").splitlines(keepends=True)[1:])
+
+
+def write_hives(path: Path, rows: int, seed: int = 0, *, first_day: int = 0, days: int = DAYS, ids: str = "R") -> Path:
     random = np.random.default_rng(seed)
-    minute = np.sort(random.integers(0, DAYS * 1440, rows))
+    minute = first_day * 1440 + np.sort(random.integers(0, days * 1440, rows))
     season = np.sin(2 * np.pi * (65 + minute / 1440) / 365)
     hive = random.integers(0, 60, rows)
     temperature = 12 + 10 * season + random.normal(0, 4, rows)
@@ -38,5 +45,5 @@ def write_hives(path: Path, rows: int, seed: int = 0) -> Path:
             label = ("yes" if swarmed[i] else "no") if labelled[i] else ""
             about = QUEENS[queen[i]], REGIONS[region[i]], "v2.1", after, f"{mites[i]:.3f}", label
             readings = f"{temperature[i]:.1f}" if measured[i] else "", f"{humidity[i]:.1f}", f"{weight[i]:.2f}"
-            out.writerow((f"R{i:07d}", f"H{hive[i]:02d}", at.isoformat(sep=" "), *readings, *about))
+            out.writerow((f"{ids}{i:07d}", f"H{hive[i]:02d}", at.isoformat(sep=" "), *readings, *about))
     return path
