@@ -193,13 +193,20 @@ def test_diff_shows_the_correction(run, snapshots):
 def test_verify_ends_with_1_and_names_the_file_that_is_wrong(run, store, schema, snapshots):
     assert answer(run("verify", *snapshots, "--split", "--json"))["split"]["ok"]
     file = load_snapshot(store, schema.stream, snapshots[1]).files[-1]
-    store.put(f"lake/{schema.stream}/{file.table}/{file.path}", b"other")
+    key = f"lake/{schema.stream}/{file.table}/{file.path}"
+    intact = store.get(key)
+    store.put(key, b"other")
     result = run("verify", *snapshots, "--json")
     assert result.exit_code == 1
     wrong = {s["digest"]: [p["problem"] for p in s["problems"]] for s in json.loads(result.stdout)["snapshots"]}
     assert wrong[snapshots[1]] == ["size"]
     assert file.path in run("verify", snapshots[1]).stdout
     assert "Traceback" not in result.output
+
+    used = run("show", "--file", key, "--json")
+    assert used.exit_code == 1, used.output
+    store.put(key, intact)  # from a backup: nothing else has to be told
+    assert answer(run("verify", *snapshots, "--split", "--json"))["split"]["ok"]
 
 
 @pytest.mark.parametrize("form", ["parquet", "arrow", "csv", "jsonl", "json"])

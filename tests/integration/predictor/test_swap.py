@@ -105,6 +105,10 @@ def test_a_bad_champion_leaves_the_last_good_one_in_service(stream: World) -> No
         assert "model.skops is missing" in status["last_error"]
         assert predictor.http.post("/invocations", json={"instances": [request(1)]}).json()["version"] == 1
 
+        stream.promote(1)
+        eventually("the way back", lambda: predictor.status()["alias_epoch"] == 3)
+        assert serving(predictor, 1)
+
 
 def test_a_champion_of_another_environment_is_refused_where_the_project_says_so(stream: World) -> None:
     stream.project = sample_project(stream.name, environment="refuse")
