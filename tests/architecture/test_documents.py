@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import get_type_hints
 
 import pytest
+from docs.generators import alerts, commands, http
 from prometheus_client.metrics import MetricWrapperBase
 
 from driftloop import metrics
@@ -12,6 +13,8 @@ from driftloop.contracts.notify_rules import NotifyRule
 from driftloop.contracts.services import SERVICES, Service
 from driftloop.documents import prometheus, reference
 from driftloop.project import conversion, tables
+from driftloop.project.policy_file import read_policy
+from driftloop.project.rules import Policy
 from driftloop.service.settings import settings_table
 
 ROOT = Path(__file__).parents[2]
@@ -19,7 +22,13 @@ METRICS = {next(iter(m.describe())).name for m in vars(metrics).values() if isin
 
 
 def test_the_generated_files_are_the_generated_ones() -> None:
-    generated = {"docs/reference.md": reference.page(), "infra/prometheus/prometheus.yml": prometheus.text()}
+    generated = {
+        "docs/alerts.md": alerts.page(),
+        "docs/commands.md": commands.page(),
+        "docs/http.md": http.page(),
+        "docs/reference.md": reference.page(),
+        "infra/prometheus/prometheus.yml": prometheus.text(),
+    }
     assert [path for path, text in generated.items() if (ROOT / path).read_text() != text] == [], "run: make docs"
 
 
@@ -48,6 +57,22 @@ def test_every_command_that_a_page_shows_exists(page: str) -> None:
     named = set(re.findall(r"^driftloop (\w+)", (ROOT / page).read_text(), re.MULTILINE))
     assert named
     assert named <= set(COMMANDS)
+
+
+def test_the_tutorials_commands_are_those_that_a_newcomer_types_in_a_test() -> None:
+    shown = re.findall(r"^driftloop [^#\n]+?(?= *#|$)", (ROOT / "docs" / "first-project.md").read_text(), re.MULTILINE)
+    typed = (ROOT / "tests" / "e2e" / "test_newcomer.py").read_text().replace("{MODEL}", "hives-swarmed")
+    assert len(shown) >= 4
+    assert [command for command in shown if command not in typed] == []
+
+
+def test_a_page_shows_rules_that_can_be_read(tmp_path: Path) -> None:
+    """Of docs/tune-policy.md, as `driftloop backtest --policy` reads them."""
+    found = re.findall(r"^```toml\n(.*?)^```", (ROOT / "docs" / "tune-policy.md").read_text(), re.MULTILINE | re.DOTALL)
+    assert len(found) == 3
+    for text in found:
+        (tmp_path / "policy.toml").write_text(text)
+        assert read_policy(tmp_path / "policy.toml") != Policy()
 
 
 def test_the_page_on_projects_names_every_word_of_the_file_and_no_other() -> None:

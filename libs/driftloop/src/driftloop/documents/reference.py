@@ -6,8 +6,11 @@ from collections.abc import Iterable
 from prometheus_client import Counter, Gauge, Histogram
 
 from driftloop import metrics
+from driftloop.contracts.codec import EVENT_TYPES
+from driftloop.contracts.events import Event
 from driftloop.contracts.services import SERVICES
 from driftloop.contracts.topics import CONTROL_TOPICS, FOREVER, Topic, stream_topics
+from driftloop.documents.project_words import project_words
 from driftloop.service.settings import settings_table
 from driftloop.statistics.distances import STATISTICS, Statistic
 from driftloop.statistics.metrics import METRICS, RECORDED, TARGETS
@@ -17,7 +20,7 @@ Metric = Counter | Gauge | Histogram
 
 
 def page() -> str:
-    """Topics, settings, metrics of models, drift statistics and metrics of processes as Markdown."""
+    """Topics, events, settings, words of a project, metrics of models, drift statistics and metrics of processes as Markdown."""
     topics = [_topic(t) for t in (*stream_topics("<stream>"), *CONTROL_TOPICS)]
     settings = [[f"`{s.name}`", _services(names), s.default or "required", s.meaning] for s, names in settings_table()]
     model_metrics = [_model_metric(m) for m in METRICS.values()]
@@ -32,12 +35,26 @@ def page() -> str:
             "",
             *_table(["topic", "partitions", "key", "carries", "written by", "read by", "kept", "largest message"], topics),
             "",
+            "## Events",
+            "",
+            "What control topics carry: CloudEvents in JSON, with the type in the header `ce_type`.",
+            "The fields are in [asyncapi.json](asyncapi.json).",
+            "",
+            *_table(["type", "topic", "says"], map(_event, EVENT_TYPES.values())),
+            "",
             "## Settings",
             "",
             "Environment variables under one prefix for each service: `DRIFTLOOP_<SERVICE>_<NAME>`.",
             "A name that ends in `_FILE` is the path of a file that holds the secret.",
             "",
             *_table(["name", "services", "default", "meaning"], settings),
+            "",
+            "## Words of driftloop.toml",
+            "",
+            "Types and defaults; what each word means is in [driftloop.toml](project.md).",
+            "– has no default: then it does nothing, or what is said there.",
+            "",
+            *_table(["table", "word", "type", "default"], project_words()),
             "",
             "## Metrics of models",
             "",
@@ -75,6 +92,12 @@ def _topic(topic: Topic) -> list[str]:
         kept,
         f"{topic.max_message_bytes // 1024 // 1024} MiB",
     ]
+
+
+def _event(event: type[Event]) -> list[str]:
+    topics = [f"`{topic.name}`" for topic in CONTROL_TOPICS if event.TYPE in topic.events]
+    first = " ".join((event.__doc__ or "").split("\n\n")[0].split()).replace("``", "`")
+    return [f"`{event.TYPE}`", ", ".join(topics), first]
 
 
 def _services(names: tuple[str, ...]) -> str:
