@@ -7,14 +7,15 @@ BIN := $(VENV)/bin
 SERVICES := $(patsubst services/%/pyproject.toml,%,$(wildcard services/*/pyproject.toml))
 PROJECTS := libs/driftloop $(addprefix services/,$(SERVICES))
 EXTRAS := catboost lightgbm xgboost
+PAGES := alerts commands http
 INSTALLED := $(VENV)/.installed
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test bench docs lock wheels clean
+.PHONY: help setup demo test bench docs docs-site lock wheels clean
 
 help: ## what there is
-	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 setup: $(INSTALLED) ## virtual environment, Kafka's jars and its start cache
 	@$(BIN)/python -m driftloop.local.prefetch
@@ -49,9 +50,15 @@ bench: setup ## measure; reports, asserts nothing
 	$(BIN)/python -m bench $(ARGS)
 
 docs: setup ## generate again what is generated from the tables in the code
+	@mkdir -p build
 	$(BIN)/python -m driftloop.documents.reference > docs/reference.md
 	$(BIN)/python -m driftloop.documents.asyncapi > docs/asyncapi.json
 	$(BIN)/python -m driftloop.documents.prometheus > infra/prometheus/prometheus.yml
+	for page in $(PAGES); do $(BIN)/python -m docs.generators.$$page > build/page && cp build/page docs/$$page.md || exit 1; done
+
+docs-site: setup ## a site of the pages in docs, into build/site; a link that leads nowhere is an error
+	$(BIN)/sphinx-build -W --keep-going -n -q -c docs -b html . build/site
+	@echo "open build/site/index.html"
 
 lock: ## resolve requirements*.in again (needs uv)
 	@command -v uv >/dev/null || { echo "make lock needs uv on the PATH" >&2; exit 1; }
@@ -67,4 +74,4 @@ wheels: setup ## build the library and each service as wheels, into dist/
 
 clean: ## end this folder's stacks and remove all that the other targets made
 	@if [ -x $(BIN)/driftloop ]; then for home in .driftloop .driftloop/demo; do DRIFTLOOP_HOME=$$home $(BIN)/driftloop down || true; done; fi
-	rm -rf $(VENV) dist .driftloop .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis
+	rm -rf $(VENV) build dist .driftloop .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis
