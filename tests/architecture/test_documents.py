@@ -120,9 +120,16 @@ def test_alerts_and_dashboard_name_metrics_that_exist() -> None:
             assert set(re.findall(r"driftloop_\w+", path.read_text())) <= exported, path.name
 
 
-@pytest.mark.parametrize("page", ["architecture.md", "glossary.md"])
+@pytest.mark.parametrize("page", ["architecture.md", "glossary.md", "laws.md"])
 def test_modules_that_a_page_names_exist(page: str) -> None:
     named = set(re.findall(r"`([a-z_/]+\.py)`", (ROOT / "docs" / page).read_text()))
     assert named
     sources = [f"/{path.relative_to(ROOT).as_posix()}" for folder in ("libs", "services") for path in (ROOT / folder).rglob("*.py")]
     assert {name for name in named if not any(source.endswith(f"/{name}") for source in sources)} == set()
+
+
+def test_files_of_tests_that_a_page_names_exist() -> None:
+    pages = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *(ROOT / "docs").rglob("*.md")]
+    named = {(page.name, path) for page in pages for path in re.findall(r"`(tests/[\w/]+\.py)\b", page.read_text())}
+    assert len(named) > 10
+    assert {(page, path) for page, path in named if not (ROOT / path).is_file()} == set()
