@@ -27,6 +27,7 @@ html_copy_source = False
 html_show_sphinx = False
 
 INDEXES = {"docs/README", "docs/adr/README"}
+SERVICES = ":caption: Services\n:glob:\n\n../services/*/README"  # a service has its page by having a folder
 _SECTION = re.compile(r"^## (.+)$", re.MULTILINE)
 _LISTED = re.compile(r"^(?:- |\| )\[[^\]]*\]\(([^)#:]+\.md)\)", re.MULTILINE)
 
@@ -39,7 +40,13 @@ def _navigation(_app: Sphinx, name: str, content: list[str]) -> None:
     for caption, text in zip(sections[::2], sections[1::2], strict=True):
         if pages := _LISTED.findall(text):
             said = f":caption: {caption}\n" if caption else ""
-            content[0] += "\n```{toctree}\n:hidden:\n" + said + "\n".join(["", *pages]) + "\n```\n"
+            content[0] += _toctree(said + "\n".join(["", *pages]))
+    if name == root_doc:
+        content[0] += _toctree(SERVICES)
+
+
+def _toctree(options_and_pages: str) -> str:
+    return "\n```{toctree}\n:hidden:\n" + options_and_pages + "\n```\n"
 
 
 def _front(app: Sphinx, error: Exception | None) -> None:

@@ -71,7 +71,7 @@ def page() -> str:
     parts = [HEAD, "## Every service\n\n", _table(health)]
     for name, (about, application) in applications.items():
         parts += [f"\n## {name}\n\n{about}\n\n", _table([row for route in application.routes for row in _rows(route, name)])]
-    parts.append("\ningest, monitor and trainer answer what every service does.\n")
+    parts.append("\nThe others answer what every service does.\n")
     return "".join(parts)
 
 

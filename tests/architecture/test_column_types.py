@@ -23,6 +23,7 @@ PLACES = {TABLE, "driftloop/rows/numbers.py", "driftloop/artifact/scoring.py", "
 PLACES |= {"driftloop/rows/existing/kinds.py"}
 OTHER_MEANINGS = {  # words that are a type's name by chance
     "driftloop/demo/report.py": {"number"},  # of a window
+    "driftloop/documents/project_words.py": {"number", "integer", "boolean"},  # of JSON Schema
     # of files that are no stream yet: ids are text, days are whole numbers
     "driftloop/datafile/rows.py": {"category", "integer", "datetime"},
     # Which types of a format are taken for it: a test asks that each is there. The other words are Avro's own.

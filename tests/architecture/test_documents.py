@@ -59,13 +59,6 @@ def test_every_command_that_a_page_shows_exists(page: str) -> None:
     assert named <= set(COMMANDS)
 
 
-def test_the_tutorials_commands_are_those_that_a_newcomer_types_in_a_test() -> None:
-    shown = re.findall(r"^driftloop [^#\n]+?(?= *#|$)", (ROOT / "docs" / "first-project.md").read_text(), re.MULTILINE)
-    typed = (ROOT / "tests" / "e2e" / "test_newcomer.py").read_text().replace("{MODEL}", "hives-swarmed")
-    assert len(shown) >= 4
-    assert [command for command in shown if command not in typed] == []
-
-
 def test_a_page_shows_rules_that_can_be_read(tmp_path: Path) -> None:
     """Of docs/tune-policy.md, as `driftloop backtest --policy` reads them."""
     found = re.findall(r"^```toml\n(.*?)^```", (ROOT / "docs" / "tune-policy.md").read_text(), re.MULTILINE | re.DOTALL)
@@ -126,10 +119,3 @@ def test_modules_that_a_page_names_exist(page: str) -> None:
     assert named
     sources = [f"/{path.relative_to(ROOT).as_posix()}" for folder in ("libs", "services") for path in (ROOT / folder).rglob("*.py")]
     assert {name for name in named if not any(source.endswith(f"/{name}") for source in sources)} == set()
-
-
-def test_files_of_tests_that_a_page_names_exist() -> None:
-    pages = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *(ROOT / "docs").rglob("*.md")]
-    named = {(page.name, path) for page in pages for path in re.findall(r"`(tests/[\w/]+\.py)\b", page.read_text())}
-    assert len(named) > 10
-    assert {(page, path) for page, path in named if not (ROOT / path).is_file()} == set()

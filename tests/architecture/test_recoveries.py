@@ -1,4 +1,4 @@
-"""docs/recoveries.md: each recovery is done by a test that is there, with the commands that the page shows."""
+"""What pages say of tests: each recovery of docs/recoveries.md is done by a test that is there, with the commands that the page shows."""
 
 import re
 from itertools import pairwise
@@ -61,3 +61,17 @@ def test_a_recovery_says_what_one_sees_what_to_do_and_when_it_is_well(title: str
 def test_the_commands_of_a_recovery_are_run_by_its_tests(title: str) -> None:
     tests = [path.read_text() for path, _ in NAMED[title]]
     assert [words for words in commands(SECTIONS[title]) if not any(runs(test, words) for test in tests)] == []
+
+
+def test_the_tutorials_commands_are_those_that_a_newcomer_types_in_a_test() -> None:
+    shown = re.findall(r"^driftloop [^#\n]+?(?= *#|$)", (ROOT / "docs" / "first-project.md").read_text(), re.MULTILINE)
+    typed = (ROOT / "tests" / "e2e" / "test_newcomer.py").read_text().replace("{MODEL}", "hives-swarmed")
+    assert len(shown) >= 4
+    assert [command for command in shown if command not in typed] == []
+
+
+def test_files_of_tests_that_a_page_names_exist() -> None:
+    pages = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *(ROOT / "docs").rglob("*.md")]
+    named = {(page.name, path) for page in pages for path in re.findall(r"`(tests/[\w/]+\.py)\b", page.read_text())}
+    assert len(named) > 10
+    assert {(page, path) for page, path in named if not (ROOT / path).is_file()} == set()
