@@ -21,6 +21,8 @@ def project_words() -> Iterator[list[str]]:
     for section, spec in types[_name(schema)]["properties"].items():
         if section == "features":
             yield [f"`[{section}]`", "a name", _type(spec["additionalProperties"], types), "required"]
+        elif "$ref" in spec.get("items", {}):  # any number of tables
+            yield from _table(f"[[{section}]]", types[_name(spec["items"])], types)
         else:
             yield from _table(f"[{section}]", types[_name(_first(spec))], types)
 
