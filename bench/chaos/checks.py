@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 import msgspec
 
 from bench.chaos.book import Sent, digest, uid_of
+from driftloop.contracts.redrives import redrive_of
 from driftloop.ports import Record
 from driftloop.service.quarantine import read_quarantined
 
@@ -46,7 +47,7 @@ def arrivals(sent: Sequence[Sent], ok: Collection[str], records: Iterable[Record
     problems = []
     for record in records:
         uid = uid_of(record)
-        if uid is None:
+        if uid is None or redrive_of(record.headers) is not None:  # what was sent again is a message that has arrived before
             continue
         where = f"{record.topic}/{record.partition}/{record.offset}"
         if uid in found:

@@ -21,6 +21,7 @@ NO_MESSAGES = {
     "driftloop.history.checkpoint": "its own checkpoint, under a digest",
     "driftloop.history.events": "its own checkpoint",
     "driftloop.history.model_history": "its own checkpoint",
+    "driftloop.history.redrives": "its own checkpoint",
     "driftloop.monitoring.assembly": "the monitor's own table",
     "driftloop.monitoring.assembled_window": "the monitor's own table",
     "driftloop.monitoring.held_counts": "the monitor's own table",
@@ -53,6 +54,7 @@ NO_MESSAGES = {
     "driftloop_registry.stored_models": "manifests of models",
     # What a person wrote or typed: UserError says what is wrong and where.
     "driftloop.client.arguments": "what a caller typed",
+    "driftloop.redrive.changes": "what a caller typed",
     "driftloop.cli.models.recalibrations": "what a caller typed",
     "driftloop_registry.recalibration_calls": "a call's body, which HTTP has parsed",
     "driftloop.project.reading": "driftloop.toml",
@@ -87,7 +89,8 @@ NO_MESSAGES = {
     "driftloop_monitor.decider": "evidence that history.decisions has taken",
     # The time of a record, as a log line says it.
     "driftloop.telemetry": "its own clock",
-    "driftloop.demo.conservation": "what the demo sent itself",
+    "driftloop.demo.sent_rows": "what the demo sent itself",
+    "driftloop.client.rejected_messages": "the broker's time of a record",
 }
 PARTS = {
     "driftloop.service.quarantine:fetched": "an object of the bucket, under its digest",

@@ -17,6 +17,8 @@ CONNECTING = {
     "driftloop/adapters/kafka_topics.py": "keeps the port that the one reader connects through",
     "driftloop/adapters/kafka_admin.py": "reads data topics to their ends, for those below",
     "driftloop/client/rejected_messages.py": "quarantine is a data topic of whatever bytes were rejected",
+    "driftloop/client/redriving.py": "reads quarantine, to send what is in it again",
+    "driftloop/redrive/arrivals.py": "looks in data topics for what was sent again, and asks where they end",
     "driftloop/client/topic_sample.py": "looks at somebody else's topic, before there is a project",
     "driftloop/client/status.py": "asks how many messages quarantine got in an hour, and reads nothing",
     "driftloop/service/topic_ends.py": "asks where data topics end, and reads nothing",

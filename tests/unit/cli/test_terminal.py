@@ -3,6 +3,7 @@
 import io
 import logging
 import re
+from datetime import UTC, datetime
 from pathlib import Path
 
 import click
@@ -13,9 +14,11 @@ import driftloop.cli
 from driftloop.cli.errors import one_line_errors
 from driftloop.cli.main import SaidOnce
 from driftloop.cli.output import CleanConsole, say, shown, table
-from driftloop.cli.quarantine import _render
+from driftloop.cli.quarantine.listing import _render
 from driftloop.client.rejected_messages import Header, RejectedBytes
+from driftloop.contracts.values import RedrivenMessage
 from driftloop.errors import ConfigurationError, GapError, IntegrityError, ObjectNotFound, TransientError, UserError
+from driftloop.history.redrives import SentAgain
 from driftloop.telemetry import get_logger
 
 # a title, a cleared screen, hidden text, C1's CSI in one byte, a line printed over, text that reads backwards, the bell
@@ -31,6 +34,8 @@ def on_a_terminal(render):
 
 
 def test_rejected_message_is_shown_with_what_is_in_it_and_no_more():
+    now = datetime(2026, 1, 1, tzinfo=UTC)
+    message = RedrivenMessage(id="r", quarantined="0:1", topic=EVIL, partition=0, offset=1, new_partition=0, new_offset=2)
     rejected = RejectedBytes(
         id="0:1",
         topic="s.requests",
@@ -38,6 +43,8 @@ def test_rejected_message_is_shown_with_what_is_in_it_and_no_more():
         offset=1,
         bytes=len(EVIL),
         reason=f"why {EVIL}",
+        rejected_at=now,
+        redriven=(SentAgain(at=now, run="r", by=EVIL, why=EVIL, change=EVIL, message=message),),
         value=EVIL.encode(),
         key=EVIL.encode(),
         headers=(Header(name=f"h{EVIL}", value=EVIL.encode()),),

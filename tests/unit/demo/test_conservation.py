@@ -9,6 +9,7 @@ import pytest
 
 from driftloop.contracts.gaps import AcceptedGap
 from driftloop.contracts.headers import ARROW, CONTENT_TYPE, JSON, Headers, watermark_header
+from driftloop.contracts.redrives import Redrive, redrive_header
 from driftloop.demo.conservation import Conservation, conservation
 from driftloop.ports import Record
 from driftloop.rows.arrow_stream import encode_table
@@ -168,3 +169,73 @@ def test_messages_that_expired_are_counted_by_the_record_of_their_gap() -> None:
     assert check(acknowledged=(len(REQUESTS) + 2, len(LABELS)), gaps=[gone]).ok
     found = check(acknowledged=(len(REQUESTS) + 3, len(LABELS)), gaps=[gone])
     assert [(v.kind, v.rows) for v in found.violations] == [("not in topic", 1)]
+
+
+def again(topic: str, partition: int, offset: int, row: Row, of: tuple[int, int]) -> Record:
+    """A message that was sent again, of the one that was rejected at ``of``."""
+    said = Redrive(
+        id="r", quarantined="0:0", topic=topic, partition=of[0], offset=of[1], run="run", by="ada", why="mended", change="as it was"
+    )
+    return message(topic, partition, offset, msgspec.json.encode({"event_id": row[2]}), (*JSON_ROW, redrive_header(said)))
+
+
+BAD = message("s.requests", 0, 2, b"{")
+QUARANTINED = message("s.quarantine", 0, 0, b"{", quarantine_headers(BAD, "not JSON"))
+
+
+def test_a_message_that_was_sent_again_is_in_the_lake_and_not_in_quarantine() -> None:
+    mended = again("s.requests", 0, 3, (0, 3, "e"), (0, 2))
+    requests = [*json_rows("s.requests", REQUESTS), BAD, mended]
+    found = check(requests=requests, in_lake=[*REQUESTS, (0, 3, "e")], quarantine=[QUARANTINED], acknowledged=(5, 3))
+
+    assert found.ok, found.violations
+    assert (found.sent, found.lake, found.quarantined, found.redriven) == (8, 8, 0, 1)
+
+
+def test_a_message_that_was_sent_again_and_is_nowhere_is_missing() -> None:
+    mended = again("s.requests", 0, 3, (0, 3, "e"), (0, 2))
+    requests = [*json_rows("s.requests", REQUESTS), BAD, mended]
+    found = check(requests=requests, quarantine=[QUARANTINED], acknowledged=(5, 3))
+
+    assert not found.ok
+    assert str(found.violations[0]) == "s.requests: 1 missing (0/3 e)"
+
+
+def test_a_message_that_was_sent_again_twice_is_one_row() -> None:
+    twice = [again("s.requests", 0, offset, (0, offset, "e"), (0, 2)) for offset in (3, 4)]
+    requests = [*json_rows("s.requests", REQUESTS), BAD, *twice]
+    found = check(requests=requests, in_lake=[*REQUESTS, (0, 3, "e"), (0, 4, "e")], quarantine=[QUARANTINED], acknowledged=(5, 3))
+
+    assert found.ok, found.violations
+    assert (found.sent, found.lake, found.quarantined, found.redriven) == (8, 8, 0, 1)
+
+
+def test_a_message_that_was_sent_again_and_rejected_again_is_in_quarantine_once() -> None:
+    still_bad = again("s.requests", 0, 3, (0, 3, "e"), (0, 2))
+    twice = [QUARANTINED, message("s.quarantine", 0, 1, b"{", quarantine_headers(still_bad, "not JSON"))]
+    requests = [*json_rows("s.requests", REQUESTS), BAD, still_bad]
+    found = check(requests=requests, quarantine=twice, acknowledged=(5, 3))
+    assert found.ok, found.violations
+    assert (found.sent, found.lake, found.quarantined, found.redriven) == (8, 7, 1, 0)
+
+    requests.append(again("s.requests", 0, 4, (0, 4, "e"), (0, 3)))
+    found = check(requests=requests, in_lake=[*REQUESTS, (0, 4, "e")], quarantine=twice, acknowledged=(5, 3))
+    assert found.ok, found.violations
+    assert (found.sent, found.lake, found.quarantined, found.redriven) == (8, 8, 0, 1)
+
+
+def test_a_redrive_does_not_make_up_for_a_row_that_was_lost() -> None:
+    mended = again("s.requests", 0, 3, (0, 3, "e"), (0, 2))
+    requests = [*json_rows("s.requests", REQUESTS[1:]), BAD, mended]
+    found = check(requests=requests, in_lake=[*REQUESTS[1:], (0, 3, "e")], quarantine=[QUARANTINED], acknowledged=(5, 3))
+
+    assert not found.ok
+    assert str(found.violations[0]) == "s.requests: 1 not in topic"
+
+
+def test_a_message_that_says_it_was_sent_again_of_one_that_nobody_rejected_is_its_own() -> None:
+    requests = [*json_rows("s.requests", REQUESTS), again("s.requests", 0, 3, (0, 3, "e"), (0, 0))]
+    found = check(requests=requests, in_lake=[*REQUESTS, (0, 3, "e")], acknowledged=(5, 3))
+
+    assert found.ok, found.violations
+    assert (found.sent, found.lake, found.redriven) == (8, 8, 0)

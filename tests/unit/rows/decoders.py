@@ -22,10 +22,12 @@ from driftloop.contracts.codec import decode_event
 from driftloop.contracts.events import DecisionMade
 from driftloop.contracts.existing_topics import Source, TopicMapping
 from driftloop.contracts.headers import request_position, watermark
+from driftloop.contracts.redrives import redrive_of
 from driftloop.errors import InvalidMessage
 from driftloop.history.decisions import Decisions
 from driftloop.history.registry_follower import after_record
 from driftloop.ports import Record, Schema
+from driftloop.redrive.original import id_of, original
 from driftloop.registry.state import RegistryState
 from driftloop.rows.answers import AnswerReader
 from driftloop.rows.existing.labels import ExistingLabels
@@ -163,6 +165,9 @@ def rejected_messages(record: Record) -> None:
     value, key, headers = quarantine_message("s.quarantine", record, "why", NO_STORE)
     found = read_quarantined(record._replace(value=value, key=key, headers=headers))
     assert (found.record, found.reason, found.stored) == (record, "why", None)
+    row = original(record, found, id_of(found)).row
+    assert row is None or isinstance(row, dict)
+    redrive_of(record.headers)
 
 
 class _NoStore:
@@ -237,5 +242,12 @@ DECODERS: dict[str, Decoder] = {
     "decisions": Decoder(decisions, ("driftloop.history.decisions:_check_evidence",)),
     "commands": Decoder(commands, ("driftloop.registry.log_record:fold_record",)),
     "times of messages": Decoder(times_of_messages, ("driftloop_monitor.partition_runner:_written",)),
-    "rejected messages": Decoder(rejected_messages, ("driftloop.service.quarantine:_stored",)),
+    "rejected messages": Decoder(
+        rejected_messages,
+        (
+            "driftloop.service.quarantine:_stored",
+            "driftloop.contracts.redrives:redrive_of",
+            "driftloop.redrive.original:Original.row",
+        ),
+    ),
 }

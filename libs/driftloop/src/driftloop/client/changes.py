@@ -1,6 +1,6 @@
 """What a command or a program can change in an installation; ``driftloop.Client`` asks, this does."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from driftloop.client.model_changes import Changed
     from driftloop.client.notifications import Notification
     from driftloop.client.partitions import GrownTopic
+    from driftloop.client.redrive_outcome import Redriven
+    from driftloop.client.redriving import Asked
     from driftloop.client.reproductions import AuditResult
     from driftloop.client.watching import WatchedFrom
     from driftloop.contracts.events import RetrainReason
@@ -213,3 +215,12 @@ class Changes:
         from driftloop.client.notifications import send_test
 
         return send_test(self._to, project=project)
+
+    def redrive(
+        self, asked: "Asked", *, why: str, by: str | None = None, on_progress: Callable[[int], None] = _silent, say: Say = _silent
+    ) -> "Redriven":
+        """Send rejected messages again, changed or as they were, after the stream's contract has taken them. One that was sent before is
+        not sent again unless that is asked for. ``by``: who does so; default: the user of this process."""
+        from driftloop.client.redriving import redriven
+
+        return redriven(self._to, asked, why=why, by=by, on_progress=on_progress, say=say)

@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from driftloop.client.distributions import Distribution
     from driftloop.client.models import AliasMove, ModelSummary, Recalibrations, RegisteredModel
     from driftloop.client.notifications import Notification
+    from driftloop.client.redrive_outcome import Redriven
+    from driftloop.client.redriving import Asked
     from driftloop.client.registry_rebuild import RebuiltRegistry
     from driftloop.client.rejected_messages import RejectedBytes, RejectedMessage
     from driftloop.client.retraining_outcome import RetrainingOutcome
@@ -230,6 +232,12 @@ class Client:
         from driftloop.client.rejected_messages import rejected_message
 
         return rejected_message(self._to, message_id, stream)
+
+    def redrive_preview(self, asked: "Asked", *, say: Say = _silent) -> "Redriven":
+        """What would become of rejected messages that were sent again: each with its bytes before and after."""
+        from driftloop.client.redriving import preview
+
+        return preview(self._to, asked, say)
 
     # lineage
 

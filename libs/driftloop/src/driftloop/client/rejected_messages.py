@@ -2,23 +2,32 @@
 
 import re
 from contextlib import closing, suppress
+from datetime import UTC, datetime
 from typing import Any
 
 from driftloop.adapters.kafka import stream_topic
-from driftloop.client.arguments import checked_name
+from driftloop.client.arguments import Say, checked_name
 from driftloop.client.connections import Connections
 from driftloop.client.models import only_stream
+from driftloop.client.redriving import redrives
 from driftloop.contracts.topics import quarantine
-from driftloop.contracts.values import Part
+from driftloop.contracts.values import Part, Time
 from driftloop.errors import GapError, UserError
+from driftloop.history.redrives import Redrives, SentAgain
 from driftloop.ports import Record
+from driftloop.redrive.original import id_of
 from driftloop.service.quarantine import fetched, read_quarantined
 
 _ID = re.compile(r"([0-9]{1,9}):([0-9]{1,18})")
 
 
+def _silent(*_: object) -> None:
+    """Nobody wants to hear of it."""
+
+
 class RejectedMessage(Part, frozen=True, kw_only=True):
-    """``id``: its partition and offset in the quarantine topic, such as 2:41; the rest says where it came from and why it was rejected."""
+    """``id``: its partition and offset in the quarantine topic, such as 2:41; the rest says where it came from, why and when it was
+    rejected, and each time that it was sent again."""
 
     id: str
     topic: str
@@ -26,6 +35,8 @@ class RejectedMessage(Part, frozen=True, kw_only=True):
     offset: int
     bytes: int
     reason: str
+    rejected_at: Time
+    redriven: tuple[SentAgain, ...] = ()
 
 
 class Header(Part, frozen=True, kw_only=True):
@@ -41,13 +52,15 @@ class RejectedBytes(RejectedMessage, frozen=True, kw_only=True):
     headers: tuple[Header, ...]
 
 
-def rejected_messages(to: Connections, stream: str | None) -> list[RejectedMessage]:
+def rejected_messages(to: Connections, stream: str | None, say: Say = _silent) -> list[RejectedMessage]:
     """Of ``stream``, or of the only one registered, in the order of their origins. Raises UserError, TransientError."""
-    found = [RejectedMessage(**_about(record)) for record in stream_topic(to.kafka, _topic(to, stream))]
+    topic = _topic(to, stream)
+    known = redrives(to, topic.removesuffix(".quarantine"), say)
+    found = [RejectedMessage(**_about(record, known)) for record in stream_topic(to.kafka, topic)]
     return sorted(found, key=lambda message: (message.topic, message.partition, message.offset, message.id))
 
 
-def rejected_message(to: Connections, message_id: str, stream: str | None) -> RejectedBytes:
+def rejected_message(to: Connections, message_id: str, stream: str | None, say: Say = _silent) -> RejectedBytes:
     """Raises UserError when there is none of this id; IntegrityError when its bytes are not those that were rejected; TransientError."""
     found = _ID.fullmatch(message_id)
     if found is None:
@@ -60,10 +73,11 @@ def rejected_message(to: Connections, message_id: str, stream: str | None) -> Re
         raise UserError(f"{topic} holds no message {message_id}; see `driftloop quarantine list`")
     original = fetched(read_quarantined(record), to.store).record
     headers = tuple(Header(name=str(name), value=value) for name, value in original.headers)
-    return RejectedBytes(**_about(record), value=original.value, key=original.key, headers=headers)
+    known = redrives(to, topic.removesuffix(".quarantine"), say)
+    return RejectedBytes(**_about(record, known), value=original.value, key=original.key, headers=headers)
 
 
-def _about(record: Record) -> dict[str, Any]:
+def _about(record: Record, known: Redrives) -> dict[str, Any]:
     found = read_quarantined(record)
     return {
         "id": f"{record.partition}:{record.offset}",
@@ -72,6 +86,8 @@ def _about(record: Record) -> dict[str, Any]:
         "offset": found.offset,
         "bytes": len(record.value or b"") if found.stored is None else found.stored.size,
         "reason": found.reason,
+        "rejected_at": datetime.fromtimestamp(record.timestamp_ms / 1000, UTC),  # of the broker: the topic has its time
+        "redriven": known.sent(id_of(found)),
     }
 
 

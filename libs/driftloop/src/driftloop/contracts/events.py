@@ -22,10 +22,12 @@ from driftloop.contracts.values import (
     Offset,
     OffsetRange,
     PartitionSketch,
+    RedrivenMessage,
     RowCount,
     SegmentPerformance,
     StreamName,
     Time,
+    TopicReach,
     TrainingPins,
     Window,
     WindowAnswer,
@@ -293,3 +295,43 @@ class VersionReproduced(Event, frozen=True, kw_only=True):
     code: str  # version of driftloop that rebuilt it
     reason: str | None = None
     seconds: float
+
+
+class RedriveStarted(Event, frozen=True, kw_only=True):
+    """Somebody began to send rejected messages of a stream again.
+
+    One run at a time: it holds the stream unless the record names another that has not ended, and that it does not take over.
+    ``machine`` and ``process`` tell whether a run that has not ended still can. What it sends lies at ``reach`` or behind.
+    """
+
+    TYPE: ClassVar[str] = "driftloop.redrive-started.v1"
+    stream: StreamName
+    run: str
+    by: str
+    why: str
+    machine: str
+    process: str
+    reach: tuple[TopicReach, ...]
+    takes_over: str | None = None  # a run
+
+
+class MessagesRedriven(Event, frozen=True, kw_only=True):
+    """Rejected messages of a stream were sent again: the broker holds them. ``change``: what was done to them, in words."""
+
+    TYPE: ClassVar[str] = "driftloop.messages-redriven.v1"
+    stream: StreamName
+    run: str
+    by: str
+    why: str
+    change: str
+    messages: tuple[RedrivenMessage, ...]
+
+
+class RedriveEnded(Event, frozen=True, kw_only=True):
+    """A run sends nothing any more. ``whole``: all that it has sent is on record; else the next run looks for it."""
+
+    TYPE: ClassVar[str] = "driftloop.redrive-ended.v1"
+    stream: StreamName
+    run: str
+    sent: Count
+    whole: bool

@@ -107,7 +107,7 @@ TRAINER = Service(
 CONSOLE = Service(
     name="console",
     port_offset=60,
-    rights=Rights(read=("lake", "models", "projects", "snapshots")),
+    rights=Rights(read=("lake", "models", "projects", QUARANTINE, "snapshots")),
     settings=(
         Setting("REGISTRY_URL", None, "URL of the registry, which commands from the pages go to"),
         Setting("SERVICES", "none", "whom to ask how they are: registry=http://registry:8080,…, or a local stack's stack.json"),

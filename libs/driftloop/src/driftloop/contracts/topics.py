@@ -22,6 +22,7 @@ REGISTRY_LOG = "registry-log"
 REPRODUCTIONS = "reproductions"
 VERSIONS_SEEN = "versions-seen"
 NOTIFICATIONS = "notifications"
+REDRIVES = "redrives"
 
 FOLDS, ASSEMBLIES = "folds", "boards"  # the monitor's tables, as their changelogs are called
 
@@ -92,8 +93,8 @@ def stream_topics(
             partitions=partitions,
             key="entity",
             carries="feature rows as JSON or Arrow; watermarks",
-            written_by=("applications",),
-            read_by=("predictor",),
+            written_by=("applications", "console"),  # the console what was rejected, once more
+            read_by=("predictor", "console") if existing.requests is None else ("predictor",),
             plane="data",
             retention_ms=retention_ms,
             append_time=True,
@@ -118,8 +119,8 @@ def stream_topics(
             partitions=partitions,
             key="event id",
             carries="ground truth with the event's id and time; late, possibly corrected; watermarks",
-            written_by=("applications",),
-            read_by=("ingest",),
+            written_by=("applications", "console"),
+            read_by=("ingest", "console") if existing.labels is None else ("ingest",),
             plane="data",
             retention_ms=retention_ms,
             append_time=True,
@@ -132,7 +133,7 @@ def stream_topics(
             key="the rejected message's",
             carries="original bytes, key and headers with reason and origin",
             written_by=("predictor", "ingest", "monitor"),
-            read_by=("people",),
+            read_by=("people", "console"),
             plane="data",
             retention_ms=retention_ms,
             append_time=True,
@@ -148,7 +149,7 @@ CONTROL_TOPICS: tuple[Topic, ...] = (
         key="stream",
         carries="a commit of the lake",
         written_by=("ingest",),
-        read_by=("monitor",),
+        read_by=("monitor", "console"),
         plane="control",
         events=("driftloop.lake-committed.v1",),
     ),
@@ -263,6 +264,17 @@ CONTROL_TOPICS: tuple[Topic, ...] = (
             "driftloop.notification-settled.v1",
             "driftloop.notification-asked.v1",
         ),
+    ),
+    Topic(
+        name=REDRIVES,
+        partitions=4,
+        key="stream",
+        carries="rejected messages that were sent again: who, why, from where, to where; and which run is at it",
+        written_by=("console", "CLI"),
+        read_by=("console", "CLI"),
+        plane="control",
+        retention_ms=FOREVER,
+        events=("driftloop.redrive-started.v1", "driftloop.messages-redriven.v1", "driftloop.redrive-ended.v1"),
     ),
     Topic(
         name=REGISTRY_LOG,

@@ -39,6 +39,27 @@ class OffsetRange(Part, frozen=True, kw_only=True):
     end: Offset
 
 
+class TopicReach(Part, frozen=True, kw_only=True):
+    """Where the partitions of one incarnation of a topic ended, by partition."""
+
+    topic: str
+    topic_id: str
+    ends: dict[str, Offset]
+
+
+class RedrivenMessage(Part, frozen=True, kw_only=True):
+    """A rejected message that was sent again: its place in quarantine (``2:41``), where it came from, and where it is now, in the
+    same topic. ``id``: ``contracts.redrives.redrive_id``."""
+
+    id: str
+    quarantined: str
+    topic: str
+    partition: Count
+    offset: Offset
+    new_partition: Count
+    new_offset: Offset
+
+
 class Window(Part, frozen=True, kw_only=True):
     """Event-time interval ``[start, end)``."""
 

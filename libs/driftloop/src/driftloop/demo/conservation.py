@@ -1,26 +1,23 @@
 """Conservation (I1): every row that was acknowledged is in the lake exactly once, or in quarantine with its bytes, or on record
-as missing."""
+as missing. One that was sent again from quarantine is where it is now."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any, Literal
 
-import msgspec
 import numpy as np
 import pandas as pd
 import pyarrow as pa
 
 from driftloop.contracts import topics
 from driftloop.contracts.gaps import AcceptedGap
-from driftloop.contracts.headers import ARROW, CONTENT_TYPE, WATERMARK, header
-from driftloop.contracts.typed import prepared
 from driftloop.contracts.values import Part
+from driftloop.demo.sent_rows import Place, Rejected, sent_rows
 from driftloop.ports import Record, TopicPartition
 from driftloop.service.quarantine import read_quarantined
 
 MAX_NAMED = 5  # of the rows in each kind of violation
 KEY = ["partition", "offset", "event_id"]
 Kind = Literal["missing", "duplicated", "never sent", "in lake and quarantine", "not in topic"]
-Rejected = frozenset[tuple[TopicPartition, int]]
 
 
 class Violation(Part, frozen=True, kw_only=True):
@@ -38,13 +35,15 @@ class Violation(Part, frozen=True, kw_only=True):
 
 class Conservation(Part, frozen=True, kw_only=True):
     """``sent`` rows were acknowledged, ``lake`` rows are in the lake, ``quarantined`` messages were rejected, and ``missing``
-    rows are of offsets that somebody has given up (``lake.gaps``)."""
+    rows are of offsets that somebody has given up (``lake.gaps``). A message that was rejected and then sent again counts as what it was
+    sent again as, once however often: ``redriven`` were rejected, are not among ``quarantined``, and their rows are among ``lake``."""
 
     sent: int
     lake: int
     quarantined: int
     violations: tuple[Violation, ...] = ()
     missing: int = 0
+    redriven: int = 0
 
     @property
     def ok(self) -> bool:
@@ -57,11 +56,8 @@ class Conservation(Part, frozen=True, kw_only=True):
             quarantined=self.quarantined + other.quarantined,
             violations=(*self.violations, *other.violations),
             missing=self.missing + other.missing,
+            redriven=self.redriven + other.redriven,
         )
-
-
-class _EventId(msgspec.Struct):
-    event_id: str
 
 
 def conservation(
@@ -95,7 +91,8 @@ def _account(
     topic: str, records: Iterable[Record], lake: pa.Table, rejected: Rejected, acknowledged: int, gaps: Sequence[AcceptedGap]
 ) -> Conservation:
     given_up = [gap for gap in gaps if gap.topic == topic]
-    sent, n_rejected = _sent_rows(records, rejected)
+    found_rows = sent_rows(records, rejected)
+    sent = pd.DataFrame(found_rows.rows, columns=KEY)
     stored = pd.DataFrame({name: lake.column(name).to_pandas() for name in KEY})
     counts = pd.merge(_counted(sent, "sent"), _counted(stored, "stored"), on=KEY, how="outer").fillna({"sent": 0, "stored": 0})
     strange = counts[counts.sent == 0]
@@ -110,17 +107,23 @@ def _account(
         ("never sent", strange[~in_both]),
     )
     violations = [_violation(topic, kind, rows) for kind, rows in found if len(rows)]
-    lost = max(0, acknowledged - len(sent) - n_rejected)
+    lost = max(0, acknowledged - found_rows.own - found_rows.rejected)
     gone = min(lost, _offsets_without_records(given_up, sent))  # expired: only the record of the gap is left of them
     if lost > gone:
         violations.append(Violation(topic=topic, kind="not in topic", rows=lost - gone, examples=()))
     return Conservation(
-        sent=len(sent) + n_rejected + gone,
-        lake=len(stored),
-        quarantined=n_rejected,
+        sent=len(sent) - _at(found_rows.repeated, sent) + found_rows.waiting + gone,
+        lake=len(stored) - _at(found_rows.repeated, stored),
+        quarantined=found_rows.waiting,
         violations=tuple(violations),
         missing=n_missing + gone,
+        redriven=found_rows.rejected - found_rows.waiting,
     )
+
+
+def _at(places: frozenset[Place], rows: pd.DataFrame) -> int:
+    """How many rows came in these messages."""
+    return sum((partition, offset) in places for partition, offset in zip(rows["partition"], rows["offset"], strict=True)) if places else 0
 
 
 def _in_gaps(gaps: Sequence[AcceptedGap], rows: pd.DataFrame) -> "np.ndarray[Any, np.dtype[np.bool_]]":
@@ -134,32 +137,6 @@ def _offsets_without_records(gaps: Sequence[AcceptedGap], sent: pd.DataFrame) ->
     """How many offsets of the gaps the topic does not hold any more."""
     held = sent[["partition", "offset"]].drop_duplicates()
     return sum(gap.end - gap.start for gap in gaps) - int(_in_gaps(gaps, held).sum())
-
-
-def _sent_rows(records: Iterable[Record], rejected: Rejected) -> tuple[pd.DataFrame, int]:
-    """The rows that must be in the lake, and how many messages of the topic are in quarantine instead.
-
-    What cannot be read and was not rejected is a row without an event id: it will be missing.
-    """
-    decode = msgspec.json.Decoder(prepared(_EventId)).decode
-    rows: list[tuple[int, int, str]] = []
-    n_rejected = 0
-    for record in records:
-        if (TopicPartition(record.topic, record.partition), record.offset) in rejected:
-            n_rejected += 1
-        elif header(record.headers, CONTENT_TYPE) == ARROW.encode():
-            with pa.ipc.open_stream(record.value) as reader:
-                rows += ((record.partition, record.offset, i) for i in reader.read_all().column("event_id").to_pylist())
-        elif record.value is not None or header(record.headers, WATERMARK) is None:
-            rows.append((record.partition, record.offset, _event_id(decode, record.value)))
-    return pd.DataFrame(rows, columns=KEY), n_rejected
-
-
-def _event_id(decode: Callable[[bytes], _EventId], value: bytes | None) -> str:
-    try:
-        return decode(value or b"").event_id
-    except (msgspec.MsgspecError, UnicodeDecodeError):
-        return ""
 
 
 def _counted(rows: pd.DataFrame, name: str) -> pd.DataFrame:

@@ -1,4 +1,4 @@
-"""`driftloop quarantine`: messages that were rejected, where they came from, why, and their original bytes."""
+"""Rejected messages, where they came from, why, and their original bytes."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -8,33 +8,27 @@ from rich.console import Console
 
 from driftloop.cli.errors import one_line_errors
 from driftloop.cli.output import emit, table
+from driftloop.cli.quarantine.options import json_option, stream_option, text
 from driftloop.client import Client
 from driftloop.errors import UserError
 
 if TYPE_CHECKING:
     from driftloop.client.rejected_messages import RejectedBytes
 
-stream_option = click.option("--stream", default=None, help="The stream; optional when one is registered.")
-json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON; bytes are base64.")
 
-
-@click.group()
-def quarantine() -> None:
-    """Rejected messages, with their bytes and reasons."""
-
-
-@quarantine.command("list")
+@click.command("list")
 @stream_option
 @json_option
 @one_line_errors
 def list_rejected(stream: str | None, as_json: bool) -> None:
     """Every rejected message with its origin and reason. ID is what `show` takes."""
     found = Client().quarantined(stream)
-    columns = ("id", "topic", "partition", "offset", "bytes", "reason")
-    emit(found, as_json, lambda console: console.print(table("Quarantine", columns, ([getattr(q, c) for c in columns] for q in found))))
+    columns = ("id", "topic", "partition", "offset", "bytes", "reason", "sent again")
+    rows = ([*(getattr(q, c) for c in columns[:-1]), f"{q.redriven[-1].at:%Y-%m-%d %H:%M}" if q.redriven else None] for q in found)
+    emit(found, as_json, lambda console: console.print(table("Quarantine", columns, rows)))
 
 
-@quarantine.command()
+@click.command()
 @click.argument("id")
 @stream_option
 @json_option
@@ -45,7 +39,7 @@ def show(id: str, stream: str | None, as_json: bool) -> None:
     emit(found, as_json, lambda console: _render(console, found))
 
 
-@quarantine.command()
+@click.command()
 @click.argument("id")
 @stream_option
 @click.option("--output", type=click.Path(dir_okay=False, path_type=Path), default=None, help="File to write; default: standard output.")
@@ -66,11 +60,11 @@ def get(id: str, stream: str | None, output: Path | None) -> None:
 
 def _render(console: Console, shown: "RejectedBytes") -> None:
     console.print(f"{shown.topic}[{shown.partition}] offset {shown.offset}\n{shown.reason}", markup=False)
-    console.print(f"key: {_text(shown.key)}", markup=False)
+    for done in shown.redriven:
+        to = f"partition {done.message.new_partition} offset {done.message.new_offset}"
+        said = f"sent again on {done.at:%Y-%m-%d %H:%M} by {done.by}, {done.change}, to {to}: {done.why}"
+        console.print(said, markup=False, highlight=False, soft_wrap=True)
+    console.print(f"key: {text(shown.key)}", markup=False)
     for header in shown.headers:
-        console.print(f"header {header.name}: {_text(header.value)}", markup=False)
-    console.print(f"value, {shown.bytes} bytes:\n{_text(shown.value)}", markup=False)
-
-
-def _text(data: bytes | None) -> str:
-    return "null" if data is None else data.decode("utf-8", "backslashreplace")
+        console.print(f"header {header.name}: {text(header.value)}", markup=False)
+    console.print(f"value, {shown.bytes} bytes:\n{text(shown.value)}", markup=False)
