@@ -7,14 +7,16 @@ from typing import Any
 import msgspec
 import numpy as np
 
+from bench.console_events import DIGEST, commit, loop
 from bench.console_events import drift as drift_report
-from bench.console_events import loop
 from bench.figures import Aim, Figure, Limit
 from bench.surroundings import Surroundings
 from driftloop.contracts.events import DriftReported
-from driftloop.registry.state import RegistryState
+from driftloop.contracts.values import PromotionRules
+from driftloop.registry.records import ProjectRef
+from driftloop.registry.state import ModelState, RegistryState
 from driftloop_console.html import Html
-from driftloop_console.pages import drift, journal, performance
+from driftloop_console.pages import data, drift, journal, performance
 from driftloop_console.record import ConsoleFold
 from driftloop_console.view import view_of
 
@@ -53,13 +55,16 @@ def measure(_: Surroundings) -> Iterator[Figure]:
         unit="ms of one core",
         limit=Limit("copying its bytes", 1000 * _seconds(lambda: bytearray(stored))),
     )
-    html, view = Html(), view_of({})
+    html, view, registry = Html(), view_of({}), _registered()
+    for n in range(WINDOWS):
+        again.add(*commit(n, MODEL))
     around = {"path": "/", "view": view, "models": [MODEL], "current": MODEL, "notices": [], "as_of": None, "key": ""}
     pages: dict[str, Callable[[], dict[str, Any]]] = {
         "journal": lambda: journal.journal(again, RegistryState(), view),
         "performance": lambda: performance.performance(again, view, MODEL),
         "drift": lambda: drift.drift(again, view, MODEL),
         "feature": lambda: drift.feature(again, view, MODEL, "f0"),
+        "data": lambda: data.data(again, registry, data.Where(), view, MODEL),
     }
     for name, content in pages.items():
         said = content()
@@ -77,6 +82,11 @@ def measure(_: Surroundings) -> Iterator[Figure]:
             limit=Limit("encoding what it says as JSON, and nothing else", 1000 * _seconds(lambda said=said: msgspec.json.encode(said))),
             aim=Aim(FIRST_VIEW_MS, "at most"),
         )
+
+
+def _registered() -> RegistryState:
+    project = ProjectRef(project=MODEL, stream=MODEL, model=MODEL, archive=DIGEST, schema_fingerprint=DIGEST, promotion=PromotionRules())
+    return RegistryState(models={MODEL: ModelState(model=MODEL, project=project)})
 
 
 def _decoding() -> Callable[[], object]:

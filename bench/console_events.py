@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 import numpy as np
 
 from driftloop.contracts.codec import Envelope, caused_id, envelope
-from driftloop.contracts.events import DecisionMade, DriftReported, Event, IncidentReported, PerformanceReported
+from driftloop.contracts.events import DecisionMade, DriftReported, Event, IncidentReported, LakeCommitted, PerformanceReported
 from driftloop.contracts.values import FeatureDrift, Interval, MovedColumn, Window, WindowAnswer
 
 START = datetime(2025, 1, 1, tzinfo=UTC)
@@ -37,6 +37,15 @@ def loop(windows: int, features: int, versions: int, *, model: str = "shop") -> 
             told.append(("incident", incident(n, version, model)))
         for kind, event in told:
             yield event, about(event, f"{model}-{kind}-{n}", n)
+
+
+def commit(n: int, stream: str = "shop") -> tuple[Event, Envelope]:
+    """A version of the lake's table of inferences."""
+    of = window(n)
+    event = LakeCommitted(
+        stream=stream, table="inferences", version=n, rows=1000, ranges=(), event_time_min=of.start, event_time_max=of.end
+    )
+    return event, about(event, f"{stream}-commit-{n}", n)
 
 
 def about(event: Event, id: str, n: int) -> Envelope:

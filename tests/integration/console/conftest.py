@@ -17,11 +17,14 @@ from bench.console_events import about, decision, drift, loop
 from tests.integration.registry.registry_process import Registry, World, make_world, registry
 from tests.support.ports import free_port
 from tests.support.waiting import PATIENCE_SECONDS, wait_until
+from tests.unit.redrive.messages import truth
 from tests.unit.registry.commands import measured
 
-from driftloop.adapters.kafka import Producer, Publisher
+from driftloop.adapters.kafka import Producer, Publisher, create_topics
 from driftloop.contracts.events import DecisionMade, DriftReported, Event, IncidentReported
-from driftloop.contracts.topics import DECISIONS, DRIFT_REPORTS, INCIDENTS, PERFORMANCE_REPORTS
+from driftloop.contracts.topics import DECISIONS, DRIFT_REPORTS, INCIDENTS, PERFORMANCE_REPORTS, quarantine, stream_topics
+from driftloop.ports import Record
+from driftloop.service.quarantine import send_to_quarantine
 
 EVIL = "<script>window.broken=1</script><img src=x onerror=window.broken=1>"
 WINDOWS = 120
@@ -49,7 +52,22 @@ def world(kafka_bootstrap, s3, tmp_path_factory) -> Iterator[tuple[World, Regist
         made.train(f"{made.model}-r2", epoch=1, measured=measured(against=1, gain_lower=-0.1))
         assert not made.decision(f"{made.model}-r2").accepted
         publish(made)
+        reject(made)
         yield made, running
+
+
+def reject(world: World) -> None:
+    """Three labels that nobody can read, and a request that is hostile, in quarantine."""
+    create_topics(world.bootstrap, stream_topics(world.model, 1))
+    producer = Producer(world.bootstrap, client_id="test-ingest")
+    topic, labels = quarantine(world.model), f"{world.model}.labels"
+    for n in range(3):
+        value = msgspec.json.encode(truth(n, label="yes", note=EVIL))
+        send_to_quarantine(producer, topic, Record(labels, 0, n, 0, b"a", value, ()), f"field 'label': no boolean {EVIL}", world.store)
+    hostile = Record(f"{world.model}.requests", 0, 0, 0, b"\xff\x00", b"\xff\x00" + EVIL.encode(), ((EVIL, EVIL.encode()),))
+    send_to_quarantine(producer, topic, hostile, "not UTF-8", world.store)
+    producer.flush()
+    producer.close()
 
 
 def publish(world: World) -> None:

@@ -12,7 +12,10 @@ from tests.support.waiting import PATIENCE_SECONDS, wait_until
 
 REQUIRED = "DRIFTLOOP_REQUIRE_BROWSER"  # where there is a browser, its tests must run
 AXE = Path(__file__).parents[2] / "support" / "axe" / "axe.min.js"
-PATHS = ("/", "/?all=1", "/performance", "/drift", "/feature?feature=f0", "/models", "/version?version=2", "/prediction", "/nothing")
+PATHS = (
+    *("/", "/?all=1", "/performance", "/drift", "/feature?feature=f0", "/models", "/version?version=2", "/prediction", "/nothing"),
+    *("/data", "/data-diff", "/quarantine", "/rejected?id=0:0", "/redrive?because=not%20UTF-8"),
+)
 
 
 @pytest.fixture(scope="module")
@@ -103,4 +106,27 @@ def test_a_person_promotes_with_the_keyboard_alone(browser: Any, console: Consol
         tab.page.keyboard.press("Enter")
     assert "It is done" in tab.page.locator("main").inner_text()
     assert "★ champion" in tab.page.locator("tbody tr").first.inner_text()
+    assert tab.complaints == []
+
+
+def test_a_person_chooses_rejected_messages_mends_them_and_sends_them_again(browser: Any, console: Console) -> None:
+    tab = Tab(browser, console.url)
+    tab.open("/quarantine", console.world.model)
+    tab.page.get_by_role("button", name="Choose all on this page").click()
+    with tab.page.expect_navigation():
+        tab.page.get_by_role("button", name="Send the chosen ones again").click()
+    tab.page.get_by_label("Set fields").fill("label=true")
+    with tab.page.expect_navigation():
+        tab.page.get_by_role("button", name="Look again").click()
+    assert tab.barriers() == []
+    assert "before" in tab.page.locator("main").inner_text()
+    tab.page.get_by_label("Why").fill("labels came as text")
+    tab.page.get_by_label("Your name").fill("Ada")
+    with tab.page.expect_navigation():
+        tab.page.locator("form[action='/redrive/send'] button").click()
+    told = tab.page.locator(".told-done").inner_text()
+    assert "sent again" in told
+    assert "1 would have been rejected again" in told
+    assert tab.page.evaluate("window.broken") is None
+    assert [address for address in tab.asked if not address.startswith(console.url)] == []
     assert tab.complaints == []

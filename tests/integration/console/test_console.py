@@ -5,7 +5,10 @@ from typing import Any
 
 import pytest
 from tests.integration.console.conftest import EVIL, WINDOWS, Console, started
+from tests.support.waiting import wait_until
 
+from driftloop.adapters.kafka import read_topic
+from driftloop.contracts.redrives import redrive_of
 from driftloop.history.checkpoint import Checkpoint
 
 
@@ -68,6 +71,33 @@ def test_a_person_promotes_and_rolls_back_once_however_often_it_is_sent_and_a_fo
     journal = console.client.get("/", params={"model": model}).text
     assert "champion is now version 1" in journal
     assert EVIL not in journal
+
+
+def test_rejected_messages_are_shown_mended_and_sent_again_once(console: Console) -> None:
+    model, labels = console.world.model, f"{console.world.model}.labels"
+    listed = of(console, "/quarantine")
+    assert (listed["all"], sorted(one["messages"] for one in listed["reasons"])) == (4, [1, 3])
+    ids = [one["id"] for one in listed["messages"] if one["topic"] == labels][:2]
+    for path, asked in (("/data", {}), ("/quarantine", {}), ("/rejected", {"id": ids[0]}), ("/redrive", {"ids": ids[0]})):
+        page = console.client.get(path, params={"model": model, **asked})
+        assert page.status_code == 200, page.text
+        assert EVIL not in page.text
+    (hostile,) = [one["id"] for one in listed["messages"] if one["topic"] != labels]
+    assert of(console, "/rejected", id=hostile)["value"]["hex"].startswith("ff 00 3c")
+    assert of(console, "/redrive", ids=" ".join(ids))["refused"] == 2
+
+    form = {"model": model, "ids": " ".join(ids), "set": "label=true", "reason": "labels came as text", "actor": "Ada", "key": "0" * 16}
+    foreign = console.client.post("/redrive/send", data=form, headers={"Origin": "http://elsewhere.example"})
+    assert foreign.status_code == 403
+    first = console.client.post("/redrive/send", data=form, headers={"Origin": console.url})
+    assert (first.status_code, "sent=2&refused=0&before=0" in first.headers["location"]) == (303, True), first.text
+    second = console.client.post("/redrive/send", data=form, headers={"Origin": console.url})
+    assert "sent=0&refused=0&before=2" in second.headers["location"]
+    sent = [redrive_of(record.headers) for record in read_topic(console.world.bootstrap, labels)]
+    assert sorted((one.offset, one.by) for one in sent if one is not None) == [(1, "Ada"), (2, "Ada")]  # the newest two
+    assert of(console, "/quarantine")["waiting"] == 2
+    wait_until(lambda: of(console, "/data")["redrives"], "the console to have read of it")
+    assert of(console, "/data")["redrives"][0]["messages"] == 2
 
 
 @pytest.mark.usefixtures("console")

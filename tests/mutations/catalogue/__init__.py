@@ -16,6 +16,7 @@ from tests.mutations.catalogue.newcomer import NEWCOMER
 from tests.mutations.catalogue.notifier import NOTIFIER
 from tests.mutations.catalogue.predictor import PREDICTOR
 from tests.mutations.catalogue.processes import PROCESSES
+from tests.mutations.catalogue.redrive import REDRIVE
 from tests.mutations.catalogue.registry import REGISTRY
 from tests.mutations.catalogue.shadow import SHADOW
 from tests.mutations.catalogue.strangers import STRANGERS
@@ -45,4 +46,5 @@ PARTS: dict[str, tuple[Mutation, ...]] = {
     "Topics that somebody else writes": EXISTING_TOPICS,
     "The console": CONSOLE,
     "Messages to people": NOTIFIER,
+    "Rejected messages, sent again": REDRIVE,
 }

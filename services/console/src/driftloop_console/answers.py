@@ -16,6 +16,7 @@ from driftloop.installation import Installation, without_services
 from driftloop.lineage.trace import Trace as Traced
 from driftloop_console.asking import Answer, Distribution, Question, Trace
 from driftloop_console.columns import moment
+from driftloop_console.data_answers import data_answer
 from driftloop_console.settings import ConsoleSettings, console_settings
 
 LINES = 24  # of a histogram
@@ -28,11 +29,21 @@ def main() -> None:
 
 def answered(question: Question, installation: Installation) -> Answer:
     try:
-        return Answer(found=_trace(question, installation) if isinstance(question, Trace) else _distribution(question, installation))
+        return Answer(found=_found(question, installation))
     except (UserError, ObjectNotFound, IntegrityError) as exc:
         return Answer(wrong=str(exc))
     except (TransientError, ConfigurationError) as exc:
         return Answer(later=str(exc))
+
+
+def _found(question: Question, installation: Installation) -> dict[str, Any]:
+    match question:
+        case Trace():
+            return _trace(question, installation)
+        case Distribution():
+            return _distribution(question, installation)
+        case _:
+            return data_answer(question, Connections(installation.s3, installation))
 
 
 def _installation(settings: ConsoleSettings) -> Installation:

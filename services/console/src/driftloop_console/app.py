@@ -16,6 +16,7 @@ from starlette.responses import RedirectResponse, Response
 from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
 
+from driftloop.client.arguments import checked_name
 from driftloop.errors import TransientError, UserError
 from driftloop.registry.state import RegistryState
 from driftloop.service.bounded_bodies import BoundedBodies
@@ -23,8 +24,9 @@ from driftloop_console import commands
 from driftloop_console.asking import Questions
 from driftloop_console.freshness import Freshness
 from driftloop_console.html import Html
-from driftloop_console.pages import drift, journal, models, now, performance, prediction
+from driftloop_console.pages import data, drift, journal, models, now, performance, prediction, rejected
 from driftloop_console.record import ConsoleFold
+from driftloop_console.redrive_form import redriving_of
 from driftloop_console.rounds import Rounds
 from driftloop_console.security import SafeAnswers
 from driftloop_console.view import NotFound, View, view_of
@@ -43,6 +45,7 @@ class Desk(NamedTuple):
     ask: Questions
     command: Callable[[commands.Call], dict[str, Any]]
     rounds: Rounds
+    store: data.Where = data.Where()
 
     def model_names(self) -> list[str]:
         with self.record.reading() as record:
@@ -95,6 +98,13 @@ PAGES = (
     ),
     Page("/models", "models.html", _of_model(lambda desk, view, model: models.models(desk.record, desk.registry(), view, model))),
     Page("/version", "version.html", _of_model(lambda desk, view, model: models.version(desk.record, desk.registry(), view, model))),
+    Page("/data", "data.html", _of_model(lambda desk, view, model: data.data(desk.record, desk.registry(), desk.store, view, model))),
+    Page("/data-diff", "data_diff.html", _of_model(lambda desk, view, model: {"model": model, **data.diff(desk.ask, view)})),
+    Page(
+        "/quarantine", "quarantine.html", _of_model(lambda desk, view, model: rejected.quarantine(desk.registry(), desk.ask, view, model))
+    ),
+    Page("/rejected", "rejected.html", _of_model(lambda desk, view, model: rejected.message(desk.registry(), desk.ask, view, model))),
+    Page("/redrive", "redrive.html", _of_model(lambda desk, view, model: rejected.redrive(desk.registry(), desk.ask, view, model))),
     Page("/prediction", "prediction.html", lambda desk, view: prediction.prediction(desk.ask, view)),
 )
 
@@ -107,6 +117,7 @@ def create_app(desk: Desk) -> Starlette:
         routes.append(Route(page.path, functools.partial(_as_html, desk, html, page)))
         routes.append(Route(f"{name}.json", functools.partial(_as_json, desk, page)))
     routes.append(Route("/models/{verb}", functools.partial(_command, desk, html), methods=["POST"]))
+    routes.append(Route("/redrive/send", functools.partial(_redrive, desk, html), methods=["POST"]))
     routes.append(Mount("/static", StaticFiles(directory=STATIC)))
     middleware = [Middleware(SafeAnswers), Middleware(BoundedBodies, max_body_bytes=MAX_BODY_BYTES)]
     missing = functools.partial(_missing, desk, html)
@@ -151,6 +162,23 @@ async def _command(desk: Desk, html: Html, request: Request) -> Response:
     view = View(call.model, "", "", None, None, {})
     done = "done" if answer.get("accepted", True) else "not"
     return RedirectResponse(f"/models?{view.query(told=done)}", 303)
+
+
+async def _redrive(desk: Desk, html: Html, request: Request) -> Response:
+    """A form's answer: back to quarantine with how many were sent; else the page that says why not. Sent again it sends nothing twice."""
+    fields: Mapping[str, str] = {}
+    model: str | None = None
+    try:
+        fields = commands.fields_of(await request.body())
+        model = checked_name(fields.get("model", ""), "name of a model")
+        asked = redriving_of(fields, data.stream_of(models.found(desk.registry(), model)), send=True)
+        done = await run_in_threadpool(desk.ask, asked)
+    except (NotFound, UserError, TransientError) as exc:
+        code = 503 if isinstance(exc, TransientError) else 409
+        content = {"fields": dict(fields), "error": str(exc), "unknown": code == 503}
+        return _rendered(desk, html, "redrive_refused.html", "/quarantine", View(model, "", "", None, None, {}), content, code)
+    told = {name: int(done.get(name, 0)) for name in rejected.COUNTS}
+    return RedirectResponse(f"/quarantine?{View(model, '', '', None, None, {}).query(told='done', **told)}", 303)
 
 
 def _done(desk: Desk, call: commands.Call) -> dict[str, Any]:

@@ -12,6 +12,7 @@ import msgspec
 
 from driftloop.contracts.typed import prepared
 from driftloop.errors import TransientError, UserError
+from driftloop_console.data_questions import DataQuestion
 
 ANSWER_SECONDS = 50.0  # less than HTTP gives a call
 AT_ONCE = 2  # questions in hand; a further one is told to come again
@@ -36,7 +37,7 @@ class Distribution(msgspec.Struct, frozen=True, tag=True):
     end: int
 
 
-Question = Trace | Distribution
+Question = Trace | Distribution | DataQuestion
 
 
 class Answer(msgspec.Struct, frozen=True):

@@ -18,6 +18,7 @@ MENU = (
     ("/performance", "Performance"),
     ("/drift", "Drift"),
     ("/models", "Models"),
+    ("/data", "Data"),
     ("/prediction", "A prediction"),
 )
 PICTURE = (160.0, 28.0)  # width and height of the small one

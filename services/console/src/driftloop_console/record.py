@@ -15,6 +15,8 @@ from driftloop.contracts.events import (
     DriftReported,
     Event,
     IncidentReported,
+    LakeCommitted,
+    MessagesRedriven,
     PerformanceReported,
     RetrainRequested,
     TrainingCompleted,
@@ -23,6 +25,7 @@ from driftloop.contracts.events import (
     VersionReproduced,
 )
 from driftloop.contracts.typed import prepared
+from driftloop_console.data_versions import DataVersions, StoredData
 from driftloop_console.drift_table import DriftTable, StoredDrift
 from driftloop_console.journal import Entry, Journal
 from driftloop_console.performance_table import PerformanceTable, StoredPerformance
@@ -36,6 +39,8 @@ TOPICS = (
     topics.RETRAIN_REQUESTS,
     topics.TRAINING_RUNS,
     topics.REPRODUCTIONS,
+    topics.DATASET_VERSIONS,
+    topics.REDRIVES,
 )
 MAX_MODELS = 200  # that have tables: whoever writes to the topics may make up names
 
@@ -50,6 +55,7 @@ class _Stored(msgspec.Struct, frozen=True):
     performance: dict[str, StoredPerformance]
     journal: list[Entry]
     runs: list[Run]
+    data: StoredData
     events: int
 
 
@@ -62,7 +68,7 @@ class ConsoleFold:
 
     def _clear(self) -> None:
         self.models: dict[str, Tables] = {}
-        self.journal, self.runs = Journal(), Runs()
+        self.journal, self.runs, self.data = Journal(), Runs(), DataVersions()
         self.events = 0
 
     @contextmanager
@@ -85,6 +91,9 @@ class ConsoleFold:
                     tables.performance.add(event)
             case TrainingStarted():
                 self.runs.add(event, about)
+                self.data.add(event, about)
+            case LakeCommitted() | MessagesRedriven():
+                self.data.add(event, about)
             case DecisionMade() | RetrainRequested() | TrainingCompleted() | TrainingFailed():
                 self.runs.add(event, about)
                 self.journal.add(event, about)
@@ -104,6 +113,7 @@ class ConsoleFold:
                 performance={name: tables.performance.stored() for name, tables in self.models.items()},
                 journal=self.journal.stored(),
                 runs=self.runs.stored(),
+                data=self.data.stored(),
                 events=self.events,
             )
         return msgspec.msgpack.encode(state)
@@ -119,6 +129,7 @@ class ConsoleFold:
                 self.models[name] = tables
             self.journal.restore(found.journal)
             self.runs.restore(found.runs)
+            self.data.restore(found.data)
             self.events = found.events
 
     def tables(self, model: str) -> Tables | None:
