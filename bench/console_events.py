@@ -3,11 +3,13 @@
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 
+import msgspec
 import numpy as np
 
 from driftloop.contracts.codec import Envelope, caused_id, envelope
 from driftloop.contracts.events import DecisionMade, DriftReported, Event, IncidentReported, PerformanceReported
 from driftloop.contracts.values import FeatureDrift, Interval, MovedColumn, Window, WindowAnswer
+from driftloop.monitoring.evidence import Evidence
 
 START = datetime(2025, 1, 1, tzinfo=UTC)
 EVERY = timedelta(hours=1)
@@ -101,13 +103,18 @@ def performance(n: int, version: int | None, rng: np.random.Generator, model: st
 
 
 def decision(n: int, model: str = "shop", *, reason: str | None = None) -> DecisionMade:
-    evidence = {
-        "rows": 1000,
-        "labelled": 950,
-        "statistic": "distance:f0",
-        "value": 0.25,
-        "closing_offsets": {str(p): n for p in range(500)},
-    }
+    evidence = Evidence(
+        window=window(n),
+        version=1,
+        rows=1000,
+        labelled=950,
+        drifted=drifts(n),
+        metric="roc_auc",
+        statistic="distance:f0",
+        value=0.25 if drifts(n) else 0.05,
+        threshold=THRESHOLD,
+        closing_offsets={str(p): n for p in range(500)},
+    )
     return DecisionMade(
         model=model,
         kind="retrain",
@@ -115,7 +122,7 @@ def decision(n: int, model: str = "shop", *, reason: str | None = None) -> Decis
         reason=reason or ("the window has drifted" if drifts(n) else "nothing has changed"),
         window=window(n),
         rule=DIGEST,
-        evidence=evidence,
+        evidence=msgspec.to_builtins(evidence),
     )
 
 

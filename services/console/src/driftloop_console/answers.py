@@ -14,7 +14,9 @@ from driftloop.contracts.values import Window
 from driftloop.errors import ConfigurationError, IntegrityError, ObjectNotFound, TransientError, UserError
 from driftloop.installation import Installation, without_services
 from driftloop.lineage.trace import Trace as Traced
-from driftloop_console.asking import Answer, Distribution, Question, Trace
+from driftloop.project.archives import archive_bytes
+from driftloop.project.reading import open_archive
+from driftloop_console.asking import Answer, Distribution, Question, Rules, Trace
 from driftloop_console.columns import moment
 from driftloop_console.settings import ConsoleSettings, console_settings
 
@@ -28,11 +30,21 @@ def main() -> None:
 
 def answered(question: Question, installation: Installation) -> Answer:
     try:
-        return Answer(found=_trace(question, installation) if isinstance(question, Trace) else _distribution(question, installation))
+        return Answer(found=_found(question, installation))
     except (UserError, ObjectNotFound, IntegrityError) as exc:
         return Answer(wrong=str(exc))
     except (TransientError, ConfigurationError) as exc:
         return Answer(later=str(exc))
+
+
+def _found(question: Question, installation: Installation) -> dict[str, Any]:
+    match question:
+        case Trace():
+            return _trace(question, installation)
+        case Distribution():
+            return _distribution(question, installation)
+        case Rules():
+            return _rules(question, installation)
 
 
 def _installation(settings: ConsoleSettings) -> Installation:
@@ -55,6 +67,12 @@ def _distribution(of: Distribution, installation: Installation) -> dict[str, Any
         "current_rows": sum(found.counts),
         "slots": [{"label": slot.label, "reference": slot.reference, "current": slot.current} for slot in lines],
     }
+
+
+def _rules(of: Rules, installation: Installation) -> dict[str, Any]:
+    store = Connections(installation.s3, installation).store
+    told: dict[str, Any] = msgspec.to_builtins(open_archive(archive_bytes(store, of.project, of.archive)).policy)
+    return told
 
 
 if __name__ == "__main__":

@@ -23,7 +23,8 @@ from driftloop_console import commands
 from driftloop_console.asking import Questions
 from driftloop_console.freshness import Freshness
 from driftloop_console.html import Html
-from driftloop_console.pages import drift, journal, models, now, performance, prediction
+from driftloop_console.pages import drift, journal, models, now, performance, prediction, what_if
+from driftloop_console.policies import Policies
 from driftloop_console.record import ConsoleFold
 from driftloop_console.rounds import Rounds
 from driftloop_console.security import SafeAnswers
@@ -43,6 +44,7 @@ class Desk(NamedTuple):
     ask: Questions
     command: Callable[[commands.Call], dict[str, Any]]
     rounds: Rounds
+    policies: Policies
 
     def model_names(self) -> list[str]:
         with self.record.reading() as record:
@@ -82,6 +84,11 @@ def _named(view: View) -> str:
 
 PAGES = (
     Page("/", "journal.html", lambda desk, view: journal.journal(desk.record, desk.registry(), view)),
+    Page(
+        "/what-if",
+        "what_if.html",
+        _of_model(lambda desk, view, model: what_if.what_if(desk.record, desk.registry(), desk.policies.of, view, model)),
+    ),
     Page("/now", "now.html", lambda desk, view: now.now(desk.record, desk.registry(), desk.rounds, view)),
     Page("/performance", "performance.html", _of_model(lambda desk, view, model: performance.performance(desk.record, view, model))),
     Page("/drift", "drift.html", _of_model(lambda desk, view, model: drift.drift(desk.record, view, model))),

@@ -36,7 +36,14 @@ class Distribution(msgspec.Struct, frozen=True, tag=True):
     end: int
 
 
-Question = Trace | Distribution
+class Rules(msgspec.Struct, frozen=True, tag=True):
+    """When a project trains again: the policy in its archive."""
+
+    project: str
+    archive: str
+
+
+Question = Trace | Distribution | Rules
 
 
 class Answer(msgspec.Struct, frozen=True):

@@ -14,6 +14,7 @@ from driftloop_console import commands
 from driftloop_console.app import Desk, create_app
 from driftloop_console.asking import Questions
 from driftloop_console.freshness import Freshness
+from driftloop_console.policies import Policies
 from driftloop_console.record import TOPICS, ConsoleFold
 from driftloop_console.rounds import Rounds
 from driftloop_console.settings import console_settings
@@ -33,7 +34,8 @@ def run(stop: Stop) -> None:
     freshness = Freshness(follower, parts.registry)
     registry = RegistryClient(settings.registry_url)
     rounds = Rounds(settings.services)
-    desk = Desk(record, parts.registry.state, freshness, Questions(), commands.through(registry), rounds)
+    ask = Questions()
+    desk = Desk(record, parts.registry.state, freshness, ask, commands.through(registry), rounds, Policies(ask))
     health = ConsoleHealth(settings.common.instance, record, freshness)
     # HTTP before the broker is asked for anything: a page then says what is away
     with started(parts, health, serving(create_app(desk), told=True)):

@@ -26,6 +26,7 @@ from driftloop.contracts.typed import prepared
 from driftloop_console.drift_table import DriftTable, StoredDrift
 from driftloop_console.journal import Entry, Journal
 from driftloop_console.performance_table import PerformanceTable, StoredPerformance
+from driftloop_console.retrain_record import RetrainRecord
 from driftloop_console.runs import Run, Runs
 
 TOPICS = (
@@ -50,6 +51,7 @@ class _Stored(msgspec.Struct, frozen=True):
     performance: dict[str, StoredPerformance]
     journal: list[Entry]
     runs: list[Run]
+    retrains: dict[str, list[bytes]]
     events: int
 
 
@@ -62,7 +64,7 @@ class ConsoleFold:
 
     def _clear(self) -> None:
         self.models: dict[str, Tables] = {}
-        self.journal, self.runs = Journal(), Runs()
+        self.journal, self.runs, self.retrains = Journal(), Runs(), RetrainRecord()
         self.events = 0
 
     @contextmanager
@@ -88,6 +90,8 @@ class ConsoleFold:
             case DecisionMade() | RetrainRequested() | TrainingCompleted() | TrainingFailed():
                 self.runs.add(event, about)
                 self.journal.add(event, about)
+                if isinstance(event, DecisionMade):
+                    self.retrains.add(event)
             case IncidentReported() | VersionReproduced() | ChallengerMeasured():
                 self.journal.add(event, about)
             case _:
@@ -104,6 +108,7 @@ class ConsoleFold:
                 performance={name: tables.performance.stored() for name, tables in self.models.items()},
                 journal=self.journal.stored(),
                 runs=self.runs.stored(),
+                retrains=self.retrains.stored(),
                 events=self.events,
             )
         return msgspec.msgpack.encode(state)
@@ -119,6 +124,7 @@ class ConsoleFold:
                 self.models[name] = tables
             self.journal.restore(found.journal)
             self.runs.restore(found.runs)
+            self.retrains.restore(found.retrains)
             self.events = found.events
 
     def tables(self, model: str) -> Tables | None:
