@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 from tests.integration.console.conftest import EVIL, WINDOWS, Console, started
+from tests.support.waiting import PATIENCE_SECONDS
 
 from driftloop.history.checkpoint import Checkpoint
 
@@ -68,6 +69,20 @@ def test_a_person_promotes_and_rolls_back_once_however_often_it_is_sent_and_a_fo
     journal = console.client.get("/", params={"model": model}).text
     assert "champion is now version 1" in journal
     assert EVIL not in journal
+
+
+def test_now_comes_as_events_under_the_same_headers_and_ends_with_the_process(world, tmp_path_factory) -> None:
+    made, running = world
+    with started(made, running, tmp_path_factory.mktemp("events"), str(running.client.base_url)) as console:
+        with console.client.stream("GET", "/now/events", params={"model": made.model}) as answer:
+            assert answer.headers["content-type"].startswith("text/event-stream")
+            assert answer.headers["content-security-policy"].startswith("default-src 'self'")
+            lines = answer.iter_lines()
+            told = next(line for line in lines if line.startswith("data: "))
+            assert f"{made.model}: version" in told
+            console.process.terminate()
+            assert list(lines)[-1:] in ([], [""])  # whole to its end: no connection that was cut
+        assert console.process.wait(PATIENCE_SECONDS) == 0
 
 
 @pytest.mark.usefixtures("console")

@@ -20,14 +20,15 @@ from driftloop.contracts.values import Estimate
 from driftloop.contracts.watched import Watched, watched_digest
 from driftloop.errors import TransientError
 from driftloop.registry.state import ModelState, ModelVersion, RegistryState
-from driftloop_console.app import PAGES
 from driftloop_console.asking import Question, Trace
 from driftloop_console.drift_table import AT_THRESHOLD
 from driftloop_console.pages import models
 from driftloop_console.record import ConsoleFold
+from driftloop_console.site import PAGES
 from driftloop_console.view import view_of
 
 EVENTS = list(loop(200, 6, 4))
+RUNNING = [(event, story.about(event, "s")) for event in (story.started("r7", model=MODEL),)]
 EVIL = '<script>alert(1)</script><img src=x onerror=alert(2)>" onload="x'
 TO_EACH = [page.path for page in PAGES if page.path not in ("/prediction", "/distribution", "/feature", "/version")]
 
@@ -274,6 +275,18 @@ def test_now_says_what_is_down_and_what_to_do_and_shows_what_is_known() -> None:
     assert "✗ down" in page
     assert "there are: see its setting SERVICES" in ok(console(), "/now")
     assert "Services were not asked: no stack runs here" in ok(console(services="/nowhere/stack.json"), "/now")
+
+
+def test_now_draws_the_loop_with_what_each_station_is_about() -> None:
+    client = console(record_of([*EVENTS, *RUNNING]), register_project(), register_version("r1"), promote("r1", epoch=0))
+    loop_ = {station["service"]: station for station in of(client, "/now")["loop"]}
+    assert list(loop_) == ["predictor", "ingest", "monitor", "trainer", "registry"]
+    assert loop_["predictor"]["about"] == [f"{MODEL}: version 1"]
+    assert loop_["trainer"]["about"] == [f"{MODEL}: in hand since 2026-01-01 00:00"]
+    assert loop_["predictor"]["state"] is None  # nobody has told who it is
+    page = ok(client, "/now")
+    assert 'class="loop"' in page
+    assert "not asked" in page
 
 
 def hostile() -> Browser:

@@ -185,12 +185,3 @@ document.querySelectorAll("form.range").forEach((form) => form.addEventListener(
 }));
 document.querySelectorAll("[data-chart]").forEach(chart);
 document.querySelectorAll("[data-heat]").forEach((where) => new Heat(where));
-
-/* a part of the page that is asked for again every few seconds, while its box is ticked and the page is looked at */
-document.querySelectorAll("[data-keep]").forEach((box) => setInterval(async () => {
-  if (!box.checked || document.hidden) return;
-  const answer = await fetch(location.href).catch(() => null);
-  if (!answer || !answer.ok) return;
-  const fresh = new DOMParser().parseFromString(await answer.text(), "text/html").querySelector(box.dataset.keep);
-  if (fresh && box.checked) document.querySelector(box.dataset.keep).replaceWith(fresh);
-}, 5000));
