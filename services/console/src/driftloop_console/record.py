@@ -28,6 +28,7 @@ from driftloop_console.journal import Entry, Journal
 from driftloop_console.performance_table import PerformanceTable, StoredPerformance
 from driftloop_console.retrain_record import RetrainRecord
 from driftloop_console.runs import Run, Runs
+from driftloop_console.segment_table import SegmentTable, StoredSegments
 
 TOPICS = (
     topics.DRIFT_REPORTS,
@@ -44,11 +45,13 @@ MAX_MODELS = 200  # that have tables: whoever writes to the topics may make up n
 class Tables(NamedTuple):
     drift: DriftTable
     performance: PerformanceTable
+    segments: SegmentTable
 
 
 class _Stored(msgspec.Struct, frozen=True):
     drift: dict[str, StoredDrift]
     performance: dict[str, StoredPerformance]
+    segments: dict[str, StoredSegments]
     journal: list[Entry]
     runs: list[Run]
     retrains: dict[str, list[bytes]]
@@ -85,6 +88,7 @@ class ConsoleFold:
             case PerformanceReported():
                 if (tables := self._tables(event.model)) is not None:
                     tables.performance.add(event)
+                    tables.segments.add(event)
             case TrainingStarted():
                 self.runs.add(event, about)
             case DecisionMade() | RetrainRequested() | TrainingCompleted() | TrainingFailed():
@@ -106,6 +110,7 @@ class ConsoleFold:
             state = _Stored(
                 drift={name: tables.drift.stored() for name, tables in self.models.items()},
                 performance={name: tables.performance.stored() for name, tables in self.models.items()},
+                segments={name: tables.segments.stored() for name, tables in self.models.items()},
                 journal=self.journal.stored(),
                 runs=self.runs.stored(),
                 retrains=self.retrains.stored(),
@@ -118,9 +123,10 @@ class ConsoleFold:
         with self._lock:
             self._clear()
             for name, drift in found.drift.items():
-                tables = Tables(DriftTable(), PerformanceTable())
+                tables = _empty()
                 tables.drift.restore(drift)
                 tables.performance.restore(found.performance[name])
+                tables.segments.restore(found.segments[name])
                 self.models[name] = tables
             self.journal.restore(found.journal)
             self.runs.restore(found.runs)
@@ -134,9 +140,13 @@ class ConsoleFold:
     @property
     def nbytes(self) -> int:
         """Of the tables' numbers, which are nearly all of it."""
-        return sum(tables.drift.table.nbytes + tables.performance.table.nbytes for tables in self.models.values())
+        return sum(of.table.nbytes for tables in self.models.values() for of in tables)
 
     def _tables(self, model: str) -> Tables | None:
         if model not in self.models and len(self.models) < MAX_MODELS:
-            self.models[model] = Tables(DriftTable(), PerformanceTable())
+            self.models[model] = _empty()
         return self.models.get(model)
+
+
+def _empty() -> Tables:
+    return Tables(DriftTable(), PerformanceTable(), SegmentTable())
