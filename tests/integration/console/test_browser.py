@@ -14,7 +14,7 @@ REQUIRED = "DRIFTLOOP_REQUIRE_BROWSER"  # where there is a browser, its tests mu
 AXE = Path(__file__).parents[2] / "support" / "axe" / "axe.min.js"
 PATHS = (
     *("/", "/?all=1", "/what-if?threshold=150", "/now", "/performance", "/drift", "/feature?feature=f0"),
-    *("/models", "/version?version=2", "/prediction", "/nothing"),
+    *("/models", "/version?version=2", "/compare?a=1&b=2", "/prediction", "/nothing"),
 )
 
 

@@ -79,11 +79,17 @@ def test_an_installation_without_a_model_is_told_the_next_command(path: str) -> 
     assert "driftloop up --project DIR" in ok(console(), path)
 
 
-@pytest.mark.parametrize("path", ["/performance", "/drift"])
+@pytest.mark.parametrize("path", ["/performance", "/drift", "/what-if"])
 def test_a_range_without_windows_leads_to_one_that_has_some(shop: Browser, path: str) -> None:
     page = ok(shop, path, **{"from": "1999-01-01", "to": "1999-02-01"})
-    assert "No window in this range of time" in page
+    assert "No window in this range of time; 200 in all others" in page
     assert f'href="{path}?"' in page
+
+
+def test_a_column_without_windows_in_a_range_leads_to_all_of_its_time(shop: Browser) -> None:
+    page = ok(shop, "/feature", feature="f0", **{"from": "1999-01-01", "to": "1999-02-01"})
+    assert "No window in this range of time; 200 in all others" in page
+    assert 'href="/feature?feature=f0"' in page
 
 
 @pytest.mark.parametrize("path", ["/", "/performance", "/drift", "/models"])
@@ -210,10 +216,14 @@ def test_models_show_versions_and_what_can_be_done() -> None:
     assert sentences[0] == "Trained with the recipe all on 1 rows in 1 s, the best of 1 tried."
     assert any(sentence.startswith("The gate said yes") for sentence in sentences)
     stages = of(client, "/version", model=MODEL, version=1)["stages"]
-    assert [stage["stage"] for stage in stages] == ["judged"]
+    assert [stage["stage"] for stage in stages] == ["judged", "registered", "champion"]
     for version, says in ((9, "it has 1 to 2"), (0, "has no version 0")):
         answer = client.get("/version", params={"model": MODEL, "version": version})
         assert (answer.status_code, says in answer.text) == (404, True)
+
+
+def nobody(_: Question) -> dict[str, Any]:
+    raise AssertionError("the store is asked only when somebody wants to know")
 
 
 def test_a_version_that_is_served_elsewhere_has_no_bytes_and_its_name_is_text() -> None:
@@ -222,7 +232,7 @@ def test_a_version_that_is_served_elsewhere_has_no_bytes_and_its_name_is_text() 
         model=MODEL, version=1, request_id="seen", manifest=watched_digest(MODEL, watched), pins=None, registered_at=START, watched=watched
     )
     registry = RegistryState(models={MODEL: ModelState(model=MODEL, versions=(seen,))})
-    found = models.version(ConsoleFold(), registry, view_of({"version": "1"}), MODEL)
+    found = models.version(ConsoleFold(), registry, nobody, view_of({"version": "1"}), MODEL)
     assert found["sentences"][0].startswith(f"It is served elsewhere, as {EVIL}")
     assert found["pins"] == {}
 
@@ -336,7 +346,7 @@ def test_a_browser_may_run_and_ask_nothing_but_ours(shop: Browser) -> None:
         assert answer.headers["x-content-type-options"] == "nosniff"
         assert answer.headers["referrer-policy"] != "no-referrer"
     for path in TO_EACH:
-        found = Markup(ok(shop, path) if path != "/models" else ok(two_versions(), path))
+        found = Markup(ok(two_versions() if path in ("/models", "/compare") else shop, path))
         links = [str(value) for _, attributes in found.elements for name, value in attributes.items() if name in ("src", "href", "action")]
         assert links
         assert all(re.match(r"/|#", link) for link in links), links

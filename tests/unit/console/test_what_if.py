@@ -90,6 +90,8 @@ def test_decisions_that_are_kept_are_bounded_and_those_of_the_oldest_windows_go(
     for n in range(60):
         for model in ("a-model", "another"):
             kept.add(decision(n, model))
+    absurd = decision(59, "absurd")
+    kept.add(msgspec.structs.replace(absurd, evidence=absurd.evidence | {"version": 10**40}))  # a number that no column holds
     kept.add(msgspec.structs.replace(decision(90, "a-model"), evidence={}))  # no policy could go on from it
     assert len(kept) <= 30
     assert decisions("a-model", kept.encoded("a-model"))[-1].window == window(59)

@@ -16,7 +16,7 @@ from driftloop.installation import Installation, without_services
 from driftloop.lineage.trace import Trace as Traced
 from driftloop.project.archives import archive_bytes
 from driftloop.project.reading import open_archive
-from driftloop_console.asking import Answer, Distribution, Question, Rules, Trace
+from driftloop_console.asking import Answer, Differ, Distribution, Explain, Made, Question, Rules, Trace
 from driftloop_console.columns import moment
 from driftloop_console.settings import ConsoleSettings, console_settings
 
@@ -45,6 +45,18 @@ def _found(question: Question, installation: Installation) -> dict[str, Any]:
             return _distribution(question, installation)
         case Rules():
             return _rules(question, installation)
+        case Explain():
+            from driftloop_console.explained import explained  # scikit-learn: only for those who ask for it
+
+            return explained(question, Connections(installation.s3, installation))
+        case Made():
+            from driftloop_console.made import made
+
+            return made(question, Connections(installation.s3, installation).store)
+        case Differ():
+            from driftloop_console.made import differ
+
+            return differ(question, Connections(installation.s3, installation).store)
 
 
 def _installation(settings: ConsoleSettings) -> Installation:

@@ -8,6 +8,7 @@ from driftloop.contracts.events import DecisionMade
 from driftloop.contracts.typed import prepared
 from driftloop.contracts.values import Interval, LossAlarm, Window, WindowAnswer
 from driftloop.monitoring.evidence import Evidence
+from driftloop_console.columns import whole
 
 KEPT = 10_000  # of a model, those of its newest windows
 MOST = 40_000  # of all models together
@@ -104,7 +105,7 @@ def _kept(event: DecisionMade, window: Window, evidence: Evidence) -> _Kept:
         dry_run=event.evidence.get(_DRY_RUN) is True,
         reason=event.reason[:MAX_REASON],
         request_id=event.request_id,
-        version=evidence.version,
+        version=None if evidence.version is None else whole(evidence.version),
         rows=evidence.rows,
         labelled=evidence.labelled,
         landed=evidence.labels_landed_since,

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 
 from driftloop_console.desk import Desk
-from driftloop_console.pages import drift, journal, models, now, performance, prediction, what_if
+from driftloop_console.pages import compare, drift, journal, models, now, performance, prediction, what_if
 from driftloop_console.view import NotFound, View
 
 Content = Callable[[Desk, View], dict[str, Any]]
@@ -52,6 +52,13 @@ PAGES = (
         ),
     ),
     Page("/models", "models.html", _of_model(lambda desk, view, model: models.models(desk.record, desk.registry(), view, model))),
-    Page("/version", "version.html", _of_model(lambda desk, view, model: models.version(desk.record, desk.registry(), view, model))),
+    Page(
+        "/version", "version.html", _of_model(lambda desk, view, model: models.version(desk.record, desk.registry(), desk.ask, view, model))
+    ),
+    Page(
+        "/compare",
+        "compare.html",
+        _of_model(lambda desk, view, model: compare.compare(desk.record, desk.registry(), desk.ask, view, model)),
+    ),
     Page("/prediction", "prediction.html", lambda desk, view: prediction.prediction(desk.ask, view)),
 )

@@ -79,7 +79,12 @@ def what_if(
         },
     }
     differing = [each for each in reversed(shown or ()) if each.differs][:SHOWN]
-    return said | counted | {"differing": differing, "why_not": why_not, "sentences": _sentences(percent, counted, why_not)}
+    return (
+        said
+        | counted
+        | {"known": len(windows.start)}
+        | {"differing": differing, "why_not": why_not, "sentences": _sentences(percent, counted, why_not)}
+    )
 
 
 def windows_of(of: DriftTable) -> Windows:
