@@ -13,17 +13,21 @@ from bench.figures import Aim, Figure, Limit
 from bench.surroundings import Surroundings
 from driftloop.contracts.events import DriftReported
 from driftloop.contracts.values import PromotionRules
+from driftloop.project.rules import Policy
 from driftloop.registry.records import ProjectRef
 from driftloop.registry.state import ModelState, RegistryState
 from driftloop_console.html import Html
-from driftloop_console.pages import data, drift, journal, performance
+from driftloop_console.pages import data, drift, journal, now, performance, what_if
 from driftloop_console.record import ConsoleFold
+from driftloop_console.retrain_record import decisions
+from driftloop_console.rounds import Rounds
 from driftloop_console.view import view_of
 
 WINDOWS, COLUMNS, VERSIONS = 10_000, 50, 20
 MODEL = "shop"
 FIRST_VIEW_MS = 200.0
 ROUNDS = 7
+PROJECT = ProjectRef(project=MODEL, stream=MODEL, model=MODEL, archive="a" * 64, schema_fingerprint="b" * 64, promotion=PromotionRules())
 OF = f"{WINDOWS:,} windows × {COLUMNS} columns × {VERSIONS} versions"
 
 
@@ -65,6 +69,7 @@ def measure(_: Surroundings) -> Iterator[Figure]:
         "drift": lambda: drift.drift(again, view, MODEL),
         "feature": lambda: drift.feature(again, view, MODEL, "f0"),
         "data": lambda: data.data(again, registry, data.Where(), view, MODEL),
+        "now": lambda: now.now(again, RegistryState(), Rounds(""), view),  # services aside, which answer when they do
     }
     for name, content in pages.items():
         said = content()
@@ -82,6 +87,21 @@ def measure(_: Surroundings) -> Iterator[Figure]:
             limit=Limit("encoding what it says as JSON, and nothing else", 1000 * _seconds(lambda said=said: msgspec.json.encode(said))),
             aim=Aim(FIRST_VIEW_MS, "at most"),
         )
+
+    yield _what_if(again)
+
+
+def _what_if(record: ConsoleFold) -> Figure:
+    """The slider, with the policy that a project has that says nothing but that drift counts."""
+    state = RegistryState(models={MODEL: ModelState(model=MODEL, project=PROJECT)})
+    policy, moved = Policy(triggers=("drift",)), view_of({"threshold": "50"})
+    return Figure(
+        name="console-what-if",
+        what=f"what would have been otherwise at half of the threshold, of {OF}",
+        value=1000 * _seconds(lambda: what_if.what_if(record, state, lambda _: policy, moved, MODEL)),
+        unit="ms of one core",
+        limit=Limit("reading the decisions that are kept", 1000 * _seconds(lambda: decisions(MODEL, record.retrains.encoded(MODEL)))),
+    )
 
 
 def _registered() -> RegistryState:

@@ -2,12 +2,15 @@
 
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
+import msgspec
 import numpy as np
 
 from driftloop.contracts.codec import Envelope, caused_id, envelope
 from driftloop.contracts.events import DecisionMade, DriftReported, Event, IncidentReported, LakeCommitted, PerformanceReported
-from driftloop.contracts.values import FeatureDrift, Interval, MovedColumn, Window, WindowAnswer
+from driftloop.contracts.values import FeatureDrift, Interval, MovedColumn, SegmentPerformance, Window, WindowAnswer
+from driftloop.monitoring.evidence import Evidence
 
 START = datetime(2025, 1, 1, tzinfo=UTC)
 EVERY = timedelta(hours=1)
@@ -86,11 +89,13 @@ def column(distance: float) -> FeatureDrift:
 
 def performance(n: int, version: int | None, rng: np.random.Generator, model: str = "shop", revision: int = 0) -> PerformanceReported:
     value = 0.7 + float(rng.normal(0, 0.01))
-    more = {}
+    more: dict[str, Any] = {}
     if version is not None:
         moved = MovedColumn(column="f0", distance=0.25, drifted=True, importance=0.05)
         answer = "harmful-drift" if drifts(n) else "calm"
         more = {"answer": WindowAnswer(answer=answer, reason="as it is", harm_known=True, columns=(moved,))}
+    else:
+        more = {"segments": tuple(segment(name, value + apart) for name, apart in (("north", 0.02), ("south", -0.04), (None, -0.01)))}
     return PerformanceReported(
         model=model,
         stream=model,
@@ -109,14 +114,31 @@ def performance(n: int, version: int | None, rng: np.random.Generator, model: st
     )
 
 
+def segment(name: str | None, value: float) -> SegmentPerformance:
+    return SegmentPerformance(
+        feature="region",
+        value=name,
+        rows=300,
+        labelled=285,
+        coverage=0.95,
+        measured=Interval(value=value, lower=value - 0.04, upper=value + 0.04),
+        median_label_delay_seconds=3600.0,
+    )
+
+
 def decision(n: int, model: str = "shop", *, reason: str | None = None) -> DecisionMade:
-    evidence = {
-        "rows": 1000,
-        "labelled": 950,
-        "statistic": "distance:f0",
-        "value": 0.25,
-        "closing_offsets": {str(p): n for p in range(500)},
-    }
+    evidence = Evidence(
+        window=window(n),
+        version=1,
+        rows=1000,
+        labelled=950,
+        drifted=drifts(n),
+        metric="roc_auc",
+        statistic="distance:f0",
+        value=0.25 if drifts(n) else 0.05,
+        threshold=THRESHOLD,
+        closing_offsets={str(p): n for p in range(500)},
+    )
     return DecisionMade(
         model=model,
         kind="retrain",
@@ -124,7 +146,7 @@ def decision(n: int, model: str = "shop", *, reason: str | None = None) -> Decis
         reason=reason or ("the window has drifted" if drifts(n) else "nothing has changed"),
         window=window(n),
         rule=DIGEST,
-        evidence=evidence,
+        evidence=msgspec.to_builtins(evidence),
     )
 
 

@@ -15,11 +15,14 @@ from bench.clocks import BenchError
 from bench.console_events import loop
 from driftloop.registry.state import RegistryState
 from driftloop.service.http_server import HttpServer
-from driftloop_console.app import Desk, create_app
+from driftloop_console.app import create_app
 from driftloop_console.asking import Questions
+from driftloop_console.desk import Desk
 from driftloop_console.freshness import Freshness
+from driftloop_console.policies import Policies
 from driftloop_console.record import ConsoleFold
 from driftloop_console.rounds import Rounds
+from driftloop_console.streams import Streams
 
 SIZE = {"width": 1180, "height": 760}
 
@@ -38,7 +41,8 @@ def made_up() -> Iterator[str]:
         record.add(event, about)
     freshness = Freshness(_AtTheEnd(), _AtTheEnd())
     freshness.look()
-    desk = Desk(record, RegistryState, freshness, Questions(), lambda _: {}, Rounds(""))
+    ask = Questions()
+    desk = Desk(record, RegistryState, freshness, ask, lambda _: {}, Rounds(""), Policies(ask), Streams())
     server = HttpServer(create_app(desk), "127.0.0.1", 0, setting="port").start()
     try:
         yield f"http://127.0.0.1:{server.port}"

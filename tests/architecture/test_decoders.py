@@ -75,6 +75,8 @@ NO_MESSAGES = {
     "driftloop.client.status_words": "what a service says of itself",
     "driftloop.training.process": "the training process",
     "driftloop_console.asking": "its own process's answer",
+    "driftloop_console.policies": "its own process's answer",
+    "driftloop_console.retrain_record": "its own checkpoint; evidence of a decision that was decoded, left out when it is none",
     "driftloop_console.answers": "the console's question",
     "driftloop_console.html": "evidence that its own fold has written",
     "driftloop.backtest.fits": "the backtest's fitting processes",

@@ -13,7 +13,8 @@ from tests.support.waiting import PATIENCE_SECONDS, wait_until
 REQUIRED = "DRIFTLOOP_REQUIRE_BROWSER"  # where there is a browser, its tests must run
 AXE = Path(__file__).parents[2] / "support" / "axe" / "axe.min.js"
 PATHS = (
-    *("/", "/?all=1", "/performance", "/drift", "/feature?feature=f0", "/models", "/version?version=2", "/prediction", "/nothing"),
+    *("/", "/?all=1", "/what-if?threshold=150", "/now", "/performance", "/drift", "/feature?feature=f0"),
+    *("/models", "/version?version=2", "/compare?a=1&b=2", "/prediction", "/nothing"),
     *("/data", "/data-diff", "/quarantine", "/rejected?id=0:0", "/redrive?because=not%20UTF-8"),
 )
 
@@ -45,7 +46,7 @@ class Tab:
 
     def open(self, path: str, model: str) -> None:
         self.page.goto(f"{self.url}{path}{'&' if '?' in path else '?'}model={model}")
-        self.page.wait_for_load_state("networkidle")
+        self.page.wait_for_load_state("load" if path == "/now" else "networkidle")  # which *Now* never is: it is kept up to date
 
     def barriers(self) -> list[tuple[str, str]]:
         self.page.evaluate(AXE.read_text(encoding="utf-8"))
@@ -90,6 +91,29 @@ def test_the_heat_map_is_drawn_read_and_leads_to_a_column(browser: Any, console:
     assert tab.page.evaluate("window.broken") is None
     tab.open("/drift", console.world.model)
     assert EVIL in tab.page.locator("table").first.inner_text()
+    assert tab.complaints == []
+
+
+def test_the_slider_says_what_would_have_been_otherwise_while_it_moves(browser: Any, console: Console) -> None:
+    tab = Tab(browser, console.url)
+    tab.open("/", console.world.model)
+    tab.page.locator("summary", has_text="What if").focus()
+    tab.page.keyboard.press("Enter")
+    tab.page.keyboard.press("Tab")
+    tab.page.keyboard.press("End")
+    told = tab.page.locator("[data-told], .slider + div")
+    wait_until(lambda: "At 400 % of the threshold 0 of" in told.inner_text(), "the answer to the slider")
+    assert "not known" not in told.inner_text()  # the policy was read from the archive in the store
+    assert tab.complaints == []
+
+
+def test_now_is_kept_up_to_date_and_says_when_it_is_not(browser: Any, console: Console) -> None:
+    tab = Tab(browser, console.url)
+    tab.open("/now", console.world.model)
+    tab.page.evaluate("document.querySelector('#now').dataset.old = '1'")
+    wait_until(lambda: tab.page.locator("#now[data-old]").count() == 0, "an event to replace what is shown")
+    assert "version 1" in tab.page.locator(".loop .predictor").inner_text()
+    assert [address for address in tab.asked if "/now/events" in address]
     assert tab.complaints == []
 
 

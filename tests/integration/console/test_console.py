@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 from tests.integration.console.conftest import EVIL, WINDOWS, Console, started
-from tests.support.waiting import wait_until
+from tests.support.waiting import PATIENCE_SECONDS, wait_until
 
 from driftloop.adapters.kafka import read_topic
 from driftloop.contracts.redrives import redrive_of
@@ -98,6 +98,20 @@ def test_rejected_messages_are_shown_mended_and_sent_again_once(console: Console
     assert of(console, "/quarantine")["waiting"] == 2
     wait_until(lambda: of(console, "/data")["redrives"], "the console to have read of it")
     assert of(console, "/data")["redrives"][0]["messages"] == 2
+
+
+def test_now_comes_as_events_under_the_same_headers_and_ends_with_the_process(world, tmp_path_factory) -> None:
+    made, running = world
+    with started(made, running, tmp_path_factory.mktemp("events"), str(running.client.base_url)) as console:
+        with console.client.stream("GET", "/now/events", params={"model": made.model}) as answer:
+            assert answer.headers["content-type"].startswith("text/event-stream")
+            assert answer.headers["content-security-policy"].startswith("default-src 'self'")
+            lines = answer.iter_lines()
+            told = next(line for line in lines if line.startswith("data: "))
+            assert f"{made.model}: version" in told
+            console.process.terminate()
+            assert list(lines)[-1:] in ([], [""])  # whole to its end: no connection that was cut
+        assert console.process.wait(PATIENCE_SECONDS) == 0
 
 
 @pytest.mark.usefixtures("console")

@@ -62,7 +62,7 @@ class Commands:
         home.mkdir(parents=True, exist_ok=True)
         (home / "access").write_text(world.s3.access_key)
         (home / "secret").write_text(world.s3.secret_key)
-        named = {
+        self.settings = named = {
             "KAFKA_BOOTSTRAP": world.bootstrap,
             "S3_ENDPOINT": world.s3.endpoint,
             "S3_BUCKET": world.s3.bucket,

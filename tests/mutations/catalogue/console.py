@@ -51,4 +51,20 @@ CONSOLE = (
         "        entries = self._loud\n",
         (f"{_TESTS}/test_record.py::test_the_journal_keeps_the_newest_and_the_quiet_ones_push_nobody_out",),
     ),
+    Mutation(
+        "a-page-too-many-is-refused",
+        "Only so many pages are kept up to date at once.",
+        f"{_CONSOLE}/streams.py",
+        "        if self.open >= self._at_once:\n            says",
+        "        if self.open < 0:\n            says",
+        (f"{_TESTS}/test_streams.py::test_one_more_than_there_may_be_is_told_so_and_one_that_is_left_makes_room",),
+    ),
+    Mutation(
+        "no-harm-is-lost-in-a-block",
+        "A block of the strip is the worst of the windows that it stands for.",
+        f"{_CONSOLE}/pages/strip.py",
+        "pooled(of.code[:, None], starts)[:, 0]",
+        "of.code[starts]",
+        (f"{_TESTS}/test_segments_and_strip.py::test_a_strip_of_many_windows_has_bounded_blocks_and_loses_no_harm",),
+    ),
 )

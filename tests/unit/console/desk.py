@@ -13,12 +13,15 @@ from driftloop.contracts.commands import Command
 from driftloop.contracts.events import Event
 from driftloop.errors import UserError
 from driftloop.registry.state import RegistryState
-from driftloop_console.app import Desk, create_app
+from driftloop_console.app import create_app
 from driftloop_console.asking import Question
 from driftloop_console.commands import Call
+from driftloop_console.desk import Desk
 from driftloop_console.freshness import Freshness
+from driftloop_console.policies import Policies
 from driftloop_console.record import ConsoleFold
 from driftloop_console.rounds import Rounds
+from driftloop_console.streams import Streams
 
 
 class Followed:
@@ -76,5 +79,6 @@ def console(
     def nobody(_: object) -> dict[str, Any]:
         raise UserError("nobody is asked in this test")
 
-    desk = Desk(record or ConsoleFold(), lambda: state, freshness, ask or nobody, command or nobody, Rounds(services))
+    policies = Policies(ask or nobody)
+    desk = Desk(record or ConsoleFold(), lambda: state, freshness, ask or nobody, command or nobody, Rounds(services), policies, Streams())
     return Browser(create_app(desk))

@@ -20,14 +20,15 @@ from driftloop.contracts.values import Estimate
 from driftloop.contracts.watched import Watched, watched_digest
 from driftloop.errors import TransientError
 from driftloop.registry.state import ModelState, ModelVersion, RegistryState
-from driftloop_console.app import PAGES
 from driftloop_console.asking import Question, Trace
 from driftloop_console.drift_table import AT_THRESHOLD
 from driftloop_console.pages import models
 from driftloop_console.record import ConsoleFold
+from driftloop_console.site import PAGES
 from driftloop_console.view import view_of
 
 EVENTS = list(loop(200, 6, 4))
+RUNNING = [(event, story.about(event, "s")) for event in (story.started("r7", model=MODEL),)]
 EVIL = '<script>alert(1)</script><img src=x onerror=alert(2)>" onload="x'
 TO_EACH = [page.path for page in PAGES if page.path not in ("/prediction", "/distribution", "/feature", "/version")]
 FROM_TOPICS = ("/quarantine", "/rejected", "/redrive")  # test_data_pages has them
@@ -79,11 +80,17 @@ def test_an_installation_without_a_model_is_told_the_next_command(path: str) -> 
     assert "driftloop up --project DIR" in ok(console(), path)
 
 
-@pytest.mark.parametrize("path", ["/performance", "/drift"])
+@pytest.mark.parametrize("path", ["/performance", "/drift", "/what-if"])
 def test_a_range_without_windows_leads_to_one_that_has_some(shop: Browser, path: str) -> None:
     page = ok(shop, path, **{"from": "1999-01-01", "to": "1999-02-01"})
-    assert "No window in this range of time" in page
+    assert "No window in this range of time; 200 in all others" in page
     assert f'href="{path}?"' in page
+
+
+def test_a_column_without_windows_in_a_range_leads_to_all_of_its_time(shop: Browser) -> None:
+    page = ok(shop, "/feature", feature="f0", **{"from": "1999-01-01", "to": "1999-02-01"})
+    assert "No window in this range of time; 200 in all others" in page
+    assert 'href="/feature?feature=f0"' in page
 
 
 @pytest.mark.parametrize("path", ["/", "/performance", "/drift", "/models"])
@@ -210,10 +217,14 @@ def test_models_show_versions_and_what_can_be_done() -> None:
     assert sentences[0] == "Trained with the recipe all on 1 rows in 1 s, the best of 1 tried."
     assert any(sentence.startswith("The gate said yes") for sentence in sentences)
     stages = of(client, "/version", model=MODEL, version=1)["stages"]
-    assert [stage["stage"] for stage in stages] == ["judged"]
+    assert [stage["stage"] for stage in stages] == ["judged", "registered", "champion"]
     for version, says in ((9, "it has 1 to 2"), (0, "has no version 0")):
         answer = client.get("/version", params={"model": MODEL, "version": version})
         assert (answer.status_code, says in answer.text) == (404, True)
+
+
+def nobody(_: Question) -> dict[str, Any]:
+    raise AssertionError("the store is asked only when somebody wants to know")
 
 
 def test_a_version_that_is_served_elsewhere_has_no_bytes_and_its_name_is_text() -> None:
@@ -222,7 +233,7 @@ def test_a_version_that_is_served_elsewhere_has_no_bytes_and_its_name_is_text() 
         model=MODEL, version=1, request_id="seen", manifest=watched_digest(MODEL, watched), pins=None, registered_at=START, watched=watched
     )
     registry = RegistryState(models={MODEL: ModelState(model=MODEL, versions=(seen,))})
-    found = models.version(ConsoleFold(), registry, view_of({"version": "1"}), MODEL)
+    found = models.version(ConsoleFold(), registry, nobody, view_of({"version": "1"}), MODEL)
     assert found["sentences"][0].startswith(f"It is served elsewhere, as {EVIL}")
     assert found["pins"] == {}
 
@@ -277,6 +288,18 @@ def test_now_says_what_is_down_and_what_to_do_and_shows_what_is_known() -> None:
     assert "Services were not asked: no stack runs here" in ok(console(services="/nowhere/stack.json"), "/now")
 
 
+def test_now_draws_the_loop_with_what_each_station_is_about() -> None:
+    client = console(record_of([*EVENTS, *RUNNING]), register_project(), register_version("r1"), promote("r1", epoch=0))
+    loop_ = {station["service"]: station for station in of(client, "/now")["loop"]}
+    assert list(loop_) == ["predictor", "ingest", "monitor", "trainer", "registry"]
+    assert loop_["predictor"]["about"] == [f"{MODEL}: version 1"]
+    assert loop_["trainer"]["about"] == [f"{MODEL}: in hand since 2026-01-01 00:00"]
+    assert loop_["predictor"]["state"] is None  # nobody has told who it is
+    page = ok(client, "/now")
+    assert 'class="loop"' in page
+    assert "not asked" in page
+
+
 def hostile() -> Browser:
     """Whatever somebody may write is written by somebody who means harm."""
     drifted = msgspec.structs.replace(drift(50, 1, 1, np.random.default_rng(0), MODEL), column=EVIL)
@@ -306,7 +329,7 @@ def test_hostile_names_and_reasons_are_text(path: str, asked: dict[str, str]) ->
     found = Markup(hostile().get(path, params={"model": MODEL} | asked).text)
     scripts = [attributes for tag, attributes in found.elements if tag == "script"]
     assert all(str(attributes.get("src", "")).startswith("/static/") for attributes in scripts)
-    assert len(scripts) == 2
+    assert {str(attributes["src"]).rpartition("/")[2] for attributes in scripts} == {"uPlot.iife.min.js", "console.js", "live.js"}
     assert not [name for _, attributes in found.elements for name in attributes if name.startswith("on") or name == "style"]
     assert not [tag for tag, _ in found.elements if tag in ("img", "iframe", "object", "base", "style")]
 
@@ -324,7 +347,7 @@ def test_a_browser_may_run_and_ask_nothing_but_ours(shop: Browser) -> None:
         assert answer.headers["x-content-type-options"] == "nosniff"
         assert answer.headers["referrer-policy"] != "no-referrer"
     for path in (path for path in TO_EACH if path not in FROM_TOPICS):
-        found = Markup(ok(shop, path) if path not in ("/models", "/data") else ok(two_versions(), path))
+        found = Markup(ok(two_versions() if path in ("/models", "/compare", "/data") else shop, path))
         links = [str(value) for _, attributes in found.elements for name, value in attributes.items() if name in ("src", "href", "action")]
         assert links
         assert all(re.match(r"/|#", link) for link in links), links

@@ -14,7 +14,9 @@ from driftloop.contracts.values import Window
 from driftloop.errors import ConfigurationError, IntegrityError, ObjectNotFound, TransientError, UserError
 from driftloop.installation import Installation, without_services
 from driftloop.lineage.trace import Trace as Traced
-from driftloop_console.asking import Answer, Distribution, Question, Trace
+from driftloop.project.archives import archive_bytes
+from driftloop.project.reading import open_archive
+from driftloop_console.asking import Answer, Differ, Distribution, Explain, Made, Question, Rules, Trace
 from driftloop_console.columns import moment
 from driftloop_console.data_answers import data_answer
 from driftloop_console.settings import ConsoleSettings, console_settings
@@ -42,6 +44,20 @@ def _found(question: Question, installation: Installation) -> dict[str, Any]:
             return _trace(question, installation)
         case Distribution():
             return _distribution(question, installation)
+        case Rules():
+            return _rules(question, installation)
+        case Explain():
+            from driftloop_console.explained import explained  # scikit-learn: only for those who ask for it
+
+            return explained(question, Connections(installation.s3, installation))
+        case Made():
+            from driftloop_console.made import made
+
+            return made(question, Connections(installation.s3, installation).store)
+        case Differ():
+            from driftloop_console.made import differ
+
+            return differ(question, Connections(installation.s3, installation).store)
         case _:
             return data_answer(question, Connections(installation.s3, installation))
 
@@ -66,6 +82,12 @@ def _distribution(of: Distribution, installation: Installation) -> dict[str, Any
         "current_rows": sum(found.counts),
         "slots": [{"label": slot.label, "reference": slot.reference, "current": slot.current} for slot in lines],
     }
+
+
+def _rules(of: Rules, installation: Installation) -> dict[str, Any]:
+    store = Connections(installation.s3, installation).store
+    told: dict[str, Any] = msgspec.to_builtins(open_archive(archive_bytes(store, of.project, of.archive)).policy)
+    return told
 
 
 if __name__ == "__main__":

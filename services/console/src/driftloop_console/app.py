@@ -3,9 +3,9 @@
 import functools
 import time
 import uuid
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import msgspec
 from starlette.applications import Starlette
@@ -18,95 +18,20 @@ from starlette.staticfiles import StaticFiles
 
 from driftloop.client.arguments import checked_name
 from driftloop.errors import TransientError, UserError
-from driftloop.registry.state import RegistryState
 from driftloop.service.bounded_bodies import BoundedBodies
 from driftloop_console import commands
-from driftloop_console.asking import Questions
-from driftloop_console.freshness import Freshness
+from driftloop_console.desk import Desk
 from driftloop_console.html import Html
-from driftloop_console.pages import data, drift, journal, models, now, performance, prediction, rejected
-from driftloop_console.record import ConsoleFold
+from driftloop_console.pages import data, models, now, rejected
 from driftloop_console.redrive_form import redriving_of
-from driftloop_console.rounds import Rounds
 from driftloop_console.security import SafeAnswers
+from driftloop_console.site import PAGES, Page
+from driftloop_console.streams import Told
 from driftloop_console.view import NotFound, View, view_of
 
 MAX_BODY_BYTES = 64 * 1024
 STATIC = Path(__file__).parent / "static"
 FOLDED_SECONDS = 3.0  # after a command, for the registry's log to be folded here, too
-
-
-class Desk(NamedTuple):
-    """What pages are made of."""
-
-    record: ConsoleFold
-    registry: Callable[[], RegistryState]
-    freshness: Freshness
-    ask: Questions
-    command: Callable[[commands.Call], dict[str, Any]]
-    rounds: Rounds
-    store: data.Where = data.Where()
-
-    def model_names(self) -> list[str]:
-        with self.record.reading() as record:
-            told = list(record.models)
-        return sorted({*self.registry().models, *told})
-
-    def model_of(self, view: View) -> str | None:
-        """The one that the address names, else the first; None while there is none."""
-        return view.model or next(iter(self.model_names()), None)
-
-
-Content = Callable[[Desk, View], dict[str, Any]]
-
-
-class Page(NamedTuple):
-    """``template``: of its HTML; None: a page that only scripts ask for."""
-
-    path: str
-    template: str | None
-    content: Content
-
-
-def _of_model(content: Callable[[Desk, View, str], dict[str, Any]]) -> Content:
-    def of(desk: Desk, view: View) -> dict[str, Any]:
-        model = desk.model_of(view)
-        return {"model": None} if model is None else content(desk, view, model)
-
-    return of
-
-
-def _named(view: View) -> str:
-    name = view.text("feature")
-    if name is None:
-        raise NotFound("which column? The address says it as feature=")
-    return name
-
-
-PAGES = (
-    Page("/", "journal.html", lambda desk, view: journal.journal(desk.record, desk.registry(), view)),
-    Page("/now", "now.html", lambda desk, view: now.now(desk.record, desk.registry(), desk.rounds, view)),
-    Page("/performance", "performance.html", _of_model(lambda desk, view, model: performance.performance(desk.record, view, model))),
-    Page("/drift", "drift.html", _of_model(lambda desk, view, model: drift.drift(desk.record, view, model))),
-    Page("/feature", "feature.html", _of_model(lambda desk, view, model: drift.feature(desk.record, view, model, _named(view)))),
-    Page(
-        "/distribution",
-        "distribution.html",
-        _of_model(
-            lambda desk, view, model: prediction.distribution(desk.record, desk.registry(), desk.ask, view, model, _named(view)),
-        ),
-    ),
-    Page("/models", "models.html", _of_model(lambda desk, view, model: models.models(desk.record, desk.registry(), view, model))),
-    Page("/version", "version.html", _of_model(lambda desk, view, model: models.version(desk.record, desk.registry(), view, model))),
-    Page("/data", "data.html", _of_model(lambda desk, view, model: data.data(desk.record, desk.registry(), desk.store, view, model))),
-    Page("/data-diff", "data_diff.html", _of_model(lambda desk, view, model: {"model": model, **data.diff(desk.ask, view)})),
-    Page(
-        "/quarantine", "quarantine.html", _of_model(lambda desk, view, model: rejected.quarantine(desk.registry(), desk.ask, view, model))
-    ),
-    Page("/rejected", "rejected.html", _of_model(lambda desk, view, model: rejected.message(desk.registry(), desk.ask, view, model))),
-    Page("/redrive", "redrive.html", _of_model(lambda desk, view, model: rejected.redrive(desk.registry(), desk.ask, view, model))),
-    Page("/prediction", "prediction.html", lambda desk, view: prediction.prediction(desk.ask, view)),
-)
 
 
 def create_app(desk: Desk) -> Starlette:
@@ -116,6 +41,7 @@ def create_app(desk: Desk) -> Starlette:
         name = "/journal" if page.path == "/" else page.path
         routes.append(Route(page.path, functools.partial(_as_html, desk, html, page)))
         routes.append(Route(f"{name}.json", functools.partial(_as_json, desk, page)))
+    routes.append(Route("/now/events", functools.partial(_events, desk, html)))
     routes.append(Route("/models/{verb}", functools.partial(_command, desk, html), methods=["POST"]))
     routes.append(Route("/redrive/send", functools.partial(_redrive, desk, html), methods=["POST"]))
     routes.append(Mount("/static", StaticFiles(directory=STATIC)))
@@ -145,6 +71,22 @@ async def _as_json(desk: Desk, page: Page, request: Request) -> Response:
     content["as_of"] = desk.freshness.known.as_of
     content["notices"] = desk.freshness.sentences()
     return Response(msgspec.json.encode(content), code, _timed(began), "application/json")
+
+
+async def _events(desk: Desk, html: Html, request: Request) -> Response:
+    """What changes of *Now*, as it changes: the part of its page, made here as the page is."""
+    try:
+        view = view_of(dict(request.query_params))
+    except UserError as exc:
+        return Response(msgspec.json.encode({"error": str(exc)}), 400, media_type="application/json")
+
+    def told() -> Told:
+        content = now.now(desk.record, desk.registry(), desk.rounds, view)
+        notices = desk.freshness.sentences()
+        page = html.render("now_part.html", page=content, view=view)
+        return Told(msgspec.json.encode([content | {"at": None}, notices]), {"html": page, "notices": notices})
+
+    return desk.streams.answer(told)
 
 
 async def _command(desk: Desk, html: Html, request: Request) -> Response:

@@ -37,7 +37,39 @@ class Distribution(msgspec.Struct, frozen=True, tag=True):
     end: int
 
 
-Question = Trace | Distribution | DataQuestion
+class Rules(msgspec.Struct, frozen=True, tag=True):
+    """When a project trains again: the policy in its archive."""
+
+    project: str
+    archive: str
+
+
+class Explain(msgspec.Struct, frozen=True, tag=True):
+    """What each input of a prediction's row has added to its score, by the version that scored it."""
+
+    event: str
+    time: str | None = None
+    stream: str | None = None
+
+
+class Made(msgspec.Struct, frozen=True, tag=True):
+    """What a version is made of: its card, its environment, what each input is worth, the project's files. ``archive``: of the project
+    that it was trained with; None: it is served elsewhere, or nobody knows."""
+
+    model: str
+    manifest: str
+    project: str | None
+    archive: str | None
+
+
+class Differ(msgspec.Struct, frozen=True, tag=True):
+    """What differs between two versions in that."""
+
+    a: Made
+    b: Made
+
+
+Question = Trace | Distribution | Rules | Explain | Made | Differ | DataQuestion
 
 
 class Answer(msgspec.Struct, frozen=True):

@@ -11,14 +11,17 @@ from driftloop.service.http_server import serving
 from driftloop.service.process import Stop, run_service
 from driftloop.service.start import Parts, started
 from driftloop_console import commands
-from driftloop_console.app import Desk, create_app
+from driftloop_console.app import create_app
 from driftloop_console.asking import Questions
+from driftloop_console.desk import Desk
 from driftloop_console.freshness import Freshness
 from driftloop_console.pages.data import Where
+from driftloop_console.policies import Policies
 from driftloop_console.record import TOPICS, ConsoleFold
 from driftloop_console.rounds import Rounds
 from driftloop_console.settings import console_settings
 from driftloop_console.status import ConsoleHealth
+from driftloop_console.streams import Streams
 
 
 def main() -> None:
@@ -34,14 +37,16 @@ def run(stop: Stop) -> None:
     freshness = Freshness(follower, parts.registry)
     registry = RegistryClient(settings.registry_url)
     rounds = Rounds(settings.services)
-    store = settings.common.s3
+    ask, store = Questions(), settings.common.s3
     desk = Desk(
         record,
         parts.registry.state,
         freshness,
-        Questions(),
+        ask,
         commands.through(registry),
         rounds,
+        Policies(ask),
+        Streams(stop.requested),
         Where(store.endpoint, store.bucket, store.region),
     )
     health = ConsoleHealth(settings.common.instance, record, freshness)

@@ -21,7 +21,7 @@ UNKNOWN, UNJUDGED, JUDGED_FROM, AT_THRESHOLD, MOST = 0, 1, 2, 102, 255
 
 VERDICTS: tuple[DriftVerdict | None, ...] = (None, "calm", "drifted", "uncalibrated")  # None: of before there were verdicts, or no model
 _SHARE = 255  # of a share in a byte
-_DISTANCE = 65_535  # of a distance in two
+DISTANCE_STEPS = 65_535  # of a distance in two
 
 
 class StoredDrift(msgspec.Struct, frozen=True):
@@ -38,7 +38,7 @@ class DriftTable:
         self.because: str | None = None  # why nothing can be said of the newest window
         self._at: dict[str, int] = {}
         self.table = Columns(
-            {"revision": "i8", "rows": "i8", "verdict": "u1", "distance": "f8", "threshold": "f8", "late_rows": "i8"},
+            {"revision": "i8", "rows": "i8", "verdict": "u1", "distance": "f8", "threshold": "f8", "repeated": "f8", "late_rows": "i8"},
             {"cells": "u1", "distances": "u2", "missing": "u1", "unseen": "u1"},
             max_rows=MAX_ROWS,
         )
@@ -58,12 +58,13 @@ class DriftTable:
             verdict=VERDICTS.index(event.verdict if event.verdict in VERDICTS else None),
             distance=np.nan if event.distance is None else event.distance,
             threshold=np.nan if event.threshold is None else event.threshold,
+            repeated=np.nan if event.repeated_threshold is None else event.repeated_threshold,
         )
         if row == self.table.rows - 1:
             self.because = None if event.because is None else event.because[:MAX_REASON]
         ratios = [_ratio(drift, event) for drift in shown]
         self._set(row, "cells", places, [cell(ratio) for ratio in ratios])
-        self._set(row, "distances", places, [_scaled(_moved(drift), _DISTANCE) for drift in shown])
+        self._set(row, "distances", places, [_scaled(_moved(drift), DISTANCE_STEPS) for drift in shown])
         self._set(row, "missing", places, [_scaled(drift.missing_share, _SHARE) for drift in shown])
         self._set(row, "unseen", places, [_scaled(max(drift.unseen_share, drift.out_of_range_share), _SHARE) for drift in shown])
 
@@ -109,7 +110,7 @@ def ratio_of(cells: Array) -> Array:
 
 
 def distances_of(stored: Array) -> Array:
-    return stored.astype("f8") / _DISTANCE
+    return stored.astype("f8") / DISTANCE_STEPS
 
 
 def shares_of(stored: Array) -> Array:

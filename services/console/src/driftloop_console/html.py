@@ -62,7 +62,8 @@ def polyline(values: Sequence[float | None], line: float | None = None) -> dict[
     """A small picture: points of a path in PICTURE's units, the last one's place, and where ``line`` lies."""
     width, height = PICTURE
     known = [value for value in values if value is not None]
-    low, high = min([*known, *([line] if line is not None else [])]), max([*known, *([line] if line is not None else [])])
+    all_of_them = [*known, *([line] if line is not None else [])] or [0.0]
+    low, high = min(all_of_them), max(all_of_them)
     span = (high - low) or 1.0
     step = (width - 6) / max(1, len(values) - 1)
 

@@ -1,13 +1,13 @@
 """What each window's predictions were worth, and how many labels say so."""
 
-from typing import get_args
+from typing import NamedTuple, get_args
 
 import msgspec
 import numpy as np
 
 from driftloop.contracts.events import PerformanceReported
 from driftloop.contracts.values import Answer
-from driftloop_console.columns import Columns, Stored
+from driftloop_console.columns import Array, Columns, Stored
 from driftloop_console.drift_table import MAX_COLUMNS
 
 MAX_ROWS = 400_000  # of one model
@@ -20,6 +20,14 @@ class StoredPerformance(msgspec.Struct, frozen=True):
     metrics: list[str]
     table: Stored
     importance: dict[str, float]
+
+
+class Answers(NamedTuple):
+    """Of windows in order; ``code``: a place in ANSWERS, the larger the worse."""
+
+    start: Array
+    end: Array
+    code: Array
 
 
 class PerformanceTable:
@@ -68,6 +76,17 @@ class PerformanceTable:
             self.importance |= {
                 name: worth for name, worth in told.items() if name in self.importance or len(self.importance) < MAX_COLUMNS
             }
+
+    def answers(self, part: slice) -> "Answers":
+        """What each window of a part of the rows meant, by the report on the version that scored most of it."""
+        table = self.table
+        versions = table["version"][part]
+        own = np.flatnonzero(versions > 0) + part.start
+        order = own[np.lexsort((table["answer"][own] > 0, table["rows"][own], table["end"][own], table["start"][own]))]
+        start, end = table["start"][order], table["end"][order]
+        last = np.append((start[1:] != start[:-1]) | (end[1:] != end[:-1]), True)[: len(order)]
+        rows = order[last]
+        return Answers(table["start"][rows], table["end"][rows], table["answer"][rows])
 
     def stored(self) -> StoredPerformance:
         return StoredPerformance(self.metrics, self.table.stored(), self.importance)

@@ -29,7 +29,9 @@ from driftloop_console.data_versions import DataVersions, StoredData
 from driftloop_console.drift_table import DriftTable, StoredDrift
 from driftloop_console.journal import Entry, Journal
 from driftloop_console.performance_table import PerformanceTable, StoredPerformance
+from driftloop_console.retrain_record import RetrainRecord
 from driftloop_console.runs import Run, Runs
+from driftloop_console.segment_table import SegmentTable, StoredSegments
 
 TOPICS = (
     topics.DRIFT_REPORTS,
@@ -48,14 +50,17 @@ MAX_MODELS = 200  # that have tables: whoever writes to the topics may make up n
 class Tables(NamedTuple):
     drift: DriftTable
     performance: PerformanceTable
+    segments: SegmentTable
 
 
 class _Stored(msgspec.Struct, frozen=True):
     drift: dict[str, StoredDrift]
     performance: dict[str, StoredPerformance]
+    segments: dict[str, StoredSegments]
     journal: list[Entry]
     runs: list[Run]
     data: StoredData
+    retrains: dict[str, list[bytes]]
     events: int
 
 
@@ -68,7 +73,8 @@ class ConsoleFold:
 
     def _clear(self) -> None:
         self.models: dict[str, Tables] = {}
-        self.journal, self.runs, self.data = Journal(), Runs(), DataVersions()
+        self.journal, self.runs, self.retrains = Journal(), Runs(), RetrainRecord()
+        self.data = DataVersions()
         self.events = 0
 
     @contextmanager
@@ -89,6 +95,7 @@ class ConsoleFold:
             case PerformanceReported():
                 if (tables := self._tables(event.model)) is not None:
                     tables.performance.add(event)
+                    tables.segments.add(event)
             case TrainingStarted():
                 self.runs.add(event, about)
                 self.data.add(event, about)
@@ -97,6 +104,8 @@ class ConsoleFold:
             case DecisionMade() | RetrainRequested() | TrainingCompleted() | TrainingFailed():
                 self.runs.add(event, about)
                 self.journal.add(event, about)
+                if isinstance(event, DecisionMade):
+                    self.retrains.add(event)
             case IncidentReported() | VersionReproduced() | ChallengerMeasured():
                 self.journal.add(event, about)
             case _:
@@ -111,9 +120,11 @@ class ConsoleFold:
             state = _Stored(
                 drift={name: tables.drift.stored() for name, tables in self.models.items()},
                 performance={name: tables.performance.stored() for name, tables in self.models.items()},
+                segments={name: tables.segments.stored() for name, tables in self.models.items()},
                 journal=self.journal.stored(),
                 runs=self.runs.stored(),
                 data=self.data.stored(),
+                retrains=self.retrains.stored(),
                 events=self.events,
             )
         return msgspec.msgpack.encode(state)
@@ -123,13 +134,15 @@ class ConsoleFold:
         with self._lock:
             self._clear()
             for name, drift in found.drift.items():
-                tables = Tables(DriftTable(), PerformanceTable())
+                tables = _empty()
                 tables.drift.restore(drift)
                 tables.performance.restore(found.performance[name])
+                tables.segments.restore(found.segments[name])
                 self.models[name] = tables
             self.journal.restore(found.journal)
             self.runs.restore(found.runs)
             self.data.restore(found.data)
+            self.retrains.restore(found.retrains)
             self.events = found.events
 
     def tables(self, model: str) -> Tables | None:
@@ -139,9 +152,13 @@ class ConsoleFold:
     @property
     def nbytes(self) -> int:
         """Of the tables' numbers, which are nearly all of it."""
-        return sum(tables.drift.table.nbytes + tables.performance.table.nbytes for tables in self.models.values())
+        return sum(of.table.nbytes for tables in self.models.values() for of in tables)
 
     def _tables(self, model: str) -> Tables | None:
         if model not in self.models and len(self.models) < MAX_MODELS:
-            self.models[model] = Tables(DriftTable(), PerformanceTable())
+            self.models[model] = _empty()
         return self.models.get(model)
+
+
+def _empty() -> Tables:
+    return Tables(DriftTable(), PerformanceTable(), SegmentTable())

@@ -1,5 +1,7 @@
 """What is known of the runs behind versions: why each was asked for, what it measured, and what the gate said."""
 
+from collections.abc import Collection
+
 import msgspec
 
 from driftloop.contracts.codec import Envelope
@@ -71,6 +73,15 @@ class Runs:
 
     def run(self, request_id: str) -> Run | None:
         return self._runs.get(request_id)
+
+    def in_hand(self, models: Collection[str]) -> list[Run]:
+        """Of each of these models the run that started last, where nobody has told yet what came of it."""
+        newest: dict[str, Run] = {}
+        for run in self._runs.values():
+            before = newest.get(run.model)
+            if run.model in models and run.started is not None and (before is None or run.started >= (before.started or 0)):
+                newest[run.model] = run
+        return [run for _, run in sorted(newest.items()) if run.ended is None]
 
     def stored(self) -> list[Run]:
         return list(self._runs.values())

@@ -125,8 +125,8 @@ def _progress(project: str, service: str, seen: Sequence[Seen]) -> Sentence:
     if not answering:
         return Sentence(about=project, says=f"{service}: does not answer", act=f"see the log of {service}")
     samples = together(one.now for one in answering if one.now is not None)
-    behind = _behind(samples)
-    says = f"{service}: {'at the end' if not behind else f'{behind:,} messages behind'}, {_rate(answering):,.0f} rows/s"
+    behind = messages_behind(samples)
+    says = f"{service}: {'at the end' if not behind else f'{behind:,} messages behind'}, {rows_per_second(answering):,.0f} rows/s"
     held_up, gap = _held_up(answering), next((one.told["gap"] for one in answering if one.told.get("gap")), None)
     if gap is not None:
         accept = "driftloop lake accept-gap, if the messages are lost"
@@ -201,7 +201,8 @@ def _policy(told: Mapping[str, Any]) -> _Policy | None:
         return None
 
 
-def _behind(samples: Samples) -> int:
+def messages_behind(samples: Samples) -> int:
+    """Of all partitions together."""
     durable = {tuple(sorted(s.labels.items())): s.value for s in samples.of("driftloop_durable_offset")}
     ends = ((tuple(sorted(s.labels.items())), s.value) for s in samples.of("driftloop_end_offset"))
     return int(sum(max(0.0, end - durable[place]) for place, end in ends if place in durable))
@@ -218,8 +219,8 @@ def _held_up(seen: Iterable[Seen]) -> str | None:
     return f"{worst.labels.get('topic')}[{worst.labels.get('partition')}] has not got on for {_ago(worst.value)}"
 
 
-def _rate(seen: Iterable[Seen]) -> float:
-    """Rows a second, of the instances that answered twice and did not start in between."""
+def rows_per_second(seen: Iterable[Seen]) -> float:
+    """Of the instances that answered twice and did not start in between."""
     rates = []
     for one in seen:
         if one.now is not None and one.before is not None and one.seconds > 0:

@@ -8,9 +8,11 @@ import numpy as np
 from driftloop_console.columns import Array, moment
 from driftloop_console.drift_table import AT_THRESHOLD, JUDGED_FROM, DriftTable, distances_of, ratio_of, shares_of, verdict_of
 from driftloop_console.pages.marks import marks
+from driftloop_console.pages.strip import across, strip
 from driftloop_console.pages.values import known, rounded
+from driftloop_console.performance_table import ANSWERS, Answers
 from driftloop_console.pooling import groups, highest, pooled
-from driftloop_console.record import ConsoleFold
+from driftloop_console.record import ConsoleFold, Tables
 from driftloop_console.view import NotFound, View
 
 PIXELS = 800
@@ -39,6 +41,7 @@ def drift(record: ConsoleFold, view: View, model: str) -> dict[str, Any]:
         most = view.whole("columns", SHOWN_COLUMNS, least=1, most=MOST_COLUMNS)
         kept = order[:most]
         newest = cells[-1]
+        lines, answers = marks(model, table, record.journal, view), tables.performance.answers(_same_time(tables, view))
         return {
             "model": model,
             "windows": len(cells),
@@ -52,8 +55,9 @@ def drift(record: ConsoleFold, view: View, model: str) -> dict[str, Any]:
             "starts": [_iso(ms) for ms in table["start"][part][starts].tolist()],
             "ends": [_iso(ms) for ms in table["end"][part][np.append(starts[1:] - 1, len(cells) - 1)].tolist()],
             "cells": base64.b64encode(np.ascontiguousarray(shown[:, kept].T).tobytes()).decode(),
-            "newest": [_window(of, row) for row in range(part.stop - 1, max(part.start, part.stop - NEWEST) - 1, -1)],
-            "marks": marks(model, table, record.journal, view),
+            "newest": [_window(of, row, answers) for row in range(part.stop - 1, max(part.start, part.stop - NEWEST) - 1, -1)],
+            "marks": lines,
+            "strip": across(strip(answers), lines),
         }
 
 
@@ -77,15 +81,17 @@ def feature(record: ConsoleFold, view: View, model: str, name: str) -> dict[str,
             "missing": rounded(highest(np.where(there, shares_of(column["missing"]), np.nan), starts)),
             "unseen": rounded(highest(np.where(there, shares_of(column["unseen"]), np.nan), starts)),
         }
+        answers = tables.performance.answers(_same_time(tables, view))
         rows = [part.start + int(row) for row in np.flatnonzero(there)[: -NEWEST - 1 : -1]]
         return {
             "model": model,
             "feature": name,
             "importance": tables.performance.importance.get(name),
             "windows": int(np.count_nonzero(there)),
+            "known": int(np.count_nonzero(table["cells"][:, at])),
             "windows_per_point": -(-(part.stop - part.start) // max(1, len(starts))),
             "points": points,
-            "newest": [_window(of, row) | _cell(of, row, at) for row in rows],
+            "newest": [_window(of, row, answers) | _cell(of, row, at) for row in rows],
             "marks": marks(model, table, record.journal, view),
         }
 
@@ -111,7 +117,21 @@ def _feature(of: DriftTable, at: int, worst: Array, newest: Array, distance: flo
     }
 
 
-def _window(of: DriftTable, row: int) -> dict[str, Any]:
+def _same_time(tables: Tables, view: View) -> slice:
+    return tables.performance.table.between(view.start_ms, view.end_ms)
+
+
+def _answer(answers: Answers, start: int, end: int) -> str | None:
+    """Of the window; None: nobody has said."""
+    at = int(np.searchsorted(answers.start, start))
+    while at < len(answers.start) and answers.start[at] == start:
+        if answers.end[at] == end:
+            return ANSWERS[int(answers.code[at])]
+        at += 1
+    return None
+
+
+def _window(of: DriftTable, row: int, answers: Answers) -> dict[str, Any]:
     table, version = of.table, int(of.table["version"][row])
     cells = table["cells"][row, : table.width]
     largest = int(cells.argmax()) if len(cells) else 0
@@ -121,6 +141,7 @@ def _window(of: DriftTable, row: int) -> dict[str, Any]:
         "version": version if version > 0 else None,
         "rows": int(table["rows"][row]),
         "verdict": verdict_of(table["verdict"][row]),
+        "answer": _answer(answers, int(table["start"][row]), int(table["end"][row])),
         "distance": known(table["distance"][row]),
         "threshold": known(table["threshold"][row]),
         "column": of.names[largest] if len(cells) and cells[largest] > 0 else None,

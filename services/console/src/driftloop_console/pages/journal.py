@@ -9,6 +9,7 @@ from driftloop.registry.records import LogEntry
 from driftloop.registry.state import RegistryState
 from driftloop_console.columns import ALL_VERSIONS, milliseconds, moment
 from driftloop_console.journal import Entry
+from driftloop_console.pages.what_if import AS_IT_WAS, LEAST_THRESHOLD, MOST_THRESHOLD
 from driftloop_console.record import ConsoleFold, Tables
 from driftloop_console.sentences import log_entry_in_words
 from driftloop_console.view import View
@@ -34,8 +35,15 @@ def journal(record: ConsoleFold, registry: RegistryState, view: View) -> dict[st
             "skipped": first,
             "count": len(entries),
             "more": first + len(shown) if first + len(shown) < len(entries) else None,
+            "what_if": _slider(record, view),
             "entries": [_shown(entry, record.tables(entry.model)) for entry in shown],
         }
+
+
+def _slider(record: ConsoleFold, view: View) -> dict[str, Any] | None:
+    """For ``what_if``; None while there is no window to ask about."""
+    known = [name for name, tables in sorted(record.models.items()) if tables.drift.table.rows and view.model in (None, name)]
+    return {"model": known[0], "threshold": AS_IT_WAS, "least": LEAST_THRESHOLD, "most": MOST_THRESHOLD} if known else None
 
 
 def _shown(entry: Entry, tables: Tables | None) -> dict[str, Any]:

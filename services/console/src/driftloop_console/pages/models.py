@@ -2,12 +2,15 @@
 
 import itertools
 from collections.abc import Iterable
+from datetime import datetime
 from typing import Any
 
 import msgspec
 
+from driftloop.errors import TransientError, UserError
 from driftloop.registry.state import CHAMPION, ModelState, ModelVersion, RegistryState
-from driftloop_console.columns import moment
+from driftloop_console.asking import Made, Questions
+from driftloop_console.columns import milliseconds, moment
 from driftloop_console.record import ConsoleFold
 from driftloop_console.runs import Run
 from driftloop_console.sentences import number, window_in_words
@@ -43,33 +46,65 @@ def models(record: ConsoleFold, registry: RegistryState, view: View, model: str)
     }
 
 
-def version(record: ConsoleFold, registry: RegistryState, view: View, model: str) -> dict[str, Any]:
-    """One version. Raises NotFound."""
+def version(record: ConsoleFold, registry: RegistryState, ask: Questions, view: View, model: str) -> dict[str, Any]:
+    """One version. ``card=1`` in the address: with its card and what it is made of, from the store. Raises NotFound."""
     known = found(registry, model)
-    wanted = view.whole("version", 0, least=0, most=10**9)
-    one = known.version(wanted)
-    if one is None:
-        have = f"it has 1 to {len(known.versions)}" if known.versions else "it has none yet"
-        raise NotFound(f"{model} has no version {wanted}: {have}")
+    one = version_of(known, view.whole("version", 0, least=0, most=10**9))
     with record.reading():
         run = record.runs.run(one.request_id)
         row = _row(known, one, run)
     moves = [entry for entry in known.history.answered.values() if entry.alias == CHAMPION and entry.moved is not None]
     held = [entry for entry in moves if entry.moved is not None and entry.moved.version == one.version]
+    in_store, why_not = _in_store(ask, known, one) if view.text("card") == "1" else (None, None)
     return row | {
         "model": model,
+        "store": in_store,
+        "why_not": why_not,
+        "compare_with": None if len(known.versions) < 2 else _other(known, one),
         "champion_epoch": known.champion_epoch,
         "is_champion": known.champion is not None and known.champion.version == one.version,
         "sentences": list(_lineage(one, run, known)),
         "champion_times": [{"since": e.moved.since, "by": e.actor, "reason": e.reason} for e in held if e.moved is not None],
         "measurements": None if run is None else run.measurements,
-        "stages": [] if run is None else _stages(run),
+        "stages": _stages(run, one, [e.moved.since for e in held if e.moved is not None]),
         "candidates": [] if run is None else run.candidates,
         "pins": msgspec.to_builtins(one.pins) or {},
         "served_elsewhere": one.served_elsewhere,
         "manifest": one.manifest,
         "request_id": one.request_id,
     }
+
+
+def made_of(of: ModelState, version: ModelVersion) -> Made:
+    """What the store is asked for."""
+    project = None if of.project is None else of.project.project
+    return Made(of.model, version.manifest, project, None if version.pins is None else version.pins.project)
+
+
+def _in_store(ask: Questions, of: ModelState, version: ModelVersion) -> tuple[dict[str, Any] | None, str | None]:
+    if version.served_elsewhere:
+        return None, "it is served elsewhere: nothing of it is in the store"
+    try:
+        return ask(made_of(of, version)), None
+    except (UserError, TransientError) as exc:
+        return None, str(exc)
+
+
+def _other(known: ModelState, one: ModelVersion) -> int:
+    """What a version is compared with unless somebody says: the champion, of the champion the one before it."""
+    champion = known.champion
+    if champion is not None and champion.version != one.version:
+        return champion.version
+    return one.version - 1 if one.version > 1 else 2
+
+
+def version_of(known: ModelState, number: int) -> ModelVersion:
+    """Raises NotFound."""
+    one = known.version(number)
+    if one is None:
+        have = f"it has 1 to {len(known.versions)}" if known.versions else "it has none yet"
+        raise NotFound(f"{known.model} has no version {number}: {have}")
+    return one
 
 
 def found(registry: RegistryState, model: str) -> ModelState:
@@ -105,15 +140,14 @@ def _row(known: ModelState, one: ModelVersion, run: Run | None) -> dict[str, Any
     }
 
 
-def _stages(run: Run) -> list[dict[str, Any]]:
-    """Where the time went from the request to the gate's word, in seconds, as far as it was told."""
-    marks = [("asked", run.asked), ("data pinned", run.started), ("trained and measured", run.ended), ("judged", run.judged)]
-    known = [(name, at) for name, at in marks if at is not None]
-    return [
-        {"stage": name, "seconds": (at - before) / 1000}
-        for (_, before), (name, at) in itertools.pairwise(known)
-        if at >= before  # clocks of several machines
-    ]
+def _stages(run: Run | None, one: ModelVersion, champion_since: list[datetime]) -> list[dict[str, Any]]:
+    """Where the time went from the request until it was champion first, in seconds, as far as it was told."""
+    told = Run(one.request_id, "") if run is None else run
+    first = milliseconds(min(champion_since)) if champion_since else None
+    marks = [("asked", told.asked), ("data pinned", told.started), ("trained and measured", told.ended), ("judged", told.judged)]
+    marks += [("registered", milliseconds(one.registered_at)), ("champion", first)]
+    known = sorted((at, place, name) for place, (name, at) in enumerate(marks) if at is not None)
+    return [{"stage": name, "seconds": (at - before) / 1000} for (before, _, _), (at, _, name) in itertools.pairwise(known)]
 
 
 def _lineage(one: ModelVersion, run: Run | None, known: ModelState) -> Iterable[str]:

@@ -7,10 +7,13 @@ import numpy as np
 from driftloop.statistics.metrics import NoSuchMetric, find
 from driftloop_console.columns import ALL_VERSIONS, Array, Columns, moment
 from driftloop_console.pages.marks import marks
+from driftloop_console.pages.segments import SHOWN, segments
+from driftloop_console.pages.strip import across, strip
 from driftloop_console.pages.values import known, rounded
 from driftloop_console.performance_table import ANSWERS
 from driftloop_console.pooling import groups, highest, lowest, weighted
 from driftloop_console.record import ConsoleFold
+from driftloop_console.segment_table import MAX_SEGMENTS
 from driftloop_console.view import View
 
 POINTS = 800
@@ -28,7 +31,13 @@ def performance(record: ConsoleFold, view: View, model: str) -> dict[str, Any]:
         versions = table["version"][part]
         together = np.flatnonzero(versions == ALL_VERSIONS) + part.start
         found = _content(model, table, together, part, view, tables.performance.metrics)
-        return found | {"marks": marks(model, table, record.journal, view)}
+        lines = marks(model, table, record.journal, view)
+        found |= {"marks": lines, "strip": across(strip(tables.performance.answers(part)), lines)}
+        if found["windows"]:
+            told = segments(tables.segments, view, found["mean"], found["greater_is_better"])
+            most = view.whole("segments", SHOWN, least=1, most=MAX_SEGMENTS)
+            found |= {"segments": told[:most], "segments_in_all": len(told)}
+        return found
 
 
 def _content(model: str, table: Columns, rows: Array, part: slice, view: View, metrics: list[str]) -> dict[str, Any]:

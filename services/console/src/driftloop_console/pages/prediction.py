@@ -2,8 +2,9 @@
 
 from typing import Any
 
+from driftloop.errors import TransientError
 from driftloop.registry.state import RegistryState
-from driftloop_console.asking import Distribution, Questions, Trace
+from driftloop_console.asking import Distribution, Explain, Questions, Trace
 from driftloop_console.pages.models import found
 from driftloop_console.record import ConsoleFold
 from driftloop_console.view import NotFound, View
@@ -12,11 +13,18 @@ MAX_ID = 10_000
 
 
 def prediction(ask: Questions, view: View) -> dict[str, Any]:
-    """Nothing asked, nothing found: the page then is a form."""
+    """Nothing asked, nothing found: the page then is a form. ``explain=1``: with what each input has added to the score, by the version's
+    own bytes."""
     event = view.text("event")
     if event is None:
-        return {"event": None, "trace": None}
-    return {"event": event[:MAX_ID], "trace": ask(Trace(event=event[:MAX_ID], time=view.text("time"), stream=view.text("stream")))}
+        return {"event": None, "trace": None, "explanation": None, "why_not": None}
+    of: dict[str, Any] = {"event": event[:MAX_ID], "time": view.text("time"), "stream": view.text("stream")}
+    if view.text("explain") != "1":
+        return {"event": of["event"], "trace": ask(Trace(**of)), "explanation": None, "why_not": None}
+    try:
+        return {"event": of["event"], **ask(Explain(**of))}
+    except TransientError as exc:  # it took too long, or more memory than it may: the trace alone may still be had
+        return {"event": of["event"], "trace": None, "explanation": None, "why_not": str(exc)}
 
 
 def distribution(record: ConsoleFold, registry: RegistryState, ask: Questions, view: View, model: str, name: str) -> dict[str, Any]:

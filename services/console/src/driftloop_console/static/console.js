@@ -144,12 +144,26 @@ class Heat {
         ctx.fillRect(this.left + c * wide, r * this.row, Math.max(1, wide + 0.5), this.row - 1);
       }
     }
+    this.lines(ctx, height);
     ctx.fillStyle = colour("ink");
     ctx.font = `${Math.min(12, this.row)}px system-ui, sans-serif`;
     ctx.textBaseline = "middle";
     if (this.row >= 9) {
       for (let r = 0; r < rows; r++) ctx.fillText(this.found.features[r].name.slice(0, 60), 0, (r + 0.5) * this.row, this.left - 8);
     }
+  }
+
+  /* where versions began and answers were corrected, across all columns */
+  lines(ctx, height) {
+    const times = this.found.starts.map(Date.parse), wide = (this.width - this.left) / times.length;
+    ctx.setLineDash([2, 3]);
+    for (const mark of this.found.marks) {
+      const at = Date.parse(mark.time), next = times.findIndex((time) => time >= at);
+      const x = this.left + wide * (next < 0 ? times.length : next);
+      ctx.strokeStyle = colour(mark.kind === "version" ? "ink" : "orange");
+      ctx.beginPath(); ctx.moveTo(x, 0); ctx.lineTo(x, height); ctx.stroke();
+    }
+    ctx.setLineDash([]);
   }
 
   at(event) {
@@ -185,12 +199,3 @@ document.querySelectorAll("form.range").forEach((form) => form.addEventListener(
 }));
 document.querySelectorAll("[data-chart]").forEach(chart);
 document.querySelectorAll("[data-heat]").forEach((where) => new Heat(where));
-
-/* a part of the page that is asked for again every few seconds, while its box is ticked and the page is looked at */
-document.querySelectorAll("[data-keep]").forEach((box) => setInterval(async () => {
-  if (!box.checked || document.hidden) return;
-  const answer = await fetch(location.href).catch(() => null);
-  if (!answer || !answer.ok) return;
-  const fresh = new DOMParser().parseFromString(await answer.text(), "text/html").querySelector(box.dataset.keep);
-  if (fresh && box.checked) document.querySelector(box.dataset.keep).replaceWith(fresh);
-}, 5000));
