@@ -24,4 +24,4 @@ def test_answers_are_the_documented_ones_and_never_a_crash(kafka_bootstrap, s3, 
                 case.call_and_validate(base_url=url, checks=checks)
 
             answers_as_documented()
-    assert len(operations) == 16
+    assert len(operations) == 17

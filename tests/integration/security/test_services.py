@@ -8,7 +8,7 @@ import pytest
 from tests.integration.monitor.test_exactness import assert_exact
 from tests.integration.monitor.world import World
 from tests.support.secured_kafka import AUTHORIZER, KINDS, SecuredKafka, secret, secured_kafka
-from tests.support.small_service import Notifier
+from tests.support.small_service import Scribe
 from tests.support.waiting import wait_until
 
 from driftloop.adapters.kafka import Producer, Publisher, create_topics
@@ -34,13 +34,13 @@ def decide(secured: SecuredKafka, unique: str) -> Iterator[Callable[[str], None]
         yield published
 
 
-def notifier(secured: SecuredKafka, kind: str, folder: Path, name: str) -> Notifier:
+def scribe(secured: SecuredKafka, kind: str, folder: Path, name: str) -> Scribe:
     """With the settings of its own name."""
     told = {"TOKEN_PROVIDER": PROVIDER} if kind == "OAUTHBEARER" else {}
     prefix = f"DRIFTLOOP_{name.upper()}_"
     settings = {key.removeprefix(prefix): value for key, value in secured.variables(kind, folder, service=name, **told).items()}
     bootstrap = settings.pop("KAFKA_BOOTSTRAP")
-    made = Notifier(folder, name, bootstrap, **settings)
+    made = Scribe(folder, name, bootstrap, **settings)
     made._env["PYTHONPATH"] += f":{Path(__file__).parents[3]}"
     return made
 
@@ -50,7 +50,7 @@ def test_an_event_service_handles_what_comes(
     secured: SecuredKafka, decide: Callable[[str], None], kind: str, unique: str, tmp_path: Path
 ) -> None:
     decide("first")
-    with closing(notifier(secured, kind, tmp_path, f"notifier{unique}")) as service:
+    with closing(scribe(secured, kind, tmp_path, f"scribe{unique}")) as service:
         service.start()
         wait_until(lambda: f"first-{unique}" in service.notes(), f"the decision to be noted down, see {service.log}")
         assert service.terminate() == 0
@@ -59,8 +59,8 @@ def test_an_event_service_handles_what_comes(
 def test_a_wrong_password_ends_it_with_one_sentence_and_nothing_is_lost(
     secured: SecuredKafka, decide: Callable[[str], None], unique: str, tmp_path: Path
 ) -> None:
-    name = f"notifier{unique}"
-    with closing(notifier(secured, "SCRAM-SHA-512", tmp_path, name)) as service:
+    name = f"scribe{unique}"
+    with closing(scribe(secured, "SCRAM-SHA-512", tmp_path, name)) as service:
         right = (tmp_path / "password").read_text()
         secret(tmp_path / "password", "wrong")
         service.start()
