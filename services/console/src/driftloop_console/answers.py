@@ -14,8 +14,7 @@ from driftloop.contracts.values import Window
 from driftloop.errors import ConfigurationError, IntegrityError, ObjectNotFound, TransientError, UserError
 from driftloop.installation import Installation, without_services
 from driftloop.lineage.trace import Trace as Traced
-from driftloop.project.archives import archive_bytes
-from driftloop.project.reading import open_archive
+from driftloop.project.archives import project_in
 from driftloop_console.asking import Answer, Differ, Distribution, Explain, Made, Question, Rules, Trace
 from driftloop_console.columns import moment
 from driftloop_console.data_answers import data_answer
@@ -86,7 +85,7 @@ def _distribution(of: Distribution, installation: Installation) -> dict[str, Any
 
 def _rules(of: Rules, installation: Installation) -> dict[str, Any]:
     store = Connections(installation.s3, installation).store
-    told: dict[str, Any] = msgspec.to_builtins(open_archive(archive_bytes(store, of.project, of.archive)).policy)
+    told: dict[str, Any] = msgspec.to_builtins(project_in(store, of.project, of.archive).policy)
     return told
 
 

@@ -39,7 +39,12 @@ def archive_bytes(store: ObjectLister, project: str, archive: str) -> bytes:
 def load_project(store: ObjectLister, ref: ProjectRef) -> Project:
     """The registered archive, opened. Raises ObjectNotFound, IntegrityError, TransientError; UserError when this release cannot
     read it."""
-    return open_archive(archive_bytes(store, ref.project, ref.archive))
+    return project_in(store, ref.project, ref.archive)
+
+
+def project_in(store: ObjectLister, project: str, archive: str) -> Project:
+    """Any archive of a project, opened. Raises as ``load_project``."""
+    return open_archive(archive_bytes(store, project, archive))
 
 
 def archive_of(store: ObjectLister, model: ModelState, archive: str) -> bytes:
