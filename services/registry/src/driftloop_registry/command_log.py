@@ -3,37 +3,13 @@
 import threading
 import time
 
-from driftloop.contracts.commands import (
-    ApproveVersion,
-    DeleteVersion,
-    MoveAlias,
-    MoveCanary,
-    PromoteVersion,
-    Recalibrate,
-    RefuseRun,
-    RegisterProject,
-    RegisterVersion,
-    RejectVersion,
-    WatchVersion,
-)
+from driftloop.contracts.commands import RegisterProject
 from driftloop.contracts.topics import REGISTRY_LOG
 from driftloop.errors import TransientError
 from driftloop.ports import EventPublisher
-from driftloop.registry.fold import Outcome, RegistryReader, RegistryState, asks
+from driftloop.registry.fold import OnModel, Outcome, RegistryReader, RegistryState, asks
 
-AnyCommand = (
-    RegisterProject
-    | RegisterVersion
-    | WatchVersion
-    | RefuseRun
-    | PromoteVersion
-    | MoveAlias
-    | Recalibrate
-    | MoveCanary
-    | ApproveVersion
-    | RejectVersion
-    | DeleteVersion
-)
+AnyCommand = RegisterProject | OnModel
 
 
 class CommandLog:

@@ -11,7 +11,7 @@ from driftloop.contracts.redrives import Redrive, redrive_header
 from driftloop.contracts.topics import REDRIVES
 from driftloop.contracts.values import RedrivenMessage
 from driftloop.crashpoints import crash_point
-from driftloop.errors import UserError
+from driftloop.errors import TransientError, UserError
 from driftloop.history.redrives import Begun, Redrives
 from driftloop.ports import EventPublisher, MessageProducer, Topics
 from driftloop.redrive.arrivals import Arrivals, reaches, starts_of
@@ -112,6 +112,8 @@ class Run:
         self._broker.producer.flush()
         crash_point("redrive.after-send")
         found = self._arrivals.of_run(self._who.run, {original.id for original, _ in messages})
+        if len(found) < len(messages):  # the topic was made anew in between, say
+            raise TransientError("not all that was sent could be found in its topic again: run it again, it goes on from what is there")
         done = [found[original.id] for original, _ in messages]
         self._tell(self._who, change, done)
         self._sent += len(done)

@@ -45,7 +45,7 @@ from driftloop.registry.state import (
 from driftloop.registry.versions import delete_version, refuse_run, register_version
 from driftloop.registry.watching import watch_version
 
-_OnModel = (
+OnModel = (
     RegisterVersion
     | WatchVersion
     | RefuseRun
@@ -163,7 +163,7 @@ def decide(state: RegistryState, command: Command) -> Change:
     return refused(f"unknown command {command.TYPE}")
 
 
-def _on_model(model: ModelState, rules: PromotionRules, command: _OnModel) -> Change:
+def _on_model(model: ModelState, rules: PromotionRules, command: OnModel) -> Change:
     match command:
         case RegisterVersion():
             return register_version(model, command)
